@@ -1,0 +1,1 @@
+"""One pydantic model per stage; defaults, schema and docs come from them."""

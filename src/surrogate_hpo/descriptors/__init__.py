@@ -1,0 +1,1 @@
+"""SNAP bispectrum descriptors at arbitrary points."""

@@ -1,0 +1,48 @@
+"""Errors that tell a user what is wrong, where, what was expected, and what to do."""
+
+
+class SurrogateHpoError(Exception):
+    """Base of all errors that a user can cause and mend.
+
+    Parameters
+    ----------
+    what
+        One sentence: what is wrong.
+    where
+        File, key or index that holds the fault.
+    expected
+        What was expected, with its unit or shape.
+    got
+        What was found instead, with its unit or shape.
+    remedy
+        What the user can do about it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        got: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        parts = {"where": where, "expected": expected, "got": got, "remedy": remedy}
+        lines = [what, *(f"  {name}: {text}" for name, text in parts.items() if text is not None)]
+        super().__init__("\n".join(lines))
+
+
+class ConfigError(SurrogateHpoError):
+    """The configuration asks for something that does not exist or makes no sense."""
+
+
+class DataError(SurrogateHpoError):
+    """A file is missing, damaged, or does not fit the others."""
+
+
+class PhysicsError(SurrogateHpoError):
+    """The numbers contradict physics: electrons are missing, a window is too small."""
+
+
+class EngineError(SurrogateHpoError):
+    """An external program (Quantum ESPRESSO, LAMMPS) is missing or has failed."""

@@ -1,0 +1,1 @@
+"""Figures: one function makes the data, another draws it."""

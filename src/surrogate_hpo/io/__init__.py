@@ -1,0 +1,1 @@
+"""The only place that knows file formats and converts units."""

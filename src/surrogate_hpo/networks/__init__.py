@@ -1,0 +1,1 @@
+"""Networks from descriptors to LDOS: architecture, scaling, training."""

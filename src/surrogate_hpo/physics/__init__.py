@@ -1,0 +1,1 @@
+"""From LDOS, DOS and density to Fermi energy, band energy, entropy and total free energy."""

@@ -1,0 +1,1 @@
+"""The reduced Optuna study of the optimisation hyperparameters."""

@@ -1,0 +1,1 @@
+"""Training-free choices: ACSD for descriptors, NASWOT for architectures."""

@@ -1,0 +1,1 @@
+"""One module per stage: load, guard, compute, save."""
