@@ -1,0 +1,70 @@
+# Two commands do it all on a fresh machine: `make run` and `make test`.
+# Everything is installed inside this checkout (.venv, .venv-qe); nothing outside is touched.
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+CONFIG ?= config/config.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format environment quantum-espresso lock generated clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+run: environment quantum-espresso  ## set up what is missing, run the whole chain, write results/report/report.html
+	.venv/bin/surrogate-hpo check $(CONFIG)
+	.venv/bin/snakemake --profile profiles/default --cores $(CORES) --configfile $(CONFIG)
+	@echo "open results/report/report.html"
+
+test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO
+	.venv/bin/python -m pytest
+
+lint: .venv/dev-installed  ## ruff, mypy, pydoclint, snakefmt, snakemake --lint
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pydoclint src
+	.venv/bin/snakefmt --check Snakefile workflow
+	.venv/bin/snakemake --lint
+
+format: .venv/dev-installed  ## reformat Python and Snakemake files
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+	.venv/bin/snakefmt Snakefile workflow
+
+environment: .venv/installed  ## the main environment, from the lock
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 12) and f"Python 3.11 or 3.12 needed, {v[0]}.{v[1]} found; say which: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --requirement requirements.lock
+	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+.venv/dev-installed: requirements-dev.lock .venv/installed
+	.venv/bin/python -m pip install --quiet --requirement requirements-dev.lock
+	@touch $@
+
+# The wheel pins numpy < 2, so it lives in an environment of its own.
+quantum-espresso: environment  ## Quantum ESPRESSO as a wheel, where no pw.x is configured or on PATH
+	@.venv/bin/python tools/needs_qe_wheel.py $(CONFIG) || $(MAKE) --no-print-directory .venv-qe/installed
+
+.venv-qe/installed:
+	$(PYTHON) -m venv .venv-qe
+	.venv-qe/bin/python -m pip install --quiet qepy==7.2.0
+	@touch $@
+
+lock:  ## pin the newest versions that pyproject.toml allows
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet torch==2.13.0
+	build/lock/bin/pip install --quiet '.[slurm]'
+	build/lock/bin/pip freeze --exclude surrogate-hpo | sed 's/+cpu$$//' > requirements.lock
+	build/lock/bin/pip install --quiet '.[dev]'
+	build/lock/bin/pip freeze --exclude surrogate-hpo | sed 's/+cpu$$//' \
+	    | grep -vxFf requirements.lock > requirements-dev.lock
+	$(MAKE) generated
+
+generated: environment  ## files that follow from others: environments, config reference, DAG picture, potentials
+	.venv/bin/python tools/generate.py
+
+clean:  ## remove results and logs, keep the environments
+	rm -rf results logs .snakemake build

@@ -1,0 +1,26 @@
+# From DFT snapshots to a trained surrogate of the electronic structure.
+# Each stage is one word: the rule, the verb of `surrogate-hpo`, the module in
+# src/surrogate_hpo/stages/, the folder in results/ and the section of the config.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/snapshots.smk"
+include: "workflow/rules/dft.smk"
+include: "workflow/rules/ldos.smk"
+include: "workflow/rules/acsd.smk"
+include: "workflow/rules/descriptors.smk"
+include: "workflow/rules/naswot.smk"
+include: "workflow/rules/search.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report/report.html",
+        "results/evaluate/summary.json",

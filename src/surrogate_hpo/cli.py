@@ -1,0 +1,127 @@
+"""The command line: one verb per stage, generated from the stage's signature, and `check`."""
+
+import argparse
+import ast
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import surrogate_hpo
+from surrogate_hpo.config.load import load_config
+from surrogate_hpo.config.project import STAGES
+from surrogate_hpo.errors import SurrogateHpoError
+from surrogate_hpo.io.cost import recording_cost
+from surrogate_hpo.log import configure_logging
+from surrogate_hpo.stages.interface import Argument, Input, Output, State
+
+STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
+GROUPS = {
+    Input: "inputs",
+    Output: "outputs (written completely or not at all)",
+    State: "state of an interrupted run",
+    Argument: "item",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `surrogate-hpo`; exits with 1 on an error that a user can mend.
+
+    Parameters
+    ----------
+    arguments
+        Command line without the program's name; `sys.argv` by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    chosen = arguments[0] if arguments else None
+    options = vars(_parser(chosen).parse_args(arguments))
+    configure_logging()
+    try:
+        if options.pop("stage") == "check":
+            _check(options["config"])
+        else:
+            _run_stage(str(chosen), options)
+    except SurrogateHpoError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def _check(config: list[Path]) -> None:
+    module = importlib.import_module("surrogate_hpo.stages.check")
+    module.check(load_config(config))
+
+
+def _run_stage(stage: str, options: dict[str, Any]) -> None:
+    config = load_config(options.pop("config"))
+    cost, threads = options.pop("cost"), options.pop("threads")
+    with recording_cost(cost, stage=stage, threads=threads):
+        _stage_function(stage)(settings=config.section(stage), seed=config.seed, **options)
+
+
+def _stage_function(stage: str) -> Callable[..., None]:
+    function: Callable[..., None] = getattr(
+        importlib.import_module(f"surrogate_hpo.stages.{stage}"), stage
+    )
+    return function
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Parser of all verbs; only the chosen stage is imported, since torch takes seconds."""
+    parser = argparse.ArgumentParser(
+        prog="surrogate-hpo",
+        description="From DFT snapshots to a surrogate of the electronic structure. Each stage "
+        "reads and writes files; `snakemake` runs them in order.",
+    )
+    parser.add_argument("--version", action="version", version=surrogate_hpo.__version__)
+    verbs = parser.add_subparsers(dest="stage", required=True, metavar="stage")
+    for stage in STAGES:
+        verb = verbs.add_parser(stage, help=_summary(stage), description=_summary(stage))
+        _add_common(verb)
+        if stage == chosen:
+            verb.description = inspect.getdoc(_stage_function(stage))
+            verb.formatter_class = argparse.RawDescriptionHelpFormatter
+            _add_stage_options(verb, _stage_function(stage))
+    check = verbs.add_parser("check", help=_summary("check"), description=_summary("check"))
+    check.add_argument("config", nargs="+", type=Path, help="config files, later ones win")
+    return parser
+
+
+def _summary(stage: str) -> str:
+    tree = ast.parse((STAGES_FOLDER / f"{stage}.py").read_text(encoding="utf-8"))
+    return (ast.get_docstring(tree) or "").splitlines()[0]
+
+
+def _add_common(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--config",
+        nargs="+",
+        type=Path,
+        default=[Path("config/config.yaml")],
+        help="config files, later ones win; the stage sees its own section only",
+    )
+    verb.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    verb.add_argument("--cost", type=Path, help="JSON that receives wall, CPU and GPU seconds")
+
+
+def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., None]) -> None:
+    groups = {kind: verb.add_argument_group(title) for kind, title in GROUPS.items()}
+    hints = get_type_hints(function, include_extras=True)
+    for name, hint in hints.items():
+        if get_origin(hint) is not Annotated:
+            continue
+        base, role = get_args(hint)[:2]
+        several = get_origin(base) is list
+        groups[type(role)].add_argument(
+            f"--{name.replace('_', '-')}",
+            nargs="+" if several else None,
+            type=get_args(base)[0] if several else base,
+            required=True,
+            metavar=_metavar(base),
+            help=role.help,
+        )
+
+
+def _metavar(base: Any) -> str:  # noqa: ANN401 (a type expression)
+    kind = get_args(base)[0] if get_origin(base) is list else base
+    return {Path: "PATH", int: "N"}.get(kind, "NAME")

@@ -1,0 +1,29 @@
+"""What every config section has in common."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Triple = Annotated[list[PositiveInt], Field(min_length=3, max_length=3)]
+
+# Marks a setting that says where or how fast a number is computed, never which number:
+# changing it reruns nothing.
+NO_RERUN: dict[str, Any] = {"reruns": False}
+
+
+class Section(BaseModel):
+    """One section of the config: unknown keys are refused, values are not coerced.
+
+    Strict types keep `"16"` from passing as a number: a wrong type in a config
+    is nearly always a slip that the user wants to hear about.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that decide the numbers, as plain JSON values."""
+        fields = type(self).model_fields
+        neutral = {name for name, f in fields.items() if f.json_schema_extra == NO_RERUN}
+        return self.model_dump(mode="json", exclude=neutral)

@@ -1,0 +1,34 @@
+"""The `ldos` section: energy window, kernel and width of the local density of states."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from surrogate_hpo.config.base import PositiveFloat, Section
+from surrogate_hpo.dft.kernels import KernelName
+
+
+class LdosSettings(Section):
+    """LDOS on the real-space grid; the energies need to know its kernel and width."""
+
+    source: Literal["wavefunctions", "cubes"] = Field(
+        "wavefunctions",
+        description="own sum over the wavefunctions (norm-conserving), or pp.x cubes (any potential)",
+    )
+    kernel: KernelName = Field(
+        "gaussian", description="broadening kernel; pp.x cubes always carry the smearing of the SCF"
+    )
+    width_ev: PositiveFloat = Field(..., description="kernel width (QE's degauss convention)")
+    minimum_ev: float = Field(..., description="lower end; below the lowest band by the kernel's tail")
+    maximum_ev: float = Field(..., description="upper end; well above the Fermi energy")
+    spacing_ev: PositiveFloat = Field(..., description="energy spacing; at most the width")
+
+    @model_validator(mode="after")
+    def _resolved(self) -> Self:
+        if self.maximum_ev - self.minimum_ev < 4 * self.spacing_ev:
+            msg = f"window {self.minimum_ev}..{self.maximum_ev} eV is shorter than four spacings"
+            raise ValueError(msg)
+        if self.spacing_ev > self.width_ev:
+            msg = f"spacing_ev {self.spacing_ev} is larger than width_ev {self.width_ev}: the LDOS would be undersampled"
+            raise ValueError(msg)
+        return self

@@ -1,0 +1,126 @@
+"""Reads config files: all faults at once, each with its dotted path and a remedy."""
+
+import difflib
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from surrogate_hpo.config.project import Config
+from surrogate_hpo.errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with duplicate keys refused and `1e-9` read as a number (as YAML 1.2 has it)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key `{key}` stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def load_config(paths: Sequence[Path]) -> Config:
+    """Read, merge (later files win, key by key) and validate config files.
+
+    Parameters
+    ----------
+    paths
+        YAML files.
+
+    Returns
+    -------
+    Config
+        The validated config.
+
+    Raises
+    ------
+    ConfigError
+        If a file is missing or no YAML, or listing every fault of the merged config.
+    """
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged = _merge(merged, _read(path))
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        lines = [f"  {i}. {_describe(fault)}" for i, fault in enumerate(faults, start=1)]
+        count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
+        raise ConfigError(
+            f"the config has {count}:\n" + "\n".join(lines),
+            where=", ".join(str(path) for path in paths),
+            remedy="mend them all, then run `surrogate-hpo check` again; docs/reference/config.md lists every key",
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except OSError as error:
+        raise ConfigError(
+            "the config file cannot be read",
+            where=str(path),
+            got=error.strerror,
+            remedy="give the path of an existing YAML file, e.g. config/config.yaml",
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError("the config file is not valid YAML", where=str(path), got=str(error)) from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            "the config file holds no settings",
+            where=str(path),
+            expected="a mapping of sections",
+            got=type(content).__name__,
+        )
+    return content
+
+
+def _merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
+    """Deep merge with the semantics of Snakemake's `--configfile a b`."""
+    merged = dict(base)
+    for key, value in update.items():
+        known = merged.get(key)
+        merged[key] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _describe(fault: ErrorDetails) -> str:
+    path = ".".join(str(part) for part in fault["loc"]) or "config"
+    if fault["type"] == "extra_forbidden":
+        siblings = _known_keys(fault["loc"][:-1])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), siblings, n=1, cutoff=0.5)
+        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(sorted(siblings))}"
+        return f"{path}: unknown key; {hint}"
+    if fault["type"] == "missing":
+        return f"{path}: this key is required"
+    message = fault["msg"].removeprefix("Value error, ")
+    got = fault["input"]
+    shown = "" if isinstance(got, dict) else f" (got {got!r})"
+    return f"{path}: {message}{shown}"
+
+
+def _known_keys(loc: Sequence[int | str]) -> list[str]:
+    """Keys of the section at this place of the config."""
+    model: type[BaseModel] = Config
+    for part in loc:
+        annotation = model.model_fields[str(part)].annotation
+        candidates = [annotation, *get_args(annotation)]
+        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return list(model.model_fields)

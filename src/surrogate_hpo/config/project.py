@@ -1,0 +1,72 @@
+"""The whole config: one section per stage, and what holds between sections."""
+
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from surrogate_hpo.config.acsd import AcsdSettings
+from surrogate_hpo.config.base import Section
+from surrogate_hpo.config.descriptors import DescriptorsSettings
+from surrogate_hpo.config.dft import DftSettings
+from surrogate_hpo.config.evaluate import EvaluateSettings
+from surrogate_hpo.config.ldos import LdosSettings
+from surrogate_hpo.config.naswot import NaswotSettings
+from surrogate_hpo.config.report import ReportSettings
+from surrogate_hpo.config.search import SearchSettings
+from surrogate_hpo.config.snapshots import SnapshotsSettings
+from surrogate_hpo.config.train import TrainSettings
+
+STAGES = (
+    "snapshots",
+    "dft",
+    "ldos",
+    "acsd",
+    "descriptors",
+    "naswot",
+    "search",
+    "train",
+    "evaluate",
+    "report",
+)
+
+
+class Config(Section):
+    """Settings of all stages, and the one seed from which every other is derived."""
+
+    seed: int = Field(..., ge=0, description="root of all random numbers of the run")
+    snapshots: SnapshotsSettings
+    dft: DftSettings
+    ldos: LdosSettings
+    acsd: AcsdSettings
+    descriptors: DescriptorsSettings = DescriptorsSettings()
+    naswot: NaswotSettings
+    search: SearchSettings
+    train: TrainSettings
+    evaluate: EvaluateSettings = EvaluateSettings()
+    report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _elements_have_potentials(self) -> Self:
+        cell = self.snapshots.cell
+        if cell is not None and cell.symbol and cell.symbol not in self.dft.pseudopotentials:
+            msg = f"dft.pseudopotentials has no entry for {cell.symbol}, the element of snapshots.cell"
+            raise ValueError(msg)
+        return self
+
+    def section(self, stage: str) -> Section:
+        """The section of a stage."""
+        section: Section = getattr(self, stage)
+        return section
+
+    def job_settings(self, stage: str, snapshot: str | None = None) -> dict[str, Any]:
+        """What decides the numbers of one job: Snakemake reruns it when this changes.
+
+        A snapshot depends on its own source, not on how many others there are, so
+        enlarging a split reruns nothing that exists.
+        """
+        settings = self.section(stage).deciding() | {"seed": self.seed}
+        if stage == "snapshots" and snapshot is not None:
+            for split in ("training", "validation", "test"):
+                settings.pop(split)
+            settings["source"] = self.snapshots.source_of(snapshot)
+        return settings

@@ -1,0 +1,129 @@
+"""The `snapshots` section: which atomic configurations, and how they are split."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section, Triple
+
+Split = Literal["training", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("training", "validation", "test")
+FRAME_RANGE = re.compile(r"(?P<file>.+)@(?P<start>\d+)(?::(?P<stop>\d+))?")
+
+
+class CellSettings(Section):
+    """The cell at rest, built by ASE or read from a file."""
+
+    symbol: str | None = Field(None, description="element of a bulk crystal, e.g. Al")
+    structure: str = Field("fcc", description="crystal structure as ASE's `bulk` names it")
+    lattice_constant_angstrom: PositiveFloat | None = None
+    cubic: bool = Field(True, description="conventional cubic cell instead of the primitive one")
+    repeat: Triple = Field([1, 1, 1], description="supercell repetitions along the lattice vectors")
+    file: str | None = Field(None, description="a structure file that ASE reads, instead of a bulk crystal")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.symbol is None) == (self.file is None):
+            msg = "give either `symbol` (a bulk crystal) or `file` (a structure file), not both or neither"
+            raise ValueError(msg)
+        if self.symbol is not None and self.lattice_constant_angstrom is None:
+            msg = "a bulk crystal needs `lattice_constant_angstrom`"
+            raise ValueError(msg)
+        return self
+
+
+Source = Annotated[int, Field(ge=0)] | list[str]
+
+
+class SnapshotsSettings(Section):
+    """Thermal configurations of a cell, or the user's own structures."""
+
+    method: Literal["displacements", "molecular_dynamics", "files"] = Field(
+        "displacements",
+        description="Gaussian displacements of a Debye-Waller factor, Langevin dynamics, or own files",
+    )
+    cell: CellSettings | None = Field(None, description="the cell at rest; not used by `files`")
+    temperature_kelvin: PositiveFloat = Field(298.0, description="temperature of the ions")
+    debye_waller_b_angstrom2: PositiveFloat | None = Field(
+        None, description="Debye-Waller factor B = 8 pi^2 <u_x^2> at `debye_waller_temperature_kelvin`"
+    )
+    debye_waller_temperature_kelvin: PositiveFloat = 300.0
+    time_step_femtosecond: PositiveFloat = Field(2.0, description="of the molecular dynamics")
+    equilibration_steps: PositiveInt = Field(
+        1000, description="length of each snapshot's own trajectory of molecular dynamics"
+    )
+    training: Source = Field(..., description="number of training snapshots, or list of files")
+    validation: Source = Field(..., description="number of validation snapshots, or list of files")
+    test: Source = Field(..., description="number of held-out snapshots, or list of files")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        for split in SPLITS:
+            source = getattr(self, split)
+            if self.method == "files" and not isinstance(source, list):
+                problems.append(f"`{split}` must be a list of files when method is `files`")
+            if self.method != "files" and not isinstance(source, int):
+                problems.append(f"`{split}` must be a number when method is `{self.method}`")
+        if self.method != "files" and self.cell is None:
+            problems.append(f"method `{self.method}` needs a `cell`")
+        if self.method == "displacements" and self.debye_waller_b_angstrom2 is None:
+            problems.append("method `displacements` needs `debye_waller_b_angstrom2`")
+        if problems:
+            raise ValueError("; ".join(problems))
+        few = {s: n for s in SPLITS if (n := len(self.names(s))) < MINIMUM_SNAPSHOTS[s]}
+        for split, count in few.items():
+            problems.append(f"`{split}` has {count} snapshots, at least {MINIMUM_SNAPSHOTS[split]} needed")
+        if problems:
+            raise ValueError("too few snapshots for the splits: " + "; ".join(problems))
+        return self
+
+    def names(self, split: Split) -> list[str]:
+        """Names of the snapshots of one split, in order.
+
+        The name holds split and index within the split, so enlarging one split
+        leaves every other snapshot, and all that was computed for it, untouched.
+        """
+        return [f"{split}-{index:04d}" for index in range(len(self.sources(split)))]
+
+    def sources(self, split: Split) -> list[str]:
+        """One entry per snapshot: `file@index` for own files, the method otherwise."""
+        source = getattr(self, split)
+        if isinstance(source, int):
+            return [self.method] * source
+        return [frame for entry in source for frame in expand_frames(entry)]
+
+    def all_names(self) -> list[str]:
+        """Names of all snapshots: training, validation, test."""
+        return [name for split in SPLITS for name in self.names(split)]
+
+    def source_of(self, name: str) -> str:
+        """Where the snapshot of this name comes from.
+
+        Raises
+        ------
+        KeyError
+            If the config has no snapshot of this name.
+        """
+        for split in SPLITS:
+            names = self.names(split)
+            if name in names:
+                return self.sources(split)[names.index(name)]
+        raise KeyError(name)
+
+
+MINIMUM_SNAPSHOTS: dict[Split, int] = {"training": 2, "validation": 1, "test": 1}
+
+
+def expand_frames(entry: str) -> list[str]:
+    """`run.xyz@0:3` -> `run.xyz@0`, `run.xyz@1`, `run.xyz@2`; without `@` the single frame 0.
+
+    The range is explicit because the workflow's graph must be known without opening a file.
+    """
+    match = FRAME_RANGE.fullmatch(entry)
+    if match is None:
+        return [f"{entry}@0"]
+    start = int(match["start"])
+    stop = start + 1 if match["stop"] is None else int(match["stop"])
+    return [f"{match['file']}@{index}" for index in range(start, stop)]

@@ -1,0 +1,94 @@
+"""Digest of the code behind a stage, blind to comments, docstrings and formatting.
+
+Snakemake does not see edits to an imported package. Each rule carries this digest as
+a parameter, so a changed line reruns the stages that it touches and nothing else.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import surrogate_hpo
+
+PACKAGE = "surrogate_hpo"
+ROOT = Path(surrogate_hpo.__file__).parent
+# What these modules do never decides a number: their edits rerun nothing.
+NEUTRAL = frozenset({f"{PACKAGE}.errors", f"{PACKAGE}.log", f"{PACKAGE}.io.code_digest"})
+
+
+def code_digest(stage: str) -> str:
+    """SHA-256 of the stage's module and every package module that it imports.
+
+    Parameters
+    ----------
+    stage
+        Name of the stage, e.g. `acsd`.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    modules = sorted(imported_modules(f"{PACKAGE}.stages.{stage}"))
+    text = "\n".join(f"{name} {_module_digest(name)}" for name in modules)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def imported_modules(module: str) -> set[str]:
+    """The module and all package modules reachable by its imports, lazy ones included.
+
+    Parameters
+    ----------
+    module
+        Dotted name of a module of the package.
+
+    Returns
+    -------
+    set of str
+        Dotted names, without those that decide no number.
+    """
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name not in NEUTRAL:
+            found.add(name)
+            waiting.extend(_direct_imports(name))
+    return found
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_file(module).read_text(encoding="utf-8"))
+
+
+def _file(module: str) -> Path:
+    path = ROOT.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _direct_imports(module: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    # Packages hold only a docstring, so importing one says nothing by itself.
+    return {n for n in names if n.startswith(f"{PACKAGE}.") and _file(n).name != "__init__.py" and _file(n).is_file()}
+
+
+@cache
+def _module_digest(module: str) -> str:
+    tree = _tree(module)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            _drop_docstring(node)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    if ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:]

@@ -1,0 +1,61 @@
+"""CSV tables: units in the header, all digits kept."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.atomic import write_text
+
+Cell = str | int | float | bool | None
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
+    """Write rows as CSV, atomically; `None` becomes an empty cell.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows: a table without a header tells nobody anything.
+    """
+    if not rows:
+        msg = f"no rows for {path}"
+        raise ValueError(msg)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, buffer.getvalue())
+
+
+def read_table(path: Path, *, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Read a CSV table and make sure that it has the given columns.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or lacks a column.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle)
+            rows = list(reader)
+            header = reader.fieldnames or []
+    except OSError as error:
+        raise DataError(
+            "a table that an earlier stage writes is missing",
+            where=str(path),
+            got=error.strerror,
+            remedy="let Snakemake make it: snakemake <that path>",
+        ) from error
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise DataError(
+            "the table lacks columns",
+            where=str(path),
+            expected=", ".join(columns),
+            got=", ".join(header) or "an empty file",
+            remedy="delete it and run the workflow again; it is remade",
+        )
+    return rows

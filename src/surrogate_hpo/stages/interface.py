@@ -1,0 +1,43 @@
+"""How a stage says what it takes and makes: annotations from which the CLI is generated."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that the stage reads."""
+
+    help: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that the stage writes, atomically."""
+
+    help: str
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the stage keeps what lets an interrupted run continue; not an output."""
+
+    help: str
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Which item of the stage: a snapshot, a seed."""
+
+    help: str
+
+
+Structure = Annotated[Path, Input("extxyz file of the snapshot; Å")]
+Structures = Annotated[list[Path], Input("extxyz files of the snapshots; Å")]
+Dft = Annotated[Path, Input("JSON of the DFT run: energies in eV, grid, electrons")]
+LdosStores = Annotated[list[Path], Input("LDOS stores (*.zarr.zip) of the same snapshots; 1/(eV Å³)")]
+DescriptorStores = Annotated[
+    list[Path], Input("SNAP descriptor stores (*.zarr.zip) of the same snapshots; dimensionless")
+]
+SnapshotName = Annotated[str, Argument("name of the snapshot, e.g. training-0000")]

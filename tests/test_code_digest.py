@@ -1,0 +1,61 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from surrogate_hpo.config.project import STAGES
+from surrogate_hpo.io import code_digest as module
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Path:
+    """A copy of the package whose sources a test may edit."""
+    root = tmp_path / "surrogate_hpo"
+    shutil.copytree(module.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(module, "ROOT", root)
+    return root
+
+
+def digests(package: Path) -> dict[str, str]:
+    module._tree.cache_clear()
+    module._module_digest.cache_clear()
+    return {stage: module.code_digest(stage) for stage in STAGES}
+
+
+def changed(package: Path, file: str, old: str, new: str) -> set[str]:
+    before = digests(package)
+    path = package / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    after = digests(package)
+    return {stage for stage in STAGES if before[stage] != after[stage]}
+
+
+def test_an_edit_reaches_the_stages_that_use_the_code_and_no_other(package):
+    path = package / "selection" / "acsd.py"
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+    assert changed(package, "selection/acsd.py", "EXTRA = 1", "EXTRA = 2") == {"acsd"}
+    path = package / "descriptors" / "bispectrum.py"
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+    users = changed(package, "descriptors/bispectrum.py", "EXTRA = 1", "EXTRA = 2")
+    assert users == {"acsd", "descriptors"}
+
+
+def test_comments_docstrings_and_formatting_are_not_code(package):
+    path = package / "selection" / "acsd.py"
+    path.write_text(path.read_text() + '\ndef extra():\n    """Old."""\n    return 1\n')
+    for old, new in (('"""Old."""', '"""New."""'), ("    return 1", "    # why\n    return (1)")):
+        assert changed(package, "selection/acsd.py", old, new) == set()
+
+
+def test_error_messages_rerun_nothing(package):
+    assert changed(package, "errors.py", '"remedy": remedy', '"remedy": remedy or ""') == set()
+
+
+def test_every_stage_reaches_its_own_config_section_only():
+    for stage in STAGES:
+        modules = module.imported_modules(f"surrogate_hpo.stages.{stage}")
+        sections = {name.rpartition(".")[2] for name in modules if ".config." in name}
+        assert stage in sections
+        assert sections & set(STAGES) == {stage}

@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from surrogate_hpo.config.load import load_config
+from surrogate_hpo.config.project import STAGES, Config
+from surrogate_hpo.config.snapshots import expand_frames
+from surrogate_hpo.errors import ConfigError
+
+DEFAULT = Path(__file__).parents[1] / "config" / "config.yaml"
+
+
+@pytest.fixture
+def settings() -> dict:
+    return yaml.safe_load(DEFAULT.read_text())
+
+
+def load(tmp_path: Path, settings: dict) -> Config:
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return load_config([path])
+
+
+def test_default_config_is_valid_and_has_a_section_per_stage():
+    config = load_config([DEFAULT])
+    assert set(STAGES) | {"seed"} == set(type(config).model_fields)
+
+
+def test_unknown_keys_are_refused_with_the_nearest_known_one(tmp_path, settings):
+    settings["ldos"]["widht_ev"] = 0.5
+    settings["trian"] = {}
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, settings)
+    assert "ldos.widht_ev: unknown key; did you mean `width_ev`?" in str(error.value)
+    assert "trian: unknown key; did you mean `train`?" in str(error.value)
+
+
+def test_all_faults_are_listed_at_once_with_dotted_paths(tmp_path, settings):
+    settings["dft"]["cutoff_rydberg"] = "16 Ry"
+    settings["ldos"]["width_ev"] = -0.5
+    settings["snapshots"]["cell"]["repeat"] = [1, 1]
+    del settings["seed"]
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, settings)
+    message = str(error.value)
+    assert "the config has 4 faults" in message
+    assert "dft.cutoff_rydberg: Input should be a valid number (got '16 Ry')" in message
+    assert "ldos.width_ev: Input should be greater than 0 (got -0.5)" in message
+    assert "snapshots.cell.repeat" in message
+    assert "seed: this key is required" in message
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "message"),
+    [
+        ("ldos", {"spacing_ev": 0.8}, "spacing_ev 0.8 is larger than width_ev 0.5"),
+        ("snapshots", {"training": 1}, "too few snapshots for the splits: `training` has 1"),
+        ("snapshots", {"test": 0}, "`test` has 0 snapshots"),
+        ("snapshots", {"test": ["a.xyz"]}, "`test` must be a number"),
+        ("snapshots", {"debye_waller_b_angstrom2": None}, "needs `debye_waller_b_angstrom2`"),
+        ("dft", {"pseudopotentials": {"Be": "Be.UPF"}}, "no entry for Al"),
+    ],
+)
+def test_settings_that_contradict_each_other(tmp_path, settings, section, change, message):
+    settings[section].update(change)
+    with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
+        load(tmp_path, settings)
+
+
+def test_missing_file_and_broken_yaml(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config([tmp_path / "none.yaml"])
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("seed: [1")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config([broken])
+    broken.write_text("seed: 1\nseed: 2\n")
+    with pytest.raises(ConfigError, match="`seed` stands twice"):
+        load_config([broken])
+    broken.write_text("- 1\n")
+    with pytest.raises(ConfigError, match="holds no settings"):
+        load_config([broken])
+
+
+def test_exponents_without_a_point_are_numbers(tmp_path):
+    extra = tmp_path / "extra.yaml"
+    extra.write_text("dft: {convergence_rydberg: 1e-10}\n")
+    assert load_config([DEFAULT, extra]).dft.convergence_rydberg == 1e-10
+
+
+def test_later_files_win_key_by_key(tmp_path):
+    extra = tmp_path / "extra.yaml"
+    extra.write_text("snapshots: {training: 7}\n")
+    config = load_config([DEFAULT, extra])
+    assert config.snapshots.training == 7
+    assert config.snapshots.validation == load_config([DEFAULT]).snapshots.validation
+
+
+def test_enlarging_a_split_changes_no_existing_job(tmp_path, settings):
+    before = load(tmp_path, settings)
+    settings["snapshots"]["training"] += 10
+    after = load(tmp_path, settings)
+    for name in before.snapshots.all_names():
+        assert before.job_settings("snapshots", name) == after.job_settings("snapshots", name)
+
+
+def test_settings_that_decide_no_number_rerun_nothing(tmp_path, settings):
+    before = load(tmp_path, settings).job_settings("dft")
+    settings["dft"]["command"] = "mpirun -np 8 pw.x"
+    assert load(tmp_path, settings).job_settings("dft") == before
+    settings["dft"]["cutoff_rydberg"] = 20
+    assert load(tmp_path, settings).job_settings("dft") != before
+
+
+def test_own_files_and_frames(tmp_path, settings):
+    assert expand_frames("run.xyz@2:4") == ["run.xyz@2", "run.xyz@3"]
+    assert expand_frames("a.cif") == ["a.cif@0"]
+    settings["snapshots"].update(
+        method="files", training=["md.xyz@0:3"], validation=["md.xyz@7"], test=["a.cif"]
+    )
+    snapshots = load(tmp_path, settings).snapshots
+    assert snapshots.all_names() == [f"training-000{i}" for i in range(3)] + ["validation-0000", "test-0000"]
+    assert snapshots.source_of("training-0002") == "md.xyz@2"
+    with pytest.raises(KeyError):
+        snapshots.source_of("training-0009")

@@ -1,0 +1,68 @@
+"""What the rules share: the config, names of snapshots, and what makes a job rerun."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from surrogate_hpo.config.load import load_config
+from surrogate_hpo.errors import SurrogateHpoError
+from surrogate_hpo.io.code_digest import code_digest
+
+# Jobs call `surrogate-hpo`, also when the environment was not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+if workflow.config_settings.config:
+    raise WorkflowError(
+        "settings on the command line (--config) would not be seen by the stages; "
+        "put them in a file and add it: --configfile config/config.yaml mine.yaml"
+    )
+CONFIG_FILES = [os.path.relpath(path) for path in workflow.overwrite_configfiles] or [
+    "config/config.yaml"
+]
+
+try:
+    CONFIG = load_config([Path(path) for path in CONFIG_FILES])
+except SurrogateHpoError as error:
+    raise WorkflowError(str(error))
+
+SEEDS = range(CONFIG.train.seeds)
+UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
+
+
+wildcard_constraints:
+    snapshot="|".join(CONFIG.snapshots.all_names()),
+    seed=r"\d+",
+
+
+def settings(stage):
+    """What decides the numbers of a job; a change reruns it."""
+    return lambda wildcards: CONFIG.job_settings(stage, getattr(wildcards, "snapshot", None))
+
+
+def of(pattern, *splits, first=None):
+    """The pattern's files of all snapshots of some splits, or of the first few."""
+    names = [name for split in splits for name in CONFIG.snapshots.names(split)]
+    return expand(pattern, snapshot=names[:first])
+
+
+def costs(*stages):
+    """Cost records of all jobs of some stages."""
+    items = {
+        stage: CONFIG.snapshots.all_names()
+        for stage in ("snapshots", "dft", "ldos", "descriptors")
+    } | {"train": SEEDS}
+    return [
+        path
+        for stage in stages
+        for path in expand(f"results/cost/{stage}/{{item}}.json", item=items.get(stage, ["all"]))
+    ]
+
+
+def own_files(wildcards):
+    """The user's structure files that a snapshot is made from."""
+    source = CONFIG.snapshots.source_of(wildcards.snapshot)
+    if CONFIG.snapshots.method == "files":
+        return [source.rpartition("@")[0]]
+    return [CONFIG.snapshots.cell.file] if CONFIG.snapshots.cell.file else []

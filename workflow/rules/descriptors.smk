@@ -1,0 +1,25 @@
+rule descriptors:
+    message:
+        "SNAP descriptors on the grid of {wildcards.snapshot}"
+    input:
+        structure="results/snapshots/{snapshot}.extxyz",
+        dft="results/dft/{snapshot}.json",
+        acsd="results/acsd/choice.json",
+    output:
+        descriptors="results/descriptors/{snapshot}.zarr.zip",
+        cost="results/cost/descriptors/{snapshot}.json",
+    params:
+        settings=settings("descriptors"),
+        code=code_digest("descriptors"),
+    log:
+        "logs/descriptors/{snapshot}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    shell:
+        "surrogate-hpo descriptors --config {CONFIG_FILES:q} --threads {threads}"
+        " --structure {input.structure:q} --dft {input.dft:q} --acsd {input.acsd:q}"
+        " --descriptors {output.descriptors:q} --cost {output.cost:q} 2> {log:q}"

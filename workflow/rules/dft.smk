@@ -1,0 +1,25 @@
+rule dft:
+    message:
+        "Quantum ESPRESSO for {wildcards.snapshot}"
+    input:
+        structure="results/snapshots/{snapshot}.extxyz",
+        pseudopotentials=UPF_FILES,
+    output:
+        dft="results/dft/{snapshot}.json",
+        save=temp(directory("results/dft/{snapshot}.save")),
+        cost="results/cost/dft/{snapshot}.json",
+    params:
+        settings=settings("dft"),
+        code=code_digest("dft"),
+    log:
+        "logs/dft/{snapshot}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    shell:
+        "surrogate-hpo dft --config {CONFIG_FILES:q} --structure {input.structure:q}"
+        " --pseudopotentials {input.pseudopotentials:q} --dft {output.dft:q} --save {output.save:q}"
+        " --cost {output.cost:q} 2> {log:q}"
