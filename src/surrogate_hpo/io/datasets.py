@@ -1,0 +1,139 @@
+"""Descriptors and LDOS of several snapshots as one set of grid points, checked to fit together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.stores import DescriptorData, LdosData, read_descriptors, read_ldos
+
+CELL_TOLERANCE_ANGSTROM = 1e-4
+REMAKE = "delete both files and run the workflow again; they are remade from the same snapshot"
+
+
+@dataclass(frozen=True)
+class PointData:
+    """Grid points of some snapshots, one after the other, and what is common to all of them.
+
+    Attributes
+    ----------
+    descriptors
+        `[point, component]`, dimensionless, float32.
+    ldos
+        `[point, energy]`, 1/(eV Å³), float32.
+    energy
+        `[energy]`, eV.
+    kernel, width
+        Broadening of the LDOS and its width in eV.
+    cutoff_radius, twojmax
+        Descriptor, Å.
+    """
+
+    descriptors: NDArray[np.float32]
+    ldos: NDArray[np.float32]
+    energy: NDArray[np.float64]
+    kernel: str
+    width: float
+    cutoff_radius: float
+    twojmax: int
+
+
+def read_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) -> PointData:
+    """Read the stores of some snapshots, in the same order, and check that they fit.
+
+    Raises
+    ------
+    DataError
+        If grids, cells, energy axes, kernels or descriptors differ, or numbers are not finite.
+    """
+    if len(descriptor_paths) != len(ldos_paths) or not ldos_paths:
+        raise DataError(
+            "descriptor and LDOS stores do not pair up",
+            expected=f"{len(descriptor_paths)} LDOS stores, one per descriptor store",
+            got=str(len(ldos_paths)),
+        )
+    pairs = []
+    for descriptor_path, ldos_path in zip(descriptor_paths, ldos_paths, strict=True):
+        pair = read_pair(descriptor_path, ldos_path)
+        if pairs:
+            _check_same_kind(pairs[0], pair, descriptor_path, ldos_path)
+        pairs.append(pair)
+    descriptors, ldos = pairs[0]
+    return PointData(
+        descriptors=np.concatenate([flat(d.values) for d, _ in pairs]),
+        ldos=np.concatenate([flat(s.values) for _, s in pairs]),
+        energy=ldos.energy,
+        kernel=ldos.kernel,
+        width=ldos.width,
+        cutoff_radius=descriptors.cutoff_radius,
+        twojmax=descriptors.twojmax,
+    )
+
+
+def flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`[x, y, z, k]` -> `[point, k]`."""
+    return values.reshape(-1, values.shape[-1])
+
+
+def read_pair(descriptor_path: Path, ldos_path: Path) -> tuple[DescriptorData, LdosData]:
+    """Descriptors and LDOS of one snapshot, on the same grid of the same cell.
+
+    Raises
+    ------
+    DataError
+        If grids or cells differ, or numbers are not finite.
+    """
+    descriptors, ldos = read_descriptors(descriptor_path), read_ldos(ldos_path)
+    where = f"{descriptor_path} and {ldos_path}"
+    if descriptors.values.shape[:3] != ldos.values.shape[:3]:
+        raise DataError(
+            "descriptors and LDOS lie on different grids",
+            where=where,
+            expected=f"the LDOS grid {ldos.values.shape[:3]}",
+            got=f"{descriptors.values.shape[:3]}",
+            remedy=REMAKE,
+        )
+    if not np.allclose(descriptors.cell, ldos.cell, atol=CELL_TOLERANCE_ANGSTROM, rtol=0):
+        raise DataError(
+            "descriptors and LDOS belong to different cells (Å)",
+            where=where,
+            expected=f"{ldos.cell.tolist()}",
+            got=f"{descriptors.cell.tolist()}",
+            remedy=REMAKE,
+        )
+    for path, values in ((descriptor_path, descriptors.values), (ldos_path, ldos.values)):
+        if bad := int(np.count_nonzero(~np.isfinite(values))):
+            raise DataError(
+                "the store holds numbers that are not finite", where=str(path), got=f"{bad} values", remedy=REMAKE
+            )
+    return descriptors, ldos
+
+
+def _check_same_kind(
+    first: tuple[DescriptorData, LdosData], other: tuple[DescriptorData, LdosData], descriptor_path: Path, ldos_path: Path
+) -> None:
+    (d0, s0), (d1, s1) = first, other
+    if (d0.cutoff_radius, d0.twojmax) != (d1.cutoff_radius, d1.twojmax):
+        raise DataError(
+            "descriptor stores were made with different settings",
+            where=str(descriptor_path),
+            expected=f"cutoff_radius {d0.cutoff_radius} Å, twojmax {d0.twojmax}",
+            got=f"cutoff_radius {d1.cutoff_radius} Å, twojmax {d1.twojmax}",
+            remedy="delete results/descriptors and run the workflow again",
+        )
+    same_axis = s0.energy.shape == s1.energy.shape and np.allclose(s0.energy, s1.energy)
+    if not same_axis or (s0.kernel, s0.width) != (s1.kernel, s1.width):
+        raise DataError(
+            "LDOS stores have different energy axes or kernels",
+            where=str(ldos_path),
+            expected=_axis(s0),
+            got=_axis(s1),
+            remedy="delete results/ldos and run the workflow again with one set of ldos settings",
+        )
+
+
+def _axis(data: LdosData) -> str:
+    return f"{data.energy[0]:g}..{data.energy[-1]:g} eV in {len(data.energy)} points, {data.kernel} {data.width:g} eV"

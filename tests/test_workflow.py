@@ -1,0 +1,237 @@
+"""The whole chain on real DFT of a tiny case: reruns, kills, forced and deleted outputs."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from surrogate_hpo.config.project import STAGES
+
+REPOSITORY = Path(__file__).parents[1]
+pytestmark = [pytest.mark.workflow, pytest.mark.qe]
+DOWNSTREAM = {
+    "acsd": {"acsd", "descriptors", "naswot", "search", "train", "evaluate", "report"},
+    "train": {"train", "evaluate", "report"},
+}
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [
+        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
+        "--directory", str(folder), "--profile", str(REPOSITORY / "profiles" / "default"),
+        "--configfile", str(folder / "config.yaml"), "--cores", "2", *arguments,
+    ]  # fmt: skip
+
+
+def snakemake(folder: Path, *arguments: str, source: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ)
+    if source is not None:
+        environment["PYTHONPATH"] = str(source)
+    return subprocess.run(
+        command(folder, *arguments), capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def planned(folder: Path, *arguments: str, source: Path | None = None) -> set[str]:
+    """Rules that Snakemake would run."""
+    done = snakemake(folder, "--dry-run", *arguments, source=source)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE)
+    jobs += re.findall(r"^\s*rule (\w+):", done.stdout, re.MULTILINE)
+    return set(jobs) - {"all"}
+
+
+def edit_config(folder: Path, section: str, **changes: object) -> None:
+    path = folder / "config.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings[section].update(changes)
+    path.write_text(yaml.safe_dump(settings))
+
+
+def new_folder(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    settings = yaml.safe_load((REPOSITORY / "config" / "tiny.yaml").read_text())
+    potentials = settings["dft"]["pseudopotentials"]
+    settings["dft"]["pseudopotentials"] = {k: str(REPOSITORY / v) for k, v in potentials.items()}
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    return folder
+
+
+def numbers(folder: Path) -> dict[str, object]:
+    """Everything a scientist would quote: choices, energies, errors, histories."""
+    results = folder / "results"
+    tables = sorted(results.rglob("*.csv"))
+    summary = json.loads((results / "evaluate" / "summary.json").read_text())
+    return {str(p.relative_to(results)): p.read_text() for p in tables} | {
+        "quantities": summary["quantities"],
+        **{f"{s}/choice.json": (results / s / "choice.json").read_text() for s in ("acsd", "naswot", "search")},
+    }
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A finished run of the tiny case; tests that change it take a copy."""
+    folder = new_folder(tmp_path_factory.mktemp("tiny") / "run")
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path) -> Path:
+    """A private copy of the finished run; `cp -a` keeps the times that Snakemake compares."""
+    subprocess.run(["cp", "-a", str(finished), str(tmp_path / "run")], check=True)
+    return tmp_path / "run"
+
+
+def test_the_chain_ends_with_energies_and_a_report(finished):
+    summary = json.loads((finished / "results/evaluate/summary.json").read_text())
+    energy = summary["quantities"]["total_free_energy"]
+    keys = ("mae_mev_per_atom", "std_over_seeds", "discretisation_error_mev_per_atom", "baseline_mev_per_atom")
+    assert all(energy[key] >= 0 for key in keys)
+    assert energy["discretisation_error_mev_per_atom"] < 5
+    assert set(STAGES) - {"evaluate", "report"} <= set(summary["cost"])
+    assert all(cost["cpu_seconds"] > 0 for cost in summary["cost"].values())
+    html = (finished / "results/report/report.html").read_text()
+    assert html.count("<svg") >= 8
+    assert "http-equiv" not in html
+    assert not re.search(r'(src|href)="https?://[^"]*\.(js|css|png|svg)"', html)
+
+
+def test_dft_was_really_run(finished):
+    results = [json.loads(p.read_text()) for p in sorted((finished / "results/dft").glob("*.json"))]
+    assert len({r["total_free_energy_ev"] for r in results}) == len(results) == 10
+    assert all(r["version"].startswith("7.") or r["version"].startswith("6.") for r in results)
+    assert not list((finished / "results/dft").glob("*.save")), "QE scratch is temporary"
+
+
+def test_a_second_call_has_nothing_to_do(run):
+    assert planned(run) == set()
+    done = snakemake(run)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_train_setting_reruns_train_evaluate_report_and_nothing_else(run):
+    edit_config(run, "train", maximum_epochs=3)
+    assert planned(run) == DOWNSTREAM["train"]
+
+
+def test_the_command_on_the_machine_is_no_reason_to_rerun(run):
+    edit_config(run, "evaluate", block_points=1000)
+    assert planned(run) == set()
+
+
+def test_more_training_snapshots_leave_the_finished_dft_alone(run):
+    edit_config(run, "snapshots", training=7)
+    done = snakemake(run, "--dry-run")
+    output = done.stdout + done.stderr
+    assert re.search(r"^dft\s+1$", output, re.MULTILINE), output
+
+
+def test_edited_code_reruns_its_stage_and_a_comment_nothing(run, tmp_path):
+    source = tmp_path / "src"
+    shutil.copytree(REPOSITORY / "src", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    path = source / "surrogate_hpo" / "selection" / "acsd.py"
+    original = path.read_text()
+    assert planned(run, source=source) == set()
+    path.write_text(original + "\n# a comment\n")
+    assert planned(run, source=source) == set()
+    path.write_text(original + "\nEDITED = True\n")
+    assert planned(run, source=source) == DOWNSTREAM["acsd"]
+
+
+def test_forced_and_deleted(run):
+    before = numbers(run)
+    assert planned(run, "--forcerun", "train") == DOWNSTREAM["train"]
+    (run / "results/acsd/choice.json").unlink()
+    assert "acsd" in planned(run)
+    (run / "results/train/0/model.pt").unlink()
+    done = snakemake(run)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert numbers(run) == before
+
+
+def test_settings_on_the_command_line_are_refused_not_ignored(run):
+    done = snakemake(run, "--dry-run", "--config", "seed=3")
+    assert done.returncode != 0
+    assert "would not be seen by the stages" in done.stdout + done.stderr
+
+
+def test_a_wrong_config_stops_before_any_job_and_keeps_the_results(run):
+    edit_config(run, "ldos", widht_ev=1.0)
+    done = snakemake(run)
+    assert done.returncode != 0
+    assert "did you mean `width_ev`?" in done.stdout + done.stderr
+    assert (run / "results/report/report.html").exists()
+
+
+def test_the_printed_command_can_be_pasted(run):
+    done = snakemake(run, "--dry-run", "--forcerun", "acsd", "--printshellcmds")
+    output = done.stdout + done.stderr
+    (line,) = re.findall(r"^\s*(surrogate-hpo acsd .*)$", output, re.MULTILINE)
+    before = (run / "results/acsd/scores.csv").read_text()
+    (run / "results/acsd/scores.csv").unlink()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    pasted = subprocess.run(["bash", "-c", line], cwd=run, env=os.environ | {"PATH": path}, check=False)
+    assert pasted.returncode == 0
+    assert (run / "results/acsd/scores.csv").read_text() == before
+
+
+def kill_in_the_middle(folder: Path, stage: str) -> bool:
+    """Run snakemake; SIGKILL it and all its children while a job of the stage is running."""
+    process = subprocess.Popen(
+        command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        while process.poll() is None:
+            if job := running_job(process.pid, stage):
+                # Past the imports, so that the stage itself is under way.
+                time.sleep(1.0 if job.is_running() else 0)
+                killed = job.is_running()
+                os.killpg(process.pid, signal.SIGKILL)
+                if killed:
+                    return True
+            time.sleep(0.02)
+    finally:
+        process.wait()
+    return False
+
+
+def running_job(parent: int, stage: str) -> psutil.Process | None:
+    try:
+        for child in psutil.Process(parent).children(recursive=True):
+            line = child.cmdline()
+            if stage in line[1:3] and any(part.endswith("surrogate-hpo") for part in line[:2]):
+                return child
+    except psutil.Error:
+        return None
+    return None
+
+
+def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_path):
+    folder = new_folder(tmp_path / "killed")
+    killed = [stage for stage in STAGES if kill_in_the_middle(folder, stage)]
+    # Stages of under a second can end before the signal; the long ones never do.
+    assert {"dft", "search", "train"} <= set(killed), killed
+    shutil.rmtree(folder / ".snakemake" / "locks", ignore_errors=True)
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert numbers(folder) == numbers(finished)
+    leftovers = [p for p in (folder / "results").rglob(".partial-*")]
+    assert not leftovers
+
+
+def test_energies_table_has_units_in_its_header(finished):
+    with (finished / "results/evaluate/energies.csv").open() as handle:
+        header = next(csv.reader(handle))
+    assert "total_free_energy_ev" in header
