@@ -5,7 +5,7 @@ import yaml
 
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.project import STAGES, Config
-from surrogate_hpo.config.snapshots import expand_frames
+from surrogate_hpo.config.snapshots import expand_frames, file_of
 from surrogate_hpo.errors import ConfigError
 
 DEFAULT = Path(__file__).parents[1] / "config" / "config.yaml"
@@ -115,12 +115,14 @@ def test_settings_that_decide_no_number_rerun_nothing(tmp_path, settings):
 
 def test_own_files_and_frames(tmp_path, settings):
     assert expand_frames("run.xyz@2:4") == ["run.xyz@2", "run.xyz@3"]
-    assert expand_frames("a.cif") == ["a.cif@0"]
+    assert expand_frames("a.cif") == ["a.cif"]
     settings["snapshots"].update(
         method="files", training=["md.xyz@0:3"], validation=["md.xyz@7"], test=["a.cif"]
     )
     snapshots = load(tmp_path, settings).snapshots
     assert snapshots.all_names() == [f"training-000{i}" for i in range(3)] + ["validation-0000", "test-0000"]
     assert snapshots.source_of("training-0002") == "md.xyz@2"
+    assert file_of("md.xyz@2") == "md.xyz"
+    assert file_of("a.cif") == "a.cif"
     with pytest.raises(KeyError):
         snapshots.source_of("training-0009")

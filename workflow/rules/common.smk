@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.config.snapshots import file_of
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.code_digest import code_digest
 
@@ -64,5 +65,5 @@ def own_files(wildcards):
     """The user's structure files that a snapshot is made from."""
     source = CONFIG.snapshots.source_of(wildcards.snapshot)
     if CONFIG.snapshots.method == "files":
-        return [source.rpartition("@")[0]]
+        return [file_of(source)]
     return [CONFIG.snapshots.cell.file] if CONFIG.snapshots.cell.file else []

@@ -4,7 +4,6 @@ rule ldos:
     input:
         dft="results/dft/{snapshot}.json",
         save="results/dft/{snapshot}.save",
-        pseudopotentials=UPF_FILES,
     output:
         ldos="results/ldos/{snapshot}.zarr.zip",
         cost="results/cost/ldos/{snapshot}.json",
@@ -20,5 +19,5 @@ rule ldos:
         runtime=60,
     shell:
         "surrogate-hpo ldos --config {CONFIG_FILES:q} --dft {input.dft:q} --save {input.save:q}"
-        " --pseudopotentials {input.pseudopotentials:q} --ldos {output.ldos:q}"
+        " --ldos {output.ldos:q}"
         " --cost {output.cost:q} 2> {log:q}"

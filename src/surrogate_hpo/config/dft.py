@@ -24,8 +24,8 @@ class DftSettings(Section):
     )
     kpoints: Triple = Field(..., description="Monkhorst-Pack mesh")
     kpoints_shift: Shift = Field([0, 0, 0], description="1 shifts the mesh by half a step")
-    bands: PositiveInt | None = Field(
-        None, description="Kohn-Sham states per k point; must reach the top of the LDOS window's use"
+    bands: PositiveInt = Field(
+        ..., description="Kohn-Sham states per k point; the highest must be nearly empty"
     )
     electronic_temperature_kelvin: PositiveFloat = Field(..., description="of the Fermi-Dirac occupations")
     convergence_rydberg: PositiveFloat = Field(1e-9, description="SCF threshold conv_thr")

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from surrogate_hpo.config.base import PositiveFloat, Section
+from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, Section
 from surrogate_hpo.dft.kernels import KernelName
 
 
@@ -14,6 +14,11 @@ class LdosSettings(Section):
     source: Literal["wavefunctions", "cubes"] = Field(
         "wavefunctions",
         description="own sum over the wavefunctions (norm-conserving), or pp.x cubes (any potential)",
+    )
+    command: str | None = Field(
+        None,
+        description="for `cubes`: command that ends in pw.x or pp.x; by default as for the dft stage",
+        json_schema_extra=NO_RERUN,
     )
     kernel: KernelName = Field(
         "gaussian", description="broadening kernel; pp.x cubes always carry the smearing of the SCF"
@@ -30,5 +35,8 @@ class LdosSettings(Section):
             raise ValueError(msg)
         if self.spacing_ev > self.width_ev:
             msg = f"spacing_ev {self.spacing_ev} is larger than width_ev {self.width_ev}: the LDOS would be undersampled"
+            raise ValueError(msg)
+        if self.source == "cubes" and self.kernel != "fermi_dirac":
+            msg = "pp.x broadens with the smearing of the SCF: with source `cubes` set kernel `fermi_dirac`"
             raise ValueError(msg)
         return self

@@ -117,13 +117,17 @@ MINIMUM_SNAPSHOTS: dict[Split, int] = {"training": 2, "validation": 1, "test": 1
 
 
 def expand_frames(entry: str) -> list[str]:
-    """`run.xyz@0:3` -> `run.xyz@0`, `run.xyz@1`, `run.xyz@2`; without `@` the single frame 0.
+    """`run.xyz@0:3` -> `run.xyz@0`, `run.xyz@1`, `run.xyz@2`; `run.xyz` stands for itself.
 
     The range is explicit because the workflow's graph must be known without opening a file.
     """
     match = FRAME_RANGE.fullmatch(entry)
-    if match is None:
-        return [f"{entry}@0"]
-    start = int(match["start"])
-    stop = start + 1 if match["stop"] is None else int(match["stop"])
-    return [f"{match['file']}@{index}" for index in range(start, stop)]
+    if match is None or match["stop"] is None:
+        return [entry]
+    return [f"{match['file']}@{index}" for index in range(int(match["start"]), int(match["stop"]))]
+
+
+def file_of(source: str) -> str:
+    """The file of `file@index`."""
+    match = FRAME_RANGE.fullmatch(source)
+    return match["file"] if match else source

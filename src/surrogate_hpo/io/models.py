@@ -1,0 +1,113 @@
+"""Torch files: trained models and checkpoints, read without unpickling code."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.atomic import replacing
+from surrogate_hpo.networks.model import SurrogateModel
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model and what it must be fed and read with.
+
+    Attributes
+    ----------
+    surrogate
+        Network and scalers: descriptors -> LDOS in 1/(eV Å³).
+    energy
+        `[energy]`, eV.
+    kernel, width
+        Broadening of the LDOS it was trained on, width in eV.
+    cutoff_radius, twojmax
+        Descriptor, Å.
+    """
+
+    surrogate: SurrogateModel
+    energy: NDArray[np.float64]
+    kernel: str
+    width: float
+    cutoff_radius: float
+    twojmax: int
+
+
+def write_model(path: Path, model: TrainedModel, provenance: Mapping[str, Any]) -> None:
+    """Write a model atomically: tensors, numbers and strings only."""
+    write_state(
+        path,
+        {
+            "surrogate": model.surrogate.state_dict(),
+            "energy_ev": torch.from_numpy(model.energy),
+            "kernel": model.kernel,
+            "width_ev": model.width,
+            "cutoff_radius_angstrom": model.cutoff_radius,
+            "twojmax": model.twojmax,
+            "provenance": dict(provenance),
+        },
+    )
+
+
+def read_model(path: Path) -> TrainedModel:
+    """Read a model.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, no model, or holds anything but plain data.
+    """
+    state = read_state(path)
+    try:
+        return TrainedModel(
+            surrogate=SurrogateModel.from_state_dict(state["surrogate"]),
+            energy=state["energy_ev"].numpy(),
+            kernel=state["kernel"],
+            width=state["width_ev"],
+            cutoff_radius=state["cutoff_radius_angstrom"],
+            twojmax=state["twojmax"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _not_plain(path, error) from error
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a mapping of tensors and plain values atomically."""
+    with replacing(path) as partial:
+        torch.save(dict(state), partial)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read what `write_state` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or holds anything but plain data.
+    """
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except FileNotFoundError as error:
+        raise DataError("the file is missing", where=str(path)) from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise _not_plain(path, error) from error
+    if not isinstance(state, dict):
+        raise _not_plain(path, TypeError(type(state).__name__))
+    return state
+
+
+def _not_plain(path: Path, error: Exception) -> DataError:
+    return DataError(
+        "the file is damaged, or not one that this program wrote",
+        where=str(path),
+        expected="tensors, numbers and strings",
+        got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+        remedy="delete it and run the workflow again; it is remade",
+    )

@@ -1,0 +1,168 @@
+"""Energies of one snapshot from an LDOS, in a form to tabulate and compare."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from ase import Atoms
+from numpy.typing import NDArray
+
+from surrogate_hpo.dft.kernels import kernel_variance
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.io.stores import LdosData
+from surrogate_hpo.io.upf import Pseudopotential
+from surrogate_hpo.physics.core_density import core_density
+from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
+from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+
+# Name of a quantity -> the field of a DFT result that it is compared with.
+QUANTITIES = {
+    "total_free_energy": "total_free_energy",
+    "band_energy": "band_energy",
+    "entropy_term": "entropy_contribution",
+    "hartree_energy": "hartree_energy",
+    "exchange_correlation_energy": "xc_energy",
+    "exchange_correlation_potential_energy": "xc_potential_energy",
+    "ewald_energy": "ewald_energy",
+    "fermi_energy": "fermi_energy",
+}
+
+
+@dataclass(frozen=True)
+class SnapshotEnergies:
+    """Energies of one snapshot from one source.
+
+    Attributes
+    ----------
+    snapshot, source
+        Name of the snapshot; `dft`, `reference_ldos` or `seed-N`.
+    atoms
+        Number of atoms.
+    energies
+        eV per cell, a value for each of `QUANTITIES`.
+    energy_axis, dos
+        eV and 1/eV; empty for `dft`.
+    """
+
+    snapshot: str
+    source: str
+    atoms: int
+    energies: Mapping[str, float]
+    energy_axis: NDArray[np.float64]
+    dos: NDArray[np.float64]
+
+    def comparable(self, quantity: str) -> float:
+        """The quantity in eV per atom; the Fermi energy in eV."""
+        value = self.energies[quantity]
+        return value if quantity == "fermi_energy" else value / self.atoms
+
+    def as_row(self) -> dict[str, str | int | float | bool | None]:
+        """A row of the table of energies."""
+        head = {"snapshot": self.snapshot, "source": self.source, "atoms": self.atoms}
+        return head | {f"{name}_ev": value for name, value in self.energies.items()}
+
+    def dos_rows(self) -> Iterator[dict[str, str | int | float | bool | None]]:
+        """Rows of the table of densities of states."""
+        for energy, value in zip(self.energy_axis, self.dos, strict=True):
+            yield {
+                "snapshot": self.snapshot,
+                "source": self.source,
+                "energy_ev": float(energy),
+                "dos_per_ev": float(value),
+            }
+
+
+def reference_energies(snapshot: str, result: DftResult) -> SnapshotEnergies:
+    """The energies of the DFT run itself."""
+    return SnapshotEnergies(
+        snapshot=snapshot,
+        source="dft",
+        atoms=len(result.species),
+        energies={name: getattr(result, key) for name, key in QUANTITIES.items()},
+        energy_axis=np.empty(0),
+        dos=np.empty(0),
+    )
+
+
+def energies_of(
+    snapshot: str,
+    source: str,
+    data: LdosData,
+    values: NDArray[np.float32],
+    atoms: Atoms,
+    result: DftResult,
+    potentials: Mapping[str, Pseudopotential],
+) -> SnapshotEnergies:
+    """Integrate an LDOS to all energies.
+
+    Parameters
+    ----------
+    snapshot, source
+        What the LDOS belongs to and where it comes from.
+    data
+        Energy axis, kernel, width and cell of the LDOS.
+    values
+        `[x, y, z, energy]`, 1/(eV Å³): the reference or a prediction.
+    atoms
+        The snapshot.
+    result
+        Its DFT run: electrons, temperature, functional, cutoff of the density.
+    potentials
+        Pseudopotential per element: ionic charges and core densities.
+
+    Returns
+    -------
+    SnapshotEnergies
+        Energies in eV per cell and the density of states in 1/eV.
+    """
+    ldos = torch.from_numpy(values.astype(np.float64))
+    cell, positions = torch.from_numpy(data.cell), torch.from_numpy(atoms.positions)
+    charges = [potentials[symbol].z_valence for symbol in atoms.symbols]
+    terms = energy_terms_from_ldos(
+        ldos,
+        torch.from_numpy(data.energy),
+        cell=cell,
+        positions=positions,
+        charges=torch.tensor(charges, dtype=torch.float64),
+        electrons=result.electrons,
+        temperature=result.smearing_width / BOLTZMANN_EV_PER_KELVIN,
+        functional=result.functional,
+        broadening_variance=kernel_variance(data.kernel, data.width),
+        density_cutoff=result.density_cutoff,
+        core_density=_core(atoms, potentials, values.shape[:3], cell, result.density_cutoff),
+    ).as_floats()
+    volume_element = abs(np.linalg.det(data.cell)) / np.prod(values.shape[:3])
+    return SnapshotEnergies(
+        snapshot=snapshot,
+        source=source,
+        atoms=len(atoms),
+        energies={name: terms[name] for name in QUANTITIES},
+        energy_axis=data.energy,
+        dos=dos_from_ldos(ldos, volume_element).numpy(),
+    )
+
+
+def _core(
+    atoms: Atoms,
+    potentials: Mapping[str, Pseudopotential],
+    shape: tuple[int, ...],
+    cell: torch.Tensor,
+    density_cutoff: float,
+) -> torch.Tensor | None:
+    """Core density of all atoms, 1/Å³; `None` if no potential has one."""
+    parts = [
+        core_density(
+            torch.from_numpy(p.radial_grid),
+            torch.from_numpy(p.radial_weights),
+            torch.from_numpy(p.core_density),
+            torch.from_numpy(atoms.positions[atoms.symbols == symbol]),
+            shape,
+            cell,
+            density_cutoff,
+        )
+        for symbol, p in potentials.items()
+        if p.core_correction and symbol in atoms.symbols
+    ]
+    return sum(parts[1:], start=parts[0]) if parts else None

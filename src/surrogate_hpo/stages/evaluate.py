@@ -1,0 +1,112 @@
+"""Energies of the held-out snapshots from the predicted LDOS, against DFT."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+
+from surrogate_hpo.config.evaluate import EvaluateSettings
+from surrogate_hpo.io.cost import total_cost
+from surrogate_hpo.io.datasets import flat, read_pair
+from surrogate_hpo.io.dft_results import read_dft_result
+from surrogate_hpo.io.documents import write_document
+from surrogate_hpo.io.models import TrainedModel, read_model
+from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.io.upf import read_upf
+from surrogate_hpo.physics.accuracy import accuracy
+from surrogate_hpo.stages.energies import QUANTITIES, SnapshotEnergies, energies_of, reference_energies
+from surrogate_hpo.stages.guards import check_model_fits
+from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
+
+REFERENCE_LDOS = "reference_ldos"
+
+
+def evaluate(
+    *,
+    settings: EvaluateSettings,
+    seed: int,
+    models: Annotated[list[Path], Input("trained models (*.pt), one per initialisation")],
+    training_dft: Annotated[list[Path], Input("JSON of the training snapshots' DFT runs: the baseline")],
+    structures: Structures,
+    dft: Annotated[list[Path], Input("JSON of the DFT runs of the same snapshots")],
+    descriptors: DescriptorStores,
+    ldos: LdosStores,
+    pseudopotentials: Annotated[list[Path], Input("UPF files")],
+    costs: Annotated[list[Path], Input("JSON: cost records of all earlier jobs, in seconds")],
+    energies: Annotated[Path, Output("CSV: a row per snapshot and source, energies in eV per cell")],
+    errors: Annotated[Path, Output("CSV: a row per quantity, errors in meV/atom")],
+    dos: Annotated[Path, Output("CSV: density of states per snapshot and source, 1/eV")],
+    summary: Annotated[Path, Output("JSON: errors in meV/atom, floor, baseline, cost in seconds")],
+) -> None:
+    """Predict the LDOS of held-out snapshots and integrate it to total free energies.
+
+    The same integration of the *reference* LDOS gives the floor, the training mean the
+    baseline: so a reader can tell the surrogate's error from the discretisation's.
+    """
+    trained = [read_model(path) for path in models]
+    potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
+    rows: list[SnapshotEnergies] = []
+    for structure, dft_path, d_path, s_path in zip(structures, dft, descriptors, ldos, strict=True):
+        name, result = structure.stem, read_dft_result(dft_path)
+        atoms = read_structure(structure)
+        d, s = read_pair(d_path, s_path)
+        rows.append(reference_energies(name, result))
+        rows.append(energies_of(name, REFERENCE_LDOS, s, s.values, atoms, result, potentials))
+        for number, model in enumerate(trained):
+            check_model_fits(model, d, s, where=f"{models[number]} and {d_path}")
+            values = _predict(model, flat(d.values), settings).reshape(s.values.shape)
+            rows.append(energies_of(name, f"seed-{number}", s, values, atoms, result, potentials))
+    training = [reference_energies(p.stem, read_dft_result(p)) for p in training_dft]
+    write_table(energies, [row.as_row() for row in rows])
+    write_table(dos, [entry for row in rows for entry in row.dos_rows()])
+    quantities = _accuracies(rows, training, len(trained))
+    write_table(errors, [{"quantity": name, **values} for name, values in quantities.items()])
+    inputs = [*models, *training_dft, *structures, *dft, *descriptors, *ldos, *pseudopotentials]
+    write_document(
+        summary,
+        {
+            "held_out_snapshots": len(structures),
+            "training_snapshots": len(training),
+            "initialisations": len(trained),
+            "quantities": quantities,
+            "cost": total_cost(costs),
+            "provenance": provenance("evaluate", settings, seed, inputs),
+        },
+    )
+
+
+def _predict(model: TrainedModel, values: np.ndarray, settings: EvaluateSettings) -> np.ndarray:
+    predicted = model.surrogate.predict(
+        torch.from_numpy(values),
+        points_per_chunk=settings.block_points,
+        device="cuda" if settings.use_gpu else "cpu",
+    )
+    return predicted.numpy()
+
+
+def _accuracies(
+    rows: list[SnapshotEnergies], training: list[SnapshotEnergies], seeds: int
+) -> dict[str, dict[str, float]]:
+    """Errors per quantity; energies in meV/atom, the Fermi energy in meV."""
+
+    def values(source: str, quantity: str) -> list[float]:
+        return [1000 * r.comparable(quantity) for r in rows if r.source == source]
+
+    result = {}
+    for quantity in QUANTITIES:
+        found = accuracy(
+            [values(f"seed-{number}", quantity) for number in range(seeds)],
+            values("dft", quantity),
+            values(REFERENCE_LDOS, quantity),
+            [1000 * row.comparable(quantity) for row in training],
+        )
+        unit = "mev" if quantity == "fermi_energy" else "mev_per_atom"
+        result[quantity] = {
+            (key if key == "std_over_seeds" else f"{key}_{unit}"): value
+            for key, value in asdict(found).items()
+        }
+    return result

@@ -1,0 +1,76 @@
+"""Local density of states on the real-space grid, from wavefunctions or pp.x cubes."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogate_hpo.config.ldos import LdosSettings
+from surrogate_hpo.dft.ldos import ldos_from_bands
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.io.cubes import read_ldos_cubes, run_pp_ldos
+from surrogate_hpo.io.dft_results import read_dft_result
+from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.stores import LdosData, write_ldos
+from surrogate_hpo.io.wavefunctions import orbital_densities
+from surrogate_hpo.stages.guards import check_electrons, check_window
+from surrogate_hpo.stages.interface import Dft, Input, Output
+
+
+def ldos(
+    *,
+    settings: LdosSettings,
+    seed: int,
+    dft: Dft,
+    save: Annotated[Path, Input("folder with QE's XML and wavefunctions")],
+    ldos: Annotated[Path, Output("store (*.zarr.zip): LDOS on x, y, z, energy; 1/(eV Å³)")],
+) -> None:
+    """Sum the orbital densities of a DFT run, broadened in energy.
+
+    Kernel and width are stored with the data: without them the energies would be wrong. The
+    electrons that the LDOS holds are counted and compared with the cell's.
+    """
+    result = read_dft_result(dft)
+    steps = round((settings.maximum_ev - settings.minimum_ev) / settings.spacing_ev)
+    energy = settings.minimum_ev + settings.spacing_ev * np.arange(steps + 1)
+    check_window(result, energy, settings.kernel, settings.width_ev, where=str(dft))
+    make = _from_wavefunctions if settings.source == "wavefunctions" else _from_cubes
+    data = make(settings, result, energy, save)
+    check_electrons(data, result, where=str(save))
+    write_ldos(ldos, data, provenance("ldos", settings, seed, [dft]))
+
+
+def _from_wavefunctions(
+    settings: LdosSettings, result: DftResult, energy: NDArray[np.float64], save: Path
+) -> LdosData:
+    values = ldos_from_bands(
+        orbital_densities=orbital_densities(save, result),
+        eigenvalues=result.eigenvalues,
+        k_weights=result.k_weights,
+        energy=energy,
+        kernel=settings.kernel,
+        width=settings.width_ev,
+    )
+    return LdosData(
+        values, energy, result.cell, settings.kernel, settings.width_ev, result.electrons
+    )
+
+
+def _from_cubes(
+    settings: LdosSettings, result: DftResult, energy: NDArray[np.float64], save: Path
+) -> LdosData:
+    """Let pp.x write a cube per energy into a scratch folder, which goes when they are read."""
+    work = save.parent / f"{save.stem}.cubes"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    (work / "espresso.save").symlink_to(save.resolve())
+    paths = run_pp_ldos(
+        work, prefix="espresso", energy=energy, width=settings.width_ev, command=settings.command
+    )
+    cubes = read_ldos_cubes(paths, result=result)
+    shutil.rmtree(work)
+    return LdosData(
+        cubes.values, cubes.energy, result.cell, cubes.kernel, cubes.width, result.electrons
+    )

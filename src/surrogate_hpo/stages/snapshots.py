@@ -1,0 +1,89 @@
+"""Atomic configurations: thermal ones of a cell, or the user's own."""
+
+from pathlib import Path
+from typing import Annotated
+
+from ase import Atoms
+from ase.build import bulk
+
+from surrogate_hpo.config.snapshots import CellSettings, SnapshotsSettings
+from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.dft.dynamics import thermal_frame
+from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.io.atomic import replacing
+from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.structures import read_structure, write_structure
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.interface import Output, SnapshotName
+
+
+def snapshots(
+    *,
+    settings: SnapshotsSettings,
+    seed: int,
+    snapshot: SnapshotName,
+    structure: Annotated[Path, Output("extxyz file of the snapshot; Å")],
+) -> None:
+    """Make one atomic configuration, with a seed of its own.
+
+    Configurations are independent: each has its own displacements or its own equilibrated
+    trajectory, so adding snapshots changes none that exist.
+    """
+    atoms = _configuration(settings, snapshot, derive_seed(seed, "snapshots", snapshot))
+    atoms.info["split"] = snapshot.rpartition("-")[0]
+    record = provenance("snapshots", settings, seed, [])
+    atoms.info["code"], atoms.info["package"] = record["code"], record["package"]
+    with replacing(structure) as partial:
+        write_structure(partial, atoms)
+
+
+def _configuration(settings: SnapshotsSettings, snapshot: str, seed: int) -> Atoms:
+    try:
+        source = settings.source_of(snapshot)
+    except KeyError as error:
+        raise ConfigError(
+            "the config has no snapshot of this name",
+            where=f"--snapshot {snapshot}",
+            expected=f"one of {', '.join(settings.all_names())}",
+        ) from error
+    if settings.method == "files":
+        return read_structure(source)
+    if settings.cell is None or settings.debye_waller_b_angstrom2 is None:
+        # The config model has made sure of both; said again for whoever calls from Python.
+        raise ConfigError("thermal configurations need a cell", where="snapshots.cell")
+    cell = _cell_at_rest(settings.cell)
+    if settings.method == "molecular_dynamics":
+        return thermal_frame(
+            cell,
+            temperature=settings.temperature_kelvin,
+            time_step=settings.time_step_femtosecond,
+            equilibration_steps=settings.equilibration_steps,
+            seed=seed,
+        )
+    return thermal_displacements(
+        cell,
+        temperature=settings.temperature_kelvin,
+        debye_waller_b=settings.debye_waller_b_angstrom2,
+        reference_temperature=settings.debye_waller_temperature_kelvin,
+        seed=seed,
+    )
+
+
+def _cell_at_rest(settings: CellSettings) -> Atoms:
+    if settings.file is not None:
+        return read_structure(settings.file).repeat(settings.repeat)
+    try:
+        cell = bulk(
+            settings.symbol,
+            settings.structure,
+            a=settings.lattice_constant_angstrom,
+            cubic=settings.cubic,
+        )
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise ConfigError(
+            "the cell cannot be built",
+            where="snapshots.cell",
+            got=str(error),
+            remedy="use a structure that ASE's `bulk` knows (fcc, bcc, hcp, diamond, ...), or a file",
+        ) from error
+    return cell.repeat(settings.repeat)
