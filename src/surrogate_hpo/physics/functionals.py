@@ -117,5 +117,5 @@ def _perdew_zunger_correlation(radius: Tensor) -> Tensor:
 def _perdew_wang_correlation(radius: Tensor) -> Tensor:
     root = torch.sqrt(radius)
     denominator = root * (7.5957 + root * (3.5876 + root * (1.6382 + root * 0.49294)))
-    prefactor = 2 * 0.0310907
+    prefactor = 2 * 0.031091
     return -prefactor * (1 + 0.21370 * radius) * torch.log1p(1 / (prefactor * denominator))
