@@ -60,7 +60,7 @@ def ewald_energy(
     _check_ions(positions, charges)
     atoms = positions.shape[0]
     if splitting is None:
-        splitting = math.sqrt(math.pi) * (atoms / float(volume) ** 2) ** (1 / 6)
+        splitting = math.sqrt(math.pi) * (atoms / float(volume.detach()) ** 2) ** (1 / 6)
     energy = _real_space_sum(positions, charges, cell, splitting)
     energy = energy + _reciprocal_sum(positions, charges, cell, splitting) * 2 * math.pi / volume
     energy = energy - splitting / math.sqrt(math.pi) * (charges**2).sum()

@@ -44,11 +44,11 @@ def check_cell(cell: Tensor) -> Tensor:
     if tuple(cell.shape) != (3, 3):
         raise DataError("cell is not a 3 x 3 matrix", expected="(3, 3)", got=str(tuple(cell.shape)))
     volume: Tensor = torch.linalg.det(cell).abs()
-    if float(volume) < 1e-6 * float(torch.linalg.norm(cell)) ** 3:
+    if float(volume.detach()) < 1e-6 * float(torch.linalg.norm(cell.detach())) ** 3:
         raise DataError(
             "the cell has no volume",
             expected="three linearly independent lattice vectors in Å, as rows",
-            got=f"volume {float(volume):g} Å³",
+            got=f"volume {float(volume.detach()):g} Å³",
         )
     return volume
 

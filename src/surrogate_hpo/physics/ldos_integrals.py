@@ -32,11 +32,12 @@ def dos_from_ldos(ldos: Tensor, volume_element: Tensor | float) -> Tensor:
         If the LDOS is not an array of finite floating-point numbers, or the volume not positive.
     """
     _check_ldos(ldos)
-    if not float(volume_element) > 0:
+    volume = float(torch.as_tensor(volume_element).detach())
+    if not volume > 0:
         raise DataError(
             "the volume of a grid point is not positive",
             expected="volume_element > 0 Å³",
-            got=f"{float(volume_element):g} Å³",
+            got=f"{volume:g} Å³",
         )
     dos = ldos.reshape(-1, ldos.shape[-1]).sum(dim=0, dtype=torch.float64) * volume_element
     if not bool(torch.isfinite(dos).all()):

@@ -50,7 +50,7 @@ class EnergyTerms:
 
     def as_floats(self) -> dict[str, float]:
         """Give the terms as plain numbers in eV, by name."""
-        return {field.name: float(getattr(self, field.name)) for field in fields(self)}
+        return {field.name: float(getattr(self, field.name).detach()) for field in fields(self)}
 
 
 def band_terms(
@@ -236,10 +236,11 @@ def energy_terms_from_ldos(
         raise DataError(
             "the LDOS is not on a grid", expected="[x, y, z, E]", got=str(tuple(ldos.shape))
         )
-    if not math.isclose(float(charges.sum()), electrons, abs_tol=1e-6):
+    ionic_charge = float(charges.detach().sum())
+    if not math.isclose(ionic_charge, electrons, abs_tol=1e-6):
         raise PhysicsError(
             "the cell is charged",
-            expected=f"as many electrons as the ions' charges: {float(charges.sum()):g}",
+            expected=f"as many electrons as the ions' charges: {ionic_charge:g}",
             got=f"{electrons:g}",
         )
     dos = dos_from_ldos(ldos, check_cell(cell) / ldos[..., 0].numel())
