@@ -1,0 +1,104 @@
+"""Checks at the door: what the physics functions accept, and what they say when it is not that."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from surrogate_hpo.errors import DataError
+
+LARGEST_TEMPERATURE = 1e7
+"""Kelvin; kT of 860 eV. Above it an argument is not a temperature in K."""
+SPACING_LIMITS = (1e-4, 5.0)
+"""eV; outside of it an energy axis is not one in eV."""
+UNIFORMITY_TOLERANCE = 1e-4
+"""Of one spacing; lets an axis pass that was stored in float32."""
+
+
+def check_float64(name: str, tensor: Tensor, dimensions: int | None = None) -> None:
+    """Refuse anything but a finite float64 tensor of the given number of dimensions."""
+    if tensor.dtype != torch.float64:
+        raise DataError(
+            f"{name} is not in double precision",
+            expected="torch.float64",
+            got=str(tensor.dtype),
+            remedy=f"pass {name}.to(torch.float64)",
+        )
+    if dimensions is not None and tensor.dim() != dimensions:
+        raise DataError(
+            f"{name} has the wrong number of dimensions",
+            expected=f"{dimensions} dimension(s)",
+            got=f"shape {tuple(tensor.shape)}",
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise DataError(
+            f"{name} holds values that are not finite",
+            expected="finite numbers",
+            got=f"{int((~torch.isfinite(tensor)).sum())} of {tensor.numel()} are NaN or infinite",
+        )
+
+
+def check_cell(cell: Tensor) -> Tensor:
+    """Volume in Å³ of a cell whose rows are the lattice vectors; refuses a flat cell."""
+    check_float64("cell", cell, 2)
+    if tuple(cell.shape) != (3, 3):
+        raise DataError("cell is not a 3 x 3 matrix", expected="(3, 3)", got=str(tuple(cell.shape)))
+    volume: Tensor = torch.linalg.det(cell).abs()
+    if float(volume.detach()) < 1e-6 * float(torch.linalg.norm(cell.detach())) ** 3:
+        raise DataError(
+            "the cell has no volume",
+            expected="three linearly independent lattice vectors in Å, as rows",
+            got=f"volume {float(volume.detach()):g} Å³",
+        )
+    return volume
+
+
+def check_temperature(temperature: float) -> None:
+    """Refuse a temperature that is not positive or cannot be one in kelvin."""
+    if not (math.isfinite(temperature) and 0.0 < temperature <= LARGEST_TEMPERATURE):
+        raise DataError(
+            "the electronic temperature is not a temperature in kelvin",
+            expected=f"0 < temperature <= {LARGEST_TEMPERATURE:g} K",
+            got=f"{temperature!r} K",
+            remedy="give the temperature of the Fermi-Dirac smearing of the DFT run, in K",
+        )
+
+
+def check_broadening_variance(variance: float | None) -> None:
+    """Refuse a kernel variance (eV²) that is negative or wider than any useful kernel."""
+    if variance is not None and not (math.isfinite(variance) and 0.0 <= variance <= 25.0):
+        raise DataError(
+            "the variance of the LDOS kernel is not one in eV²",
+            expected="0 <= broadening_variance <= 25 eV²",
+            got=f"{variance!r} eV²",
+            remedy="Gaussian: width²/2, Fermi-Dirac: pi² width²/3, Methfessel-Paxton 1, cold: 0",
+        )
+
+
+def energy_spacing(energy: Tensor) -> float:
+    """Spacing in eV of an energy axis; refuses one that is not uniform or not in eV."""
+    check_float64("energy", energy, 1)
+    if energy.numel() < 3:
+        raise DataError(
+            "the energy axis is too short", expected="3 points or more", got=str(energy.numel())
+        )
+    values = energy.detach()
+    spacing = float(values[-1] - values[0]) / (values.numel() - 1)
+    if not SPACING_LIMITS[0] <= spacing <= SPACING_LIMITS[1]:
+        raise DataError(
+            "the energy axis is not an ascending one in eV",
+            expected=f"a spacing of {SPACING_LIMITS[0]:g} ... {SPACING_LIMITS[1]:g} eV",
+            got=f"mean spacing {spacing:g}",
+        )
+    steps = torch.arange(values.numel(), dtype=torch.float64, device=values.device)
+    deviation = (values - (values[0] + spacing * steps)).abs()
+    worst = int(deviation.argmax())
+    if float(deviation[worst]) > UNIFORMITY_TOLERANCE * spacing:
+        raise DataError(
+            "the energy axis is not uniform",
+            where=f"index {worst}",
+            expected=f"{float(values[0]) + spacing * worst:.8g} eV (spacing {spacing:.8g} eV)",
+            got=f"{float(values[worst]):.8g} eV",
+            remedy="interpolate the LDOS to a uniform energy axis",
+        )
+    return spacing

@@ -1,0 +1,52 @@
+"""Hartree energy of a periodic density."""
+
+import torch
+from torch import Tensor
+
+from surrogate_hpo.physics.guards import check_cell, check_float64
+from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
+from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV
+
+COULOMB_EV_ANGSTROM = HARTREE_EV * BOHR_ANGSTROM
+"""e²/(4 pi epsilon_0) in eV Å."""
+
+
+def hartree_energy(density: Tensor, cell: Tensor, *, density_cutoff: float | None = None) -> Tensor:
+    r"""Electrostatic energy of the electrons with themselves, in a neutralising background.
+
+    .. math::
+        E_H = \frac{e^2}{4\pi\epsilon_0}\, 2\pi V \sum_{G \ne 0} \frac{|n(G)|^2}{G^2},
+        \qquad n(G) = \frac{1}{V}\int n(r) e^{-iGr} dr
+
+    The term G = 0 cancels against those of the ions and is left out, as in every plane-wave code
+    (Ihm, Zunger, Cohen, J. Phys. C 12, 4409 (1979)).
+
+    Parameters
+    ----------
+    density
+        Electron density in 1/Å³, float64, shape [x, y, z].
+    cell
+        Lattice vectors in Å as rows, float64, shape [3, 3].
+    density_cutoff
+        Largest kinetic energy of G in eV; None takes all wave vectors of the grid.
+
+    Returns
+    -------
+    Tensor
+        Energy in eV per cell, shape [].
+
+    Raises
+    ------
+    DataError
+        If an argument has the wrong shape or precision, or the cell has no volume.
+    """
+    check_float64("density", density, 3)
+    volume = check_cell(cell)
+    vectors = wave_vectors(density.shape, cell)
+    squared = (vectors**2).sum(dim=-1)
+    kept = inside_cutoff(vectors, density_cutoff)
+    kept[0, 0, 0] = False
+    amplitudes = torch.fft.fftn(density) / density.numel()
+    power = amplitudes.real**2 + amplitudes.imag**2
+    sum_over_vectors: Tensor = (power[kept] / squared[kept]).sum()
+    return COULOMB_EV_ANGSTROM * 2 * torch.pi * volume * sum_over_vectors
