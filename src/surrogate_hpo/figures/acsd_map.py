@@ -1,0 +1,201 @@
+"""ACSD of every descriptor candidate: heat map of cutoff radius against 2J_max."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from numpy.typing import ArrayLike, NDArray
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.style import INK, VERMILION, DrawnFigure, drawn, new_figure, styled
+from surrogate_hpo.figures.table import (
+    FigureTable,
+    format_number,
+    number_column,
+    require_rows,
+    superscript,
+)
+
+
+def acsd_map_table(
+    *,
+    cutoff_radius_angstrom: ArrayLike,
+    twojmax: ArrayLike,
+    acsd_mean: ArrayLike,
+    acsd_std: ArrayLike,
+    within_spread: ArrayLike,
+    chosen: tuple[float, int],
+) -> FigureTable:
+    """Collect the scores of the candidates, one row each.
+
+    Parameters
+    ----------
+    cutoff_radius_angstrom
+        Cutoff radius per candidate, Å, shape (candidates,).
+    twojmax
+        2J_max per candidate, shape (candidates,).
+    acsd_mean
+        Score averaged over snapshots and draws; NaN where it failed.
+    acsd_std
+        Its spread over snapshots and draws.
+    within_spread
+        Whether the rule of choice cannot tell the candidate from the minimum.
+    chosen
+        Cutoff radius (Å) and 2J_max of the choice.
+
+    Returns
+    -------
+    FigureTable
+        Columns ``cutoff_radius_angstrom``, ``twojmax``, ``acsd_mean``, ``acsd_std``,
+        ``within_spread``, ``chosen``; sorted by radius, then 2J_max.
+
+    Raises
+    ------
+    DataError
+        If the choice is not one of the candidates, has no finite score, or if a candidate
+        occurs twice.
+    """
+    radius, degree = np.asarray(cutoff_radius_angstrom, float), np.asarray(twojmax, int)
+    order = np.lexsort((degree, radius))
+    is_chosen = np.isclose(radius, chosen[0]) & (degree == chosen[1])
+    table = FigureTable(
+        (
+            number_column("cutoff_radius_angstrom", "cutoff radius", "Å", radius[order]),
+            number_column("twojmax", "2J_max", "", degree[order]),
+            number_column("acsd_mean", "ACSD, mean", "", np.asarray(acsd_mean, float)[order]),
+            number_column("acsd_std", "ACSD, spread", "", np.asarray(acsd_std, float)[order]),
+            number_column(
+                "within_spread", "within the spread", "", np.asarray(within_spread, bool)[order]
+            ),
+            number_column("chosen", "chosen", "", is_chosen[order]),
+        )
+    )
+    if is_chosen.sum() != 1 or not np.isfinite(table.numbers("acsd_mean")[is_chosen[order]]).all():
+        raise DataError(
+            "the chosen descriptor must be exactly one candidate with a finite ACSD",
+            where="figure acsd_map",
+            expected=f"cutoff radius {chosen[0]} Å with 2J_max {chosen[1]} once among the scores",
+            got=f"{int(is_chosen.sum())} such candidates",
+        )
+    return table
+
+
+@styled
+def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Figure:
+    """Draw the heat map; the choice is framed, candidates within the spread are hatched.
+
+    Parameters
+    ----------
+    table
+        As made by `acsd_map_table`.
+    constant_descriptor_acsd
+        Score of a descriptor that is the same at every point: the degenerate limit.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The drawing.
+    """
+    require_rows(table, "acsd_map")
+    radii, row = np.unique(table.numbers("cutoff_radius_angstrom"), return_inverse=True)
+    degrees, column = np.unique(table.numbers("twojmax"), return_inverse=True)
+    mean = np.full((radii.size, degrees.size), np.nan)
+    mean[row, column] = table.numbers("acsd_mean")
+    exponent = int(np.floor(np.log10(max(np.nanmax(mean), 1e-300))))
+    scale = 10.0**-exponent
+    figure = new_figure(1.9 + 0.5 * radii.size)
+    axes = figure.add_subplot()
+    image = axes.imshow(
+        np.ma.masked_invalid(mean * scale), cmap="cividis", aspect="auto", origin="lower"
+    )
+    axes.set_xticks(range(degrees.size), [f"{d:.0f}" for d in degrees])
+    axes.set_yticks(range(radii.size), [f"{r:g}" for r in radii])
+    axes.set(xlabel="2J_max (angular resolution)", ylabel="cutoff radius (Å)", facecolor="#DDDDDD")
+    axes.grid(visible=False)
+    unit = f" (10{superscript(exponent)})" if exponent else ""
+    bar = figure.colorbar(image, ax=axes, label=f"ACSD{unit}, smaller is better", pad=0.02)
+    lower, upper = image.get_clim()
+    constant = constant_descriptor_acsd * scale
+    if lower <= constant <= upper:
+        bar.ax.axhline(constant, color=VERMILION, lw=2.5)
+    axes.set_title(
+        f"a constant descriptor would score {format_number(constant, 3)}{unit.strip(' ()') and '×' + unit.strip(' ()')}",
+        weight="normal",
+    )
+    threshold = (lower + upper) / 2
+    _annotate(axes, table, np.stack([column, row]), scale, threshold)
+    figure.legend(
+        handles=[
+            Patch(fc="none", ec=VERMILION, lw=2.5, label="chosen"),
+            Patch(fc="#BBBBBB", ec=INK, hatch="////", label="within the spread of the best"),
+        ],
+        loc="outside lower center",
+        ncols=2,
+    )
+    return figure
+
+
+def _annotate(
+    axes: Axes, table: FigureTable, cells: NDArray[np.int64], scale: float, threshold: float
+) -> None:
+    """Write mean ± spread into each cell and mark it."""
+    mean, std = table.numbers("acsd_mean") * scale, table.numbers("acsd_std") * scale
+    small = len(set(cells[0].tolist())) > 6
+    for index, (x, y) in enumerate(cells.T.tolist()):
+        # The dark end of the colour map belongs to small values.
+        ink = "white" if mean[index] < threshold else INK
+        if table.flags("within_spread")[index]:
+            axes.add_patch(
+                Rectangle(
+                    (x - 0.44, y - 0.42),
+                    0.88,
+                    0.84,
+                    fc="none",
+                    ec=ink,
+                    hatch="////",
+                    lw=0,
+                    alpha=0.45,
+                )
+            )
+        if table.flags("chosen")[index]:
+            axes.add_patch(
+                Rectangle((x - 0.48, y - 0.47), 0.96, 0.94, fc="none", ec=VERMILION, lw=3)
+            )
+        text = f"{mean[index]:.1f}\n± {std[index]:.1f}" if np.isfinite(mean[index]) else "failed"
+        axes.text(
+            x,
+            y,
+            text,
+            ha="center",
+            va="center",
+            size=7 if small else 8.5,
+            color=ink,
+            linespacing=1.05,
+        )
+
+
+def acsd_map(
+    *,
+    cutoff_radius_angstrom: ArrayLike,
+    twojmax: ArrayLike,
+    acsd_mean: ArrayLike,
+    acsd_std: ArrayLike,
+    within_spread: ArrayLike,
+    chosen: tuple[float, int],
+    constant_descriptor_acsd: float,
+) -> DrawnFigure:
+    """Draw the ACSD heat map; parameters as in `acsd_map_table` and `draw_acsd_map`."""
+    table = acsd_map_table(
+        cutoff_radius_angstrom=cutoff_radius_angstrom,
+        twojmax=twojmax,
+        acsd_mean=acsd_mean,
+        acsd_std=acsd_std,
+        within_spread=within_spread,
+        chosen=chosen,
+    )
+    title = (
+        f"ACSD of {len(table)} descriptor candidates; chosen: cutoff radius {chosen[0]:g} Å, "
+        f"2J_max {chosen[1]}."
+    )
+    figure = draw_acsd_map(table, constant_descriptor_acsd=constant_descriptor_acsd)
+    return drawn("acsd_map", title, figure, table)

@@ -1,0 +1,164 @@
+"""The Optuna study: values per trial, the best so far, and the learning rate's effect."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from surrogate_hpo.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    VERMILION,
+    DrawnFigure,
+    drawn,
+    new_figure,
+    scale_for,
+    set_decades,
+    styled,
+)
+from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
+
+
+def search_history_table(
+    *,
+    trial: ArrayLike,
+    value: ArrayLike,
+    state: Sequence[str],
+    learning_rate: ArrayLike,
+    objective_unit: str,
+) -> FigureTable:
+    """Collect the trials and the smallest value that was complete so far.
+
+    Parameters
+    ----------
+    trial
+        Number per trial.
+    value
+        Objective per trial, to be minimised; NaN where there is none.
+    state
+        ``COMPLETE``, ``PRUNED`` or ``FAIL`` per trial. Only a complete trial with a finite
+        value can be the best.
+    learning_rate
+        Learning rate per trial.
+    objective_unit
+        Unit of the objective.
+
+    Returns
+    -------
+    FigureTable
+        Columns ``trial``, ``state``, ``learning_rate``, ``value``, ``best_so_far``; sorted by
+        trial.
+    """
+    order = np.argsort(np.asarray(trial), kind="stable")
+    values = np.asarray(value, float)[order]
+    states = [state[i] for i in order]
+    complete = np.isfinite(values) & np.array([s == "COMPLETE" for s in states], dtype=bool)
+    best = np.minimum.accumulate(np.where(complete, values, np.inf))
+    best[np.isinf(best)] = np.nan
+    return FigureTable(
+        (
+            number_column("trial", "trial", "", np.asarray(trial, int)[order]),
+            word_column("state", "state", states),
+            number_column(
+                "learning_rate", "learning rate", "", np.asarray(learning_rate, float)[order]
+            ),
+            number_column("value", "objective", objective_unit, values),
+            number_column("best_so_far", "best so far", objective_unit, best),
+        )
+    )
+
+
+@styled
+def draw_search_history(table: FigureTable, *, objective: str) -> Figure:
+    """Draw the history above and objective against learning rate below.
+
+    Parameters
+    ----------
+    table
+        As made by `search_history_table`.
+    objective
+        Name of the objective, without its unit.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The drawing.
+    """
+    require_rows(table, "search_history")
+    figure = new_figure(5.4)
+    history, rate = figure.subplots(2, 1, gridspec_kw={"height_ratios": [3, 2.2]})
+    trial, value, best = (table.numbers(name) for name in ("trial", "value", "best_so_far"))
+    complete = np.array([s == "COMPLETE" for s in table.words("state")]) & np.isfinite(value)
+    pruned = np.isfinite(value) & ~complete
+    without = ~np.isfinite(value)
+    scale = scale_for(value)
+    winner = complete & (value == (np.nanmin(best) if complete.any() else np.nan))
+    for axes, x in ((history, trial), (rate, table.numbers("learning_rate"))):
+        axes.set_yscale("log" if scale == "log" else "linear")
+        if axes is rate:
+            axes.set_xscale("log")
+        _scatter(axes, x, value, complete=complete, pruned=pruned, winner=winner)
+        axes.plot(
+            x[without],
+            np.full(int(without.sum()), 0.97),
+            "x",
+            color=INK,
+            ms=6,
+            transform=axes.get_xaxis_transform(),
+            label="failed, no value" if axes is history and without.any() else None,
+        )
+        axes.margins(0.06, 0.12)
+        if scale == "log":
+            set_decades(axes.yaxis)
+    history.step(trial, best, where="post", color=VERMILION, lw=1.6, label="best so far", zorder=1)
+    history.xaxis.get_major_locator().set_params(integer=True)
+    set_decades(rate.xaxis)
+    unit = table.column("value").unit
+    history.set(xlabel="trial", title=f"{objective} per trial")
+    rate.set(xlabel="learning rate", title=f"{objective} against learning rate")
+    figure.supylabel(f"{objective} ({unit})" if unit else objective, size=10)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def _scatter(
+    axes: Axes,
+    x: NDArray[np.float64],
+    value: NDArray[np.float64],
+    *,
+    complete: NDArray[np.bool_],
+    pruned: NDArray[np.bool_],
+    winner: NDArray[np.bool_],
+) -> None:
+    """Draw complete, pruned and best trials; empty groups stay out of the legend."""
+    for shown, style, name in (
+        (complete, {"marker": "o", "mfc": BLUE, "mec": BLUE, "ms": 5}, "complete"),
+        (pruned, {"marker": "v", "mfc": "none", "mec": GREY, "ms": 6}, "pruned"),
+        (winner, {"marker": "o", "mfc": "none", "mec": VERMILION, "ms": 12, "mew": 2.2}, "best"),
+    ):
+        label = name if shown.any() and axes.get_subplotspec().is_first_row() else None
+        axes.plot(x[shown], value[shown], ls="", label=label, **style)
+
+
+def search_history(
+    *,
+    trial: ArrayLike,
+    value: ArrayLike,
+    state: Sequence[str],
+    learning_rate: ArrayLike,
+    objective: str,
+    objective_unit: str,
+) -> DrawnFigure:
+    """Draw the study; parameters as in `search_history_table` and `draw_search_history`."""
+    table = search_history_table(
+        trial=trial,
+        value=value,
+        state=state,
+        learning_rate=learning_rate,
+        objective_unit=objective_unit,
+    )
+    title = f"Optuna study of {len(table)} trials: {objective} per trial and against learning rate."
+    return drawn("search_history", title, draw_search_history(table, objective=objective), table)

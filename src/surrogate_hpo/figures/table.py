@@ -1,0 +1,187 @@
+"""The numbers behind a figure, as a table that a reader can check and a script can write."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from surrogate_hpo.errors import DataError
+
+Value = str | bool | int | float | None
+"""What a table cell may hold."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a figure's table.
+
+    Parameters
+    ----------
+    name
+        Machine name, unit included (``cutoff_radius_angstrom``), as in the CSV header.
+    label
+        The same for people, without the unit.
+    unit
+        Unit for people (``Å``); empty for pure numbers and words.
+    values
+        One value per row.
+    """
+
+    name: str
+    label: str
+    unit: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class FigureTable:
+    """Columns of equal length.
+
+    Parameters
+    ----------
+    columns
+        The columns, in the order in which they are shown.
+
+    Raises
+    ------
+    DataError
+        If two columns differ in length or share a name.
+    """
+
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        lengths = {column.name: len(column.values) for column in self.columns}
+        if len(lengths) != len(self.columns):
+            raise DataError(
+                "two columns of a figure's table have the same name",
+                got=", ".join(column.name for column in self.columns),
+            )
+        if len(set(lengths.values())) > 1:
+            raise DataError(
+                "the columns of a figure's table differ in length",
+                expected="one value per row in every column",
+                got=", ".join(f"{name}: {length}" for name, length in lengths.items()),
+            )
+
+    def __len__(self) -> int:
+        return len(self.columns[0].values) if self.columns else 0
+
+    def column(self, name: str) -> Column:
+        """Return the column of this machine name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def values(self, name: str) -> tuple[Value, ...]:
+        """Return the values of one column."""
+        return self.column(name).values
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return one column as float64; an empty cell becomes NaN."""
+        return np.array(self.values(name), dtype=np.float64)
+
+    def words(self, name: str) -> list[str]:
+        """Return one column as text."""
+        return [str(value) for value in self.values(name)]
+
+    def flags(self, name: str) -> NDArray[np.bool_]:
+        """Return one column of yes and no as booleans."""
+        return np.array(self.values(name), dtype=np.bool_)
+
+    def rows(self) -> list[tuple[Value, ...]]:
+        """Return the rows, each a tuple in column order."""
+        return list(zip(*(column.values for column in self.columns), strict=True))
+
+
+def number_column(name: str, label: str, unit: str, values: ArrayLike) -> Column:
+    """Make a column of numbers from anything one-dimensional that numpy understands.
+
+    Raises
+    ------
+    DataError
+        If the values are not one-dimensional.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(
+            "a table column needs one value per row",
+            where=name,
+            expected="a one-dimensional array",
+            got=f"shape {array.shape}",
+        )
+    return Column(name, label, unit, tuple(array.tolist()))
+
+
+def word_column(name: str, label: str, values: Iterable[str]) -> Column:
+    """Make a column of words."""
+    return Column(name, label, "", tuple(values))
+
+
+def require_rows(table: FigureTable, figure: str) -> None:
+    """Refuse to draw nothing.
+
+    Raises
+    ------
+    DataError
+        If the table has no rows.
+    """
+    if len(table) == 0:
+        raise DataError(
+            "there is nothing to draw", where=f"figure {figure}", expected="at least one row"
+        )
+
+
+def require_word(value: str, allowed: Sequence[str], where: str) -> None:
+    """Refuse a word outside a fixed vocabulary.
+
+    Raises
+    ------
+    DataError
+        If the word is not among the allowed ones.
+    """
+    if value not in allowed:
+        raise DataError("unknown word", where=where, expected=" or ".join(allowed), got=repr(value))
+
+
+def format_value(value: Value) -> str:
+    """Write a cell for people: four significant digits, a dash for nothing.
+
+    Examples
+    --------
+    >>> format_value(0.0123456)
+    '0.01235'
+    >>> format_value(None)
+    '–'
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return format_number(value)
+    return str(value).replace("-", "−") if isinstance(value, int) else value
+
+
+def format_number(value: float, digits: int = 4) -> str:
+    """Write a number with so many significant digits, ``2.5×10⁻⁵`` outside 10⁻³…10⁵."""
+    if not np.isfinite(value):
+        return "not finite"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e5:
+        decimals = max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))
+        text = f"{value:.{decimals}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        text = f"{mantissa}×10{superscript(int(exponent))}"
+    return text.replace("-", "−")
+
+
+def superscript(exponent: int) -> str:
+    """Write an integer in superscript characters, which need no math typesetting."""
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
