@@ -112,15 +112,14 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
     axes.set_yticks(range(radii.size), [f"{r:g}" for r in radii])
     axes.set(xlabel="2J_max (angular resolution)", ylabel="cutoff radius (Å)", facecolor="#DDDDDD")
     axes.grid(visible=False)
-    unit = f" (10{superscript(exponent)})" if exponent else ""
-    bar = figure.colorbar(image, ax=axes, label=f"ACSD{unit}, smaller is better", pad=0.02)
+    factor = f"10{superscript(exponent)}"
+    bar = figure.colorbar(image, ax=axes, label=f"ACSD ({factor}), smaller is better", pad=0.02)
     lower, upper = image.get_clim()
     constant = constant_descriptor_acsd * scale
     if lower <= constant <= upper:
         bar.ax.axhline(constant, color=VERMILION, lw=2.5)
     axes.set_title(
-        f"a constant descriptor would score {format_number(constant, 3)}{unit.strip(' ()') and '×' + unit.strip(' ()')}",
-        weight="normal",
+        f"a constant descriptor scores {format_number(constant, 3)} × {factor}", weight="normal"
     )
     threshold = (lower + upper) / 2
     _annotate(axes, table, np.stack([column, row]), scale, threshold)

@@ -121,8 +121,12 @@ def dos_overlay(
     ----------
     snapshot
         Name of the snapshot.
-    energy_ev, reference_per_ev, predicted_per_ev
-        As in `dos_overlay_table`.
+    energy_ev
+        Energy axis, eV, shape (energies,).
+    reference_per_ev
+        DOS of the reference LDOS, 1/eV, shape (energies,).
+    predicted_per_ev
+        Predicted DOS, 1/eV, shape (seeds, energies).
     fermi_energy_reference_ev
         Fermi energy of DFT, eV.
     fermi_energy_predicted_ev

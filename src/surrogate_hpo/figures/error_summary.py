@@ -30,7 +30,7 @@ from surrogate_hpo.figures.table import (
 class QuantityError:
     """How well one energy is predicted on the held-out snapshots, all in meV/atom.
 
-    Parameters
+    Attributes
     ----------
     quantity
         Name of the energy, such as ``total_free_energy``.

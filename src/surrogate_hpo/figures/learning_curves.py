@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from surrogate_hpo.figures.style import (
@@ -85,7 +86,7 @@ def draw_learning_curves(table: FigureTable) -> Figure:
         axes.plot(columns["epoch"][best], columns["validation_loss"][best], "o", color=colour, ms=6)
     axes.margins(x=0.03)
     set_decades(axes.yaxis)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     unit = table.column("training_loss").unit
     axes.set(xlabel="epoch", ylabel=f"LDOS loss ({unit})" if unit else "LDOS loss (scaled LDOS)")
     handles = [

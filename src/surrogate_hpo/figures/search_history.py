@@ -1,10 +1,11 @@
 """The Optuna study: values per trial, the best so far, and the learning rate's effect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.figures.style import (
@@ -20,6 +21,13 @@ from surrogate_hpo.figures.style import (
     styled,
 )
 from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
+
+_MARKS = {
+    "complete": ("o", BLUE, BLUE, 5),
+    "pruned": ("v", "none", GREY, 6),
+    "failed, no value": ("x", "none", INK, 6),
+    "best": ("o", "none", VERMILION, 12),
+}
 
 
 def search_history_table(
@@ -96,31 +104,23 @@ def draw_search_history(table: FigureTable, *, objective: str) -> Figure:
     without = ~np.isfinite(value)
     scale = scale_for(value)
     winner = complete & (value == (np.nanmin(best) if complete.any() else np.nan))
+    groups = {"complete": complete, "pruned": pruned, "failed, no value": without, "best": winner}
     for axes, x in ((history, trial), (rate, table.numbers("learning_rate"))):
         axes.set_yscale("log" if scale == "log" else "linear")
         if axes is rate:
             axes.set_xscale("log")
-        _scatter(axes, x, value, complete=complete, pruned=pruned, winner=winner)
-        axes.plot(
-            x[without],
-            np.full(int(without.sum()), 0.97),
-            "x",
-            color=INK,
-            ms=6,
-            transform=axes.get_xaxis_transform(),
-            label="failed, no value" if axes is history and without.any() else None,
-        )
+        _scatter(axes, x, value, groups)
         axes.margins(0.06, 0.12)
         if scale == "log":
             set_decades(axes.yaxis)
     history.step(trial, best, where="post", color=VERMILION, lw=1.6, label="best so far", zorder=1)
-    history.xaxis.get_major_locator().set_params(integer=True)
+    history.xaxis.set_major_locator(MaxNLocator(integer=True))
     set_decades(rate.xaxis)
     unit = table.column("value").unit
     history.set(xlabel="trial", title=f"{objective} per trial")
     rate.set(xlabel="learning rate", title=f"{objective} against learning rate")
     figure.supylabel(f"{objective} ({unit})" if unit else objective, size=10)
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(*history.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -128,19 +128,26 @@ def _scatter(
     axes: Axes,
     x: NDArray[np.float64],
     value: NDArray[np.float64],
-    *,
-    complete: NDArray[np.bool_],
-    pruned: NDArray[np.bool_],
-    winner: NDArray[np.bool_],
+    groups: Mapping[str, NDArray[np.bool_]],
 ) -> None:
-    """Draw complete, pruned and best trials; empty groups stay out of the legend."""
-    for shown, style, name in (
-        (complete, {"marker": "o", "mfc": BLUE, "mec": BLUE, "ms": 5}, "complete"),
-        (pruned, {"marker": "v", "mfc": "none", "mec": GREY, "ms": 6}, "pruned"),
-        (winner, {"marker": "o", "mfc": "none", "mec": VERMILION, "ms": 12, "mew": 2.2}, "best"),
-    ):
-        label = name if shown.any() and axes.get_subplotspec().is_first_row() else None
-        axes.plot(x[shown], value[shown], ls="", label=label, **style)
+    """Draw each group of trials in its marker; trials without a value sit at the upper edge."""
+    for name, shown in groups.items():
+        if not shown.any():
+            continue
+        marker, face, edge, size = _MARKS[name]
+        valued = bool(np.isfinite(value[shown]).all())
+        axes.plot(
+            x[shown],
+            value[shown] if valued else np.full(int(shown.sum()), 0.97),
+            ls="",
+            marker=marker,
+            mfc=face,
+            mec=edge,
+            ms=size,
+            mew=2.2 if name == "best" else 1.2,
+            label=name,
+            transform=axes.transData if valued else axes.get_xaxis_transform(),
+        )
 
 
 def search_history(

@@ -69,7 +69,7 @@ Parameters = ParamSpec("Parameters")
 class DrawnFigure:
     """A figure ready for the report: the picture and the numbers in it.
 
-    Parameters
+    Attributes
     ----------
     name
         Short name, the stem of its files and its anchor in the report.
@@ -140,7 +140,8 @@ def to_svg(figure: Figure, *, name: str, title: str) -> str:
     # Only tags are rewritten: a label that happens to read like a reference stays as it is.
     svg = re.sub(r"<[^>]*>", lambda tag: _prefix_ids(tag.group(), name), svg)
     opening, rest = svg.split(">", 1)
-    return f'{opening} role="img" aria-label={quoteattr(title)}>\n <title>{escape(title)}</title>{rest}'
+    accessible = f'role="img" aria-label={quoteattr(title)}>\n <title>{escape(title)}</title>'
+    return f"{opening} {accessible}{rest}"
 
 
 def _prefix_ids(tag: str, name: str) -> str:

@@ -1,6 +1,6 @@
 """The numbers behind a figure, as a table that a reader can check and a script can write."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ Value = str | bool | int | float | None
 class Column:
     """One column of a figure's table.
 
-    Parameters
+    Attributes
     ----------
     name
         Machine name, unit included (``cutoff_radius_angstrom``), as in the CSV header.
@@ -38,7 +38,7 @@ class Column:
 class FigureTable:
     """Columns of equal length.
 
-    Parameters
+    Attributes
     ----------
     columns
         The columns, in the order in which they are shown.
@@ -97,7 +97,23 @@ class FigureTable:
 
 
 def number_column(name: str, label: str, unit: str, values: ArrayLike) -> Column:
-    """Make a column of numbers from anything one-dimensional that numpy understands.
+    """Make a column of numbers.
+
+    Parameters
+    ----------
+    name
+        Machine name, unit included.
+    label
+        The same for people, without the unit.
+    unit
+        Unit for people.
+    values
+        Anything one-dimensional that numpy understands.
+
+    Returns
+    -------
+    Column
+        The column.
 
     Raises
     ------
@@ -121,41 +137,15 @@ def word_column(name: str, label: str, values: Iterable[str]) -> Column:
 
 
 def require_rows(table: FigureTable, figure: str) -> None:
-    """Refuse to draw nothing.
-
-    Raises
-    ------
-    DataError
-        If the table has no rows.
-    """
+    """Raise `DataError` if there is nothing to draw."""
     if len(table) == 0:
         raise DataError(
             "there is nothing to draw", where=f"figure {figure}", expected="at least one row"
         )
 
 
-def require_word(value: str, allowed: Sequence[str], where: str) -> None:
-    """Refuse a word outside a fixed vocabulary.
-
-    Raises
-    ------
-    DataError
-        If the word is not among the allowed ones.
-    """
-    if value not in allowed:
-        raise DataError("unknown word", where=where, expected=" or ".join(allowed), got=repr(value))
-
-
 def format_value(value: Value) -> str:
-    """Write a cell for people: four significant digits, a dash for nothing.
-
-    Examples
-    --------
-    >>> format_value(0.0123456)
-    '0.01235'
-    >>> format_value(None)
-    '–'
-    """
+    """Write a cell for people: four significant digits, a dash for nothing."""
     if value is None:
         return "–"
     if isinstance(value, bool):
