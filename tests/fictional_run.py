@@ -12,7 +12,9 @@ from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.parity import parity
+from surrogate_hpo.figures.report import Notice, Provenance, ReportContext
 from surrogate_hpo.figures.search_history import search_history
+from surrogate_hpo.figures.verdict import Targets
 
 STAGES = {
     "snapshots": "thermal configurations of the atoms",
@@ -197,3 +199,43 @@ def fictional_run():
             cost_per_stage(**cost_arrays()),
         ),
     )
+
+
+def fictional_context(**changes):
+    """The report context of the fictional run, with changes."""
+    run = fictional_run()
+    values = {
+        "title": "Surrogate of aluminium",
+        "material": "fcc aluminium, 4 atoms, displacements of 298 K, electrons at 5000 K",
+        "headline_quantity": "total_free_energy",
+        "errors": run.errors,
+        "targets": Targets(5.0, 0.2, 1.0, 16),
+        "held_out_snapshots": HELD_OUT,
+        "training_seeds": SEEDS,
+        "figures": run.figures,
+        "settings": {
+            "seed": 42,
+            "dft": {"kpoints": [4, 4, 4], "temperature_kelvin": 5000.0, "smearing": None},
+            "acsd": {"cutoff_radius_angstrom": [3.0, 3.5, 4.676, 5.5, 6.5], "form": "absolute"},
+            "train": {"seeds": 3, "resume": True},
+        },
+        "provenance": Provenance(
+            package_version="0.1.0",
+            engine_version="Quantum ESPRESSO 7.2",
+            versions={"numpy": "2.4.0", "torch": "2.13.0"},
+            code_digests={stage: f"{index:02d}" * 20 for index, stage in enumerate(STAGES)},
+            seeds={"snapshots": 1234567, "train/0": 99},
+            checksums={"config/config.yaml": "ab" * 32, "results/dft/al-043.json": "cd" * 32},
+        ),
+        "facts": {
+            "snapshots": {"training": 40, "validation": 4, "held out": HELD_OUT},
+            "ldos": {"kernel": "Gaussian", "width (eV)": 0.5, "window (eV)": "−6 to 13"},
+            "acsd": {"cutoff radius (Å)": 6.5, "2J_max": 6},
+        },
+        "notes": {"naswot": ["This run minimises the score."]},
+        "warnings": (
+            Notice("naswot", "N_batch was clipped from 100 to 30, the number of features."),
+            Notice("acsd", "9 candidates lie within the spread of the best."),
+        ),
+    }
+    return ReportContext(**{**values, **changes})

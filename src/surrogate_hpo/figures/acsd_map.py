@@ -105,11 +105,11 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
     scale = 10.0**-exponent
     figure = new_figure(1.9 + 0.5 * radii.size)
     axes = figure.add_subplot()
-    image = axes.imshow(
-        np.ma.masked_invalid(mean * scale), cmap="cividis", aspect="auto", origin="lower"
+    image = axes.pcolormesh(
+        np.ma.masked_invalid(mean * scale), cmap="cividis", edgecolors="white", linewidth=1.5
     )
-    axes.set_xticks(range(degrees.size), [f"{d:.0f}" for d in degrees])
-    axes.set_yticks(range(radii.size), [f"{r:g}" for r in radii])
+    axes.set_xticks(np.arange(degrees.size) + 0.5, [f"{d:.0f}" for d in degrees])
+    axes.set_yticks(np.arange(radii.size) + 0.5, [f"{r:g}" for r in radii])
     axes.set(xlabel="2J_max (angular resolution)", ylabel="cutoff radius (Å)", facecolor="#DDDDDD")
     axes.grid(visible=False)
     factor = f"10{superscript(exponent)}"
@@ -158,12 +158,12 @@ def _annotate(
             )
         if table.flags("chosen")[index]:
             axes.add_patch(
-                Rectangle((x - 0.48, y - 0.47), 0.96, 0.94, fc="none", ec=VERMILION, lw=3)
+                Rectangle((x + 0.03, y + 0.03), 0.94, 0.94, fc="none", ec=VERMILION, lw=3)
             )
         text = f"{mean[index]:.1f}\n± {std[index]:.1f}" if np.isfinite(mean[index]) else "failed"
         axes.text(
-            x,
-            y,
+            x + 0.5,
+            y + 0.5,
             text,
             ha="center",
             va="center",

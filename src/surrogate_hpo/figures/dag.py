@@ -26,7 +26,7 @@ from surrogate_hpo.figures.style import (
 )
 from surrogate_hpo.figures.table import FigureTable, word_column
 
-_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, WINE, OLIVE, GREY)
+_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, WINE, OLIVE, GREY, INK)
 _ROW, _BOX_HEIGHT = 0.72, 0.5  # inches
 _LEFT, _TOP, _LANE_START, _LANE_END = 0.12, 0.12, 0.3, 0.12  # inches
 

@@ -19,7 +19,7 @@ from surrogate_hpo.figures.style import (
 )
 from surrogate_hpo.figures.table import (
     FigureTable,
-    format_number,
+    format_with_spread,
     number_column,
     require_rows,
     word_column,
@@ -54,6 +54,11 @@ class QuantityError:
     def label(self) -> str:
         """The quantity for people, spaces for underscores."""
         return self.quantity.replace("_", " ")
+
+    @property
+    def text(self) -> str:
+        """MAE ± spread over seeds, without the unit."""
+        return format_with_spread(self.mae_mev_per_atom, self.std_over_seeds_mev_per_atom)
 
 
 _BARS = (
@@ -90,19 +95,18 @@ def draw_error_summary(table: FigureTable) -> Figure:
     smallest, largest = (drawable.min(), drawable.max()) if drawable.size else (0.1, 1.0)
     left = 10.0 ** np.floor(np.log10(smallest / 1.5))
     # Room for the number behind the longest bar, which is text and thus not in data units.
-    axes.set(xscale="log", xlim=(left, largest * (largest / left) ** 0.45))
+    axes.set(xscale="log", xlim=(left, largest * (largest / left) ** 0.35))
     std = table.numbers("std_over_seeds_mev_per_atom")
     for offset, (name, label, colour) in zip((-0.26, 0.0, 0.26), _BARS, strict=True):
         mean = table.numbers(name)
         axes.barh(rows + offset, mean - left, 0.24, left=left, color=colour, label=label)
         for index, value in enumerate(mean.tolist()):
             spread = std[index] if name == "mae_mev_per_atom" else 0.0
-            text = format_number(value, 2) + (f" ± {format_number(spread, 2)}" if spread else "")
-            if spread:
+            if spread > 0:
                 axes.errorbar(value, index + offset, xerr=spread, color=INK, capsize=2.5, lw=1.2)
             end = value + spread if np.isfinite(value + spread) else left
             axes.annotate(
-                text,
+                format_with_spread(value, spread),
                 (max(end, left), index + offset),
                 xytext=(4, 0),
                 textcoords="offset points",

@@ -18,7 +18,7 @@ from surrogate_hpo.figures.style import (
     new_figure,
     styled,
 )
-from surrogate_hpo.figures.table import FigureTable, format_number, number_column, word_column
+from surrogate_hpo.figures.table import FigureTable, number_column, word_column
 
 _MEV_PER_EV = 1000.0
 
@@ -144,15 +144,9 @@ def draw_parity(table: FigureTable, *, error: QuantityError) -> Figure:
     name = error.label
     axes.set_xlabel(f"{name}, DFT − mean (meV/atom)")
     axes.set_ylabel(f"{name}, predicted − mean of DFT (meV/atom)")
-    axes.set_title(f"{name}: MAE {error_text(error)}")
+    axes.set_title(f"{name}: MAE {error.text} meV/atom")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-def error_text(error: QuantityError) -> str:
-    """Write MAE ± std with its unit."""
-    mae = format_number(error.mae_mev_per_atom, 2)
-    return f"{mae} ± {format_number(error.std_over_seeds_mev_per_atom, 2)} meV/atom"
 
 
 def parity(

@@ -117,8 +117,8 @@ def draw_search_history(table: FigureTable, *, objective: str) -> Figure:
     history.xaxis.set_major_locator(MaxNLocator(integer=True))
     set_decades(rate.xaxis)
     unit = table.column("value").unit
-    history.set(xlabel="trial", title=f"{objective} per trial")
-    rate.set(xlabel="learning rate", title=f"{objective} against learning rate")
+    history.set_xlabel("trial")
+    rate.set_xlabel("learning rate")
     figure.supylabel(f"{objective} ({unit})" if unit else objective, size=10)
     figure.legend(*history.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from surrogate_hpo.figures.table import FigureTable, format_number
+from surrogate_hpo.figures.table import FigureTable, superscript
 
 WIDTH_INCHES = 5.6
 """Drawn this narrow, 10 pt text is still 9 px high on a phone 360 px wide."""
@@ -161,16 +161,26 @@ def set_decades(axis: Axis, scale: Literal["log", "symlog"] = "log") -> None:
     scale
         Logarithmic, or linear around zero for values of both signs.
     """
-    axis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value, 2)))
-    if scale == "symlog":
-        axis.set_minor_formatter(NullFormatter())
-        return
     lower, upper = axis.get_view_interval()
+    plain = scale == "log" and lower >= 1e-3 and upper <= 1e5
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick_label(value, plain)))
+    axis.set_minor_formatter(NullFormatter())
+    if scale == "symlog":
+        return
     decades = float(np.log10(upper / lower))
     if decades < 2:
         subs = (1.0, 2.0, 5.0) if decades > 0.7 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
         axis.set_major_locator(LogLocator(subs=subs, numticks=12))
-    axis.set_minor_formatter(NullFormatter())
+
+
+def _tick_label(value: float, plain: bool) -> str:
+    """Write all ticks of an axis alike: 0.01 and 10, or 10⁻⁵ and 2×10⁻³."""
+    if plain or value == 0:
+        return f"{value:g}"
+    exponent = int(np.floor(np.log10(abs(value)) + 1e-9))
+    mantissa = f"{abs(value) / 10.0**exponent:.2g}"
+    power = f"10{superscript(exponent)}"
+    return ("−" if value < 0 else "") + (power if mantissa == "1" else f"{mantissa}×{power}")
 
 
 def scale_for(values: NDArray[np.float64]) -> Literal["linear", "log", "symlog"]:

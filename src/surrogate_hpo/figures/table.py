@@ -172,6 +172,19 @@ def format_number(value: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+def format_with_spread(mean: float, spread: float) -> str:
+    """Write ``3.35 ± 0.09``: both to the digit that the spread makes meaningful.
+
+    One digit of the spread is kept, two where the first is a 1. Without a spread (zero or not
+    finite, as for a single seed) the mean stands alone.
+    """
+    if not np.isfinite(mean) or not np.isfinite(spread) or spread <= 0:
+        return format_number(mean, 3)
+    exponent = int(np.floor(np.log10(spread)))
+    decimals = max(0, -exponent + (1 if spread / 10.0**exponent < 2 else 0))
+    return f"{mean:.{decimals}f} ± {spread:.{decimals}f}".replace("-", "−")
+
+
 def superscript(exponent: int) -> str:
     """Write an integer in superscript characters, which need no math typesetting."""
     return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
