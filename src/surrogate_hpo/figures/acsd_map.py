@@ -1,5 +1,7 @@
 """ACSD of every descriptor candidate: heat map of cutoff radius against 2J_max."""
 
+from collections.abc import Callable
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -121,8 +123,7 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
     axes.set_title(
         f"a constant descriptor scores {format_number(constant, 3)} × {factor}", weight="normal"
     )
-    threshold = (lower + upper) / 2
-    _annotate(axes, table, np.stack([column, row]), scale, threshold)
+    _annotate(axes, table, np.stack([column, row]), scale, image.to_rgba)
     figure.legend(
         handles=[
             Patch(fc="none", ec=VERMILION, lw=2.5, label="chosen"),
@@ -135,42 +136,30 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
 
 
 def _annotate(
-    axes: Axes, table: FigureTable, cells: NDArray[np.int64], scale: float, threshold: float
+    axes: Axes,
+    table: FigureTable,
+    cells: NDArray[np.int64],
+    scale: float,
+    to_rgba: Callable[[ArrayLike], NDArray[np.float64]],
 ) -> None:
     """Write mean ± spread into each cell and mark it."""
     mean, std = table.numbers("acsd_mean") * scale, table.numbers("acsd_std") * scale
-    small = len(set(cells[0].tolist())) > 6
+    within, chosen = table.flags("within_spread"), table.flags("chosen")
+    # Luminance after Rec. 709, squared for gamma: where black and white text stand out equally.
+    dark = to_rgba(mean)[:, :3] ** 2 @ np.array([0.2126, 0.7152, 0.0722]) < 0.2
+    size = 7.0 if len(set(cells[0].tolist())) > 6 else 8.5
     for index, (x, y) in enumerate(cells.T.tolist()):
-        # The dark end of the colour map belongs to small values.
-        ink = "white" if mean[index] < threshold else INK
-        if table.flags("within_spread")[index]:
-            axes.add_patch(
-                Rectangle(
-                    (x - 0.44, y - 0.42),
-                    0.88,
-                    0.84,
-                    fc="none",
-                    ec=ink,
-                    hatch="////",
-                    lw=0,
-                    alpha=0.45,
-                )
-            )
-        if table.flags("chosen")[index]:
-            axes.add_patch(
-                Rectangle((x + 0.03, y + 0.03), 0.94, 0.94, fc="none", ec=VERMILION, lw=3)
-            )
-        text = f"{mean[index]:.1f}\n± {std[index]:.1f}" if np.isfinite(mean[index]) else "failed"
-        axes.text(
-            x + 0.5,
-            y + 0.5,
-            text,
-            ha="center",
-            va="center",
-            size=7 if small else 8.5,
-            color=ink,
-            linespacing=1.05,
-        )
+        finite = bool(np.isfinite(mean[index]))
+        ink = "white" if dark[index] and finite else INK
+        if within[index]:
+            hatch = Rectangle((x + 0.06, y + 0.08), 0.88, 0.84, fc="none", ec=ink, hatch="////")
+            hatch.set(linewidth=0, alpha=0.4)
+            axes.add_patch(hatch)
+        if chosen[index]:
+            frame = (x + 0.03, y + 0.03)
+            axes.add_patch(Rectangle(frame, 0.94, 0.94, fc="none", ec=VERMILION, lw=3))
+        text = f"{mean[index]:.1f}\n± {std[index]:.1f}" if finite else "failed"
+        axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", size=size, color=ink)
 
 
 def acsd_map(

@@ -66,15 +66,16 @@ def draw_cost_per_stage(table: FigureTable) -> Figure:
     require_rows(table, "cost_per_stage")
     kinds = [("cpu_seconds", "CPU", BLUE), ("gpu_seconds", "GPU", ORANGE)]
     used = [kind for kind in kinds if kind[0] == "cpu_seconds" or np.nansum(table.numbers(kind[0]))]
-    figure = new_figure(1.0 + 0.2 * (1 + len(used)) * len(table))
+    figure = new_figure(1.0 + 0.17 * (1 + len(used)) * len(table))
     axes = figure.add_subplot()
     thickness = 0.8 / len(used)
+    both = np.nan_to_num(table.numbers("gpu_seconds")) > 0
     for number, (name, label, colour) in enumerate(used):
         seconds = np.nan_to_num(table.numbers(name))
-        y = np.arange(len(table)) + (number - (len(used) - 1) / 2) * thickness
+        y = np.arange(len(table)) + np.where(both, number - 0.5, 0.0) * thickness
         axes.barh(y, seconds, 0.92 * thickness, color=colour, label=label)
         for height, value in zip(y.tolist(), seconds.tolist(), strict=True):
-            if value == 0 and name == "gpu_seconds":
+            if name == "gpu_seconds" and value == 0:
                 continue
             axes.annotate(
                 f"{format_number(value, 3)} s",

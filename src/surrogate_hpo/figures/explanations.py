@@ -84,8 +84,8 @@ FIGURES: dict[str, FigureText] = {
         "Each box is one stage: one rule of the workflow, one command, one folder of results. "
         "An arrow means that the lower stage reads what the upper one has written.",
         "Straight arrows lead to the next stage. Results that are needed further down travel "
-        "in a lane of their source's colour. A change in one stage makes every stage that its "
-        "arrows reach run again, and no other.",
+        "in a lane of their source's colour. A change in one stage makes the stages run "
+        "again to which its arrows lead, directly or through others, and no other.",
     ),
     "acsd_map": FigureText(
         "acsd",
@@ -122,13 +122,13 @@ FIGURES: dict[str, FigureText] = {
         "still falling at the last epoch means that training stopped too early. Seeds should "
         "end close together.",
     ),
-    "dos_overlay": FigureText(
+    "error_summary": FigureText(
         "evaluate",
-        "Density of states of one held-out snapshot from the reference LDOS and from the "
-        "predicted one, with the Fermi energies; below, their difference. The band is one "
-        "standard deviation over the seeds.",
-        "Only states below and around the Fermi energy enter the energies. A difference of one "
-        "sign over a wide range shifts the energies of all snapshots together.",
+        "Mean absolute error of every energy on the held-out snapshots, on a logarithmic axis: "
+        "floor, surrogate (with the standard deviation over seeds) and baseline.",
+        "A useful surrogate lies far to the left of its baseline. One close to its floor can "
+        "only improve with a finer grid, a wider window or a narrower kernel. Errors of single "
+        "terms may be larger than that of the total, in which they partly cancel.",
     ),
     "parity": FigureText(
         "evaluate",
@@ -139,13 +139,13 @@ FIGURES: dict[str, FigureText] = {
         "shift, which cancels in energy differences; scatter does not. The MAE in the title is "
         "the mean over the seeds and its standard deviation.",
     ),
-    "error_summary": FigureText(
+    "dos_overlay": FigureText(
         "evaluate",
-        "Mean absolute error of every energy on the held-out snapshots, on a logarithmic axis: "
-        "floor, surrogate (with the standard deviation over seeds) and baseline.",
-        "A useful surrogate lies far to the left of its baseline. One close to its floor can "
-        "only improve with a finer grid, a wider window or a narrower kernel. Errors of single "
-        "terms may be larger than that of the total, in which they partly cancel.",
+        "Density of states of one held-out snapshot from the reference LDOS and from the "
+        "predicted one, with the Fermi energies; below, their difference. The band is one "
+        "standard deviation over the seeds.",
+        "Only states below and around the Fermi energy enter the energies. A difference of one "
+        "sign over a wide range shifts the energies of all snapshots together.",
     ),
     "cost_per_stage": FigureText(
         "cost",

@@ -126,12 +126,12 @@ def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> st
         else "one seed, so its spread is unknown"
     )
     baseline = error.baseline_mev_per_atom
+    floor = format_number(error.discretisation_error_mev_per_atom, 3)
     text = (
         f"The surrogate predicts the {error.label} of {held_out_snapshots} held-out snapshots "
         f"with a mean absolute error of {error.text} meV/atom ({spread}). "
-        f"The reference LDOS itself gives {format_number(error.discretisation_error_mev_per_atom, 3)} "
-        f"meV/atom (floor), and predicting the training mean {format_number(baseline, 3)} meV/atom "
-        "(baseline)."
+        f"The reference LDOS itself gives {floor} meV/atom (floor), and predicting the training "
+        f"mean {format_number(baseline, 3)} meV/atom (baseline)."
     )
     if not error.mae_mev_per_atom < baseline:
         text += " This is no better than the baseline: the surrogate has learnt nothing of use."
