@@ -1,9 +1,8 @@
 """ACSD of every descriptor candidate: heat map of cutoff radius against 2J_max."""
 
-from collections.abc import Callable
-
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import ArrayLike, NDArray
@@ -103,7 +102,8 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
     degrees, column = np.unique(table.numbers("twojmax"), return_inverse=True)
     mean = np.full((radii.size, degrees.size), np.nan)
     mean[row, column] = table.numbers("acsd_mean")
-    exponent = int(np.floor(np.log10(max(np.nanmax(mean), 1e-300))))
+    largest = float(np.nanmax(mean))
+    exponent = int(np.floor(np.log10(largest))) if largest > 0 else 0
     scale = 10.0**-exponent
     figure = new_figure(1.9 + 0.5 * radii.size)
     axes = figure.add_subplot()
@@ -123,7 +123,7 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
     axes.set_title(
         f"a constant descriptor scores {format_number(constant, 3)} × {factor}", weight="normal"
     )
-    _annotate(axes, table, np.stack([column, row]), scale, image.to_rgba)
+    _annotate(axes, table, np.stack([column, row]), scale, image)
     figure.legend(
         handles=[
             Patch(fc="none", ec=VERMILION, lw=2.5, label="chosen"),
@@ -140,13 +140,13 @@ def _annotate(
     table: FigureTable,
     cells: NDArray[np.int64],
     scale: float,
-    to_rgba: Callable[[ArrayLike], NDArray[np.float64]],
+    image: ScalarMappable,
 ) -> None:
     """Write mean ± spread into each cell and mark it."""
     mean, std = table.numbers("acsd_mean") * scale, table.numbers("acsd_std") * scale
     within, chosen = table.flags("within_spread"), table.flags("chosen")
     # Luminance after Rec. 709, squared for gamma: where black and white text stand out equally.
-    dark = to_rgba(mean)[:, :3] ** 2 @ np.array([0.2126, 0.7152, 0.0722]) < 0.2
+    dark = image.to_rgba(mean)[:, :3] ** 2 @ np.array([0.2126, 0.7152, 0.0722]) < 0.2
     size = 7.0 if len(set(cells[0].tolist())) > 6 else 8.5
     for index, (x, y) in enumerate(cells.T.tolist()):
         finite = bool(np.isfinite(mean[index]))

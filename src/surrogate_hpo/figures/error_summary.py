@@ -99,7 +99,9 @@ def draw_error_summary(table: FigureTable) -> Figure:
     std = table.numbers("std_over_seeds_mev_per_atom")
     for offset, (name, label, colour) in zip((-0.26, 0.0, 0.26), _BARS, strict=True):
         mean = table.numbers(name)
-        axes.barh(rows + offset, mean - left, 0.24, left=left, color=colour, label=label)
+        axes.barh(
+            rows + offset, np.fmax(mean - left, 0), 0.24, left=left, color=colour, label=label
+        )
         for index, value in enumerate(mean.tolist()):
             spread = std[index] if name == "mae_mev_per_atom" else 0.0
             if spread > 0:
