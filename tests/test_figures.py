@@ -100,9 +100,7 @@ def text_boxes(figure):
     root = ET.fromstring(figure.svg)  # noqa: S314 - our own drawing
     for element in root.iter(f"{SVG}text"):
         style, transform = element.get("style"), element.get("transform", "")
-        size = float(
-            re.search(r"font-size: ([\d.]+)px|font: .*?([\d.]+)px", style)[0].split()[-1][:-2]
-        )
+        size = float(re.search(r"([\d.]+)px", style)[1])
         bold = "700" in style or "bold" in style
         font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
         width = text_to_path.get_text_width_height_descent(element.text, font, ismath=False)[0]

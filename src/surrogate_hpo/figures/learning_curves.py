@@ -11,6 +11,7 @@ from surrogate_hpo.figures.style import (
     SERIES,
     DrawnFigure,
     drawn,
+    log_limits,
     new_figure,
     set_decades,
     styled,
@@ -74,9 +75,10 @@ def draw_learning_curves(table: FigureTable) -> Figure:
     require_rows(table, "learning_curves")
     figure = new_figure(3.8)
     axes = figure.add_subplot()
-    axes.set_yscale("log")
     seeds = table.numbers("seed")
     columns = {n: table.numbers(n) for n in ("epoch", "training_loss", "validation_loss")}
+    losses = np.concatenate([columns["training_loss"], columns["validation_loss"]])
+    axes.set(yscale="log", ylim=log_limits(losses))
     for index, number in enumerate(np.unique(seeds)):
         rows, colour = seeds == number, SERIES[index % len(SERIES)]
         epoch = columns["epoch"][rows]

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.style import (
@@ -15,7 +15,9 @@ from surrogate_hpo.figures.style import (
     SERIES,
     VERMILION,
     DrawnFigure,
+    Scale,
     drawn,
+    log_limits,
     new_figure,
     scale_for,
     set_decades,
@@ -99,16 +101,15 @@ def draw_naswot_ranking(table: FigureTable, *, direction: Direction) -> Figure:
     axes = figure.add_subplot()
     count, score, std = (table.numbers(n) for n in ("parameter_count", "score", "score_std"))
     finite = np.isfinite(score)
-    axes.set_xscale("log")
-    scale = scale_for(score)
-    axes.set_yscale(scale, **_symlog_threshold(score) if scale == "symlog" else {})
+    axes.set(xscale="log", xlim=log_limits(count))
+    scale = _set_score_axis(axes, score[finite], np.nan_to_num(std[finite], posinf=0.0))
     words = np.array(table.words("activation"))
     for number, name in enumerate(sorted(set(words.tolist()))):
         shown = finite & (words == name)
         axes.errorbar(
             count[shown],
             score[shown],
-            yerr=np.nan_to_num(std[shown]),
+            yerr=np.nan_to_num(std[shown], posinf=0.0),
             fmt=MARKERS[number % len(MARKERS)],
             ms=5,
             lw=0,
@@ -123,7 +124,7 @@ def draw_naswot_ranking(table: FigureTable, *, direction: Direction) -> Figure:
     )
     if not finite.all():
         _mark_failed(axes, count[~finite])
-    axes.margins(0.08)
+    axes.margins(y=0.08)
     axes.set(xlabel="number of parameters", ylabel="NASWOT score S' (dimensionless)")
     good = "larger" if direction == "maximise" else "smaller"
     axes.set_title(f"{good} scores rank first in this run", weight="normal")
@@ -134,12 +135,20 @@ def draw_naswot_ranking(table: FigureTable, *, direction: Direction) -> Figure:
     return figure
 
 
-def _symlog_threshold(values: np.ndarray) -> dict[str, float]:
-    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
-    return {"linthresh": float(sizes.min())}
+def _set_score_axis(axes: Axes, score: NDArray[np.float64], std: NDArray[np.float64]) -> Scale:
+    """Scale the axis so that scores over decades can be told apart, bars included."""
+    scale = scale_for(score)
+    if scale == "log":
+        # A bar that nearly reaches zero would stretch the axis over decades: it may be cut.
+        lower_ends = np.fmax(score - std, score / 3)
+        limits = log_limits(np.concatenate([lower_ends, score + std]))
+        axes.set(yscale="log", ylim=limits)
+    elif scale == "symlog":
+        axes.set_yscale("symlog", linthresh=float(np.abs(score[score != 0]).min()))
+    return scale
 
 
-def _mark_failed(axes: Axes, count: np.ndarray) -> None:
+def _mark_failed(axes: Axes, count: NDArray[np.float64]) -> None:
     axes.plot(
         count,
         np.full(count.shape, 0.02),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.error_summary import QuantityError
@@ -89,9 +89,9 @@ def parity_table(
 
 
 def _check_errors(
-    dft: np.ndarray,
-    surrogate: np.ndarray,
-    floor: np.ndarray,
+    dft: NDArray[np.float64],
+    surrogate: NDArray[np.float64],
+    floor: NDArray[np.float64],
     baseline: float,
     error: QuantityError,
 ) -> None:

@@ -15,6 +15,7 @@ from surrogate_hpo.figures.style import (
     VERMILION,
     DrawnFigure,
     drawn,
+    log_limits,
     new_figure,
     scale_for,
     set_decades,
@@ -103,12 +104,15 @@ def draw_search_history(table: FigureTable, *, objective: str) -> Figure:
     pruned = np.isfinite(value) & ~complete
     without = ~np.isfinite(value)
     scale = scale_for(value)
-    winner = complete & (value == (np.nanmin(best) if complete.any() else np.nan))
+    winner = np.zeros_like(complete)
+    if complete.any():
+        winner[np.argmin(np.where(complete, value, np.inf))] = True
     groups = {"complete": complete, "pruned": pruned, "failed, no value": without, "best": winner}
     for axes, x in ((history, trial), (rate, table.numbers("learning_rate"))):
-        axes.set_yscale("log" if scale == "log" else "linear")
+        if scale == "log":
+            axes.set(yscale="log", ylim=log_limits(value))
         if axes is rate:
-            axes.set_xscale("log")
+            axes.set(xscale="log", xlim=log_limits(x))
         _scatter(axes, x, value, groups)
         axes.margins(0.06, 0.12)
         if scale == "log":

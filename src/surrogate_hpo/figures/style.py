@@ -62,6 +62,7 @@ _STYLE: dict[str, object] = {
     "ytick.labelsize": 9,
 }
 
+Scale = Literal["linear", "log", "symlog"]
 Parameters = ParamSpec("Parameters")
 
 
@@ -148,7 +149,18 @@ def _prefix_ids(tag: str, name: str) -> str:
     return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", tag)
 
 
-def set_decades(axis: Axis, scale: Literal["log", "symlog"] = "log") -> None:
+def log_limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits of a logarithmic axis around the positive values, with room also around one.
+
+    Set before drawing: matplotlib's own limits collapse when all values are equal.
+    """
+    drawable = values[np.isfinite(values) & (values > 0)]
+    lower, upper = (drawable.min(), drawable.max()) if drawable.size else (1.0, 10.0)
+    room = max(0.06 * float(np.log10(upper / lower)), 0.08)
+    return float(lower) / 10.0**room, float(upper) * 10.0**room
+
+
+def set_decades(axis: Axis, scale: Scale = "log") -> None:
     """Label a logarithmic axis in plain characters, also where it spans less than a decade.
 
     matplotlib's own labels are typeset as mathematics, which a browser without the font
@@ -183,7 +195,7 @@ def _tick_label(value: float, plain: bool) -> str:
     return ("−" if value < 0 else "") + (power if mantissa == "1" else f"{mantissa}×{power}")
 
 
-def scale_for(values: NDArray[np.float64]) -> Literal["linear", "log", "symlog"]:
+def scale_for(values: NDArray[np.float64]) -> Scale:
     """Choose the scale on which values can be told apart.
 
     Logarithmic for positive values that span more than a factor of 30, linear around zero
