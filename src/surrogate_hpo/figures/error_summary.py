@@ -1,0 +1,131 @@
+"""Mean absolute error per quantity against the floor and the baseline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from surrogate_hpo.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    DrawnFigure,
+    drawn,
+    new_figure,
+    set_decades,
+    styled,
+)
+from surrogate_hpo.figures.table import (
+    FigureTable,
+    format_with_spread,
+    number_column,
+    require_rows,
+    word_column,
+)
+
+
+@dataclass(frozen=True)
+class QuantityError:
+    """How well one energy is predicted on the held-out snapshots, all in meV/atom.
+
+    Attributes
+    ----------
+    quantity
+        Name of the energy, such as ``total_free_energy``.
+    mae_mev_per_atom
+        Mean absolute error against DFT over the snapshots, averaged over the seeds.
+    std_over_seeds_mev_per_atom
+        Standard deviation of the mean absolute error over the seeds.
+    discretisation_error_mev_per_atom
+        The same error for the reference LDOS: the floor, which no surrogate can beat.
+    baseline_mev_per_atom
+        The same error for predicting the mean of the training snapshots.
+    """
+
+    quantity: str
+    mae_mev_per_atom: float
+    std_over_seeds_mev_per_atom: float
+    discretisation_error_mev_per_atom: float
+    baseline_mev_per_atom: float
+
+    @property
+    def label(self) -> str:
+        """The quantity for people, spaces for underscores."""
+        return self.quantity.replace("_", " ")
+
+    @property
+    def text(self) -> str:
+        """MAE ± spread over seeds, without the unit."""
+        return format_with_spread(self.mae_mev_per_atom, self.std_over_seeds_mev_per_atom)
+
+
+_BARS = (
+    ("discretisation_error_mev_per_atom", "floor (reference LDOS)", ORANGE),
+    ("mae_mev_per_atom", "surrogate", BLUE),
+    ("baseline_mev_per_atom", "baseline (training mean)", GREY),
+)
+
+
+def error_summary_table(errors: Sequence[QuantityError]) -> FigureTable:
+    """Collect the errors, one row per quantity."""
+    names = (
+        ("mae_mev_per_atom", "MAE"),
+        ("std_over_seeds_mev_per_atom", "std over seeds"),
+        ("discretisation_error_mev_per_atom", "floor"),
+        ("baseline_mev_per_atom", "baseline"),
+    )
+    numbers = (
+        number_column(name, label, "meV/atom", [float(getattr(error, name)) for error in errors])
+        for name, label in names
+    )
+    return FigureTable((word_column("quantity", "quantity", [e.label for e in errors]), *numbers))
+
+
+@styled
+def draw_error_summary(table: FigureTable) -> Figure:
+    """Draw three bars per quantity on a logarithmic axis, each with its number."""
+    require_rows(table, "error_summary")
+    rows = np.arange(len(table), dtype=float)
+    figure = new_figure(1.3 + 0.85 * len(table))
+    axes = figure.add_subplot()
+    values = np.concatenate([table.numbers(name) for name, _, _ in _BARS])
+    drawable = values[np.isfinite(values) & (values > 0)]
+    smallest, largest = (drawable.min(), drawable.max()) if drawable.size else (0.1, 1.0)
+    left = 10.0 ** np.floor(np.log10(smallest / 1.5))
+    # Room for the number behind the longest bar, which is text and thus not in data units.
+    axes.set(xscale="log", xlim=(left, largest * (largest / left) ** 0.35))
+    std = table.numbers("std_over_seeds_mev_per_atom")
+    for offset, (name, label, colour) in zip((-0.26, 0.0, 0.26), _BARS, strict=True):
+        mean = table.numbers(name)
+        axes.barh(
+            rows + offset, np.fmax(mean - left, 0), 0.24, left=left, color=colour, label=label
+        )
+        for index, value in enumerate(mean.tolist()):
+            spread = std[index] if name == "mae_mev_per_atom" else 0.0
+            if spread > 0:
+                axes.errorbar(value, index + offset, xerr=spread, color=INK, capsize=2.5, lw=1.2)
+            end = value + spread if np.isfinite(value + spread) else left
+            axes.annotate(
+                format_with_spread(value, spread),
+                (max(end, left), index + offset),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                size=8.5,
+            )
+    set_decades(axes.xaxis)
+    axes.set_yticks(rows, table.words("quantity"))
+    axes.set(ylim=(len(table) - 0.5, -0.5), xlabel="mean absolute error (meV/atom)")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def error_summary(errors: Sequence[QuantityError]) -> DrawnFigure:
+    """Draw the errors per quantity."""
+    table = error_summary_table(errors)
+    title = "Mean absolute error per quantity: floor, surrogate with spread over seeds, baseline."
+    return drawn("error_summary", title, draw_error_summary(table), table)

@@ -1,0 +1,162 @@
+"""What the report says about each stage and figure; numbers never stand here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FigureText:
+    """Words beside a figure.
+
+    Attributes
+    ----------
+    section
+        Section of the report that shows it.
+    shown
+        What is drawn.
+    reading
+        How to read it, and what would be a bad sign.
+    """
+
+    section: str
+    shown: str
+    reading: str
+
+
+STAGES: dict[str, str] = {
+    "snapshots": (
+        "Thermal configurations of the atoms: the cells for which electronic structure is "
+        "calculated. Each belongs to exactly one split. Training snapshots fit the networks, "
+        "validation snapshots steer the search and stop the training, and held-out snapshots "
+        "are used once, for the errors in this report."
+    ),
+    "dft": (
+        "Quantum ESPRESSO solves the Kohn-Sham equations for every snapshot at the electronic "
+        "temperature of the settings. Its energies are the reference for every error below."
+    ),
+    "ldos": (
+        "The local density of states, in 1/(eV Å³), on the real-space grid: how many states "
+        "there are at each point and energy. Integrated over energy it gives the density, over "
+        "space the density of states, and from both follow the energies. Each level is "
+        "broadened by a kernel whose width is stored with the data, because the energies are "
+        "corrected for it."
+    ),
+    "acsd": (
+        "A network learns best from descriptors that are similar where the LDOS is similar. The "
+        "average cosine similarity distance (ACSD) measures the mismatch on random pairs of "
+        "grid points, and so picks cutoff radius and angular resolution (2J_max) of the SNAP "
+        "descriptors without training a network."
+    ),
+    "descriptors": (
+        "SNAP bispectrum components on every grid point for the chosen cutoff radius and "
+        "2J_max. They describe the neighbourhood of a point and do not change when the "
+        "neighbourhood is rotated or shifted, or when equal atoms are exchanged."
+    ),
+    "naswot": (
+        "NASWOT scores a network before training, from how differently its output reacts to "
+        "the inputs at a few grid points. This is cheap, but it is an indication only: the "
+        "published method maximises the score, whereas on the aluminium data of the tutorial "
+        "large scores went with larger errors. The direction is therefore a setting; check it "
+        "against trained networks before relying on it for a new material."
+    ),
+    "search": (
+        "Optuna tunes what belongs to the optimisation (learning rate, batch size and the "
+        "like) for the chosen descriptor and architecture. This space is smaller than that of "
+        "all hyperparameters, so fewer trials are needed. Held-out snapshots are not touched."
+    ),
+    "train": (
+        "The final networks: the same settings from several random initialisations (seeds). "
+        "The spread between them is the error bar of the result."
+    ),
+    "evaluate": (
+        "The networks predict the LDOS of snapshots they have never seen, and all energies are "
+        "computed from it. Three numbers belong together. The MAE is the surrogate's mean "
+        "absolute error against DFT. The floor is the error of the same computation from the "
+        "reference LDOS: what grid, energy window and broadening cost, with no network "
+        "involved. The baseline is the error of always predicting the mean of the training "
+        "snapshots."
+    ),
+}
+"""One paragraph per stage, in the order of the report."""
+
+FIGURES: dict[str, FigureText] = {
+    "dag": FigureText(
+        "workflow",
+        "Each box is one stage: one rule of the workflow, one command, one folder of results. "
+        "An arrow means that the lower stage reads what the upper one has written.",
+        "Straight arrows lead to the next stage. Results that are needed further down travel "
+        "in a lane of their source's colour. A change in one stage makes the stages run "
+        "again to which its arrows lead, directly or through others, and no other.",
+    ),
+    "acsd_map": FigureText(
+        "acsd",
+        "The ACSD of every candidate, averaged over snapshots and random draws, with its "
+        "spread. Smaller is better. The framed candidate was chosen; hatched ones cannot be "
+        "told from the best within the spread.",
+        "The rule takes, among the hatched candidates, the largest cutoff radius and then the "
+        "smallest 2J_max. Compare with the score of a constant descriptor, in the title: it "
+        "describes nothing, so where candidates score little better, the ACSD has little to "
+        "say and the choice is a weak one.",
+    ),
+    "naswot_ranking": FigureText(
+        "naswot",
+        "One marker per architecture: the score over several random initialisations against "
+        "the number of parameters. Bars are the standard deviation over initialisations; the "
+        "ring marks the choice.",
+        "Scores can span decades, then the axis is logarithmic. If the score merely follows "
+        "the number of parameters, it says no more than that number does. Crosses at the lower "
+        "edge have no finite score and can never be chosen.",
+    ),
+    "search_history": FigureText(
+        "search",
+        "Above: the objective of each trial and the best so far. Below: the same objective "
+        "against the learning rate, usually the most sensitive parameter.",
+        "A best-so-far line that is still falling at the end asks for more trials. A best "
+        "learning rate at the edge of its range asks for a wider range. Crosses failed and "
+        "have no value.",
+    ),
+    "learning_curves": FigureText(
+        "train",
+        "Loss on the training points (dashed) and on the validation snapshots (solid) after "
+        "each epoch, one colour per seed. The weights of the marked epoch are used.",
+        "A validation loss that rises while the training loss falls means over-fitting; both "
+        "still falling at the last epoch means that training stopped too early. Seeds should "
+        "end close together.",
+    ),
+    "error_summary": FigureText(
+        "evaluate",
+        "Mean absolute error of every energy on the held-out snapshots, on a logarithmic axis: "
+        "floor, surrogate (with the standard deviation over seeds) and baseline.",
+        "A useful surrogate lies far to the left of its baseline. One close to its floor can "
+        "only improve with a finer grid, a wider window or a narrower kernel. Errors of single "
+        "terms may be larger than that of the total, in which they partly cancel.",
+    ),
+    "parity": FigureText(
+        "evaluate",
+        "Predicted energy against the DFT energy of each held-out snapshot, per atom and "
+        "relative to the mean of the DFT energies. Diamonds: the same computation from the "
+        "reference LDOS (floor). Dashed line: the baseline.",
+        "A perfect prediction lies on the diagonal. Points parallel to it share a common "
+        "shift, which cancels in energy differences; scatter does not. The MAE in the title is "
+        "the mean over the seeds and its standard deviation.",
+    ),
+    "dos_overlay": FigureText(
+        "evaluate",
+        "Density of states of one held-out snapshot from the reference LDOS and from the "
+        "predicted one, with the Fermi energies; below, their difference. The band is one "
+        "standard deviation over the seeds.",
+        "Only states below and around the Fermi energy enter the energies. A difference of one "
+        "sign over a wide range shifts the energies of all snapshots together.",
+    ),
+    "cost_per_stage": FigureText(
+        "cost",
+        "Processor time per stage, summed over all its jobs.",
+        "CPU time counts every core, so it may exceed the wall time. Stages with many "
+        "independent jobs finish sooner with more cores or on a cluster.",
+    ),
+}
+"""Words per figure; ``parity`` serves the parity plots of all quantities."""
+
+
+def figure_text(name: str) -> FigureText | None:
+    """Return the words for a figure of this name, if there are any."""
+    return FIGURES.get("parity" if name.startswith("parity_") else name)

@@ -1,0 +1,171 @@
+"""Predicted against DFT energies of the held-out snapshots."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    DrawnFigure,
+    drawn,
+    new_figure,
+    styled,
+)
+from surrogate_hpo.figures.table import FigureTable, number_column, word_column
+
+_MEV_PER_EV = 1000.0
+
+
+def parity_table(
+    *,
+    snapshot: Sequence[str],
+    dft_ev_per_atom: ArrayLike,
+    surrogate_ev_per_atom: ArrayLike,
+    floor_ev_per_atom: ArrayLike,
+    baseline_ev_per_atom: float,
+    error: QuantityError,
+) -> FigureTable:
+    """Express all energies in meV/atom relative to the mean of the DFT energies.
+
+    Parameters
+    ----------
+    snapshot
+        Names of the held-out snapshots.
+    dft_ev_per_atom
+        Energies of DFT, eV/atom, shape (snapshots,).
+    surrogate_ev_per_atom
+        Energies of the surrogate, eV/atom, shape (seeds, snapshots).
+    floor_ev_per_atom
+        Energies from the reference LDOS, eV/atom, shape (snapshots,).
+    baseline_ev_per_atom
+        Mean energy of the training snapshots, eV/atom.
+    error
+        The errors as reported elsewhere; they must agree with these energies.
+
+    Returns
+    -------
+    FigureTable
+        Columns ``snapshot``, ``dft_mev_per_atom``, ``surrogate_mev_per_atom`` (mean over
+        seeds), ``std_over_seeds_mev_per_atom``, ``floor_mev_per_atom``,
+        ``baseline_mev_per_atom``, relative to the mean of DFT.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, or if the mean absolute errors of these energies are not those
+        of ``error``.
+    """
+    dft, floor = np.asarray(dft_ev_per_atom, float), np.asarray(floor_ev_per_atom, float)
+    surrogate = np.asarray(surrogate_ev_per_atom, float)
+    if surrogate.ndim != 2 or surrogate.shape[1:] != dft.shape or surrogate.size == 0:
+        raise DataError(
+            "the predicted energies do not fit the DFT energies",
+            where=f"figure parity, {error.quantity}",
+            expected=f"shape (seeds, {dft.size})",
+            got=f"shape {surrogate.shape}",
+        )
+    _check_errors(dft, surrogate, floor, baseline_ev_per_atom, error)
+    relative = [_MEV_PER_EV * (energies - dft.mean()) for energies in (dft, surrogate, floor)]
+    std = relative[1].std(axis=0, ddof=1) if len(surrogate) > 1 else np.zeros_like(dft)
+    baseline = np.full_like(dft, _MEV_PER_EV * (baseline_ev_per_atom - dft.mean()))
+    unit = "meV/atom"
+    return FigureTable(
+        (
+            word_column("snapshot", "snapshot", snapshot),
+            number_column("dft_mev_per_atom", "DFT", unit, relative[0]),
+            number_column("surrogate_mev_per_atom", "surrogate", unit, relative[1].mean(axis=0)),
+            number_column("std_over_seeds_mev_per_atom", "std over seeds", unit, std),
+            number_column("floor_mev_per_atom", "floor", unit, relative[2]),
+            number_column("baseline_mev_per_atom", "baseline", unit, baseline),
+        )
+    )
+
+
+def _check_errors(
+    dft: NDArray[np.float64],
+    surrogate: NDArray[np.float64],
+    floor: NDArray[np.float64],
+    baseline: float,
+    error: QuantityError,
+) -> None:
+    """Refuse a picture whose points contradict the number in its title."""
+    claims = {
+        "MAE": (surrogate, error.mae_mev_per_atom),
+        "floor": (floor, error.discretisation_error_mev_per_atom),
+        "baseline": (baseline, error.baseline_mev_per_atom),
+    }
+    for name, (energies, claimed) in claims.items():
+        found = float(_MEV_PER_EV * np.abs(energies - dft).mean())
+        if not np.isclose(found, claimed, rtol=1e-4, atol=1e-4, equal_nan=True):
+            raise DataError(
+                f"the {name} in the summary is not that of the energies",
+                where=f"figure parity, {error.quantity}",
+                expected=f"{claimed:.6g} meV/atom, as in the summary",
+                got=f"{found:.6g} meV/atom from the energies",
+                remedy="run the evaluate stage again: its tables are of different runs",
+            )
+
+
+@styled
+def draw_parity(table: FigureTable, *, error: QuantityError) -> Figure:
+    """Draw surrogate, floor and baseline against DFT around the line of equality."""
+    figure = new_figure(5.5)
+    axes = figure.add_subplot()
+    dft = table.numbers("dft_mev_per_atom")
+    surrogate, floor = table.numbers("surrogate_mev_per_atom"), table.numbers("floor_mev_per_atom")
+    everything = np.concatenate([dft, surrogate, floor])
+    everything = everything[np.isfinite(everything)]
+    margin = 0.06 * max(float(np.ptp(everything)), 1e-6)
+    limits = (everything.min() - margin, everything.max() + margin)
+    axes.plot(limits, limits, color=INK, lw=1, zorder=1)
+    baseline = float(table.numbers("baseline_mev_per_atom")[0])
+    axes.axhline(baseline, color=GREY, lw=1.6, ls=(0, (5, 3)), label="baseline (training mean)")
+    axes.errorbar(
+        dft,
+        surrogate,
+        yerr=table.numbers("std_over_seeds_mev_per_atom"),
+        fmt="o",
+        color=BLUE,
+        ms=6,
+        elinewidth=1.2,
+        label="surrogate ± std over seeds",
+    )
+    axes.plot(
+        dft, floor, "D", mfc="none", mec=ORANGE, mew=1.6, ms=7, label="floor (reference LDOS)"
+    )
+    axes.set(xlim=limits, ylim=limits, aspect="equal")
+    name = error.label
+    axes.set_xlabel(f"{name}, DFT − mean (meV/atom)")
+    axes.set_ylabel(f"{name}, predicted − mean of DFT (meV/atom)")
+    axes.set_title(f"{name}: MAE {error.text} meV/atom")
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def parity(
+    *,
+    snapshot: Sequence[str],
+    dft_ev_per_atom: ArrayLike,
+    surrogate_ev_per_atom: ArrayLike,
+    floor_ev_per_atom: ArrayLike,
+    baseline_ev_per_atom: float,
+    error: QuantityError,
+) -> DrawnFigure:
+    """Draw one quantity's parity plot, named ``parity_<quantity>``; see `parity_table`."""
+    table = parity_table(
+        snapshot=snapshot,
+        dft_ev_per_atom=dft_ev_per_atom,
+        surrogate_ev_per_atom=surrogate_ev_per_atom,
+        floor_ev_per_atom=floor_ev_per_atom,
+        baseline_ev_per_atom=baseline_ev_per_atom,
+        error=error,
+    )
+    title = f"Predicted against DFT {error.label} of {len(table)} held-out snapshots."
+    return drawn(f"parity_{error.quantity}", title, draw_parity(table, error=error), table)

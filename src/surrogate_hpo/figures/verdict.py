@@ -1,0 +1,146 @@
+"""What a run has achieved, in a sentence, and whether its targets are met."""
+
+from dataclasses import dataclass
+
+from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.table import format_number
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the run was asked to achieve for its headline quantity.
+
+    Attributes
+    ----------
+    mae_mev_per_atom
+        Largest mean absolute error, meV/atom.
+    baseline_fraction
+        Largest mean absolute error as a fraction of the baseline.
+    floor_mev_per_atom
+        Largest discretisation error, meV/atom.
+    held_out_snapshots
+        Smallest number of held-out snapshots.
+    """
+
+    mae_mev_per_atom: float
+    baseline_fraction: float
+    floor_mev_per_atom: float
+    held_out_snapshots: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One target against what was reached.
+
+    Attributes
+    ----------
+    target
+        The target in words.
+    reached
+        What was reached, with its unit.
+    met
+        Whether the target is met.
+    remark
+        Empty, or why the verdict is not clear-cut.
+    """
+
+    target: str
+    reached: str
+    met: bool
+    remark: str = ""
+
+
+def judge(error: QuantityError, targets: Targets, *, held_out_snapshots: int) -> list[Verdict]:
+    """Compare the errors with the targets; a number that is not finite meets none.
+
+    Parameters
+    ----------
+    error
+        Errors of the headline quantity.
+    targets
+        What was asked for.
+    held_out_snapshots
+        Number of snapshots behind the errors.
+
+    Returns
+    -------
+    list[Verdict]
+        One verdict per target.
+    """
+    floor, baseline = error.discretisation_error_mev_per_atom, error.baseline_mev_per_atom
+    fraction = targets.baseline_fraction * baseline
+    unit = "meV/atom"
+    return [
+        _judge_mae(
+            error,
+            f"MAE at most {format_number(targets.mae_mev_per_atom)} {unit}",
+            targets.mae_mev_per_atom,
+        ),
+        _judge_mae(
+            error,
+            f"MAE at most {format_number(100 * targets.baseline_fraction)} % of the baseline, "
+            f"{format_number(fraction, 3)} {unit}",
+            fraction,
+        ),
+        Verdict(
+            f"floor at most {format_number(targets.floor_mev_per_atom)} {unit}",
+            f"{format_number(floor, 3)} {unit}",
+            floor <= targets.floor_mev_per_atom,
+        ),
+        Verdict(
+            f"at least {targets.held_out_snapshots} held-out snapshots",
+            str(held_out_snapshots),
+            held_out_snapshots >= targets.held_out_snapshots,
+        ),
+    ]
+
+
+def _judge_mae(error: QuantityError, target: str, limit: float) -> Verdict:
+    mae, std = error.mae_mev_per_atom, error.std_over_seeds_mev_per_atom
+    met = mae <= limit
+    close = met != (mae + std <= limit) or met != (mae - std <= limit)
+    remark = "within one standard deviation of the limit" if close and std > 0 else ""
+    return Verdict(target, f"{error.text} meV/atom", met, remark)
+
+
+def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> str:
+    """Say in two sentences how well the headline quantity is predicted.
+
+    Parameters
+    ----------
+    error
+        Errors of the headline quantity.
+    held_out_snapshots
+        Number of snapshots behind the errors.
+    seeds
+        Number of trained networks behind the spread.
+
+    Returns
+    -------
+    str
+        The sentences, every number computed from the arguments.
+    """
+    spread = (
+        f"mean ± standard deviation over {seeds} seeds"
+        if seeds > 1
+        else "one seed, so its spread is unknown"
+    )
+    baseline = error.baseline_mev_per_atom
+    floor = format_number(error.discretisation_error_mev_per_atom, 3)
+    text = (
+        f"The surrogate predicts the {error.label} of {held_out_snapshots} held-out snapshots "
+        f"with a mean absolute error of {error.text} meV/atom ({spread}). "
+        f"The reference LDOS itself gives {floor} meV/atom (floor), and predicting the training "
+        f"mean {format_number(baseline, 3)} meV/atom (baseline)."
+    )
+    if not error.mae_mev_per_atom < baseline:
+        text += " This is no better than the baseline: the surrogate has learnt nothing of use."
+    return text
+
+
+def summary(verdicts: list[Verdict]) -> str:
+    """Count the targets that are met."""
+    met = sum(verdict.met for verdict in verdicts)
+    if met == len(verdicts):
+        return f"All {met} targets are met."
+    return f"{met} of {len(verdicts)} targets are met."

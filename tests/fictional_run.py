@@ -1,0 +1,241 @@
+"""A fictional but plausible run on aluminium: the numbers that every figure test draws."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from surrogate_hpo.figures.acsd_map import acsd_map
+from surrogate_hpo.figures.cost_per_stage import cost_per_stage
+from surrogate_hpo.figures.dag import dag
+from surrogate_hpo.figures.dos_overlay import dos_overlay
+from surrogate_hpo.figures.error_summary import QuantityError, error_summary
+from surrogate_hpo.figures.learning_curves import learning_curves
+from surrogate_hpo.figures.naswot_ranking import naswot_ranking
+from surrogate_hpo.figures.parity import parity
+from surrogate_hpo.figures.report import Notice, Provenance, ReportContext
+from surrogate_hpo.figures.search_history import search_history
+from surrogate_hpo.figures.verdict import Targets
+
+STAGES = {
+    "snapshots": "thermal configurations of the atoms",
+    "dft": "energies, wavefunctions, Fermi energy",
+    "ldos": "local density of states on the grid",
+    "acsd": "chooses cutoff radius and 2J_max",
+    "descriptors": "SNAP components on the grid",
+    "naswot": "chooses the network's architecture",
+    "search": "tunes the optimisation with Optuna",
+    "train": "trains the final networks",
+    "evaluate": "energies of held-out snapshots",
+    "report": "this page",
+}
+EDGES = [
+    ("snapshots", "dft"),
+    ("snapshots", "acsd"),
+    ("snapshots", "descriptors"),
+    ("dft", "ldos"),
+    ("dft", "evaluate"),
+    ("ldos", "acsd"),
+    ("ldos", "naswot"),
+    ("ldos", "search"),
+    ("ldos", "train"),
+    ("ldos", "evaluate"),
+    ("acsd", "descriptors"),
+    ("acsd", "report"),
+    ("descriptors", "naswot"),
+    ("descriptors", "search"),
+    ("descriptors", "train"),
+    ("descriptors", "evaluate"),
+    ("naswot", "search"),
+    ("naswot", "train"),
+    ("naswot", "report"),
+    ("search", "train"),
+    ("search", "report"),
+    ("train", "evaluate"),
+    ("train", "report"),
+    ("evaluate", "report"),
+]
+SEEDS, HELD_OUT = 3, 20
+
+
+def acsd_arrays():
+    """25 candidates; 5.5 Å with 2J_max 8 is chosen, one candidate has failed."""
+    radius, degree = np.meshgrid([3.0, 3.5, 4.676, 5.5, 6.5], [2, 4, 6, 8, 10], indexing="ij")
+    radius, degree = radius.ravel(), degree.ravel()
+    mean = 0.008 + 0.0012 * (6.4 - radius) ** 2 * 0.4 + 0.02 / degree**1.5
+    mean[3] = np.nan
+    return {
+        "cutoff_radius_angstrom": radius,
+        "twojmax": degree,
+        "acsd_mean": mean,
+        "acsd_std": 0.15 * mean,
+        "within_spread": mean < np.nanmin(mean) * 1.15,
+        "chosen": (6.5, 6),
+        "constant_descriptor_acsd": 0.012,
+    }
+
+
+def naswot_arrays():
+    """40 architectures, scores over two decades, two without a finite score."""
+    generator = np.random.default_rng(3)
+    width, layers = generator.integers(25, 400, 40), generator.integers(1, 5, 40)
+    count = 55 * width + (layers - 1) * width**2 + 77 * width
+    score = 2.5e5 * np.exp(-width / 90) + 1500 * generator.lognormal(0, 0.4, 40)
+    score[[4, 17]] = np.nan, np.inf
+    names = ["ReLU", "LeakyReLU", "sigmoid", "tanh"]
+    return {
+        "architecture": [f"{n} × {w}" for n, w in zip(layers, width, strict=True)],
+        "activation": [names[i % 4] for i in range(40)],
+        "parameter_count": count,
+        "score": score,
+        "score_std": 0.1 * score,
+        "chosen": int(np.nanargmin(score)),
+        "direction": "minimise",
+    }
+
+
+def search_arrays():
+    """24 trials, two failed and three pruned ones."""
+    generator = np.random.default_rng(5)
+    rate = 10 ** generator.uniform(-4.5, -2, 24)
+    value = 4 + 9 * (np.log10(rate) + 2.9) ** 2 + generator.gamma(2, 1, 24)
+    state = ["COMPLETE"] * 24
+    for index in (3, 11):
+        state[index], value[index] = "FAIL", np.nan
+    for index in (8, 14, 19):
+        state[index] = "PRUNED"
+    return {
+        "trial": np.arange(24),
+        "value": value,
+        "state": state,
+        "learning_rate": rate,
+        "objective": "validation error of the band energy",
+        "objective_unit": "meV/atom",
+    }
+
+
+def learning_arrays():
+    """Three seeds that stopped after 50, 55 and 60 epochs."""
+    generator = np.random.default_rng(7)
+    columns = {"seed": [], "epoch": [], "training_loss": [], "validation_loss": []}
+    for seed in range(SEEDS):
+        epoch = np.arange(1, 51 + 5 * seed)
+        fall = 8e-4 * np.exp(-epoch / 6) + 1e-5 * (1 + 0.1 * seed)
+        columns["seed"].append(np.full(epoch.size, seed))
+        columns["epoch"].append(epoch)
+        columns["training_loss"].append(fall * generator.lognormal(0, 0.05, epoch.size))
+        columns["validation_loss"].append(1.2 * fall * generator.lognormal(0, 0.08, epoch.size))
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def dos_arrays():
+    """A free-electron DOS with a bump, three predictions near it."""
+    generator = np.random.default_rng(11)
+    energy = np.arange(-6, 13.01, 0.25)
+    reference = 1.1 * np.sqrt(np.clip(energy + 3.1, 0, None)) + 0.4 * np.exp(-((energy - 4) ** 2))
+    wiggle = np.cumsum(generator.normal(0, 0.02, (SEEDS, energy.size)), axis=1) * (reference > 0)
+    return {
+        "snapshot": "al-043",
+        "energy_ev": energy,
+        "reference_per_ev": reference,
+        "predicted_per_ev": reference + wiggle,
+        "fermi_energy_reference_ev": 7.612,
+        "fermi_energy_predicted_ev": [7.605, 7.598, 7.604],
+    }
+
+
+def energies(quantity="total_free_energy", level=-57.2, spread=0.035):
+    """Energies of 20 held-out snapshots in eV/atom, and the errors they imply."""
+    generator = np.random.default_rng(len(quantity))
+    dft = level + generator.normal(0, spread, HELD_OUT)
+    surrogate = dft + generator.normal(-0.002, 0.0028, (SEEDS, HELD_OUT))
+    floor = dft + generator.normal(0.0003, 0.0002, HELD_OUT)
+    baseline = level + 0.004
+    mae = 1000 * np.abs(surrogate - dft).mean(axis=1)
+    error = QuantityError(
+        quantity=quantity,
+        mae_mev_per_atom=float(mae.mean()),
+        std_over_seeds_mev_per_atom=float(mae.std(ddof=1)),
+        discretisation_error_mev_per_atom=float(1000 * np.abs(floor - dft).mean()),
+        baseline_mev_per_atom=float(1000 * np.abs(baseline - dft).mean()),
+    )
+    return {
+        "snapshot": [f"al-{index:03d}" for index in range(44, 44 + HELD_OUT)],
+        "dft_ev_per_atom": dft,
+        "surrogate_ev_per_atom": surrogate,
+        "floor_ev_per_atom": floor,
+        "baseline_ev_per_atom": baseline,
+        "error": error,
+    }
+
+
+def cost_arrays():
+    """CPU and GPU seconds of the ten stages."""
+    return {
+        "stage": list(STAGES),
+        "jobs": [1, 64, 64, 1, 64, 1, 1, 3, 3, 1],
+        "cpu_seconds": [4.1, 153.6, 12.3, 8.8, 31.2, 18.4, 212.0, 341.5, 9.6, 5.2],
+        "gpu_seconds": [0, 0, 0, 0, 0, 2.1, 24.0, 41.0, 0.8, 0],
+        "wall_seconds": [4.4, 160.2, 14.0, 9.1, 33.0, 19.9, 120.1, 180.7, 10.4, 5.6],
+    }
+
+
+def fictional_run():
+    """Draw every figure of the fictional run."""
+    total, band = energies(), energies("band_energy", 4.9, 0.05)
+    small = QuantityError("hartree_energy", 0.8, 0.1, 0.05, 12.0)
+    errors = (total["error"], band["error"], small)
+    return SimpleNamespace(
+        errors=errors,
+        figures=(
+            dag(nodes=list(STAGES), edges=EDGES, descriptions=STAGES),
+            acsd_map(**acsd_arrays()),
+            naswot_ranking(**naswot_arrays()),
+            search_history(**search_arrays()),
+            learning_curves(**learning_arrays()),
+            dos_overlay(**dos_arrays()),
+            parity(**total),
+            parity(**band),
+            error_summary(errors),
+            cost_per_stage(**cost_arrays()),
+        ),
+    )
+
+
+def fictional_context(**changes):
+    """The report context of the fictional run, with changes."""
+    run = fictional_run()
+    values = {
+        "title": "Surrogate of aluminium",
+        "material": "fcc aluminium, 4 atoms, displacements of 298 K, electrons at 5000 K",
+        "headline_quantity": "total_free_energy",
+        "errors": run.errors,
+        "targets": Targets(5.0, 0.2, 1.0, 16),
+        "held_out_snapshots": HELD_OUT,
+        "training_seeds": SEEDS,
+        "figures": run.figures,
+        "settings": {
+            "seed": 42,
+            "dft": {"kpoints": [4, 4, 4], "temperature_kelvin": 5000.0, "smearing": None},
+            "acsd": {"cutoff_radius_angstrom": [3.0, 3.5, 4.676, 5.5, 6.5], "form": "absolute"},
+            "train": {"seeds": 3, "resume": True},
+        },
+        "provenance": Provenance(
+            package_version="0.1.0",
+            engine_version="Quantum ESPRESSO 7.2",
+            versions={"numpy": "2.4.0", "torch": "2.13.0"},
+            code_digests={stage: f"{index:02d}" * 20 for index, stage in enumerate(STAGES)},
+            seeds={"snapshots": 1234567, "train/0": 99},
+            checksums={"config/config.yaml": "ab" * 32, "results/dft/al-043.json": "cd" * 32},
+        ),
+        "facts": {
+            "snapshots": {"training": 40, "validation": 4, "held out": HELD_OUT},
+            "ldos": {"kernel": "Gaussian", "width (eV)": 0.5, "window (eV)": "−6 to 13"},
+            "acsd": {"cutoff radius (Å)": 6.5, "2J_max": 6},
+        },
+        "notes": {"naswot": ["This run minimises the score."]},
+        "warnings": (
+            Notice("naswot", "N_batch was clipped from 100 to 30, the number of features."),
+            Notice("acsd", "9 candidates lie within the spread of the best."),
+        ),
+    }
+    return ReportContext(**{**values, **changes})

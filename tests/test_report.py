@@ -1,0 +1,254 @@
+"""The report: computed verdicts, everything in one page, nothing from elsewhere."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from fictional_run import EDGES, STAGES, energies, fictional_context, fictional_run
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.dag import dag
+from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.report import Notice, flatten_settings, render_report
+from surrogate_hpo.figures.verdict import Targets, headline, judge, summary
+
+TARGETS = Targets(
+    mae_mev_per_atom=5.0, baseline_fraction=0.2, floor_mev_per_atom=1.0, held_out_snapshots=16
+)
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Collects ids, links, tags and text, and checks that elements nest."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.ids, self.tags, self.links, self.loads, self.open = [], [], [], [], []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if tag == "a" and name == "href":
+                self.links.append(value)
+            elif name in {"src", "href", "xlink:href", "action", "data"}:
+                self.loads.append(value)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def context():
+    return fictional_context()
+
+
+@pytest.fixture(scope="module")
+def html(context):
+    return render_report(context)
+
+
+def error(mae=3.0, std=0.2, floor=0.4, baseline=30.0):
+    return QuantityError("total_free_energy", mae, std, floor, baseline)
+
+
+# --- verdicts -----------------------------------------------------------------------------
+
+
+def met(**numbers):
+    return [v.met for v in judge(error(**numbers), TARGETS, held_out_snapshots=20)]
+
+
+def test_each_target_is_judged_on_its_own():
+    assert met() == [True, True, True, True]
+    assert met(mae=5.5) == [False, True, True, True]
+    assert met(baseline=14.0) == [True, False, True, True]
+    assert met(floor=1.2) == [True, True, False, True]
+    few = judge(error(), TARGETS, held_out_snapshots=15)
+    assert [v.met for v in few] == [True, True, True, False]
+
+
+def test_a_limit_that_is_reached_exactly_is_met():
+    assert met(mae=5.0, baseline=25.0, floor=1.0) == [True, True, True, True]
+
+
+def test_a_number_that_is_not_finite_meets_no_target():
+    nan = float("nan")
+    assert met(mae=nan, std=nan, floor=nan, baseline=nan) == [False, False, False, True]
+
+
+@pytest.mark.parametrize(("mae", "close"), [(4.7, False), (4.9, True), (5.1, True), (5.3, False)])
+def test_a_verdict_says_when_the_spread_could_turn_it(mae, close):
+    verdict = judge(error(mae=mae), TARGETS, held_out_snapshots=20)[0]
+    assert verdict.remark == ("within one standard deviation of the limit" if close else "")
+
+
+def test_the_summary_counts():
+    verdicts = judge(error(), TARGETS, held_out_snapshots=20)
+    assert summary(verdicts) == "All 4 targets are met."
+    verdicts = judge(error(mae=9.0), TARGETS, held_out_snapshots=20)
+    assert summary(verdicts) == "2 of 4 targets are met."
+
+
+def test_the_headline_has_every_number():
+    text = headline(error(), held_out_snapshots=20, seeds=3)
+    assert "total free energy of 20 held-out snapshots" in text
+    assert "3.0 ± 0.2 meV/atom (mean ± standard deviation over 3 seeds)" in text
+    assert "0.4 meV/atom (floor)" in text
+    assert "30 meV/atom (baseline)" in text
+    assert "learnt nothing" not in text
+
+
+@pytest.mark.parametrize("mae", [30.0, 31.0, float("nan")])
+def test_the_headline_admits_a_useless_surrogate(mae):
+    assert "no better than the baseline" in headline(error(mae=mae), held_out_snapshots=2, seeds=2)
+
+
+def test_one_seed_has_no_spread():
+    text = headline(error(std=float("nan")), held_out_snapshots=20, seeds=1)
+    assert "3 meV/atom (one seed, so its spread is unknown)" in text
+
+
+# --- the page -----------------------------------------------------------------------------
+
+
+def test_the_same_run_gives_the_same_page(context, html):
+    assert render_report(context) == html
+
+
+def test_the_page_loads_nothing_and_runs_nothing(html):
+    page = Page(html)
+    assert not {"script", "link", "iframe", "img", "object", "embed"} & set(page.tags)
+    assert all(load.startswith("#") or load.startswith("data:") for load in page.loads)
+    assert "@import" not in html
+    assert not re.search(r"url\((?!#)", html)
+    assert "default-src 'none'" in html
+
+
+def test_elements_nest_and_ids_are_unique(html):
+    page = Page(html)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+
+
+def test_every_figure_has_its_caption_and_table(context, html):
+    page = Page(html)
+    for figure in context.figures:
+        assert f"figure-{figure.name}" in page.ids
+        assert f"Table: {figure.title} ({len(figure.table)} rows)" in page.text
+    assert page.tags.count("svg") == page.tags.count("figcaption") == len(context.figures)
+
+
+def test_every_stage_has_a_section(html):
+    assert {*STAGES, "workflow", "cost", "settings", "provenance"} - {"report"} <= set(
+        Page(html).ids
+    )
+
+
+def test_the_page_shows_result_settings_warnings_and_provenance(html):
+    text = Page(html).text
+    for words in (
+        "3.36 ± 0.09 meV/atom",
+        "All 4 targets are met.",
+        "N_batch was clipped from 100 to 30",
+        "dft.temperature_kelvin",
+        "5000.0",
+        "3.0, 3.5, 4.676, 5.5, 6.5",
+        "Quantum ESPRESSO 7.2",
+        "ab" * 32,
+        "This run minimises the score.",
+    ):
+        assert words in text
+
+
+def test_missed_targets_are_said(context):
+    text = Page(render_report(replace(context, targets=replace(TARGETS, mae_mev_per_atom=1)))).text
+    assert "3 of 4 targets are met." in text
+    assert "missed: MAE at most 1 meV/atom" in text
+
+
+def test_a_run_without_targets_claims_none(context):
+    text = Page(render_report(replace(context, targets=None))).text
+    assert "No targets were set for this run." in text
+    assert "targets are met" not in text
+
+
+def test_words_of_the_user_are_never_markup(context):
+    hostile = "</td><script>alert('x')</script>"
+    page = render_report(
+        replace(
+            context,
+            title=hostile,
+            material=hostile,
+            settings={hostile: {"key": hostile}, "list": [hostile]},
+            facts={"acsd": {hostile: hostile}},
+            notes={"acsd": [hostile]},
+            warnings=(Notice("acsd", hostile),),
+            provenance=replace(context.provenance, engine_version=hostile, seeds={hostile: 1}),
+        )
+    )
+    assert "<script" not in page
+    assert Page(page).text.count(hostile) >= 9
+
+
+# --- refusals -----------------------------------------------------------------------------
+
+
+def test_a_missing_figure_is_named(context):
+    with pytest.raises(DataError, match=r"not complete(.|\n)*missing: dag"):
+        render_report(replace(context, figures=context.figures[1:]))
+
+
+def test_missing_parity_plots_are_named(context):
+    kept = [figure for figure in context.figures if not figure.name.startswith("parity")]
+    with pytest.raises(DataError, match="missing: parity"):
+        render_report(replace(context, figures=kept))
+
+
+def test_unknown_and_doubled_figures_are_named(context):
+    odd = replace(context.figures[0], name="portrait")
+    figures = (*context.figures, odd, dag(nodes=list(STAGES), edges=EDGES))
+    with pytest.raises(DataError, match="unknown: portrait; given twice: dag"):
+        render_report(replace(context, figures=figures))
+
+
+def test_facts_of_an_unknown_stage_are_refused(context):
+    with pytest.raises(DataError, match=r"unknown stage(.|\n)*got: tarin"):
+        render_report(replace(context, facts={"tarin": {"epochs": 3}}))
+
+
+def test_a_headline_quantity_without_errors_is_refused(context):
+    with pytest.raises(DataError, match=r"no errors(.|\n)*expected: entropy"):
+        render_report(replace(context, headline_quantity="entropy"))
+
+
+def test_settings_are_flattened_and_quoted_exactly():
+    settings = {"a": {"b": {"c": 0.1234567890123}}, "d": None, "e": [1, [2.5, True]], "f": -3}
+    assert list(flatten_settings(settings)) == [
+        ("a.b.c", "0.1234567890123"),
+        ("d", "–"),
+        ("e", "1, (2.5, yes)"),
+        ("f", "-3"),
+    ]
+
+
+def test_a_single_parity_plot_is_enough(context):
+    other = energies("band_energy", 4.9, 0.05)["error"]
+    kept = [f for f in fictional_run().figures if f.name != f"parity_{other.quantity}"]
+    assert "figure-parity_total_free_energy" in render_report(replace(context, figures=kept))
