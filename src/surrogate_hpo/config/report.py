@@ -1,14 +1,25 @@
 """The `report` section."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from surrogate_hpo.config.base import PositiveFloat, Section
+from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
 
 
 class ReportSettings(Section):
-    """Title and the targets that the headline compares with."""
+    """Title, and the targets that the headline compares the total free energy with."""
 
     title: str = Field("Surrogate of the electronic structure", min_length=1)
     target_mev_per_atom: PositiveFloat = Field(
-        5.0, description="the total free energy's mean absolute error that counts as reached"
+        5.0, description="largest mean absolute error of the total free energy"
+    )
+    target_baseline_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2, description="largest mean absolute error as a fraction of the baseline's"
+    )
+    target_floor_mev_per_atom: PositiveFloat = Field(
+        1.0, description="largest error from the reference LDOS"
+    )
+    target_held_out_snapshots: PositiveInt = Field(
+        16, description="smallest number of held-out snapshots that the errors must rest on"
     )

@@ -1,6 +1,7 @@
 """Energies of one snapshot from an LDOS, in a form to tabulate and compare."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,11 @@ from surrogate_hpo.io.stores import LdosData
 from surrogate_hpo.io.upf import Pseudopotential
 from surrogate_hpo.physics.core_density import core_density
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
+from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
+REFERENCE_LDOS = "reference_ldos"
 # Name of a quantity -> the field of a DFT result that it is compared with.
 QUANTITIES = {
     "total_free_energy": "total_free_energy",
@@ -86,6 +89,18 @@ def reference_energies(snapshot: str, result: DftResult) -> SnapshotEnergies:
     )
 
 
+def mean_energies(training: Sequence[SnapshotEnergies]) -> SnapshotEnergies:
+    """The training mean per atom, as a snapshot of one atom: the baseline's prediction."""
+    return SnapshotEnergies(
+        snapshot="all training snapshots",
+        source="training_mean",
+        atoms=1,
+        energies={n: float(np.mean([r.comparable(n) for r in training])) for n in QUANTITIES},
+        energy_axis=np.empty(0),
+        dos=np.empty(0),
+    )
+
+
 def energies_of(
     snapshot: str,
     source: str,
@@ -117,7 +132,7 @@ def energies_of(
     SnapshotEnergies
         Energies in eV per cell and the density of states in 1/eV.
     """
-    ldos = torch.from_numpy(values.astype(np.float64))
+    ldos = torch.from_numpy(values)
     cell, positions = torch.from_numpy(data.cell), torch.from_numpy(atoms.positions)
     charges = [potentials[symbol].z_valence for symbol in atoms.symbols]
     terms = energy_terms_from_ldos(
@@ -132,6 +147,8 @@ def energies_of(
         broadening_variance=kernel_variance(data.kernel, data.width),
         density_cutoff=result.density_cutoff,
         core_density=_core(atoms, potentials, values.shape[:3], cell, result.density_cutoff),
+        # The noise of a prediction at the window's bottom is an error to report, not to refuse.
+        bottom_tolerance=BOTTOM_TOLERANCE if source == REFERENCE_LDOS else math.inf,
     ).as_floats()
     volume_element = abs(np.linalg.det(data.cell)) / np.prod(values.shape[:3])
     return SnapshotEnergies(

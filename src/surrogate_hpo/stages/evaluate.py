@@ -18,11 +18,9 @@ from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.physics.accuracy import accuracy
-from surrogate_hpo.stages.energies import QUANTITIES, SnapshotEnergies, energies_of, reference_energies
+from surrogate_hpo.stages.energies import QUANTITIES, REFERENCE_LDOS, SnapshotEnergies, energies_of, mean_energies, reference_energies
 from surrogate_hpo.stages.guards import check_model_fits
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
-
-REFERENCE_LDOS = "reference_ldos"
 
 
 def evaluate(
@@ -61,7 +59,7 @@ def evaluate(
             values = _predict(model, flat(d.values), settings).reshape(s.values.shape)
             rows.append(energies_of(name, f"seed-{number}", s, values, atoms, result, potentials))
     training = [reference_energies(p.stem, read_dft_result(p)) for p in training_dft]
-    write_table(energies, [row.as_row() for row in rows])
+    write_table(energies, [row.as_row() for row in [*rows, mean_energies(training)]])
     write_table(dos, [entry for row in rows for entry in row.dos_rows()])
     quantities = _accuracies(rows, training, len(trained))
     write_table(errors, [{"quantity": name, **values} for name, values in quantities.items()])

@@ -1,0 +1,178 @@
+"""One self-contained HTML page with every figure, table and setting of the run."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+from surrogate_hpo.config.report import ReportSettings
+from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.report import Notice, Provenance, ReportContext, render_report
+from surrogate_hpo.figures.style import DrawnFigure
+from surrogate_hpo.figures.verdict import Targets
+from surrogate_hpo.io.atomic import replacing, write_text
+from surrogate_hpo.io.cost import total_cost
+from surrogate_hpo.io.documents import read_document
+from surrogate_hpo.io.models import read_state
+from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.stores import read_provenance
+from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
+from surrogate_hpo.stages.report_figures import Sources, draw_all
+
+HEADLINE = "total_free_energy"
+
+
+def report(
+    *,
+    settings: ReportSettings,
+    seed: int,
+    structures: Structures,
+    dft: Annotated[list[Path], Input("JSON of the DFT runs of the same snapshots")],
+    ldos: LdosStores,
+    descriptors: DescriptorStores,
+    acsd_scores: Annotated[Path, Input("CSV of the acsd stage")],
+    acsd_choice: Annotated[Path, Input("JSON of the acsd stage")],
+    naswot_scores: Annotated[Path, Input("CSV of the naswot stage")],
+    naswot_choice: Annotated[Path, Input("JSON of the naswot stage")],
+    trials: Annotated[Path, Input("CSV of the search stage")],
+    search_choice: Annotated[Path, Input("JSON of the search stage")],
+    models: Annotated[list[Path], Input("trained models (*.pt)")],
+    histories: Annotated[list[Path], Input("CSV per initialisation: loss per epoch")],
+    energies: Annotated[Path, Input("CSV of the evaluate stage, eV per cell")],
+    dos: Annotated[Path, Input("CSV of the evaluate stage, 1/eV")],
+    summary: Annotated[Path, Input("JSON of the evaluate stage, meV/atom")],
+    costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
+    report: Annotated[Path, Output("HTML, openable from disk")],
+    figures: Annotated[Path, Output("folder: each figure as SVG with its table as CSV")],
+) -> None:
+    """Draw what the run found, each figure beside its table, and say whether targets are met."""
+    evaluated = read_document(summary, keys=("quantities", "held_out_snapshots", "initialisations"))
+    errors = _errors(evaluated["quantities"])
+    acsd, naswot = read_document(acsd_choice), read_document(naswot_choice)
+    cost = total_cost(costs)
+    drawings = draw_all(
+        Sources(acsd_scores, naswot_scores, trials, histories, energies, dos),
+        acsd,
+        naswot,
+        read_document(search_choice),
+        errors,
+        cost,
+    )
+    records = {
+        "snapshots": read_structure(str(structures[0])).info["provenance"],
+        "dft": read_document(dft[0], keys=("provenance",))["provenance"],
+        "ldos": read_provenance(ldos[0]),
+        "acsd": acsd["provenance"],
+        "descriptors": read_provenance(descriptors[0]),
+        "naswot": naswot["provenance"],
+        "search": read_document(search_choice)["provenance"],
+        "train": read_state(models[0])["provenance"],
+        "evaluate": evaluated["provenance"],
+        "report": provenance("report", settings, seed, []),
+    }
+    context = ReportContext(
+        title=settings.title,
+        material=_material(structures[0], records),
+        headline_quantity=HEADLINE,
+        errors=errors,
+        targets=Targets(
+            mae_mev_per_atom=settings.target_mev_per_atom,
+            baseline_fraction=settings.target_baseline_fraction,
+            floor_mev_per_atom=settings.target_floor_mev_per_atom,
+            held_out_snapshots=settings.target_held_out_snapshots,
+        ),
+        held_out_snapshots=evaluated["held_out_snapshots"],
+        training_seeds=evaluated["initialisations"],
+        figures=drawings,
+        settings={"seed": seed} | {stage: record["settings"] for stage, record in records.items()},
+        provenance=_provenance(records, read_document(dft[0])["version"], seed),
+        facts=_facts(acsd, naswot, read_document(search_choice), evaluated, cost),
+        notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
+        warnings=_warnings(acsd, naswot),
+    )
+    _save_figures(figures, drawings)
+    write_text(report, render_report(context))
+
+
+def _errors(quantities: dict[str, dict[str, float]]) -> list[QuantityError]:
+    """Errors of the energies; the Fermi energy's is in meV and stands among the facts."""
+    return [
+        QuantityError(
+            quantity=name,
+            mae_mev_per_atom=values["mae_mev_per_atom"],
+            std_over_seeds_mev_per_atom=values["std_over_seeds"],
+            discretisation_error_mev_per_atom=values["discretisation_error_mev_per_atom"],
+            baseline_mev_per_atom=values["baseline_mev_per_atom"],
+        )
+        for name, values in quantities.items()
+        if "mae_mev_per_atom" in values and name != "ewald_energy"
+    ]
+
+
+def _material(structure: Path, records: dict[str, Any]) -> str:
+    formula = ", ".join(f"{n} {s}" for s, n in Counter(read_structure(str(structure)).symbols).items())
+    snapshots, dft = records["snapshots"]["settings"], records["dft"]["settings"]
+    ions = "own structures" if snapshots["method"] == "files" else f"ions at {snapshots['temperature_kelvin']:g} K"
+    return f"{formula} atoms per cell, {ions}, electrons at {dft['electronic_temperature_kelvin']:g} K"
+
+
+def _provenance(records: dict[str, Any], version: str, seed: int) -> Provenance:
+    return Provenance(
+        package_version=records["report"]["package"],
+        engine_version=f"Quantum ESPRESSO {version}",
+        versions=records["report"]["libraries"],
+        code_digests={stage: record["code"] for stage, record in records.items()},
+        seeds={"root (all others are derived from it)": seed},
+        checksums=records["evaluate"]["inputs"],
+    )
+
+
+def _facts(
+    acsd: dict[str, Any],
+    naswot: dict[str, Any],
+    search: dict[str, Any],
+    evaluated: dict[str, Any],
+    cost: dict[str, dict[str, float]],
+) -> dict[str, dict[str, str | float | int | bool | None]]:
+    facts: dict[str, dict[str, str | float | int | bool | None]] = {
+        stage: {
+            "jobs": total["jobs"],
+            "wall time of all jobs (s)": total["wall_seconds"],
+            "CPU time (s)": total["cpu_seconds"],
+        }
+        for stage, total in cost.items()
+    }
+    fermi = evaluated["quantities"]["fermi_energy"]
+    facts["acsd"] |= {
+        "chosen cutoff radius (Å)": acsd["cutoff_radius_angstrom"],
+        "chosen 2J_max": acsd["twojmax"],
+    }
+    facts["naswot"] |= {"chosen architecture": naswot["label"], "direction": naswot["direction"]}
+    facts["search"] |= {f"chosen {key}": value for key, value in search["hyperparameters"].items()}
+    facts["evaluate"] |= {
+        "held-out snapshots": evaluated["held_out_snapshots"],
+        "Fermi energy, mean absolute error (meV)": fermi["mae_mev"],
+        "Fermi energy, floor (meV)": fermi["discretisation_error_mev"],
+    }
+    return facts
+
+
+def _warnings(acsd: dict[str, Any], naswot: dict[str, Any]) -> list[Notice]:
+    notices = [Notice("naswot", message) for message in naswot["warnings"]]
+    if acsd["decision"]["ambiguous"]:
+        level = ", ".join(f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["level"])
+        notices.append(
+            Notice("acsd", f"The draws cannot tell these candidates (cutoff radius / 2J_max) apart: {level}.")
+        )
+    return notices
+
+
+def _save_figures(folder: Path, drawings: list[DrawnFigure]) -> None:
+    with replacing(folder) as partial:
+        partial.mkdir()
+        for drawing in drawings:
+            write_text(partial / f"{drawing.name}.svg", drawing.svg)
+            names = [column.name for column in drawing.table.columns]
+            rows = [dict(zip(names, row, strict=True)) for row in drawing.table.rows()]
+            write_table(partial / f"{drawing.name}.csv", rows)

@@ -1,0 +1,177 @@
+"""From the tables of a run to the figures of its report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surrogate_hpo.config.project import STAGES
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.acsd_map import acsd_map
+from surrogate_hpo.figures.cost_per_stage import cost_per_stage
+from surrogate_hpo.figures.dag import dag
+from surrogate_hpo.figures.dos_overlay import dos_overlay
+from surrogate_hpo.figures.error_summary import QuantityError, error_summary
+from surrogate_hpo.figures.learning_curves import learning_curves
+from surrogate_hpo.figures.naswot_ranking import naswot_ranking
+from surrogate_hpo.figures.parity import parity
+from surrogate_hpo.figures.search_history import search_history
+from surrogate_hpo.figures.style import DrawnFigure
+from surrogate_hpo.io.tables import read_table
+from surrogate_hpo.stages.interface import DEPENDENCIES, SUMMARIES
+
+Row = Mapping[str, str]
+PARITY = ("band_energy", "total_free_energy")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The tables of a run."""
+
+    acsd: Path
+    naswot: Path
+    trials: Path
+    histories: Sequence[Path]
+    energies: Path
+    dos: Path
+
+
+def draw_all(
+    sources: Sources,
+    acsd: Mapping[str, Any],
+    naswot: Mapping[str, Any],
+    search: Mapping[str, Any],
+    errors: Sequence[QuantityError],
+    cost: Mapping[str, Mapping[str, float]],
+) -> list[DrawnFigure]:
+    """Draw every figure of the report.
+
+    Parameters
+    ----------
+    sources
+        The tables.
+    acsd, naswot, search
+        The choices of these stages.
+    errors
+        Errors per quantity, meV/atom.
+    cost
+        Cost per stage in seconds.
+
+    Returns
+    -------
+    list of DrawnFigure
+        In the order of the report.
+    """
+    energies = read_table(sources.energies, columns=("snapshot", "source", "atoms"))
+    return [
+        dag(nodes=STAGES, edges=DEPENDENCIES, descriptions=SUMMARIES),
+        _acsd(read_table(sources.acsd), acsd),
+        _naswot(read_table(sources.naswot), naswot),
+        _search(read_table(sources.trials), search),
+        _learning_curves(sources.histories),
+        _dos(read_table(sources.dos), energies),
+        *(_parity(energies, error) for error in errors if error.quantity in PARITY),
+        error_summary(errors),
+        cost_per_stage(
+            stage=list(cost),
+            **{
+                key: [total[key] for total in cost.values()]
+                for key in ("jobs", "cpu_seconds", "gpu_seconds", "wall_seconds")
+            },
+        ),
+    ]
+
+
+def _numbers(rows: Sequence[Row], column: str) -> np.ndarray:
+    return np.array([float(row[column] or "nan") for row in rows])
+
+
+def _flags(rows: Sequence[Row], column: str) -> list[bool]:
+    return [row[column] == "True" for row in rows]
+
+
+def _acsd(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
+    return acsd_map(
+        cutoff_radius_angstrom=_numbers(rows, "cutoff_radius_angstrom"),
+        twojmax=_numbers(rows, "twojmax"),
+        acsd_mean=_numbers(rows, "acsd_mean"),
+        acsd_std=_numbers(rows, "acsd_std"),
+        within_spread=_flags(rows, "within_spread"),
+        chosen=(choice["cutoff_radius_angstrom"], choice["twojmax"]),
+        constant_descriptor_acsd=choice["constant_descriptor_acsd"],
+    )
+
+
+def _naswot(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
+    return naswot_ranking(
+        architecture=[row["architecture"] for row in rows],
+        activation=[row["activation"] for row in rows],
+        parameter_count=_numbers(rows, "parameters"),
+        score=_numbers(rows, "score"),
+        score_std=_numbers(rows, "std"),
+        chosen=_flags(rows, "chosen").index(True),
+        direction=choice["direction"],
+    )
+
+
+def _search(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
+    return search_history(
+        trial=_numbers(rows, "trial"),
+        value=_numbers(rows, "value"),
+        state=[row["state"] for row in rows],
+        learning_rate=_numbers(rows, "learning_rate"),
+        objective=choice["objective"],
+        objective_unit=choice["objective_unit"],
+    )
+
+
+def _learning_curves(histories: Sequence[Path]) -> DrawnFigure:
+    rows = [(number, row) for number, path in enumerate(histories) for row in read_table(path)]
+    table = [row for _, row in rows]
+    return learning_curves(
+        seed=[number for number, _ in rows],
+        epoch=_numbers(table, "epoch"),
+        training_loss=_numbers(table, "training_loss"),
+        validation_loss=_numbers(table, "validation_loss"),
+    )
+
+
+def _dos(rows: Sequence[Row], energies: Sequence[Row]) -> DrawnFigure:
+    """The density of states of the first held-out snapshot."""
+    snapshot = rows[0]["snapshot"]
+    curves: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["snapshot"] == snapshot:
+            curves.setdefault(row["source"], []).append(row)
+    fermi = {r["source"]: float(r["fermi_energy_ev"]) for r in energies if r["snapshot"] == snapshot}
+    seeds = [source for source in curves if source.startswith("seed-")]
+    reference = curves["reference_ldos"]
+    return dos_overlay(
+        snapshot=snapshot,
+        energy_ev=_numbers(reference, "energy_ev"),
+        reference_per_ev=_numbers(reference, "dos_per_ev"),
+        predicted_per_ev=[_numbers(curves[seed], "dos_per_ev") for seed in seeds],
+        fermi_energy_reference_ev=fermi["dft"],
+        fermi_energy_predicted_ev=[fermi[seed] for seed in seeds],
+    )
+
+
+def _parity(energies: Sequence[Row], error: QuantityError) -> DrawnFigure:
+    def values(source: str) -> np.ndarray:
+        rows = [row for row in energies if row["source"] == source]
+        return _numbers(rows, f"{error.quantity}_ev") / _numbers(rows, "atoms")
+
+    seeds = list(dict.fromkeys(r["source"] for r in energies if r["source"].startswith("seed-")))
+    if not seeds:
+        raise DataError("the table of energies holds no prediction", where="energies.csv")
+    training = next(float(r[f"{error.quantity}_ev"]) / float(r["atoms"]) for r in energies if r["source"] == "training_mean")
+    return parity(
+        snapshot=[row["snapshot"] for row in energies if row["source"] == "dft"],
+        dft_ev_per_atom=values("dft"),
+        surrogate_ev_per_atom=[values(seed) for seed in seeds],
+        floor_ev_per_atom=values("reference_ldos"),
+        baseline_ev_per_atom=training,
+        error=error,
+    )

@@ -1,0 +1,44 @@
+rule report:
+    message:
+        "figures, tables and the HTML report"
+    input:
+        structures=of("results/snapshots/{snapshot}.extxyz", "test", first=1),
+        dft=of("results/dft/{snapshot}.json", "test", first=1),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "test", first=1),
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test", first=1),
+        acsd_scores="results/acsd/scores.csv",
+        acsd_choice="results/acsd/choice.json",
+        naswot_scores="results/naswot/scores.csv",
+        naswot_choice="results/naswot/choice.json",
+        trials="results/search/trials.csv",
+        search_choice="results/search/choice.json",
+        models=expand("results/train/{seed}/model.pt", seed=SEEDS),
+        histories=expand("results/train/{seed}/history.csv", seed=SEEDS),
+        energies="results/evaluate/energies.csv",
+        dos="results/evaluate/dos.csv",
+        summary="results/evaluate/summary.json",
+        costs=costs(*STAGES[:-1]),
+    output:
+        report="results/report/report.html",
+        figures=directory("results/report/figures"),
+        cost="results/cost/report/all.json",
+    params:
+        settings=settings("report"),
+        code=code_digest("report"),
+    log:
+        "logs/report.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "surrogate-hpo report --config {CONFIG_FILES:q} --structures {input.structures:q}"
+        " --dft {input.dft:q} --ldos {input.ldos:q} --descriptors {input.descriptors:q}"
+        " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"
+        " --naswot-scores {input.naswot_scores:q} --naswot-choice {input.naswot_choice:q}"
+        " --trials {input.trials:q} --search-choice {input.search_choice:q}"
+        " --models {input.models:q} --histories {input.histories:q}"
+        " --energies {input.energies:q} --dos {input.dos:q} --summary {input.summary:q}"
+        " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
+        " --cost {output.cost:q} 2> {log:q}"
