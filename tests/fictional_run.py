@@ -1,5 +1,6 @@
 """A fictional but plausible run on aluminium: the numbers that every figure test draws."""
 
+import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
 import numpy as np
@@ -55,6 +56,7 @@ EDGES = [
     ("evaluate", "report"),
 ]
 SEEDS, HELD_OUT = 3, 20
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def acsd_arrays():
@@ -239,3 +241,9 @@ def fictional_context(**changes):
         ),
     }
     return ReportContext(**{**values, **changes})
+
+
+def words(figure):
+    """Every text in a drawing, in order."""
+    root = ET.fromstring(figure.svg)  # noqa: S314 - our own drawing
+    return ["".join(element.itertext()).strip() for element in root.iter(f"{SVG}text")]

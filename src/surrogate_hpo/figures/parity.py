@@ -96,7 +96,7 @@ def _check_errors(
     error: QuantityError,
 ) -> None:
     """Refuse a picture whose points contradict the number in its title."""
-    claims = {
+    claims: dict[str, tuple[NDArray[np.float64] | float, float]] = {
         "MAE": (surrogate, error.mae_mev_per_atom),
         "floor": (floor, error.discretisation_error_mev_per_atom),
         "baseline": (baseline, error.baseline_mev_per_atom),

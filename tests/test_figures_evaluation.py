@@ -1,0 +1,172 @@
+"""Learning curves, DOS, parity, error summary and cost."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fictional_run import (
+    cost_arrays,
+    dos_arrays,
+    energies,
+    learning_arrays,
+    words,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.cost_per_stage import cost_per_stage, cost_per_stage_table
+from surrogate_hpo.figures.dos_overlay import dos_overlay, dos_overlay_table
+from surrogate_hpo.figures.error_summary import QuantityError, error_summary
+from surrogate_hpo.figures.learning_curves import learning_curves, learning_curves_table
+from surrogate_hpo.figures.parity import parity, parity_table
+
+# --- learning_curves ---
+
+
+def test_the_best_epoch_is_the_smallest_finite_validation_loss():
+    table = learning_curves_table(
+        seed=[1, 1, 1, 0, 0],
+        epoch=[1, 2, 3, 1, 2],
+        training_loss=[3, 2, 1, 3, 2],
+        validation_loss=[3, 2.5, np.nan, np.nan, np.nan],
+        loss_unit="",
+    )
+    assert table.values("seed") == (0, 0, 1, 1, 1)
+    assert table.values("best") == (False, False, False, True, False)
+
+
+def test_learning_curves_say_what_they_show():
+    text = words(learning_curves(**learning_arrays()))
+    for label in ("seed 0", "seed 1", "seed 2", "training", "validation", "best epoch", "epoch"):
+        assert label in text
+    assert "LDOS loss (scaled LDOS)" in text
+    assert "LDOS loss (1/(eV Å³)²)" in words(
+        learning_curves(**learning_arrays(), loss_unit="1/(eV Å³)²")
+    )
+
+
+# --- dos_overlay ---
+
+
+def test_dos_is_averaged_over_seeds_and_compared_with_the_reference():
+    table = dos_overlay_table(
+        energy_ev=[0.0, 1.0], reference_per_ev=[1.0, 2.0], predicted_per_ev=[[1.0, 3.0], [2.0, 5.0]]
+    )
+    assert table.values("predicted_per_ev") == (1.5, 4.0)
+    assert table.values("difference_per_ev") == (0.5, 2.0)
+    assert table.values("std_over_seeds_per_ev") == pytest.approx((np.sqrt(0.5), np.sqrt(2)))
+
+
+def test_dos_of_one_seed_has_no_spread():
+    table = dos_overlay_table(
+        energy_ev=[0.0, 1.0], reference_per_ev=[1.0, 2.0], predicted_per_ev=[[1.0, 3.0]]
+    )
+    assert table.values("std_over_seeds_per_ev") == (0.0, 0.0)
+
+
+def test_dos_overlay_says_what_it_shows():
+    text = words(dos_overlay(**dos_arrays()))
+    for label in (
+        "DOS (1/eV)",
+        "energy (eV)",
+        "DFT reference",
+        "Fermi energy, DFT: 7.612 eV",
+        "Fermi energy, predicted: 7.602 eV",
+    ):
+        assert label in text
+
+
+def test_dos_on_another_energy_axis_is_refused():
+    arrays = dos_arrays()
+    with pytest.raises(DataError, match=r"\(seeds, 76\)(.|\n)*\(3, 77\)"):
+        dos_overlay(**{**arrays, "energy_ev": arrays["energy_ev"][1:]})
+
+
+# --- parity and error_summary ---
+
+
+@given(st.floats(-100, 100))
+def test_parity_does_not_depend_on_the_zero_of_energy(shift):
+    arrays = energies()
+    moved = {n: arrays[n] + shift for n in arrays if n.endswith("_ev_per_atom")}
+    before, after = parity_table(**arrays), parity_table(**{**arrays, **moved})
+    for column in before.columns[1:]:
+        np.testing.assert_allclose(
+            after.numbers(column.name), before.numbers(column.name), atol=1e-9
+        )
+    assert abs(after.numbers("dft_mev_per_atom").mean()) < 1e-9
+
+
+def test_parity_says_what_it_shows():
+    figure = parity(**energies())
+    text = words(figure)
+    assert figure.name == "parity_total_free_energy"
+    assert "total free energy: MAE 3.36 ± 0.09 meV/atom" in text
+    assert "total free energy, DFT − mean (meV/atom)" in text
+    for label in (
+        "surrogate ± std over seeds",
+        "floor (reference LDOS)",
+        "baseline (training mean)",
+    ):
+        assert label in text
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("mae_mev_per_atom", "MAE"),
+        ("discretisation_error_mev_per_atom", "floor"),
+        ("baseline_mev_per_atom", "baseline"),
+    ],
+)
+def test_a_summary_that_contradicts_the_energies_is_refused(name, label):
+    arrays = energies()
+    wrong = replace(arrays["error"], **{name: getattr(arrays["error"], name) * 1.01})
+    with pytest.raises(DataError, match=f"the {label} in the summary is not that of the energies"):
+        parity(**{**arrays, "error": wrong})
+
+
+def test_energies_of_other_snapshots_are_refused():
+    arrays = energies()
+    with pytest.raises(DataError, match=r"total_free_energy(.|\n)*\(seeds, 20\)(.|\n)*\(3, 19\)"):
+        parity(**{**arrays, "surrogate_ev_per_atom": arrays["surrogate_ev_per_atom"][:, 1:]})
+
+
+def test_error_summary_shows_every_number():
+    hartree = QuantityError("hartree_energy", 0.8, 0.1, 0.05, 12.0)
+    errors = (energies()["error"], hartree)
+    figure = error_summary(errors)
+    assert figure.table.values("mae_mev_per_atom") == tuple(e.mae_mev_per_atom for e in errors)
+    text = words(figure)
+    for label in ("total free energy", "3.36 ± 0.09", "0.333", "31.2", "hartree energy"):
+        assert label in text
+    assert "mean absolute error (meV/atom)" in text
+
+
+def test_errors_that_are_zero_or_not_finite_are_written_out():
+    text = words(error_summary([QuantityError("band_energy", float("nan"), float("nan"), 0.0, 9)]))
+    assert "not finite" in text
+    assert "0" in text
+
+
+def test_nothing_to_draw_is_refused():
+    with pytest.raises(DataError, match=r"nothing to draw(.|\n)*error_summary"):
+        error_summary([])
+
+
+# --- cost_per_stage ---
+
+
+def test_shares_of_the_cost_add_up():
+    table = cost_per_stage_table(**cost_arrays())
+    assert table.numbers("cpu_share_percent").sum() == pytest.approx(100)
+
+
+def test_cost_shows_the_gpu_only_where_one_was_used():
+    arrays = cost_arrays()
+    with_gpu = words(cost_per_stage(**arrays))
+    assert {"CPU", "GPU", "342 s", "41 s", "train"} <= set(with_gpu)
+    without = words(cost_per_stage(**{**arrays, "gpu_seconds": [0] * 10}))
+    assert "GPU" not in without
+    assert "CPU time summed over jobs (s)" in without
