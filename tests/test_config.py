@@ -120,7 +120,10 @@ def test_own_files_and_frames(tmp_path, settings):
         method="files", training=["md.xyz@0:3"], validation=["md.xyz@7"], test=["a.cif"]
     )
     snapshots = load(tmp_path, settings).snapshots
-    assert snapshots.all_names() == [f"training-000{i}" for i in range(3)] + ["validation-0000", "test-0000"]
+    assert snapshots.all_names() == [f"training-000{i}" for i in range(3)] + [
+        "validation-0000",
+        "test-0000",
+    ]
     assert snapshots.source_of("training-0002") == "md.xyz@2"
     assert file_of("md.xyz@2") == "md.xyz"
     assert file_of("a.cif") == "a.cif"

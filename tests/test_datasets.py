@@ -16,7 +16,12 @@ def stores(tmp_path):
 
     def write(index, ldos_changes=None, descriptor_changes=None):
         ldos = LdosData(
-            generator.random((*shape, 6), dtype=np.float32), np.arange(6.0), cell, "gaussian", 1.0, 3.0
+            generator.random((*shape, 6), dtype=np.float32),
+            np.arange(6.0),
+            cell,
+            "gaussian",
+            1.0,
+            3.0,
         )
         descriptors = DescriptorData(generator.random((*shape, 5), dtype=np.float32), cell, 4.0, 2)
         ldos = dataclasses.replace(ldos, **(ldos_changes or {}))
@@ -26,7 +31,10 @@ def stores(tmp_path):
         return descriptors, ldos
 
     data = [write(0), write(1)]
-    paths = ([tmp_path / f"d{i}.zarr.zip" for i in (0, 1)], [tmp_path / f"l{i}.zarr.zip" for i in (0, 1)])
+    paths = (
+        [tmp_path / f"d{i}.zarr.zip" for i in (0, 1)],
+        [tmp_path / f"l{i}.zarr.zip" for i in (0, 1)],
+    )
     return data, paths, write
 
 
@@ -41,7 +49,11 @@ def test_points_of_all_snapshots_in_order(stores):
 @pytest.mark.parametrize(
     ("ldos", "descriptors", "message"),
     [
-        ({"values": np.zeros((2, 3, 5, 6), np.float32)}, {}, r"different grids(.|\n)*\(2, 3, 5\)(.|\n)*\(2, 3, 4\)"),
+        (
+            {"values": np.zeros((2, 3, 5, 6), np.float32)},
+            {},
+            r"different grids(.|\n)*\(2, 3, 5\)(.|\n)*\(2, 3, 4\)",
+        ),
         ({"cell": 5 * np.eye(3)}, {}, "different cells"),
         ({"width": 0.5}, {}, r"different energy axes or kernels(.|\n)*gaussian 0.5 eV"),
         ({"energy": np.arange(6.0) + 1}, {}, "different energy axes"),

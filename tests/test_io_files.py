@@ -104,9 +104,14 @@ def test_a_flipped_byte_in_a_chunk_is_noticed(tmp_path, ldos):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError, match="half way"), replacing(path) as partial:
-        partial.write_text("ne")
-        raise RuntimeError("half way")
+
+    def fail_half_way() -> None:
+        with replacing(path) as partial:
+            partial.write_text("ne")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -157,5 +162,9 @@ def test_seeds_differ_by_every_label_and_are_reproducible(root, label, index):
     seed = derive_seed(root, label, index)
     assert seed == derive_seed(root, label, index)
     assert 0 <= seed < 2**63
-    others = {derive_seed(root + 1, label, index), derive_seed(root, label, index + 1), derive_seed(root, label + "x", index)}
+    others = {
+        derive_seed(root + 1, label, index),
+        derive_seed(root, label, index + 1),
+        derive_seed(root, label + "x", index),
+    }
     assert seed not in others

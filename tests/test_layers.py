@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "io": {"io", "config", *NUMERICS, *GROUND},
     "config": {"config", *NUMERICS, *GROUND},
     **{layer: {*NUMERICS, *GROUND} for layer in NUMERICS},
-    **{module: GROUND for module in GROUND},
+    **dict.fromkeys(GROUND, GROUND),
 }
 MODULES = sorted(p for p in ROOT.rglob("*.py") if p.name != "__init__.py")
 
@@ -42,20 +42,29 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_go_downwards(path):
     rooms = {n.split(".")[1] for n in imports(path) if n.startswith("surrogate_hpo.")}
-    assert rooms <= MAY_IMPORT[room(path)], f"{room(path)} must not import {rooms - MAY_IMPORT[room(path)]}"
+    assert rooms <= MAY_IMPORT[room(path)], (
+        f"{room(path)} must not import {rooms - MAY_IMPORT[room(path)]}"
+    )
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if room(p) in NUMERICS], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if room(p) in NUMERICS], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_numerics_know_no_paths_and_no_workflow(path):
     roots = {name.split(".")[0] for name in imports(path)}
     allowed = {"optuna"} if room(path) == "search" else set()
-    assert not roots & {"pathlib", "os", "snakemake", "pydantic", "yaml", "zarr", "xarray", "optuna"} - allowed
+    assert (
+        not roots
+        & {"pathlib", "os", "snakemake", "pydantic", "yaml", "zarr", "xarray", "optuna"} - allowed
+    )
 
 
 def test_packages_hold_only_a_docstring():
     for path in ROOT.rglob("__init__.py"):
         body = ast.parse(path.read_text()).body
-        code = [node for node in body[1:] if path.parent != ROOT or not isinstance(node, ast.Assign)]
+        code = [
+            node for node in body[1:] if path.parent != ROOT or not isinstance(node, ast.Assign)
+        ]
         assert not code, path
 
 

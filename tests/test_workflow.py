@@ -33,7 +33,9 @@ def command(folder: Path, *arguments: str) -> list[str]:
     ]  # fmt: skip
 
 
-def snakemake(folder: Path, *arguments: str, source: Path | None = None) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    folder: Path, *arguments: str, source: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = dict(os.environ)
     if source is not None:
         environment["PYTHONPATH"] = str(source)
@@ -74,7 +76,10 @@ def numbers(folder: Path) -> dict[str, object]:
     summary = json.loads((results / "evaluate" / "summary.json").read_text())
     return {str(p.relative_to(results)): p.read_text() for p in tables} | {
         "quantities": summary["quantities"],
-        **{f"{s}/choice.json": (results / s / "choice.json").read_text() for s in ("acsd", "naswot", "search")},
+        **{
+            f"{s}/choice.json": (results / s / "choice.json").read_text()
+            for s in ("acsd", "naswot", "search")
+        },
     }
 
 
@@ -97,7 +102,12 @@ def run(finished, tmp_path) -> Path:
 def test_the_chain_ends_with_energies_and_a_report(finished):
     summary = json.loads((finished / "results/evaluate/summary.json").read_text())
     energy = summary["quantities"]["total_free_energy"]
-    keys = ("mae_mev_per_atom", "std_over_seeds", "discretisation_error_mev_per_atom", "baseline_mev_per_atom")
+    keys = (
+        "mae_mev_per_atom",
+        "std_over_seeds",
+        "discretisation_error_mev_per_atom",
+        "baseline_mev_per_atom",
+    )
     assert all(energy[key] >= 0 for key in keys)
     assert energy["discretisation_error_mev_per_atom"] < 5
     assert set(STAGES) - {"evaluate", "report"} <= set(summary["cost"])
@@ -140,7 +150,9 @@ def test_more_training_snapshots_leave_the_finished_dft_alone(run):
 
 def test_edited_code_reruns_its_stage_and_a_comment_nothing(run, tmp_path):
     source = tmp_path / "src"
-    shutil.copytree(REPOSITORY / "src", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copytree(
+        REPOSITORY / "src", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
     path = source / "surrogate_hpo" / "selection" / "acsd.py"
     original = path.read_text()
     assert planned(run, source=source) == set()
@@ -182,7 +194,9 @@ def test_the_printed_command_can_be_pasted(run):
     before = (run / "results/acsd/scores.csv").read_text()
     (run / "results/acsd/scores.csv").unlink()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    pasted = subprocess.run(["bash", "-c", line], cwd=run, env=os.environ | {"PATH": path}, check=False)
+    pasted = subprocess.run(
+        ["bash", "-c", line], cwd=run, env=os.environ | {"PATH": path}, check=False
+    )
     assert pasted.returncode == 0
     assert (run / "results/acsd/scores.csv").read_text() == before
 
@@ -190,7 +204,10 @@ def test_the_printed_command_can_be_pasted(run):
 def kill_in_the_middle(folder: Path, stage: str) -> bool:
     """Run snakemake; SIGKILL it and all its children while a job of the stage is running."""
     process = subprocess.Popen(
-        command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command(folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         while process.poll() is None:
@@ -227,7 +244,7 @@ def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_pa
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert numbers(folder) == numbers(finished)
-    leftovers = [p for p in (folder / "results").rglob(".partial-*")]
+    leftovers = list((folder / "results").rglob(".partial-*"))
     assert not leftovers
 
 

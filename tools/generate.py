@@ -24,8 +24,10 @@ def conda_environment() -> str:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lock if line and not line.startswith("#")]
     head = "# Generated from requirements.lock by tools/generate.py\nchannels:\n  - conda-forge\n  - nodefaults\n"
-    return head + "dependencies:\n  - python =3.11\n  - pip\n  - pip:\n" + "".join(
-        f"      - {pin}\n" for pin in pins
+    return (
+        head
+        + "dependencies:\n  - python =3.11\n  - pip\n  - pip:\n"
+        + "".join(f"      - {pin}\n" for pin in pins)
     )
 
 
@@ -44,7 +46,12 @@ def config_reference() -> str:
         if model is None:
             lines += [f"{_sentence(field.description)} Required.", ""]
             continue
-        lines += [(model.__doc__ or "").strip(), "", "| key | type | default | meaning |", "|---|---|---|---|"]
+        lines += [
+            (model.__doc__ or "").strip(),
+            "",
+            "| key | type | default | meaning |",
+            "|---|---|---|---|",
+        ]
         lines += [*_rows(model, ""), ""]
     return "\n".join(lines)
 
@@ -62,7 +69,11 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> object:
-    value = field.default if field.default is not PydanticUndefined else field.get_default(call_default_factory=True)
+    value = (
+        field.default
+        if field.default is not PydanticUndefined
+        else field.get_default(call_default_factory=True)
+    )
     return "null" if value is None else value
 
 
@@ -74,9 +85,13 @@ def _model(field: FieldInfo) -> type[BaseModel] | None:
 def _type_name(field: FieldInfo) -> str:
     def name(kind: object) -> str:
         if isinstance(kind, type) and not get_args(kind):
-            return {NoneType: "null", str: "text", int: "integer", float: "number", bool: "true/false"}.get(
-                kind, kind.__name__
-            )
+            return {
+                NoneType: "null",
+                str: "text",
+                int: "integer",
+                float: "number",
+                bool: "true/false",
+            }.get(kind, kind.__name__)
         arguments = get_args(kind)
         if all(isinstance(a, str) for a in arguments) and arguments:
             return ", ".join(f"`{a}`" for a in arguments)

@@ -13,4 +13,6 @@ class DescriptorsSettings(Section):
     precision: Literal["float64", "float32"] = Field(
         "float64", description="arithmetic of the kernel; the store holds float32 either way"
     )
-    block_points: PositiveInt = Field(65536, description="grid points held in memory at a time", json_schema_extra=NO_RERUN)
+    block_points: PositiveInt = Field(
+        65536, description="grid points held in memory at a time", json_schema_extra=NO_RERUN
+    )

@@ -14,7 +14,8 @@ class DftSettings(Section):
 
     command: str | None = Field(
         None,
-        description="e.g. `pw.x`, `mpirun -np 8 pw.x`, `srun pw.x`; by default pw.x on PATH, else the wheel",
+        description="e.g. `pw.x`, `mpirun -np 8 pw.x`, `srun pw.x`; "
+        "by default pw.x on PATH, else the wheel",
         json_schema_extra=NO_RERUN,
     )
     pseudopotentials: dict[str, str] = Field(..., min_length=1, description="UPF file per element")
@@ -27,7 +28,9 @@ class DftSettings(Section):
     bands: PositiveInt = Field(
         ..., description="Kohn-Sham states per k point; the highest must be nearly empty"
     )
-    electronic_temperature_kelvin: PositiveFloat = Field(..., description="of the Fermi-Dirac occupations")
+    electronic_temperature_kelvin: PositiveFloat = Field(
+        ..., description="of the Fermi-Dirac occupations"
+    )
     convergence_rydberg: PositiveFloat = Field(1e-9, description="SCF threshold conv_thr")
     mixing: PositiveFloat = Field(0.5, description="SCF mixing_beta")
     maximum_steps: PositiveInt = Field(100, description="SCF electron_maxstep")

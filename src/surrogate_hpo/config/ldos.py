@@ -13,18 +13,20 @@ class LdosSettings(Section):
 
     source: Literal["wavefunctions", "cubes"] = Field(
         "wavefunctions",
-        description="own sum over the wavefunctions (norm-conserving), or pp.x cubes (any potential)",
+        description="own sum over wavefunctions (norm-conserving), or pp.x cubes (any potential)",
     )
     command: str | None = Field(
         None,
-        description="for `cubes`: command that ends in pw.x or pp.x; by default as for the dft stage",
+        description="for `cubes`: command that ends in pw.x; by default as for the dft stage",
         json_schema_extra=NO_RERUN,
     )
     kernel: KernelName = Field(
         "gaussian", description="broadening kernel; pp.x cubes always carry the smearing of the SCF"
     )
     width_ev: PositiveFloat = Field(..., description="kernel width (QE's degauss convention)")
-    minimum_ev: float = Field(..., description="lower end; below the lowest band by the kernel's tail")
+    minimum_ev: float = Field(
+        ..., description="lower end; below the lowest band by the kernel's tail"
+    )
     maximum_ev: float = Field(..., description="upper end; well above the Fermi energy")
     spacing_ev: PositiveFloat = Field(..., description="energy spacing; at most the width")
 
@@ -34,9 +36,12 @@ class LdosSettings(Section):
             msg = f"window {self.minimum_ev}..{self.maximum_ev} eV is shorter than four spacings"
             raise ValueError(msg)
         if self.spacing_ev > self.width_ev:
-            msg = f"spacing_ev {self.spacing_ev} is larger than width_ev {self.width_ev}: the LDOS would be undersampled"
+            msg = (
+                f"spacing_ev {self.spacing_ev} is larger than width_ev {self.width_ev}: "
+                "the LDOS would be undersampled"
+            )
             raise ValueError(msg)
         if self.source == "cubes" and self.kernel != "fermi_dirac":
-            msg = "pp.x broadens with the smearing of the SCF: with source `cubes` set kernel `fermi_dirac`"
+            msg = "pp.x broadens with the SCF's smearing: with `cubes` set kernel `fermi_dirac`"
             raise ValueError(msg)
         return self

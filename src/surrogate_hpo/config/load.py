@@ -20,7 +20,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[object] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key `{key}` stands twice", key_node.start_mark
@@ -66,7 +66,8 @@ def load_config(paths: Sequence[Path]) -> Config:
         raise ConfigError(
             f"the config has {count}:\n" + "\n".join(lines),
             where=", ".join(str(path) for path in paths),
-            remedy="mend them all, then run `surrogate-hpo check` again; docs/reference/config.md lists every key",
+            remedy="mend them all, then run `surrogate-hpo check` again; "
+            "docs/reference/config.md lists every key",
         ) from error
 
 
@@ -81,7 +82,9 @@ def _read(path: Path) -> dict[str, Any]:
             remedy="give the path of an existing YAML file, e.g. config/config.yaml",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError("the config file is not valid YAML", where=str(path), got=str(error)) from error
+        raise ConfigError(
+            "the config file is not valid YAML", where=str(path), got=str(error)
+        ) from error
     if not isinstance(content, dict):
         raise ConfigError(
             "the config file holds no settings",
@@ -97,7 +100,9 @@ def _merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]
     merged = dict(base)
     for key, value in update.items():
         known = merged.get(key)
-        merged[key] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        merged[key] = (
+            _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        )
     return merged
 
 
@@ -106,7 +111,9 @@ def _describe(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         siblings = _known_keys(fault["loc"][:-1])
         near = difflib.get_close_matches(str(fault["loc"][-1]), siblings, n=1, cutoff=0.5)
-        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(sorted(siblings))}"
+        hint = (
+            f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(sorted(siblings))}"
+        )
         return f"{path}: unknown key; {hint}"
     if fault["type"] == "missing":
         return f"{path}: this key is required"

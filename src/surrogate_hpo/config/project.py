@@ -49,7 +49,7 @@ class Config(Section):
     def _elements_have_potentials(self) -> Self:
         cell = self.snapshots.cell
         if cell is not None and cell.symbol and cell.symbol not in self.dft.pseudopotentials:
-            msg = f"dft.pseudopotentials has no entry for {cell.symbol}, the element of snapshots.cell"
+            msg = f"dft.pseudopotentials has no entry for {cell.symbol} of snapshots.cell"
             raise ValueError(msg)
         return self
 

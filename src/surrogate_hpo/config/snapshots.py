@@ -20,12 +20,14 @@ class CellSettings(Section):
     lattice_constant_angstrom: PositiveFloat | None = None
     cubic: bool = Field(True, description="conventional cubic cell instead of the primitive one")
     repeat: Triple = Field([1, 1, 1], description="supercell repetitions along the lattice vectors")
-    file: str | None = Field(None, description="a structure file that ASE reads, instead of a bulk crystal")
+    file: str | None = Field(
+        None, description="a structure file that ASE reads, instead of a bulk crystal"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.symbol is None) == (self.file is None):
-            msg = "give either `symbol` (a bulk crystal) or `file` (a structure file), not both or neither"
+            msg = "give either `symbol` (a bulk crystal) or `file` (a structure file)"
             raise ValueError(msg)
         if self.symbol is not None and self.lattice_constant_angstrom is None:
             msg = "a bulk crystal needs `lattice_constant_angstrom`"
@@ -46,7 +48,8 @@ class SnapshotsSettings(Section):
     cell: CellSettings | None = Field(None, description="the cell at rest; not used by `files`")
     temperature_kelvin: PositiveFloat = Field(298.0, description="temperature of the ions")
     debye_waller_b_angstrom2: PositiveFloat | None = Field(
-        None, description="Debye-Waller factor B = 8 pi^2 <u_x^2> at `debye_waller_temperature_kelvin`"
+        None,
+        description="Debye-Waller factor B = 8 pi^2 <u_x^2> at `debye_waller_temperature_kelvin`",
     )
     debye_waller_temperature_kelvin: PositiveFloat = 300.0
     time_step_femtosecond: PositiveFloat = Field(2.0, description="of the molecular dynamics")
@@ -74,7 +77,9 @@ class SnapshotsSettings(Section):
             raise ValueError("; ".join(problems))
         few = {s: n for s in SPLITS if (n := len(self.names(s))) < MINIMUM_SNAPSHOTS[s]}
         for split, count in few.items():
-            problems.append(f"`{split}` has {count} snapshots, at least {MINIMUM_SNAPSHOTS[split]} needed")
+            problems.append(
+                f"`{split}` has {count} snapshots, at least {MINIMUM_SNAPSHOTS[split]} needed"
+            )
         if problems:
             raise ValueError("too few snapshots for the splits: " + "; ".join(problems))
         return self

@@ -77,7 +77,11 @@ def _direct_imports(module: str) -> set[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     # Packages hold only a docstring, so importing one says nothing by itself.
-    return {n for n in names if n.startswith(f"{PACKAGE}.") and _file(n).name != "__init__.py" and _file(n).is_file()}
+    return {
+        n
+        for n in names
+        if n.startswith(f"{PACKAGE}.") and _file(n).name != "__init__.py" and _file(n).is_file()
+    }
 
 
 @cache
@@ -86,9 +90,16 @@ def _module_digest(module: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    digest = hashlib.sha256(ast.dump(tree).encode())
+    # A template decides what its module writes as much as the code does.
+    template = _file(module).with_suffix(".html")
+    if template.is_file():
+        digest.update(template.read_bytes())
+    return digest.hexdigest()
 
 
-def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+def _drop_docstring(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+) -> None:
     if ast.get_docstring(node, clean=False) is not None:
         node.body = node.body[1:]

@@ -90,10 +90,18 @@ def total_cost(paths: Sequence[Path]) -> dict[str, dict[str, float]]:
         cost = read_document(path, keys=tuple(Cost.__dataclass_fields__))
         total = totals.setdefault(
             cost.pop("stage"),
-            {"jobs": 0, "wall_seconds": 0.0, "cpu_seconds": 0.0, "gpu_seconds": 0.0, "peak_memory_mebibytes": 0.0},
+            {
+                "jobs": 0,
+                "wall_seconds": 0.0,
+                "cpu_seconds": 0.0,
+                "gpu_seconds": 0.0,
+                "peak_memory_mebibytes": 0.0,
+            },
         )
         total["jobs"] += 1
         for key in ("wall_seconds", "cpu_seconds", "gpu_seconds"):
             total[key] = round(total[key] + cost[key], 3)
-        total["peak_memory_mebibytes"] = max(total["peak_memory_mebibytes"], cost["peak_memory_mebibytes"])
+        total["peak_memory_mebibytes"] = max(
+            total["peak_memory_mebibytes"], cost["peak_memory_mebibytes"]
+        )
     return totals

@@ -55,7 +55,7 @@ def read_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
             expected=f"{len(descriptor_paths)} LDOS stores, one per descriptor store",
             got=str(len(ldos_paths)),
         )
-    pairs = []
+    pairs: list[tuple[DescriptorData, LdosData]] = []
     for descriptor_path, ldos_path in zip(descriptor_paths, ldos_paths, strict=True):
         pair = read_pair(descriptor_path, ldos_path)
         if pairs:
@@ -107,13 +107,19 @@ def read_pair(descriptor_path: Path, ldos_path: Path) -> tuple[DescriptorData, L
     for path, values in ((descriptor_path, descriptors.values), (ldos_path, ldos.values)):
         if bad := int(np.count_nonzero(~np.isfinite(values))):
             raise DataError(
-                "the store holds numbers that are not finite", where=str(path), got=f"{bad} values", remedy=REMAKE
+                "the store holds numbers that are not finite",
+                where=str(path),
+                got=f"{bad} values",
+                remedy=REMAKE,
             )
     return descriptors, ldos
 
 
 def _check_same_kind(
-    first: tuple[DescriptorData, LdosData], other: tuple[DescriptorData, LdosData], descriptor_path: Path, ldos_path: Path
+    first: tuple[DescriptorData, LdosData],
+    other: tuple[DescriptorData, LdosData],
+    descriptor_path: Path,
+    ldos_path: Path,
 ) -> None:
     (d0, s0), (d1, s1) = first, other
     if (d0.cutoff_radius, d0.twojmax) != (d1.cutoff_radius, d1.twojmax):
@@ -136,4 +142,5 @@ def _check_same_kind(
 
 
 def _axis(data: LdosData) -> str:
-    return f"{data.energy[0]:g}..{data.energy[-1]:g} eV in {len(data.energy)} points, {data.kernel} {data.width:g} eV"
+    window = f"{data.energy[0]:g}..{data.energy[-1]:g} eV in {len(data.energy)} points"
+    return f"{window}, {data.kernel} {data.width:g} eV"

@@ -12,7 +12,9 @@ from surrogate_hpo.io.atomic import write_text
 
 def write_document(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON atomically; numbers keep all their digits, non-finite ones become null."""
-    write_text(path, json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(
+        path, json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    )
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 (any JSON value)

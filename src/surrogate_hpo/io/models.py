@@ -96,7 +96,13 @@ def read_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError as error:
         raise DataError("the file is missing", where=str(path)) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:
         raise _not_plain(path, error) from error
     if not isinstance(state, dict):
         raise _not_plain(path, TypeError(type(state).__name__))

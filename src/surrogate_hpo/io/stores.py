@@ -80,9 +80,7 @@ def write_ldos(path: Path, data: LdosData, provenance: Mapping[str, Any]) -> Non
         dims=("x", "y", "z", "energy"),
         attrs={"units": "1/(eV Å³)", "long_name": "local density of states"},
     )
-    energy = xr.DataArray(
-        data.energy, dims="energy", attrs={"units": "eV", "long_name": "energy"}
-    )
+    energy = xr.DataArray(data.energy, dims="energy", attrs={"units": "eV", "long_name": "energy"})
     dataset = xr.Dataset({"ldos": values}, coords={"energy": energy})
     _write(path, dataset, data.cell, attributes, provenance)
 
@@ -190,7 +188,8 @@ def _open(path: Path) -> xr.Dataset:
         )
     try:
         store = zarr.storage.ZipStore(path, mode="r")
-        return xr.open_zarr(store, consolidated=False, zarr_format=3, chunks=None)
+        dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, zarr_format=3, chunks=None)
+        return dataset
     except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
         raise _damaged(path, error) from error
 
@@ -204,8 +203,10 @@ def _read(
         raise DataError(
             f"the store holds no {variable}",
             where=str(path),
-            expected=f"variable `{variable}` with dimensions {', '.join(dims)}; attributes {', '.join(attributes)}",
-            got=f"variables {', '.join(map(str, dataset.data_vars))}; attributes {', '.join(map(str, dataset.attrs))}",
+            expected=f"variable `{variable}` with dimensions {', '.join(dims)}; "
+            f"attributes {', '.join(attributes)}",
+            got=f"variables {', '.join(map(str, dataset.data_vars))}; "
+            f"attributes {', '.join(map(str, dataset.attrs))}",
         )
     try:
         return dataset.load()

@@ -60,7 +60,9 @@ def accuracy(
     values, truth = np.atleast_2d(_array(predicted)), _array(reference)
     floor = _array(from_reference_ldos)
     if values.shape[1:] != truth.shape or floor.shape != truth.shape:
-        msg = f"shapes differ: predicted {values.shape}, reference {truth.shape}, floor {floor.shape}"
+        msg = (
+            f"shapes differ: predicted {values.shape}, reference {truth.shape}, floor {floor.shape}"
+        )
         raise ValueError(msg)
     per_seed = np.abs(values - truth).mean(axis=1)
     return Accuracy(

@@ -31,7 +31,9 @@ def acsd(
     seed: int,
     structures: Structures,
     ldos: LdosStores,
-    scores: Annotated[Path, Output("CSV: a row per candidate, score and its spreads (dimensionless)")],
+    scores: Annotated[
+        Path, Output("CSV: a row per candidate, score and its spreads (dimensionless)")
+    ],
     choice: Annotated[Path, Output("JSON: chosen cutoff_radius_angstrom and twojmax, and why")],
 ) -> None:
     """Score every candidate descriptor by average cosine similarity distance and choose one.
@@ -44,7 +46,9 @@ def acsd(
     draws = [
         draw
         for structure, store in zip(structures, ldos, strict=True)
-        for draw in _draws(structure.stem, read_structure(structure), read_ldos(store), settings, seed)
+        for draw in _draws(
+            structure.stem, read_structure(structure), read_ldos(store), settings, seed
+        )
     ]
     columns = {twojmax: nested_columns(highest, twojmax) for twojmax in settings.twojmax}
     table = score_candidates(draws, columns, definition=settings.definition)

@@ -25,7 +25,9 @@ def descriptors(
     structure: Structure,
     dft: Dft,
     acsd: Annotated[Path, Input("JSON: the choice of the acsd stage")],
-    descriptors: Annotated[Path, Output("store (*.zarr.zip): components on x, y, z; dimensionless")],
+    descriptors: Annotated[
+        Path, Output("store (*.zarr.zip): components on x, y, z; dimensionless")
+    ],
 ) -> None:
     """Compute SNAP at every point of the snapshot's FFT grid.
 

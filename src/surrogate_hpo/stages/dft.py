@@ -52,7 +52,9 @@ def dft(
         command=settings.command,
     )
     check_bands(result, where=str(structure))
-    logger.info("total free energy %.6f eV, %d SCF steps", result.total_free_energy, result.scf_steps)
+    logger.info(
+        "total free energy %.6f eV, %d SCF steps", result.total_free_energy, result.scf_steps
+    )
     shutil.rmtree(save, ignore_errors=True)
     save_folder(work).rename(save)
     write_dft_result(dft, result, provenance("dft", settings, seed, [structure, *pseudopotentials]))

@@ -14,8 +14,8 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.io.stores import LdosData
 from surrogate_hpo.io.upf import Pseudopotential
 from surrogate_hpo.physics.core_density import core_density
-from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
+from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
@@ -63,8 +63,13 @@ class SnapshotEnergies:
 
     def as_row(self) -> dict[str, str | int | float | bool | None]:
         """A row of the table of energies."""
-        head = {"snapshot": self.snapshot, "source": self.source, "atoms": self.atoms}
-        return head | {f"{name}_ev": value for name, value in self.energies.items()}
+        energies = {f"{name}_ev": value for name, value in self.energies.items()}
+        return {
+            "snapshot": self.snapshot,
+            "source": self.source,
+            "atoms": self.atoms,
+            **energies,
+        }
 
     def dos_rows(self) -> Iterator[dict[str, str | int | float | bool | None]]:
         """Rows of the table of densities of states."""

@@ -18,7 +18,14 @@ from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.physics.accuracy import accuracy
-from surrogate_hpo.stages.energies import QUANTITIES, REFERENCE_LDOS, SnapshotEnergies, energies_of, mean_energies, reference_energies
+from surrogate_hpo.stages.energies import (
+    QUANTITIES,
+    REFERENCE_LDOS,
+    SnapshotEnergies,
+    energies_of,
+    mean_energies,
+    reference_energies,
+)
 from surrogate_hpo.stages.guards import check_model_fits
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
 
@@ -28,14 +35,18 @@ def evaluate(
     settings: EvaluateSettings,
     seed: int,
     models: Annotated[list[Path], Input("trained models (*.pt), one per initialisation")],
-    training_dft: Annotated[list[Path], Input("JSON of the training snapshots' DFT runs: the baseline")],
+    training_dft: Annotated[
+        list[Path], Input("JSON of the training snapshots' DFT runs: the baseline")
+    ],
     structures: Structures,
     dft: Annotated[list[Path], Input("JSON of the DFT runs of the same snapshots")],
     descriptors: DescriptorStores,
     ldos: LdosStores,
     pseudopotentials: Annotated[list[Path], Input("UPF files")],
     costs: Annotated[list[Path], Input("JSON: cost records of all earlier jobs, in seconds")],
-    energies: Annotated[Path, Output("CSV: a row per snapshot and source, energies in eV per cell")],
+    energies: Annotated[
+        Path, Output("CSV: a row per snapshot and source, energies in eV per cell")
+    ],
     errors: Annotated[Path, Output("CSV: a row per quantity, errors in meV/atom")],
     dos: Annotated[Path, Output("CSV: density of states per snapshot and source, 1/eV")],
     summary: Annotated[Path, Output("JSON: errors in meV/atom, floor, baseline, cost in seconds")],
@@ -78,12 +89,12 @@ def evaluate(
 
 
 def _predict(model: TrainedModel, values: np.ndarray, settings: EvaluateSettings) -> np.ndarray:
-    predicted = model.surrogate.predict(
+    predicted: np.ndarray = model.surrogate.predict(
         torch.from_numpy(values),
         points_per_chunk=settings.block_points,
         device="cuda" if settings.use_gpu else "cpu",
-    )
-    return predicted.numpy()
+    ).numpy()
+    return predicted
 
 
 def _accuracies(

@@ -37,7 +37,9 @@ def check_bands(result: DftResult, *, where: str) -> None:
         )
 
 
-def check_window(result: DftResult, energy: np.ndarray, kernel: str, width: float, *, where: str) -> None:
+def check_window(
+    result: DftResult, energy: np.ndarray, kernel: str, width: float, *, where: str
+) -> None:
     """The energy window must hold all states that matter.
 
     Raises
@@ -51,7 +53,8 @@ def check_window(result: DftResult, energy: np.ndarray, kernel: str, width: floa
         raise PhysicsError(
             "the energy window begins above the tail of the lowest band: electrons would be lost",
             where=where,
-            expected=f"at most {needed:.2f} eV ({kernel_reach(kernel):g} widths below the band bottom, {lowest:.2f} eV)",
+            expected=f"at most {needed:.2f} eV "
+            f"({kernel_reach(kernel):g} widths below the band bottom, {lowest:.2f} eV)",
             got=f"{energy[0]:.2f} eV",
             remedy=f"set ldos.minimum_ev to {np.floor(needed):g} or lower",
         )
@@ -60,9 +63,9 @@ def check_window(result: DftResult, energy: np.ndarray, kernel: str, width: floa
         raise PhysicsError(
             "the energy window ends too close to the Fermi energy: occupied states would be lost",
             where=where,
-            expected=f"at least {top:.2f} eV (E_F {result.fermi_energy:.2f} eV + {TAIL_IN_KT:g} kT)",
+            expected=f"at least {top:.2f} eV (E_F {result.fermi_energy:.2f} + {TAIL_IN_KT:g} kT)",
             got=f"{energy[-1]:.2f} eV",
-            remedy=f"set ldos.maximum_ev to {np.ceil(top):g} or higher, with enough dft.bands",
+            remedy=f"set ldos.maximum_ev to {np.ceil(top):g} or higher; mind dft.bands",
         )
 
 
@@ -105,7 +108,13 @@ def check_model_fits(
         If descriptor settings, energy axis or kernel differ.
     """
     trained = (model.cutoff_radius, model.twojmax, model.kernel, model.width, len(model.energy))
-    given = (descriptors.cutoff_radius, descriptors.twojmax, ldos.kernel, ldos.width, len(ldos.energy))
+    given = (
+        descriptors.cutoff_radius,
+        descriptors.twojmax,
+        ldos.kernel,
+        ldos.width,
+        len(ldos.energy),
+    )
     if trained != given or not np.allclose(model.energy, ldos.energy):
         names = "cutoff_radius (Å), twojmax, kernel, width (eV), number of energies"
         raise DataError(

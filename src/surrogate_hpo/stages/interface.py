@@ -36,7 +36,9 @@ class Argument:
 Structure = Annotated[Path, Input("extxyz file of the snapshot; Å")]
 Structures = Annotated[list[Path], Input("extxyz files of the snapshots; Å")]
 Dft = Annotated[Path, Input("JSON of the DFT run: energies in eV, grid, electrons")]
-LdosStores = Annotated[list[Path], Input("LDOS stores (*.zarr.zip) of the same snapshots; 1/(eV Å³)")]
+LdosStores = Annotated[
+    list[Path], Input("LDOS stores (*.zarr.zip) of the same snapshots; 1/(eV Å³)")
+]
 DescriptorStores = Annotated[
     list[Path], Input("SNAP descriptor stores (*.zarr.zip) of the same snapshots; dimensionless")
 ]

@@ -34,7 +34,7 @@ def ldos(
     """
     result = read_dft_result(dft)
     steps = round((settings.maximum_ev - settings.minimum_ev) / settings.spacing_ev)
-    energy = settings.minimum_ev + settings.spacing_ev * np.arange(steps + 1)
+    energy = settings.minimum_ev + settings.spacing_ev * np.arange(steps + 1, dtype=np.float64)
     check_window(result, energy, settings.kernel, settings.width_ev, where=str(dft))
     make = _from_wavefunctions if settings.source == "wavefunctions" else _from_cubes
     data = make(settings, result, energy, save)

@@ -111,10 +111,18 @@ def _errors(quantities: dict[str, dict[str, float]]) -> list[QuantityError]:
 
 
 def _material(structure: Path, records: dict[str, Any]) -> str:
-    formula = ", ".join(f"{n} {s}" for s, n in Counter(read_structure(str(structure)).symbols).items())
+    formula = ", ".join(
+        f"{n} {s}" for s, n in Counter(read_structure(str(structure)).symbols).items()
+    )
     snapshots, dft = records["snapshots"]["settings"], records["dft"]["settings"]
-    ions = "own structures" if snapshots["method"] == "files" else f"ions at {snapshots['temperature_kelvin']:g} K"
-    return f"{formula} atoms per cell, {ions}, electrons at {dft['electronic_temperature_kelvin']:g} K"
+    ions = (
+        "own structures"
+        if snapshots["method"] == "files"
+        else f"ions at {snapshots['temperature_kelvin']:g} K"
+    )
+    return (
+        f"{formula} atoms per cell, {ions}, electrons at {dft['electronic_temperature_kelvin']:g} K"
+    )
 
 
 def _provenance(records: dict[str, Any], version: str, seed: int) -> Provenance:
@@ -161,9 +169,14 @@ def _facts(
 def _warnings(acsd: dict[str, Any], naswot: dict[str, Any]) -> list[Notice]:
     notices = [Notice("naswot", message) for message in naswot["warnings"]]
     if acsd["decision"]["ambiguous"]:
-        level = ", ".join(f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["level"])
+        level = ", ".join(
+            f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["level"]
+        )
         notices.append(
-            Notice("acsd", f"The draws cannot tell these candidates (cutoff radius / 2J_max) apart: {level}.")
+            Notice(
+                "acsd",
+                f"The draws cannot tell these candidates (cutoff radius / 2J_max) apart: {level}.",
+            )
         )
     return notices
 

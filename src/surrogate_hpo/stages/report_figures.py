@@ -145,7 +145,9 @@ def _dos(rows: Sequence[Row], energies: Sequence[Row]) -> DrawnFigure:
     for row in rows:
         if row["snapshot"] == snapshot:
             curves.setdefault(row["source"], []).append(row)
-    fermi = {r["source"]: float(r["fermi_energy_ev"]) for r in energies if r["snapshot"] == snapshot}
+    fermi = {
+        r["source"]: float(r["fermi_energy_ev"]) for r in energies if r["snapshot"] == snapshot
+    }
     seeds = [source for source in curves if source.startswith("seed-")]
     reference = curves["reference_ldos"]
     return dos_overlay(
@@ -161,12 +163,17 @@ def _dos(rows: Sequence[Row], energies: Sequence[Row]) -> DrawnFigure:
 def _parity(energies: Sequence[Row], error: QuantityError) -> DrawnFigure:
     def values(source: str) -> np.ndarray:
         rows = [row for row in energies if row["source"] == source]
-        return _numbers(rows, f"{error.quantity}_ev") / _numbers(rows, "atoms")
+        per_cell: np.ndarray = _numbers(rows, f"{error.quantity}_ev")
+        return per_cell / _numbers(rows, "atoms")
 
     seeds = list(dict.fromkeys(r["source"] for r in energies if r["source"].startswith("seed-")))
     if not seeds:
         raise DataError("the table of energies holds no prediction", where="energies.csv")
-    training = next(float(r[f"{error.quantity}_ev"]) / float(r["atoms"]) for r in energies if r["source"] == "training_mean")
+    training = next(
+        float(r[f"{error.quantity}_ev"]) / float(r["atoms"])
+        for r in energies
+        if r["source"] == "training_mean"
+    )
     return parity(
         snapshot=[row["snapshot"] for row in energies if row["source"] == "dft"],
         dft_ev_per_atom=values("dft"),

@@ -84,6 +84,6 @@ def _cell_at_rest(settings: CellSettings) -> Atoms:
             "the cell cannot be built",
             where="snapshots.cell",
             got=str(error),
-            remedy="use a structure that ASE's `bulk` knows (fcc, bcc, hcp, diamond, ...), or a file",
+            remedy="use a structure that ASE's `bulk` knows (fcc, bcc, hcp, ...), or a file",
         ) from error
     return cell.repeat(settings.repeat)

@@ -1,0 +1,13 @@
+"""The `train` section: the final training."""
+
+from pydantic import Field
+
+from surrogate_hpo.config.base import NO_RERUN, PositiveInt, Section
+
+
+class TrainSettings(Section):
+    """Final training of the chosen network from several random initialisations."""
+
+    seeds: PositiveInt = Field(4, description="number of initialisations")
+    maximum_epochs: PositiveInt = Field(..., description="passes over the training points")
+    use_gpu: bool = Field(False, description="train on a CUDA device", json_schema_extra=NO_RERUN)

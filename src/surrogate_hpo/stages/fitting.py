@@ -1,0 +1,143 @@
+"""What search and final training share: scaled data and a seeded, resumable training."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from surrogate_hpo.io.datasets import PointData
+from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.networks.batches import TrainingData
+from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.networks.recipe import Recipe
+from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler, fit_output_scaler
+from surrogate_hpo.networks.training import HistoryRow, Trainer
+from surrogate_hpo.seeds import derive_seed
+
+SCALING_KEY = "input_scaling"
+
+
+@dataclass(frozen=True)
+class ScaledData:
+    """Training data and the scalers that made them."""
+
+    data: TrainingData
+    input_scaler: AffineScaler
+    output_scaler: AffineScaler
+
+
+def scale(training: PointData, validation: PointData, input_scaling: Any) -> ScaledData:  # noqa: ANN401
+    """Fit the scalers on the training points and apply them to all.
+
+    Parameters
+    ----------
+    training, validation
+        Grid points of the two splits.
+    input_scaling
+        Name of the scaling of the descriptors; the LDOS is divided by its maximum.
+
+    Returns
+    -------
+    ScaledData
+        Scaled tensors and the scalers.
+    """
+    inputs, targets = torch.from_numpy(training.descriptors), torch.from_numpy(training.ldos)
+    input_scaler = fit_input_scaler(inputs, input_scaling)
+    output_scaler = fit_output_scaler(targets, "maximum")
+    data = TrainingData(
+        input_scaler.transform(inputs),
+        output_scaler.transform(targets),
+        input_scaler.transform(torch.from_numpy(validation.descriptors)),
+        output_scaler.transform(torch.from_numpy(validation.ldos)),
+    )
+    return ScaledData(data, input_scaler, output_scaler)
+
+
+def subset(points: PointData, count: int | None, seed: int) -> PointData:
+    """A seeded random subset of the points, or all of them."""
+    if count is None or count >= len(points.ldos):
+        return points
+    rows = np.random.default_rng(seed).choice(len(points.ldos), count, replace=False)
+    return PointData(
+        descriptors=points.descriptors[rows],
+        ldos=points.ldos[rows],
+        energy=points.energy,
+        kernel=points.kernel,
+        width=points.width,
+        cutoff_radius=points.cutoff_radius,
+        twojmax=points.twojmax,
+    )
+
+
+@dataclass
+class Training:
+    """A training of one initialisation, ready to run or to resume.
+
+    Attributes
+    ----------
+    trainer
+        Runs the epochs.
+    model
+        The network in training with its scalers.
+    """
+
+    trainer: Trainer
+    model: SurrogateModel
+
+    def run(self, on_epoch: Callable[[HistoryRow], None]) -> HistoryRow:
+        """Train to the end and return the best epoch, whose weights the model then has."""
+        return self.trainer.run(on_epoch)
+
+
+def new_training(
+    scaled: ScaledData,
+    architecture: Architecture,
+    hyperparameters: Mapping[str, Any],
+    *,
+    maximum_epochs: int,
+    seed: int,
+    use_gpu: bool,
+) -> Training:
+    """Build a network and its trainer.
+
+    Parameters
+    ----------
+    scaled
+        Data and scalers.
+    architecture
+        The network's.
+    hyperparameters
+        Fields of a `Recipe`; the input scaling among them has been applied already.
+    maximum_epochs
+        Length of the training.
+    seed
+        Decides initial weights and order of the points, independently.
+    use_gpu
+        Train on CUDA.
+
+    Returns
+    -------
+    Training
+        Not yet run.
+    """
+    recipe = Recipe.from_dict(
+        {key: value for key, value in hyperparameters.items() if key != SCALING_KEY}
+        | {"maximum_epochs": maximum_epochs}
+    )
+    network = build_network(
+        architecture,
+        inputs=scaled.data.training_inputs.shape[1],
+        outputs=scaled.data.training_targets.shape[1],
+        seed=derive_seed(seed, "weights"),
+    )
+    trainer = Trainer(
+        network,
+        scaled.data,
+        recipe,
+        seed=derive_seed(seed, "order"),
+        device="cuda" if use_gpu else "cpu",
+    )
+    model = SurrogateModel(architecture, network, scaled.input_scaler, scaled.output_scaler)
+    return Training(trainer, model)

@@ -1,0 +1,91 @@
+"""Final training of the chosen network on the chosen descriptors."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from surrogate_hpo.config.train import TrainSettings
+from surrogate_hpo.io.datasets import read_points
+from surrogate_hpo.io.documents import read_document
+from surrogate_hpo.io.models import TrainedModel, read_state, write_model, write_state
+from surrogate_hpo.io.provenance import fingerprint, provenance
+from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.networks.training import HistoryRow
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.fitting import SCALING_KEY, new_training, scale
+from surrogate_hpo.stages.interface import (
+    Argument,
+    DescriptorStores,
+    Input,
+    LdosStores,
+    Output,
+    State,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    *,
+    settings: TrainSettings,
+    seed: int,
+    initialisation: Annotated[int, Argument("number of the initialisation, from 0")],
+    naswot: Annotated[Path, Input("JSON: the choice of the naswot stage")],
+    search: Annotated[Path, Input("JSON: the choice of the search stage")],
+    descriptors: DescriptorStores,
+    ldos: LdosStores,
+    validation_descriptors: DescriptorStores,
+    validation_ldos: LdosStores,
+    model: Annotated[Path, Output("torch file: weights, scalers, energy axis; weights_only")],
+    history: Annotated[Path, Output("CSV: losses per epoch, in units of the scaled LDOS")],
+    state: Annotated[Path, State("folder of the checkpoints")],
+) -> None:
+    """Train one initialisation with early stopping and a checkpoint after every epoch.
+
+    A killed training goes on from its last epoch and ends with the same weights, to the
+    last bit, as an undisturbed one.
+    """
+    inputs = [naswot, search, *descriptors, *ldos, *validation_descriptors, *validation_ldos]
+    record = provenance("train", settings, seed, inputs)
+    architecture = read_document(naswot, keys=("architecture",))["architecture"]
+    hyperparameters = read_document(search, keys=("hyperparameters",))["hyperparameters"]
+    points = read_points(descriptors, ldos)
+    validation = read_points(validation_descriptors, validation_ldos)
+    fit = new_training(
+        scale(points, validation, hyperparameters[SCALING_KEY]),
+        Architecture.from_dict(architecture),
+        hyperparameters,
+        maximum_epochs=settings.maximum_epochs,
+        seed=derive_seed(seed, "train", initialisation),
+        use_gpu=settings.use_gpu,
+    )
+    checkpoint = state / f"{fingerprint(record)}-{initialisation}.pt"
+    if checkpoint.exists():
+        fit.trainer.load_state_dict(read_state(checkpoint))
+        logger.info("continuing after epoch %d", len(fit.trainer.history))
+
+    def on_epoch(row: HistoryRow) -> None:
+        write_state(checkpoint, fit.trainer.state_dict())
+        logger.info(
+            "epoch %d/%d training loss %.4e validation loss %.4e",
+            row.epoch,
+            settings.maximum_epochs,
+            row.training_loss,
+            row.validation_loss,
+        )
+
+    best = fit.run(on_epoch)
+    logger.info("best epoch %d, validation loss %.4e", best.epoch, best.validation_loss)
+    write_table(history, [asdict(row) for row in fit.trainer.history])
+    trained = TrainedModel(
+        surrogate=fit.model,
+        energy=points.energy,
+        kernel=points.kernel,
+        width=points.width,
+        cutoff_radius=points.cutoff_radius,
+        twojmax=points.twojmax,
+    )
+    write_model(model, trained, record)
+    checkpoint.unlink(missing_ok=True)
