@@ -7,7 +7,7 @@ point does not depend on the number of atoms, and the longest list bounds the nu
 neighbours exactly, so that no buffer can overflow.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ _MAX_BINS_PER_ATOM = 64
 _SLACK = 1e-9
 
 
-@dataclass(frozen=True)
-class NeighbourBins:
+class NeighbourBins(NamedTuple):
     """Candidate neighbours of every bin of a periodic cell.
 
     Attributes
@@ -73,7 +72,7 @@ def neighbour_bins(
     NeighbourBins
         Lists of candidates, a superset of all neighbours of any point in each bin.
     """
-    inverse = np.linalg.inv(cell)
+    inverse = np.asarray(np.linalg.inv(cell), np.float64)
     heights = 1 / np.linalg.norm(inverse, axis=0)
     wanted = np.ceil(heights * _BINS_PER_CUTOFF / cutoff_radius)
     # In a huge, nearly empty cell the bins would outnumber the atoms without use.

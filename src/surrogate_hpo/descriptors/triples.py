@@ -4,7 +4,6 @@ All angular momenta are doubled, so that they are integers: ``j`` here is 2j of 
 textbooks, and a projection m runs as an index 0 … j instead of −j/2 … j/2.
 """
 
-from functools import lru_cache
 from math import comb, factorial, sqrt
 
 import numpy as np
@@ -24,7 +23,6 @@ def _check(twojmax: int, name: str = "twojmax") -> None:
         )
 
 
-@lru_cache(maxsize=32)
 def triples(twojmax: int) -> tuple[tuple[int, int, int], ...]:
     """List the (j1, j2, j) of the bispectrum components, in the order of the columns.
 
@@ -105,8 +103,12 @@ def clebsch_gordan(j1: int, j2: int, j: int) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    j1, j2, j
-        Doubled angular momenta with |j1 − j2| ≤ j ≤ j1 + j2 and an even sum.
+    j1
+        First doubled angular momentum.
+    j2
+        Second doubled angular momentum.
+    j
+        Doubled angular momentum they couple to: |j1 − j2| ≤ j ≤ j1 + j2, with an even sum.
 
     Returns
     -------
