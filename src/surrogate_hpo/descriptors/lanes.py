@@ -1,0 +1,172 @@
+"""SIMD lanes for compiled code: one grid point per lane of a 64-byte register.
+
+Numba turns loops over lanes into vector code, but keeps accumulators in memory. The
+type here is LLVM's own vector, so that accumulators live in registers and the kernel
+reads as if it handled a single point. LLVM splits the vectors on narrower processors.
+Arrays of lanes have the shape [rows, lane_count(dtype)], see :func:`lane_array`.
+"""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import cgutils, types
+from numba.extending import intrinsic, models, register_model
+from numpy.typing import NDArray
+
+REGISTER_BYTES = 64
+Lanes: TypeAlias = NDArray[Any]
+# Objects of numba's and LLVM's code generators, which carry no annotations.
+_Generator: TypeAlias = Any
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile with numba: cached on disk, without the interpreter lock, IEEE NaN and inf."""
+    jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+    return cast(Callable[_P, _R], jit(function))
+
+
+def lane_count(dtype: np.dtype[Any]) -> int:
+    """Return the number of points that share a register: 8 in float64, 16 in float32."""
+    return REGISTER_BYTES // dtype.itemsize
+
+
+def lane_array(rows: int, dtype: np.dtype[Any]) -> Lanes:
+    """Return zeros of shape [rows, lanes] that start on a register boundary."""
+    buffer = np.zeros((rows + 1) * REGISTER_BYTES, np.uint8)
+    start = -buffer.ctypes.data % REGISTER_BYTES
+    aligned = buffer[start : start + rows * REGISTER_BYTES]
+    return aligned.view(dtype).reshape(rows, lane_count(dtype))
+
+
+class _LanesType(types.Type):
+    """Numba's name for a vector of scalars."""
+
+    def __init__(self, scalar: _Generator) -> None:
+        self.scalar = scalar
+        self.count = REGISTER_BYTES * 8 // scalar.bitwidth
+        super().__init__(name=f"Lanes({scalar} x {self.count})")
+
+
+@register_model(_LanesType)
+class _LanesModel(models.PrimitiveModel):
+    """LLVM's type for a vector of scalars."""
+
+    def __init__(self, manager: _Generator, lanes: _LanesType) -> None:
+        scalar = manager.lookup(lanes.scalar).get_value_type()
+        initialise: _Generator = super().__init__
+        initialise(manager, lanes, ir.VectorType(scalar, lanes.count))
+
+
+def _operation(define: Callable[..., _Generator]) -> Callable[..., Lanes]:
+    """Make an operation of compiled code out of the function that types and generates it."""
+    return cast(Callable[..., Lanes], intrinsic(define))
+
+
+@_operation
+def load(_typing: _Generator, array: _Generator, row: _Generator) -> _Generator:
+    """Read one row of a lane array."""
+
+    def generate(
+        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
+    ) -> _Generator:
+        return builder.load(_address(context, builder, signature, args), align=REGISTER_BYTES)
+
+    return _LanesType(array.dtype)(array, row), generate
+
+
+@_operation
+def store(_typing: _Generator, array: _Generator, row: _Generator, value: _Generator) -> _Generator:
+    """Write one row of a lane array."""
+
+    def generate(
+        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
+    ) -> _Generator:
+        address = _address(context, builder, signature, args)
+        builder.store(args[2], address, align=REGISTER_BYTES)
+        return context.get_dummy_value()
+
+    return types.void(array, row, value), generate
+
+
+@_operation
+def splat(_typing: _Generator, array: _Generator, scalar: _Generator) -> _Generator:
+    """Fill all lanes of the kind that `array` holds with one number."""
+    lanes = _LanesType(array.dtype)
+
+    def generate(
+        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
+    ) -> _Generator:
+        vector = context.get_value_type(lanes)
+        number = context.cast(builder, args[1], signature.args[1], lanes.scalar)
+        empty = ir.Constant(vector, ir.Undefined)
+        one = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))
+        all_first = ir.Constant(ir.VectorType(ir.IntType(32), lanes.count), None)
+        return builder.shuffle_vector(one, empty, all_first)
+
+    return lanes(array, scalar), generate
+
+
+@_operation
+def multiply(_typing: _Generator, left: _Generator, right: _Generator) -> _Generator:
+    """Return left·right, lane by lane."""
+
+    def generate(
+        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
+    ) -> _Generator:
+        return builder.fmul(*args)
+
+    return left(left, right), generate
+
+
+@_operation
+def multiply_add(
+    _typing: _Generator, left: _Generator, right: _Generator, addend: _Generator
+) -> _Generator:
+    """Return left·right + addend, lane by lane, fused where the processor can."""
+
+    def generate(
+        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
+    ) -> _Generator:
+        return _fused(builder, *args)
+
+    return left(left, right, addend), generate
+
+
+@_operation
+def multiply_subtract(
+    _typing: _Generator, left: _Generator, right: _Generator, minuend: _Generator
+) -> _Generator:
+    """Return minuend − left·right, lane by lane, fused where the processor can."""
+
+    def generate(
+        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
+    ) -> _Generator:
+        return _fused(builder, builder.fneg(args[0]), args[1], args[2])
+
+    return left(left, right, minuend), generate
+
+
+def _address(
+    context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
+) -> _Generator:
+    """Point to row args[1] of array args[0] as a vector."""
+    lanes = _LanesType(signature.args[0].dtype)
+    row = context.cast(builder, args[1], signature.args[1], types.intp)
+    data = context.make_array(signature.args[0])(context, builder, args[0]).data
+    first = builder.gep(data, [builder.mul(row, ir.Constant(row.type, lanes.count))])
+    return builder.bitcast(first, context.get_value_type(lanes).as_pointer())
+
+
+def _fused(
+    builder: _Generator, left: _Generator, right: _Generator, addend: _Generator
+) -> _Generator:
+    vector = left.type
+    name = f"llvm.fmuladd.v{vector.count}f{REGISTER_BYTES * 8 // vector.count}"
+    declare: _Generator = cgutils.get_or_insert_function
+    function = declare(builder.module, ir.FunctionType(vector, [vector] * 3), name)
+    return builder.call(function, [left, right, addend])

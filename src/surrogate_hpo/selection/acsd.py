@@ -1,0 +1,136 @@
+"""Average cosine similarity distance: does a descriptor order points as the LDOS does?
+
+Fiedler et al., Mach. Learn.: Sci. Technol. 3, 045008 (2022), eqs. 16-17; the one-sided
+form is the one that the MALA code adopted in 2024.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from surrogate_hpo.errors import ConfigError, DataError
+
+Definition = Literal["fiedler2022", "mala2024"]
+
+
+def draw_pairs(
+    n_points: int, per_side: int, *, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw two sets of points; every point of one is paired with every point of the other.
+
+    All points differ, so that no pair compares a point with itself.
+
+    Parameters
+    ----------
+    n_points
+        Number of points of the grid.
+    per_side
+        Points in each set; the paper's 200 × 200 pairs are 200.
+    seed
+        Same seed, same points.
+
+    Returns
+    -------
+    array [per_side], array [per_side]
+        Point numbers of the first and the second set.
+
+    Raises
+    ------
+    ConfigError
+        If the grid has fewer than 2·per_side points, or per_side is less than 1.
+    """
+    if not 1 <= per_side <= n_points // 2:
+        raise ConfigError(
+            "The pairs of points cannot be drawn from this grid.",
+            where="per_side",
+            expected=f"between 1 and half of the {n_points} grid points",
+            got=str(per_side),
+            remedy="ask for fewer points per side, or take a finer grid",
+        )
+    drawn = np.random.default_rng(seed).choice(n_points, 2 * per_side, replace=False)
+    return drawn[:per_side], drawn[per_side:]
+
+
+def cosine_similarities(vectors_a: ArrayLike, vectors_b: ArrayLike) -> NDArray[np.float64]:
+    """Compute S_C = a·b / (|a| |b|) of all pairs.
+
+    Parameters
+    ----------
+    vectors_a
+        [A, n].
+    vectors_b
+        [B, n], of the same unit.
+
+    Returns
+    -------
+    array [A, B]
+        Between −1 and 1; NaN where a vector is zero or not finite, as it has no direction.
+
+    Raises
+    ------
+    DataError
+        If the vectors are not two-dimensional arrays of the same length n.
+    """
+    a, b = np.asarray(vectors_a, np.float64), np.asarray(vectors_b, np.float64)
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
+        raise DataError(
+            "The vectors to be compared do not match.",
+            where="cosine similarity",
+            expected="shapes [A, n] and [B, n]",
+            got=f"{list(a.shape)} and {list(b.shape)}",
+        )
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        left = a / np.linalg.norm(a, axis=1, keepdims=True)
+        right = b / np.linalg.norm(b, axis=1, keepdims=True)
+        # Rounding must not make a descriptor more similar than equal.
+        return np.clip(left @ right.T, -1, 1)
+
+
+def acsd(
+    descriptor_similarity: ArrayLike, ldos_similarity: ArrayLike, definition: Definition
+) -> float:
+    """Compute the average distance between two sets of similarities.
+
+    ``"fiedler2022"``: mean |S_C(d) − S_C(B)| (the paper's eq. 17); ``"mala2024"``: mean
+    max(0, S_C(B) − S_C(d)), which only counts points that look more alike than they are.
+
+    Parameters
+    ----------
+    descriptor_similarity
+        S_C(B) of all pairs.
+    ldos_similarity
+        S_C(d) of the same pairs.
+    definition
+        Which form to take.
+
+    Returns
+    -------
+    float
+        The score, 0 at best; NaN if any similarity is.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such definition.
+    DataError
+        If the shapes differ.
+    """
+    descriptor, ldos = np.asarray(descriptor_similarity), np.asarray(ldos_similarity)
+    if descriptor.shape != ldos.shape:
+        raise DataError(
+            "Descriptors and LDOS were compared on different pairs of points.",
+            expected=f"descriptor similarities of shape {list(ldos.shape)}",
+            got=str(list(descriptor.shape)),
+        )
+    excess = descriptor - ldos
+    if definition == "fiedler2022":
+        return float(np.abs(excess).mean())
+    if definition == "mala2024":
+        return float(np.maximum(0, excess).mean())
+    raise ConfigError(
+        "There is no such definition of the ACSD.",
+        where="definition",
+        expected="fiedler2022 or mala2024",
+        got=repr(definition),
+    )
