@@ -27,7 +27,7 @@ _MODULES: dict[Activation, type[nn.Module]] = {
 class Architecture:
     """A feed-forward network that maps the descriptors of one grid point to its LDOS.
 
-    Parameters
+    Attributes
     ----------
     hidden_widths
         Number of units of each hidden layer, from the input side; at least one layer.

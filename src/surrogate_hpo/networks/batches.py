@@ -13,7 +13,7 @@ from surrogate_hpo.errors import DataError
 class TrainingData:
     """Scaled training and validation data, as `AffineScaler.transform` returns them.
 
-    Parameters
+    Attributes
     ----------
     training_inputs
         Shape (points, components), float32.

@@ -17,7 +17,7 @@ from surrogate_hpo.networks.scaling import AffineScaler
 class SurrogateModel:
     """Maps the descriptors of grid points to their LDOS.
 
-    Parameters
+    Attributes
     ----------
     architecture
         Architecture of the network.

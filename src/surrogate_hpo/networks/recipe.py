@@ -19,7 +19,7 @@ Schedule = Literal["constant", "cosine"]
 class Recipe:
     """Optimisation hyperparameters of one training.
 
-    Parameters
+    Attributes
     ----------
     optimiser
         ``soap`` or ``adam``. SOAP costs about twice Adam's time per step and needs about

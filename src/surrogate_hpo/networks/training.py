@@ -28,7 +28,7 @@ class DivergenceError(PhysicsError):
 class HistoryRow:
     """One epoch of a training.
 
-    Parameters
+    Attributes
     ----------
     epoch
         Number of the epoch, from 1.
