@@ -1,0 +1,248 @@
+"""Affine scalings that bring descriptors and LDOS to numbers of order one.
+
+A scaling is fitted once, on the training data, in float64. It lives in tensors alone, so
+that a model file loads without executing anything (``torch.load(..., weights_only=True)``).
+"""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.networks.batches import row_chunks
+
+InputScaling = Literal["none", "standardised", "whitened"]
+OutputScaling = Literal["none", "maximum", "standardised"]
+INPUT_SCALINGS: tuple[InputScaling, ...] = get_args(InputScaling)
+OUTPUT_SCALINGS: tuple[OutputScaling, ...] = get_args(OutputScaling)
+
+_ROWS_PER_CHUNK = 65536
+
+
+class AffineScaler:
+    r"""The map :math:`y = (x - \mu) W` and its inverse, over the last axis.
+
+    Parameters
+    ----------
+    offset
+        Shape (features,): the offset :math:`\mu`, in the unit of the data.
+    forward
+        Shape (features, features): :math:`W`, in the data's inverse unit.
+    backward
+        Shape (features, features): the inverse of ``forward``.
+    """
+
+    def __init__(self, offset: Tensor, forward: Tensor, backward: Tensor) -> None:
+        self.offset = offset.to(torch.float64)
+        self.forward = forward.to(torch.float64)
+        self.backward = backward.to(torch.float64)
+
+    @property
+    def features(self) -> int:
+        """Length of the vectors that are scaled."""
+        return self.offset.numel()
+
+    def transform(self, values: Tensor) -> Tensor:
+        """Scale vectors.
+
+        Parameters
+        ----------
+        values
+            Shape (..., features), any float type, in the unit of the fit.
+
+        Returns
+        -------
+        torch.Tensor
+            Same shape, device and type; the arithmetic is float64, because whitening
+            takes small differences of large, collinear numbers.
+        """
+        return self._apply(values, self.offset, self.forward, subtract=True)
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """Undo `transform`.
+
+        Parameters
+        ----------
+        values
+            Shape (..., features), any float type.
+
+        Returns
+        -------
+        torch.Tensor
+            Same shape, device and type, in the unit of the fit.
+        """
+        return self._apply(values, self.offset, self.backward, subtract=False)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the tensors that define the scaling, float64 on the CPU."""
+        return {"offset": self.offset, "forward": self.forward, "backward": self.backward}
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor]) -> "AffineScaler":
+        """Restore a scaling from what `state_dict` returned."""
+        return cls(state["offset"].cpu(), state["forward"].cpu(), state["backward"].cpu())
+
+    def _apply(self, values: Tensor, offset: Tensor, matrix: Tensor, *, subtract: bool) -> Tensor:
+        if values.shape[-1] != self.features:
+            raise DataError(
+                "These data do not fit the scaling.",
+                expected=f"{self.features} features in the last axis",
+                got=f"shape {tuple(values.shape)}",
+                remedy="Use the descriptors and the energy axis that the model was trained on.",
+            )
+        offset, matrix = offset.to(values.device), matrix.to(values.device)
+        rows = values.reshape(-1, self.features)
+        result = torch.empty_like(rows)
+        # Chunks bound the float64 copy of data that may fill most of the memory.
+        for source, target in zip(
+            row_chunks(rows, _ROWS_PER_CHUNK), row_chunks(result, _ROWS_PER_CHUNK), strict=True
+        ):
+            chunk = source.to(torch.float64)
+            target.copy_((chunk - offset) @ matrix if subtract else chunk @ matrix + offset)
+        return result.reshape(values.shape)
+
+
+def fit_input_scaler(
+    descriptors: Tensor, method: InputScaling, *, eigenvalue_floor: float = 1e-6
+) -> AffineScaler:
+    r"""Fit the scaling of the descriptors.
+
+    ``standardised`` divides each component by its standard deviation. ``whitened`` also
+    rotates to the principal axes of the correlation matrix :math:`C = V \Lambda V^T` and
+    divides by :math:`\sqrt{\max(\Lambda, \epsilon\Lambda_{max})}`: SNAP components are
+    highly collinear, and without this a few directions dominate the gradients.
+
+    Parameters
+    ----------
+    descriptors
+        Shape (points, components): descriptors of the training points.
+    method
+        ``none``, ``standardised`` or ``whitened``.
+    eigenvalue_floor
+        The floor :math:`\epsilon`, relative to the largest eigenvalue; keeps rounding noise of
+        nearly dependent components from being blown up to order one.
+
+    Returns
+    -------
+    AffineScaler
+        The fitted scaling. A component that is constant is centred and not scaled.
+
+    Raises
+    ------
+    DataError
+        Fewer than two points, or a value that is not finite.
+    ConfigError
+        Unknown method, or a floor outside (0, 1).
+    """
+    if method not in INPUT_SCALINGS:
+        raise _unknown("input_scaling", method, INPUT_SCALINGS)
+    if not 0 < eigenvalue_floor < 1:
+        raise ConfigError(
+            "The eigenvalue floor of the whitening is out of range.",
+            where="eigenvalue_floor",
+            expected="a number between 0 and 1, relative to the largest eigenvalue",
+            got=str(eigenvalue_floor),
+        )
+    mean, covariance = _moments(descriptors, "descriptors")
+    if method == "none":
+        return _diagonal(torch.zeros_like(mean), torch.ones_like(mean))
+    deviation = _safe_deviation(mean, covariance)
+    if method == "standardised":
+        return _diagonal(mean, deviation)
+    eigenvalues, axes = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
+    largest = eigenvalues[-1]
+    if largest <= 0:  # all components constant: there is nothing to rotate
+        return _diagonal(mean, deviation)
+    root = eigenvalues.clamp_min(eigenvalue_floor * largest).sqrt()
+    return AffineScaler(
+        mean, axes / deviation[:, None] / root, (root[:, None] * axes.T) * deviation
+    )
+
+
+def fit_output_scaler(ldos: Tensor, method: OutputScaling) -> AffineScaler:
+    """Fit the scaling of the LDOS.
+
+    ``maximum`` divides all energies by the largest LDOS of the training data;
+    ``standardised`` subtracts the mean of each energy and divides all by one number, the
+    root mean square of the standard deviations. Neither changes the relative weight of
+    the energies in a squared error, which is what energies, sums over them, need.
+
+    Parameters
+    ----------
+    ldos
+        Shape (points, energies), 1/(eV Å³): LDOS of the training points.
+    method
+        ``none``, ``maximum`` or ``standardised``.
+
+    Returns
+    -------
+    AffineScaler
+        The fitted scaling.
+
+    Raises
+    ------
+    DataError
+        Fewer than two points, a value that is not finite, or an LDOS that is nowhere
+        positive.
+    ConfigError
+        Unknown method.
+    """
+    if method not in OUTPUT_SCALINGS:
+        raise _unknown("output_scaling", method, OUTPUT_SCALINGS)
+    mean, covariance = _moments(ldos, "LDOS")
+    zero, one = torch.zeros_like(mean), torch.ones_like(mean)
+    if method == "none":
+        return _diagonal(zero, one)
+    maximum = ldos.max().to(mean)
+    if maximum <= 0:
+        raise DataError(
+            "The LDOS of the training data is nowhere positive.",
+            expected="a positive maximum in 1/(eV Å³)",
+            got=f"maximum {float(maximum)}",
+        )
+    if method == "maximum":
+        return _diagonal(zero, one * maximum)
+    spread = covariance.diagonal().mean().clamp_min(0).sqrt()
+    # A constant LDOS leaves nothing to learn but its mean: any positive scale will do.
+    return _diagonal(mean, one * (spread if spread > 1e-12 * maximum else maximum))
+
+
+def _diagonal(offset: Tensor, scale: Tensor) -> AffineScaler:
+    return AffineScaler(offset.cpu(), torch.diag(1 / scale).cpu(), torch.diag(scale).cpu())
+
+
+def _moments(values: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    """Mean and covariance in float64, from centred chunks: data of one sign cancel badly."""
+    if values.ndim != 2 or len(values) < 2:
+        raise DataError(
+            f"Too few {name} to fit a scaling.",
+            expected="an array (points, features) with two points or more",
+            got=f"shape {tuple(values.shape)}",
+        )
+    chunks = row_chunks(values, _ROWS_PER_CHUNK)
+    mean = torch.stack([chunk.to(torch.float64).sum(0) for chunk in chunks]).sum(0) / len(values)
+    if not bool(torch.isfinite(mean).all()):
+        bad = int((~torch.isfinite(values)).any(1).nonzero()[0, 0])
+        raise DataError(
+            f"The {name} hold a value that is not finite.",
+            where=f"first at point {bad}",
+            remedy="Remake the file that holds them.",
+        )
+    covariance = mean.new_zeros(len(mean), len(mean))
+    for chunk in chunks:
+        centred = chunk.to(torch.float64) - mean
+        covariance += centred.T @ centred
+    return mean.cpu(), (covariance / len(values)).cpu()
+
+
+def _safe_deviation(mean: Tensor, covariance: Tensor) -> Tensor:
+    deviation = covariance.diagonal().clamp_min(0).sqrt()
+    # Rounding makes a constant component's deviation tiny, not zero (float32 data: 6e-8).
+    constant = deviation <= 1e-7 * mean.abs().clamp_min(torch.finfo(torch.float64).tiny)
+    return torch.where(constant, torch.ones_like(deviation), deviation)
+
+
+def _unknown(where: str, got: str, known: tuple[str, ...]) -> ConfigError:
+    return ConfigError("Unknown scaling.", where=where, expected=", ".join(known), got=repr(got))

@@ -1,0 +1,265 @@
+"""Training of a network on scaled descriptors and LDOS, resumable to the last bit.
+
+The order of the points depends on the seed and the epoch alone, so a run that was
+interrupted after any epoch and resumed from `Trainer.state_dict` ends with the same weights
+as one that was not.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.networks.batches import TrainingData, row_chunks, shuffled_batches
+from surrogate_hpo.networks.recipe import Recipe, build_optimiser
+
+_POINTS_PER_CHUNK = 16384
+
+
+class DivergenceError(PhysicsError):
+    """The loss of a training is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One epoch of a training.
+
+    Attributes
+    ----------
+    epoch
+        Number of the epoch, from 1.
+    learning_rate
+        Learning rate of the epoch's first step.
+    training_loss
+        Mean loss over the epoch's batches, in squared units of the scaled LDOS.
+    validation_loss
+        Loss on the validation data after the epoch.
+    """
+
+    epoch: int
+    learning_rate: float
+    training_loss: float
+    validation_loss: float
+
+
+class Trainer:
+    """Trains one network, epoch by epoch.
+
+    Parameters
+    ----------
+    network
+        Network to train; moved to `device` and changed in place.
+    data
+        Scaled data.
+    recipe
+        Optimisation hyperparameters.
+    seed
+        Seed of the order of the training points.
+    device
+        Device to train on, such as ``cpu`` or ``cuda``.
+    energy_weights
+        Shape (energies,): relative weight of each energy's squared error, normalised here
+        to a mean of one; ones if left out.
+
+    Raises
+    ------
+    DataError
+        Weights that do not fit the energies, or are negative or all zero.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        data: TrainingData,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: str | torch.device = "cpu",
+        energy_weights: Tensor | None = None,
+    ) -> None:
+        self.network = network.to(device)
+        self.recipe = recipe
+        self.history: list[HistoryRow] = []
+        self._data = data.to(device)
+        self._seed = seed
+        self._weights = _normalised_weights(energy_weights, self._data.training_targets)
+        self._optimiser = build_optimiser(recipe, self.network)
+        self._best = _copy(self.network.state_dict())
+
+    @property
+    def best_row(self) -> HistoryRow | None:
+        """The epoch of the lowest validation loss so far, the first of equals."""
+        return min(self.history, key=lambda row: row.validation_loss, default=None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done or the validation loss has stopped falling."""
+        if self.best_row is None:
+            return False
+        done = len(self.history)
+        return (
+            done >= self.recipe.maximum_epochs or done - self.best_row.epoch >= self.recipe.patience
+        )
+
+    def run(self, on_epoch: Callable[[HistoryRow], None] | None = None) -> HistoryRow:
+        """Train until finished, then give the network its best weights.
+
+        Parameters
+        ----------
+        on_epoch
+            Called after each epoch: to show progress, to store a checkpoint, or to stop
+            the training by an exception.
+
+        Returns
+        -------
+        HistoryRow
+            The best epoch, whose weights the network now has.
+
+        Raises
+        ------
+        DivergenceError
+            The loss is no longer finite.
+        """
+        while not self.finished:
+            row = self.train_epoch()
+            if on_epoch is not None:
+                on_epoch(row)
+        self.network.load_state_dict(self._best)
+        best = self.best_row
+        assert best is not None  # noqa: S101 - `finished` is false without a row
+        return best
+
+    def train_epoch(self) -> HistoryRow:
+        """Train for one epoch and measure the validation loss.
+
+        Returns
+        -------
+        HistoryRow
+            The epoch's row, also appended to `history`.
+
+        Raises
+        ------
+        DivergenceError
+            The loss is no longer finite.
+        """
+        epoch = len(self.history)
+        learning_rate = self.recipe.learning_rate_at(epoch / self.recipe.maximum_epochs)
+        try:
+            training_loss = self._pass_over_training_points(epoch)
+            validation_loss = self._validation_loss()
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+            # The preconditioner meets gradients that are not finite before the loss is read.
+            raise _divergence(epoch + 1, learning_rate, math.nan, math.nan) from error
+        if not (math.isfinite(training_loss) and math.isfinite(validation_loss)):
+            raise _divergence(epoch + 1, learning_rate, training_loss, validation_loss)
+        row = HistoryRow(epoch + 1, learning_rate, training_loss, validation_loss)
+        self.history.append(row)
+        if self.best_row is row:
+            self._best = _copy(self.network.state_dict())
+        return row
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that `load_state_dict` needs to go on: tensors, numbers and strings."""
+        return {
+            "seed": self._seed,
+            "recipe": self.recipe.to_dict(),
+            "history": [asdict(row) for row in self.history],
+            "network": _copy(self.network.state_dict()),
+            "best": _copy(self._best),
+            "optimiser": self._optimiser.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned after some epoch.
+
+        Parameters
+        ----------
+        state
+            A checkpoint of a trainer with the same recipe, seed and data.
+
+        Raises
+        ------
+        DataError
+            The checkpoint belongs to another recipe or seed, or another network.
+        """
+        expected = {"seed": self._seed, "recipe": self.recipe.to_dict()}
+        got = {key: state.get(key) for key in expected}
+        if got != expected:
+            raise DataError(
+                "The checkpoint belongs to another training.",
+                expected=str(expected),
+                got=str(got),
+                remedy="Delete the checkpoint, or restore the settings that it was made with.",
+            )
+        try:
+            self.network.load_state_dict(state["network"])
+        except RuntimeError as error:
+            raise DataError(
+                "The checkpoint belongs to another network.",
+                got=str(error),
+                remedy="Delete the checkpoint, or restore the architecture it was made with.",
+            ) from error
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._best = _copy(state["best"])
+        self.history = [HistoryRow(**row) for row in state["history"]]
+
+    def _pass_over_training_points(self, epoch: int) -> float:
+        inputs, targets = self._data.training_inputs, self._data.training_targets
+        batches = shuffled_batches(
+            len(inputs), self.recipe.batch_size, seed=self._seed, epoch=epoch
+        )
+        total = torch.zeros((), dtype=torch.float64, device=inputs.device)
+        for number, batch in enumerate(batches):
+            progress = (epoch + number / len(batches)) / self.recipe.maximum_epochs
+            for group in self._optimiser.param_groups:
+                group["lr"] = self.recipe.learning_rate_at(progress)
+            index = batch.to(inputs.device)
+            loss = self._loss(inputs[index], targets[index])
+            self._optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimiser.step()
+            total += loss.detach() * len(batch)  # stays on the device: no wait in each step
+        return float(total) / len(inputs)
+
+    @torch.no_grad()
+    def _validation_loss(self) -> float:
+        inputs = row_chunks(self._data.validation_inputs, _POINTS_PER_CHUNK)
+        targets = row_chunks(self._data.validation_targets, _POINTS_PER_CHUNK)
+        losses = [float(self._loss(x, y)) * len(x) for x, y in zip(inputs, targets, strict=True)]
+        return sum(losses) / len(self._data.validation_inputs)
+
+    def _loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        squares: Tensor = (self.network(inputs) - targets).square()
+        return squares.mean() if self._weights is None else (squares.mean(0) * self._weights).mean()
+
+
+def _normalised_weights(weights: Tensor | None, targets: Tensor) -> Tensor | None:
+    if weights is None:
+        return None
+    if weights.shape != targets.shape[1:] or bool((weights < 0).any()) or not weights.sum() > 0:
+        raise DataError(
+            "The loss weights do not fit the energies.",
+            expected=f"shape {tuple(targets.shape[1:])}, none negative, one positive",
+            got=f"shape {tuple(weights.shape)}",
+        )
+    return (weights / weights.mean()).to(targets)
+
+
+def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+def _divergence(
+    epoch: int, learning_rate: float, training_loss: float, validation_loss: float
+) -> DivergenceError:
+    return DivergenceError(
+        "The training has diverged: its loss is no longer finite.",
+        where=f"epoch {epoch}, learning rate {learning_rate:g}",
+        expected="finite losses",
+        got=f"training loss {training_loss}, validation loss {validation_loss}",
+        remedy="Lower the learning rate, and check that descriptors and LDOS are finite.",
+    )
