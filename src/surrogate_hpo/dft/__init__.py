@@ -1,1 +1,1 @@
-"""What happens around a DFT run: thermal configurations, potentials, the LDOS of its wavefunctions."""
+"""Around a DFT run: thermal configurations, potentials, the LDOS of its wavefunctions."""

@@ -1,5 +1,8 @@
 """Thermal configurations as Gaussian displacements from lattice sites."""
 
+# ASE has no annotations.
+# mypy: allow-untyped-calls
+
 import numpy as np
 from ase import Atoms
 
@@ -54,6 +57,6 @@ def thermal_displacements(
     displacement = np.random.default_rng(seed).normal(0.0, sigma, (len(atoms), 3))
     masses = atoms.get_masses()
     displacement -= masses @ displacement / masses.sum()
-    displaced = atoms.copy()
+    displaced: Atoms = atoms.copy()
     displaced.positions += displacement
     return displaced

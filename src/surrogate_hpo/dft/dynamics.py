@@ -1,5 +1,8 @@
 """Thermal configurations by Langevin molecular dynamics."""
 
+# ASE has no annotations.
+# mypy: allow-untyped-calls
+
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.emt import EMT
@@ -53,7 +56,7 @@ def thermal_frame(
     """
     _check(atoms, temperature, time_step, equilibration_steps)
     generator = np.random.default_rng(seed)
-    frame = atoms.copy()
+    frame: Atoms = atoms.copy()
     frame.calc = EMT()
     # Half of the kinetic energy goes into the lattice: twice the temperature starts near the end.
     MaxwellBoltzmannDistribution(frame, temperature_K=2 * temperature, rng=generator)

@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 class HghChannel:
     """One angular momentum of the nonlocal part.
 
-    Parameters
+    Attributes
     ----------
     angular_momentum
         l of the channel.
@@ -36,7 +36,7 @@ class HghChannel:
 class HghParameters:
     """A row of the published table.
 
-    Parameters
+    Attributes
     ----------
     element
         Chemical symbol.
@@ -81,7 +81,7 @@ _OFF_DIAGONAL = {
 class RadialPotential:
     """A norm-conserving pseudopotential tabulated on a uniform radial grid.
 
-    Parameters
+    Attributes
     ----------
     element
         Chemical symbol.
@@ -140,7 +140,7 @@ def local_potential(parameters: HghParameters, radius: FloatArray) -> FloatArray
 def projector(channel: HghChannel, index: int, radius: FloatArray) -> FloatArray:
     """Evaluate a radial projector, normalised to the integral of r^2 p(r)^2 = 1.
 
-    p_i^l(r) = sqrt(2) r^(l+2(i-1)) exp(-r^2/(2 r_l^2)) / (r_l^(l+(4i-1)/2) sqrt(Gamma(l+(4i-1)/2)));
+    p_i(r) = sqrt(2) r^(l+2(i-1)) exp(-r^2/(2 r_l^2)) / (r_l^a sqrt(Gamma(a))), a = l + (4i-1)/2;
     eq. 3 of Hartwigsen, Goedecker and Hutter, Phys. Rev. B 58, 3641 (1998).
 
     Parameters

@@ -39,11 +39,11 @@ def _fermi_dirac(x: FloatArray) -> FloatArray:
 
 
 def _methfessel_paxton_1(x: FloatArray) -> FloatArray:
-    return (1.5 - x**2) * _gaussian(x)
+    return np.asarray((1.5 - x**2) * _gaussian(x))
 
 
 def _cold(x: FloatArray) -> FloatArray:
-    return (2 - np.sqrt(2) * x) * _gaussian(x - 1 / np.sqrt(2))
+    return np.asarray((2 - np.sqrt(2) * x) * _gaussian(x - 1 / np.sqrt(2)))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class DftResult:
     The energies obey A = E_band - T S - E_H + E_xc - ∫v_xc n + E_Ewald (double counting form),
     with A the total *free* energy, Quantum ESPRESSO's `etot`.
 
-    Parameters
+    Attributes
     ----------
     total_free_energy
         A in eV per cell, as all energies here.

@@ -55,7 +55,7 @@ def read_espresso_xml(path: Path) -> DftResult:
             where=str(path),
             expected=f"a difference below {_ENERGY_SUM_TOLERANCE} eV/atom",
             got=f"{error:.2e} eV/atom",
-            remedy="tighten conv_thr; leave out fields, dispersion and +U terms, which no LDOS gives",
+            remedy="tighten conv_thr; leave out fields, dispersion and +U terms",
         )
     return result
 

@@ -33,7 +33,7 @@ _KINDS = {
 class Pseudopotential:
     """What of a pseudopotential enters the total energy beside the DFT run itself.
 
-    Parameters
+    Attributes
     ----------
     element
         Chemical symbol.

@@ -69,11 +69,10 @@ def upf_text(potential: RadialPotential, *, functional: str, comment: str) -> st
     lines += [f"<PP_HEADER\n{attributes}\n/>", f'<PP_MESH mesh="{mesh}">']
     lines += [*_block("PP_R", potential.radius), *_block("PP_RAB", spacing), "</PP_MESH>"]
     lines += [*_block("PP_LOCAL", 2 * potential.local), "<PP_NONLOCAL>"]
-    for index, (l, beta) in enumerate(
-        zip(potential.angular_momenta, potential.projectors, strict=True), start=1
-    ):
+    projectors = zip(potential.angular_momenta, potential.projectors, strict=True)
+    for index, (momentum, beta) in enumerate(projectors, start=1):
         # pw.x integrates projectors up to this index: left out, it silently drops them.
-        labels = f' index="{index}" angular_momentum="{l}" cutoff_radius_index="{mesh}"'
+        labels = f' index="{index}" angular_momentum="{momentum}" cutoff_radius_index="{mesh}"'
         lines += _block(f"PP_BETA.{index}", beta, labels)
     if count:
         lines += _block("PP_DIJ", 2 * potential.coupling)
