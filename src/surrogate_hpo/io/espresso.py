@@ -26,18 +26,28 @@ _RESERVED = {
 }
 
 
-class _Profile(EspressoProfile):  # type: ignore[misc]
+class _Profile(EspressoProfile):
     """ASE's profile with our way of starting programs and of explaining their failures."""
 
     def __init__(self, engine: Engine, pseudo_dir: Path) -> None:
         super().__init__(command=shlex.join(engine.arguments), pseudo_dir=pseudo_dir)
         self._engine = engine
 
-    def run(self, directory: Any, inputfile: str, outputfile: str, errorfile: str) -> None:
+    def run(
+        self,
+        directory: Path,
+        inputfile: str | None,
+        outputfile: str,
+        errorfile: str | None = None,
+        append: bool = False,  # noqa: ARG002
+    ) -> None:
         """Run pw.x; the arguments are those of ASE's own method."""
-        options = self.get_calculator_command(inputfile)
         run_engine(
-            self._engine, options, directory=Path(directory), output=outputfile, errors=errorfile
+            self._engine,
+            self.get_calculator_command(inputfile),
+            directory=Path(directory),
+            output=outputfile,
+            errors=errorfile or f"{PREFIX}.err",
         )
 
 
@@ -128,28 +138,6 @@ def run_espresso(
     # A leftover of an earlier run must not be taken for this one's result.
     xml = save_folder(directory) / "data-file-schema.xml"
     xml.unlink(missing_ok=True)
-    system = {
-        "ecutwfc": cutoff_rydberg,
-        "ecutrho": density_cutoff_rydberg or 4 * cutoff_rydberg,
-        "nbnd": bands,
-        "occupations": "smearing",
-        "smearing": "fermi-dirac",
-        "degauss": BOLTZMANN_EV_PER_KELVIN * electronic_temperature_kelvin / RYDBERG_EV,
-        "nosym": True,
-    }
-    electrons = {
-        "conv_thr": convergence_rydberg,
-        "mixing_beta": mixing,
-        "electron_maxstep": maximum_steps,
-    }
-    control = {"calculation": "scf", "prefix": PREFIX, "outdir": ".", "disk_io": "low"}
-    data: dict[str, dict[str, Any]] = {
-        "control": control,
-        "system": system,
-        "electrons": electrons,
-    }
-    for namelist, entries in (extra or {}).items():
-        data.setdefault(namelist.lower(), {}).update(entries)
     _calculate(
         atoms,
         profile=_Profile(find_engine(command), pseudo_dir.resolve()),
@@ -157,7 +145,18 @@ def run_espresso(
         pseudopotentials=dict(pseudopotentials),
         kpts=kpoints,
         koffset=shift,
-        input_data=data,
+        input_data=_input_data(
+            cutoff_rydberg=cutoff_rydberg,
+            density_cutoff_rydberg=density_cutoff_rydberg or 4 * cutoff_rydberg,
+            temperature=electronic_temperature_kelvin,
+            bands=bands,
+            electrons={
+                "conv_thr": convergence_rydberg,
+                "mixing_beta": mixing,
+                "electron_maxstep": maximum_steps,
+            },
+            extra=extra or {},
+        ),
     )
     result = read_espresso_xml(xml)
     if not result.converged:
@@ -170,7 +169,34 @@ def run_espresso(
     return result
 
 
-def _calculate(atoms: Atoms, **parameters: Any) -> None:
+def _input_data(
+    *,
+    cutoff_rydberg: float,
+    density_cutoff_rydberg: float,
+    temperature: float,
+    bands: int,
+    electrons: dict[str, Any],
+    extra: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    data: dict[str, dict[str, Any]] = {
+        "control": {"calculation": "scf", "prefix": PREFIX, "outdir": ".", "disk_io": "low"},
+        "system": {
+            "ecutwfc": cutoff_rydberg,
+            "ecutrho": density_cutoff_rydberg,
+            "nbnd": bands,
+            "occupations": "smearing",
+            "smearing": "fermi-dirac",
+            "degauss": BOLTZMANN_EV_PER_KELVIN * temperature / RYDBERG_EV,
+            "nosym": True,
+        },
+        "electrons": electrons,
+    }
+    for namelist, entries in extra.items():
+        data.setdefault(namelist.lower(), {}).update(entries)
+    return data
+
+
+def _calculate(atoms: Atoms, **parameters: object) -> None:
     # Bare copy: magnetic moments or constraints of the given atoms would change the input.
     bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
     bare.calc = Espresso(**parameters)

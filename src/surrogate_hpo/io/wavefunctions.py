@@ -18,6 +18,7 @@ _HEADER = np.dtype(
 )
 # Bands transformed at a time: bounds the complex work space, costs no speed.
 _BATCH = 8
+_NORM_TOLERANCE = 1e-5
 
 
 def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
@@ -55,6 +56,7 @@ def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
                 got=str(len(coefficients)),
             )
         _check_grid(miller, result.fft_grid, save)
+        _check_norm(coefficients, save / f"wfc{index + 1}.dat")
         yield _densities(miller, coefficients, result)
 
 
@@ -86,6 +88,19 @@ def _check_grid(miller: NDArray[np.int32], grid: tuple[int, int, int], save: Pat
             expected=f"more than {2 * reach} points",
             got=str(grid),
             remedy="the wavefunction files and the XML file are of different calculations",
+        )
+
+
+def _check_norm(coefficients: NDArray[np.complex128], path: Path) -> None:
+    norms = np.linalg.norm(coefficients, axis=1)
+    worst = float(np.abs(norms - 1).max())
+    if not worst < _NORM_TOLERANCE:
+        raise DataError(
+            "wavefunctions are not normalised",
+            where=str(path),
+            expected=f"norms within {_NORM_TOLERANCE} of 1",
+            got=f"a deviation of {worst:.1e}",
+            remedy="run pw.x again with norm-conserving potentials; the file is damaged",
         )
 
 
