@@ -6,8 +6,9 @@
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.emt import EMT
+from ase.constraints import FixCom
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.velocitydistribution import thermalize_momenta
 
 from surrogate_hpo.errors import ConfigError
 
@@ -29,7 +30,7 @@ def thermal_frame(
 
     Forces are those of effective medium theory (Jacobsen, Stoltze and Nørskov, Surf. Sci. 366,
     394 (1996)) as in ASE. Each call starts anew from the given sites with random velocities,
-    so frames of different seeds are statistically independent.
+    so frames of different seeds are statistically independent. The centre of mass stays.
 
     Parameters
     ----------
@@ -59,16 +60,19 @@ def thermal_frame(
     frame: Atoms = atoms.copy()
     frame.calc = EMT()
     # Half of the kinetic energy goes into the lattice: twice the temperature starts near the end.
-    MaxwellBoltzmannDistribution(frame, temperature_K=2 * temperature, rng=generator)
+    thermalize_momenta(frame, 2 * temperature, rng=generator)
+    frame.set_constraint(FixCom())
     dynamics = Langevin(
         frame,
         timestep=time_step * units.fs,
         temperature_K=temperature,
         friction=_FRICTION_PER_FS / units.fs,
         rng=generator,
+        fixcm=False,
     )
     dynamics.run(equilibration_steps)
     frame.calc = None
+    frame.set_constraint()
     return frame
 
 

@@ -133,7 +133,16 @@ def run_espresso(
     EngineError
         pw.x is missing, failed, was killed or did not converge; quotes its own message.
     """
-    _check(atoms, pseudopotentials, electronic_temperature_kelvin, extra or {})
+    _check(atoms, pseudopotentials, extra or {})
+    _check_positive(
+        electronic_temperature_kelvin=electronic_temperature_kelvin,
+        cutoff_rydberg=cutoff_rydberg,
+        convergence_rydberg=convergence_rydberg,
+        mixing=mixing,
+        bands=bands,
+        maximum_steps=maximum_steps,
+        kpoints=min(kpoints),
+    )
     directory.mkdir(parents=True, exist_ok=True)
     # A leftover of an earlier run must not be taken for this one's result.
     xml = save_folder(directory) / "data-file-schema.xml"
@@ -206,7 +215,6 @@ def _calculate(atoms: Atoms, **parameters: object) -> None:
 def _check(
     atoms: Atoms,
     pseudopotentials: Mapping[str, str],
-    temperature: float,
     extra: Mapping[str, Mapping[str, Any]],
 ) -> None:
     missing = sorted(set(atoms.symbols) - set(pseudopotentials))
@@ -216,8 +224,6 @@ def _check(
             expected=f"one file name for each of {', '.join(sorted(set(atoms.symbols)))}",
             got=f"files for {', '.join(sorted(pseudopotentials)) or 'no element'}",
         )
-    if not temperature > 0:
-        raise ConfigError("the electronic temperature must be positive", got=f"{temperature} K")
     for namelist, entries in extra.items():
         taken = sorted(_RESERVED & {key.lower() for key in entries})
         if taken:
@@ -227,3 +233,9 @@ def _check(
                 got=", ".join(taken),
                 remedy="use the named setting instead",
             )
+
+
+def _check_positive(**settings: float) -> None:
+    for name, value in settings.items():
+        if not value > 0:
+            raise ConfigError("the setting must be positive", where=name, got=str(value))

@@ -67,16 +67,16 @@ def _frames(path: Path, source: str) -> list[Atoms]:
             expected="file, file@index or file@start:stop",
         )
     try:
-        frames: list[Atoms] = read(path, index=":")
+        frames = read(path, index=":", do_not_split_by_at_sign=True)
     # ASE's readers raise whatever their parsing happens to meet.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise DataError(
             "the structure file cannot be read",
             where=source,
             expected="a format that ASE knows",
             got=f"{type(error).__name__}: {error}",
         ) from error
-    return frames
+    return frames if isinstance(frames, list) else [frames]
 
 
 def _select(index: str, count: int, source: str) -> list[int]:
@@ -105,7 +105,7 @@ def _checked(atoms: Atoms, where: str) -> Atoms:
             where=where,
             expected="three cell vectors and periodic boundaries along each",
             got=f"pbc {atoms.pbc.tolist()}, volume {volume:.3f} Å³",
-            remedy='write cell and boundaries to the file (extended xyz: Lattice="..." pbc="T T T")',
+            remedy='give the cell, in extended xyz as Lattice="..." pbc="T T T"',
         )
     if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
         raise DataError("the structure has no atoms or undefined positions", where=where)
