@@ -1,0 +1,99 @@
+"""Thermal configurations by Langevin molecular dynamics."""
+
+# ASE has no annotations.
+# mypy: allow-untyped-calls
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.emt import EMT
+from ase.constraints import FixCom
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import thermalize_momenta
+
+from surrogate_hpo.errors import ConfigError
+
+# ASE's EMT has further parameters "for fun" (H, C, N, O); they describe no material.
+EMT_ELEMENTS = ("Al", "Ni", "Cu", "Pd", "Ag", "Pt", "Au")
+_FRICTION_PER_FS = 0.02
+_RELAXATION_TIMES = 5.0
+
+
+def thermal_frame(
+    atoms: Atoms,
+    *,
+    temperature: float,
+    time_step: float,
+    equilibration_steps: int,
+    seed: int,
+) -> Atoms:
+    """Equilibrate atoms with a Langevin thermostat and return the last frame.
+
+    Forces are those of effective medium theory (Jacobsen, Stoltze and Nørskov, Surf. Sci. 366,
+    394 (1996)) as in ASE. Each call starts anew from the given sites with random velocities,
+    so frames of different seeds are statistically independent. The centre of mass stays.
+
+    Parameters
+    ----------
+    atoms
+        Atoms on their sites, Å; periodic cell.
+    temperature
+        T in K.
+    time_step
+        Time step in fs.
+    equilibration_steps
+        Number of steps; together at least five relaxation times of the thermostat (250 fs).
+    seed
+        Seed of velocities and thermostat; the same seed gives the same frame.
+
+    Returns
+    -------
+    ase.Atoms
+        Equilibrated copy with momenta, without calculator.
+
+    Raises
+    ------
+    ConfigError
+        An element without EMT parameters, a run too short to equilibrate, or T <= 0.
+    """
+    _check(atoms, temperature, time_step, equilibration_steps)
+    generator = np.random.default_rng(seed)
+    frame: Atoms = atoms.copy()
+    frame.calc = EMT()
+    # Half of the kinetic energy goes into the lattice: twice the temperature starts near the end.
+    thermalize_momenta(frame, 2 * temperature, rng=generator)
+    frame.set_constraint(FixCom())
+    dynamics = Langevin(
+        frame,
+        timestep=time_step * units.fs,
+        temperature_K=temperature,
+        friction=_FRICTION_PER_FS / units.fs,
+        rng=generator,
+        fixcm=False,
+    )
+    dynamics.run(equilibration_steps)
+    frame.calc = None
+    frame.set_constraint()
+    return frame
+
+
+def _check(atoms: Atoms, temperature: float, time_step: float, equilibration_steps: int) -> None:
+    missing = sorted(set(atoms.get_chemical_symbols()) - set(EMT_ELEMENTS))
+    if missing:
+        raise ConfigError(
+            f"no EMT potential for {', '.join(missing)}",
+            expected=f"only elements of {', '.join(EMT_ELEMENTS)}",
+            got=atoms.get_chemical_formula(),
+            remedy="use Gaussian displacements, or give structure files of your own",
+        )
+    if not temperature > 0 or not time_step > 0:
+        raise ConfigError(
+            "molecular dynamics needs a positive temperature and time step",
+            got=f"{temperature} K, {time_step} fs",
+        )
+    shortest = _RELAXATION_TIMES / _FRICTION_PER_FS
+    if equilibration_steps * time_step < shortest:
+        raise ConfigError(
+            "molecular dynamics is too short to equilibrate",
+            expected=f"equilibration_steps * time_step >= {shortest:g} fs",
+            got=f"{equilibration_steps} * {time_step:g} fs",
+        )

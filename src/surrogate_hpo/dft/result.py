@@ -1,0 +1,123 @@
+"""The numbers that a finished DFT calculation leaves behind."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DftResult:
+    """A finished self-consistent calculation without spin polarisation.
+
+    The energies obey A = E_band - T S - E_H + E_xc - ∫v_xc n + E_Ewald (double counting form),
+    with A the total *free* energy, Quantum ESPRESSO's `etot`.
+
+    Attributes
+    ----------
+    total_free_energy
+        A in eV per cell, as all energies here.
+    band_energy
+        E_band, the sum of occupied eigenvalues.
+    entropy_contribution
+        -T S of the smeared occupations.
+    hartree_energy
+        E_H.
+    xc_energy
+        E_xc, core density included.
+    xc_potential_energy
+        ∫v_xc n, valence density only.
+    ewald_energy
+        Ion-ion energy.
+    fermi_energy
+        E_F in eV.
+    electrons
+        Number of electrons per cell.
+    eigenvalues
+        eps_kb in eV, shape (k, bands).
+    occupations
+        f_kb between 0 and 1, shape (k, bands).
+    k_weights
+        Weights with the spin factor: they sum to 2; shape (k,).
+    k_points
+        Cartesian, in 1/Å, 2 pi included, shape (k, 3).
+    fft_grid
+        Points of the dense real-space grid along the three cell vectors.
+    wavefunction_cutoff
+        ecutwfc in eV.
+    density_cutoff
+        ecutrho in eV.
+    density_cutoff_rydberg
+        ecutrho in Ry, numerically |G|² in 1/bohr².
+    cell
+        Cell vectors as rows, Å, shape (3, 3).
+    positions
+        Cartesian positions, Å, shape (atoms, 3).
+    species
+        Chemical symbol of each atom.
+    functional
+        `lda_pz`, `lda_pw92`, `pbe` or `pbesol`.
+    pseudopotentials
+        File name for each species.
+    norm_conserving
+        Whether all pseudopotentials are norm-conserving.
+    symmetry_operations
+        Number of symmetries the k points were reduced by (1 with nosym; time reversal not counted).
+    smearing
+        Name as in the XML file, `fd` for Fermi-Dirac.
+    smearing_width
+        degauss in eV: k_B T for Fermi-Dirac.
+    converged
+        Whether self-consistency was reached.
+    scf_steps
+        Iterations.
+    scf_accuracy
+        Estimated error in eV.
+    version
+        Version of pw.x.
+    """
+
+    total_free_energy: float
+    band_energy: float
+    entropy_contribution: float
+    hartree_energy: float
+    xc_energy: float
+    xc_potential_energy: float
+    ewald_energy: float
+    fermi_energy: float
+    electrons: float
+    eigenvalues: FloatArray
+    occupations: FloatArray
+    k_weights: FloatArray
+    k_points: FloatArray
+    fft_grid: tuple[int, int, int]
+    wavefunction_cutoff: float
+    density_cutoff: float
+    density_cutoff_rydberg: float
+    cell: FloatArray
+    positions: FloatArray
+    species: tuple[str, ...]
+    functional: str
+    pseudopotentials: dict[str, str]
+    norm_conserving: bool
+    symmetry_operations: int
+    smearing: str
+    smearing_width: float
+    converged: bool
+    scf_steps: int
+    scf_accuracy: float
+    version: str
+
+    @property
+    def energy_sum_error(self) -> float:
+        """Sum of the terms minus the total free energy, in eV per cell."""
+        terms = self.band_energy + self.entropy_contribution - self.hartree_energy
+        terms += self.xc_energy - self.xc_potential_energy + self.ewald_energy
+        return terms - self.total_free_energy
+
+    @property
+    def volume(self) -> float:
+        """Volume of the cell in Å³."""
+        return float(abs(np.linalg.det(self.cell)))

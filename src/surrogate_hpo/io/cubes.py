@@ -1,0 +1,296 @@
+"""LDOS from the cube files of Quantum ESPRESSO's pp.x, which works for every pseudopotential."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import ConfigError, DataError, EngineError
+from surrogate_hpo.io.espresso_engine import find_engine, run_engine
+from surrogate_hpo.units import BOHR_ANGSTROM, RYDBERG_EV
+
+FloatArray = NDArray[np.float64]
+
+# pp.x broadens the LDOS with the smearing of the calculation itself.
+_KERNELS = {
+    "fd": "fermi_dirac",
+    "gaussian": "gaussian",
+    "mp": "methfessel_paxton_1",
+    "mv": "cold",
+}
+_COMMENT = re.compile(r"Energy\s*=\s*(\S+)\s*eV.*broadening\s*=\s*(\S+)\s*eV")
+# Cube files print bohr with six decimals, energies in eV with four.
+_CELL_TOLERANCE = 1e-3
+_ENERGY_TOLERANCE = 1.1e-4
+
+
+@dataclass(frozen=True)
+class Cube:
+    """One cube file.
+
+    Attributes
+    ----------
+    comment
+        Second line of the file.
+    cell
+        Cell vectors as rows, Å, shape (3, 3).
+    values
+        Values in the file's own unit, shape (x, y, z).
+    """
+
+    comment: str
+    cell: FloatArray
+    values: FloatArray
+
+
+@dataclass(frozen=True)
+class CubeLdos:
+    """An LDOS with what its energies need.
+
+    Attributes
+    ----------
+    energy
+        Energies in eV, ascending and equidistant, shape (e,).
+    ldos
+        LDOS in 1/(eV Å³), float32, shape (x, y, z, e).
+    kernel
+        Broadening kernel, a name of `surrogate_hpo.dft.kernels`.
+    width
+        Its width in eV.
+    """
+
+    energy: FloatArray
+    ldos: NDArray[np.float32]
+    kernel: str
+    width: float
+
+
+def run_pp_ldos(
+    directory: Path,
+    *,
+    prefix: str,
+    energy: FloatArray,
+    width: float,
+    command: str | None = None,
+) -> list[Path]:
+    """Let pp.x write the LDOS of a finished calculation as one cube file for each energy.
+
+    Parameters
+    ----------
+    directory
+        Folder that holds `<prefix>.save`; the files are written there.
+    prefix
+        Prefix of the calculation.
+    energy
+        Equidistant energies in eV, at least two.
+    width
+        Broadening degauss_ldos in eV.
+    command
+        Command that ends in pw.x, see `surrogate_hpo.io.espresso_engine.find_engine`.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The cube files by ascending energy.
+
+    Raises
+    ------
+    ConfigError
+        The energies are not equidistant or the width is not positive.
+    EngineError
+        pp.x is missing, failed, or wrote another number of files.
+    """
+    spacing = (energy[-1] - energy[0]) / (len(energy) - 1)
+    if not spacing > 0 or not width > 0 or not np.allclose(np.diff(energy), spacing):
+        raise ConfigError(
+            "pp.x needs ascending, equidistant energies and a positive width",
+            got=f"{len(energy)} energies from {energy[0]} to {energy[-1]} eV, width {width} eV",
+        )
+    for old in directory.glob("ldos_plot*"):
+        old.unlink()
+    # pp.x truncates (emax - emin) / delta_e: without the margin rounding can lose the last one.
+    (directory / "ldos.ppi").write_text(
+        f"&inputpp\n outdir='.', prefix='{prefix}', filplot='ldos_plot', plot_num=3,\n"
+        f" emin={energy[0]:.8f}, emax={energy[-1] + 0.01 * spacing:.8f},\n"
+        f" delta_e={spacing:.10f}, degauss_ldos={width:.8f}\n/\n"
+        "&plot\n iflag=3, output_format=6, fileout='.cube'\n/\n"
+    )
+    engine = find_engine(command, program="pp.x")
+    options = ("-in", "ldos.ppi")
+    run_engine(engine, options, directory=directory, output="ldos.ppo", errors="ldos.err")
+    paths = sorted(directory.glob("ldos_plot*.cube"), key=lambda path: (len(path.name), path.name))
+    if len(paths) != len(energy):
+        raise EngineError(
+            "pp.x wrote another number of cube files than there are energies",
+            where=str(directory),
+            expected=str(len(energy)),
+            got=str(len(paths)),
+            remedy="see ldos.ppo in that folder",
+        )
+    return paths
+
+
+def read_ldos_cubes(paths: Sequence[Path], *, result: DftResult) -> CubeLdos:
+    """Read a series of LDOS cube files of pp.x (plot_num = 3).
+
+    Parameters
+    ----------
+    paths
+        The files, in any order.
+    result
+        The calculation they belong to: gives grid, cell and kernel.
+
+    Returns
+    -------
+    CubeLdos
+        Converted from 1/(Ry bohr³) to 1/(eV Å³).
+
+    Raises
+    ------
+    DataError
+        A file is damaged, is no LDOS of pp.x, has another grid or cell, or the energies are not
+        equidistant.
+    """
+    if len(paths) < 2:
+        raise DataError("an LDOS needs at least two cube files", got=f"{len(paths)}")
+    if result.smearing not in _KERNELS:
+        raise DataError(
+            "unknown smearing, so the kernel of the cubes is unknown",
+            expected=", ".join(_KERNELS),
+            got=repr(result.smearing),
+        )
+    labels = [_label(path) for path in paths]
+    order = np.argsort([energy for energy, _ in labels])
+    energy = _axis(np.array([labels[i][0] for i in order]), paths[0].parent)
+    widths = {width for _, width in labels}
+    if len(widths) != 1:
+        raise DataError("the cubes have different broadenings", got=f"{sorted(widths)} eV")
+    ldos = np.empty((*result.fft_grid, len(paths)), dtype=np.float32)
+    for column, i in enumerate(order):
+        cube = read_cube(paths[i])
+        _check_fit(cube, result, paths[i])
+        ldos[..., column] = cube.values / (RYDBERG_EV * BOHR_ANGSTROM**3)
+    return CubeLdos(energy, ldos, _KERNELS[result.smearing], widths.pop())
+
+
+def _label(path: Path) -> tuple[float, float]:
+    """Energy and broadening from the comment, without reading the values."""
+    try:
+        with path.open() as stream:
+            comment = "".join(stream.readline() for _ in range(2))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("the cube file cannot be read", where=str(path), got=str(error)) from error
+    match = _COMMENT.search(comment)
+    if match is None:
+        raise DataError(
+            "the cube file does not say which energy it is of",
+            where=str(path),
+            expected="'Energy = ... eV, broadening = ... eV' in the second line, as pp.x writes it",
+            got=comment.strip()[-80:],
+        )
+    return float(match.group(1)), float(match.group(2))
+
+
+def _axis(printed: FloatArray, folder: Path) -> FloatArray:
+    """Undo the rounding of printed energies; they must be equidistant."""
+    axis = np.linspace(printed[0], printed[-1], len(printed))
+    worst = np.abs(axis - printed).max()
+    if worst > _ENERGY_TOLERANCE or axis[1] - axis[0] < _ENERGY_TOLERANCE:
+        raise DataError(
+            "the energies of the cube files are not equidistant: files are missing or doubled",
+            where=str(folder),
+            expected=f"{len(printed)} energies {axis[1] - axis[0]:.4f} eV apart",
+            got=f"a deviation of {worst:.4f} eV",
+        )
+    return axis
+
+
+def _check_fit(cube: Cube, result: DftResult, path: Path) -> None:
+    if cube.values.shape != result.fft_grid:
+        raise DataError(
+            "the cube file has another grid than the calculation",
+            where=str(path),
+            expected=f"{result.fft_grid} points",
+            got=f"{cube.values.shape}",
+        )
+    if np.abs(cube.cell - result.cell).max() > _CELL_TOLERANCE:
+        raise DataError(
+            "the cube file has another cell than the calculation",
+            where=str(path),
+            expected=f"{result.cell.round(4).tolist()} Å",
+            got=f"{cube.cell.round(4).tolist()} Å",
+        )
+
+
+def read_cube(path: Path) -> Cube:
+    """Read a Gaussian cube file with lengths in bohr.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Cube
+        Cell in Å, values as they are.
+
+    Raises
+    ------
+    DataError
+        The file is missing, cut off or not a cube file.
+    """
+    try:
+        with path.open() as stream:
+            comment = [stream.readline().strip() for _ in range(2)][1]
+            atoms = int(stream.readline().split()[0])
+            rows = [stream.readline().split() for _ in range(3)]
+            shape = [int(row[0]) for row in rows]
+            voxels = np.array([[float(word) for word in row[1:4]] for row in rows])
+            for _ in range(atoms):
+                stream.readline()
+            body = stream.read()
+    except OSError as error:
+        raise DataError("the cube file cannot be read", where=str(path), got=str(error)) from error
+    except (ValueError, IndexError) as error:
+        raise DataError("not a cube file", where=str(path), got=str(error)) from error
+    if min(shape) <= 0 or voxels.shape != (3, 3):
+        raise DataError(
+            "the cube file's header is not supported",
+            where=str(path),
+            expected="three positive counts (lengths in bohr), each with a vector",
+            got=f"{shape}",
+        )
+    values = _parse(body, path)
+    if len(values) != np.prod(shape) or not np.isfinite(values).all():
+        raise DataError(
+            "the cube file is damaged or cut off",
+            where=str(path),
+            expected=f"{np.prod(shape)} finite values",
+            got=f"{len(values)}",
+            remedy="run pp.x again",
+        )
+    cell = voxels * np.array(shape)[:, None] * BOHR_ANGSTROM
+    return Cube(comment, cell, values.reshape(shape))
+
+
+def _parse(body: str, path: Path) -> FloatArray:
+    # Fortran drops the E of three-digit exponents: 0.12345-100.
+    if re.search(r"\d-\d{3}\b", body):
+        body = re.sub(r"(\d)(-\d{3})\b", r"\1E\2", body)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return np.fromstring(body, sep=" ")
+        except (ValueError, DeprecationWarning) as error:
+            raise DataError(
+                "the cube file holds something that is not a number",
+                where=str(path),
+                got=str(error),
+                remedy="run pp.x again",
+            ) from error

@@ -1,0 +1,226 @@
+"""Find, start and diagnose the programs of Quantum ESPRESSO."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from surrogate_hpo.errors import ConfigError, EngineError
+
+WHEEL_VARIABLE = "SURROGATE_HPO_QE_PYTHON"
+_WHEEL_PLACE = Path(".venv-qe/bin/python")
+# A serial build inside a batch job must not take itself for a rank of that job.
+_RANK_VARIABLES = ("PMI_", "PMIX_", "OMPI_", "MPI_", "SLURM_", "HYDRA_", "I_MPI_")
+_REMEDY = (
+    "set the command in the dft section (pw.x, mpirun -np 8 pw.x, srun pw.x), put pw.x on PATH, "
+    f"or install the qepy wheel into {_WHEEL_PLACE.parent.parent} or name its Python "
+    f"in {WHEEL_VARIABLE}"
+)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How to start a program of Quantum ESPRESSO.
+
+    Attributes
+    ----------
+    arguments
+        Argument list up to the program's own options.
+    wheel
+        Whether it is the serial build of the qepy wheel.
+    """
+
+    arguments: tuple[str, ...]
+    wheel: bool
+
+
+def find_engine(command: str | None = None, *, program: str = "pw.x") -> Engine:
+    """Decide how Quantum ESPRESSO is started.
+
+    The configured command wins, then `program` on PATH, then the qepy wheel: the Python named by
+    the environment variable SURROGATE_HPO_QE_PYTHON, else `.venv-qe/bin/python` in the current
+    folder or the nearest one above it.
+
+    Parameters
+    ----------
+    command
+        Configured command that ends in pw.x (with options after it, if any); None to search.
+    program
+        `pw.x` or `pp.x`; the latter replaces pw.x in the configured command.
+
+    Returns
+    -------
+    Engine
+        The argument list.
+
+    Raises
+    ------
+    ConfigError
+        The command cannot be split, or pp.x is wanted and it does not contain pw.x.
+    EngineError
+        There is no such program.
+    """
+    if command is not None:
+        return Engine(_configured(command, program), wheel=False)
+    found = shutil.which(program)
+    if found is not None:
+        return Engine((found,), wheel=False)
+    python = _wheel_python()
+    if python is None:
+        raise EngineError(f"Quantum ESPRESSO's {program} was not found", remedy=_REMEDY)
+    return Engine((str(python), "-m", "qepy", f"--{program}"), wheel=True)
+
+
+def _configured(command: str, program: str) -> tuple[str, ...]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(
+            "the Quantum ESPRESSO command cannot be split into words",
+            got=repr(command),
+            remedy=f"close the quotes ({error})",
+        ) from error
+    if not words:
+        raise ConfigError("the Quantum ESPRESSO command is empty", remedy=_REMEDY)
+    if program != "pw.x":
+        renamed = [re.sub(r"pw\.x$", program, word) for word in words]
+        if renamed == words:
+            raise ConfigError(
+                f"cannot tell how to start {program}",
+                expected="a command with the word pw.x",
+                got=repr(command),
+            )
+        words = renamed
+    if shutil.which(words[0]) is None:
+        raise EngineError("no such program", got=words[0], where="command", remedy=_REMEDY)
+    return tuple(words)
+
+
+def _wheel_python() -> Path | None:
+    named = os.environ.get(WHEEL_VARIABLE)
+    if named:
+        if not os.access(named, os.X_OK):
+            raise EngineError("no such Python", where=WHEEL_VARIABLE, got=named, remedy=_REMEDY)
+        return Path(named)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if os.access(folder / _WHEEL_PLACE, os.X_OK):
+            return folder / _WHEEL_PLACE
+    return None
+
+
+def run_engine(
+    engine: Engine,
+    options: Sequence[str],
+    *,
+    directory: Path,
+    output: str,
+    errors: str,
+) -> None:
+    """Run a program to its end, without a shell.
+
+    Parameters
+    ----------
+    engine
+        What to start.
+    options
+        Options of the program, such as `-in` and the input file.
+    directory
+        Folder to run in.
+    output
+        File in `directory` for standard output.
+    errors
+        File in `directory` for standard error.
+
+    Raises
+    ------
+    EngineError
+        The program cannot be started, reports an error, does not converge, is killed, or ends
+        without Quantum ESPRESSO's mark of a complete run. The folder is left as it is.
+    """
+    environment = dict(os.environ)
+    environment.setdefault("OMP_NUM_THREADS", "1")
+    if engine.wheel:
+        for name in list(environment):
+            if name.startswith(_RANK_VARIABLES):
+                del environment[name]
+    try:
+        with (directory / output).open("wb") as out, (directory / errors).open("wb") as err:
+            finished = subprocess.run(
+                [*engine.arguments, *options],
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=environment,
+                check=False,
+            )
+    except OSError as error:
+        raise EngineError(
+            "Quantum ESPRESSO cannot be started",
+            where=str(directory),
+            got=f"{shlex.join(engine.arguments)}: {error.strerror}",
+            remedy=_REMEDY,
+        ) from error
+    _diagnose(finished.returncode, directory, output, errors)
+
+
+def _diagnose(code: int, directory: Path, output: str, errors: str) -> None:
+    """Turn a failed run into an error that quotes the program's own words."""
+    said = (directory / output).read_text(errors="replace")
+    complained = (directory / errors).read_text(errors="replace")
+    kept = f"{directory} (kept; output in {output}, errors in {errors})"
+    block = _error_block(directory, said)
+    if block:
+        raise EngineError(
+            "Quantum ESPRESSO stopped with an error",
+            where=kept,
+            got=block,
+            remedy="mend what the message names and run the stage again",
+        )
+    gave_up = re.search(r"convergence NOT achieved.*", said)
+    if gave_up:
+        accuracy = re.findall(r"estimated scf accuracy.*", said)
+        raise EngineError(
+            "the self-consistent calculation did not converge",
+            where=kept,
+            got="; ".join([gave_up.group(0).strip(), *(line.strip() for line in accuracy[-1:])]),
+            remedy="raise the maximum number of steps, lower the mixing or add empty bands",
+        )
+    if code == 0 and "JOB DONE" in said:
+        return
+    number = -code if code < 0 else code - 128
+    if number in set(signal.Signals):
+        raise EngineError(
+            f"Quantum ESPRESSO was killed by {signal.Signals(number).name}",
+            where=kept,
+            got=_tail(said + complained),
+            remedy="SIGKILL mostly means that memory ran out, SIGTERM that time did: give more",
+        )
+    raise EngineError(
+        f"Quantum ESPRESSO ended early with exit status {code}",
+        where=kept,
+        got=_tail(complained) or _tail(said) or "no output at all",
+        remedy="see the two files; a full disk or quota is the usual reason when they stop short",
+    )
+
+
+def _error_block(directory: Path, said: str) -> str:
+    texts = [said]
+    crash = directory / "CRASH"
+    if crash.is_file():
+        texts.append(crash.read_text(errors="replace"))
+    for text in texts:
+        match = re.search(r"%{20,}\s*(.*?)\s*%{20,}", text, flags=re.DOTALL)
+        if match:
+            return " ".join(match.group(1).split())
+    return ""
+
+
+def _tail(text: str, lines: int = 5) -> str:
+    return " / ".join(line.strip() for line in text.splitlines() if line.strip())[-80 * lines :]

@@ -1,0 +1,146 @@
+"""Atomic structures: any file that ASE reads, and extended xyz."""
+
+# ASE has no annotations.
+# mypy: allow-untyped-calls
+
+import re
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.io import read, write
+from ase.neighborlist import neighbor_list
+
+from surrogate_hpo.errors import DataError
+
+# Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
+# strongly compressed solids stay above 0.7.
+_OVERLAP = 0.5
+_INDEX = re.compile(r"(?P<file>.+)@(?P<index>-?\d+|-?\d*:-?\d*)", re.DOTALL)
+
+
+def read_structures(source: str) -> list[Atoms]:
+    """Read structures for DFT: periodic, with sane distances.
+
+    Parameters
+    ----------
+    source
+        `file`, or `file@index` with one index (`run.traj@-1`) or a range (`run.xyz@10:20`,
+        `run.xyz@:`). Without index the file must hold one structure.
+
+    Returns
+    -------
+    list of ase.Atoms
+        The structures, Å, without calculator.
+
+    Raises
+    ------
+    DataError
+        The file is missing or unreadable, the index is outside it, it holds several structures
+        and no index was given, or a structure is not periodic or has overlapping atoms.
+    """
+    # A file may itself be called with an @.
+    match = None if Path(source).is_file() else _INDEX.fullmatch(source)
+    path = Path(match["file"] if match else source)
+    frames = _frames(path, source)
+    if match is None:
+        if len(frames) != 1:
+            raise DataError(
+                "the file holds several structures and the source does not say which",
+                where=source,
+                expected="one structure, or file@index",
+                got=f"{len(frames)} structures",
+                remedy=f"write {source}@-1 for the last one or {source}@: for all",
+            )
+        numbers = [0]
+    else:
+        numbers = _select(match["index"], len(frames), source)
+    return [_checked(frames[number], f"{path}, structure {number}") for number in numbers]
+
+
+def _frames(path: Path, source: str) -> list[Atoms]:
+    if not path.is_file():
+        raise DataError(
+            "the structure file does not exist",
+            where=source,
+            expected="file, file@index or file@start:stop",
+        )
+    try:
+        frames = read(path, index=":", do_not_split_by_at_sign=True)
+    # ASE's readers raise whatever their parsing happens to meet.
+    except Exception as error:
+        raise DataError(
+            "the structure file cannot be read",
+            where=source,
+            expected="a format that ASE knows",
+            got=f"{type(error).__name__}: {error}",
+        ) from error
+    return frames if isinstance(frames, list) else [frames]
+
+
+def _select(index: str, count: int, source: str) -> list[int]:
+    if ":" in index:
+        start, stop = (int(word) if word else None for word in index.split(":"))
+        chosen = list(range(count))[start:stop]
+    else:
+        number = int(index)
+        chosen = [number % count] if -count <= number < count else []
+    if not chosen:
+        raise DataError(
+            "the index selects no structure",
+            where=source,
+            expected=f"an index or range within {count} structures",
+            got=index,
+        )
+    return chosen
+
+
+def _checked(atoms: Atoms, where: str) -> Atoms:
+    """Copy with elements, cell and positions only, after checking that DFT can run on it."""
+    volume = abs(np.linalg.det(atoms.cell.array))
+    if not atoms.pbc.all() or not volume > 0:
+        raise DataError(
+            "the structure is not periodic in three dimensions",
+            where=where,
+            expected="three cell vectors and periodic boundaries along each",
+            got=f"pbc {atoms.pbc.tolist()}, volume {volume:.3f} Å³",
+            remedy='give the cell, in extended xyz as Lattice="..." pbc="T T T"',
+        )
+    if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
+        raise DataError("the structure has no atoms or undefined positions", where=where)
+    bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
+    _refuse_overlap(bare, where)
+    return bare
+
+
+def _refuse_overlap(atoms: Atoms, where: str) -> None:
+    radii = covalent_radii[atoms.numbers]
+    first, second, distance = neighbor_list("ijd", atoms, 2 * _OVERLAP * radii.max())
+    share = distance / (radii[first] + radii[second])
+    if len(share) and share.min() < _OVERLAP:
+        worst = int(share.argmin())
+        i, j = int(first[worst]), int(second[worst])
+        raise DataError(
+            "two atoms overlap",
+            where=where,
+            expected=f"at least {_OVERLAP * (radii[i] + radii[j]):.2f} Å between "
+            f"{atoms.symbols[i]} and {atoms.symbols[j]}",
+            got=f"{distance[worst]:.3f} Å between atoms {i} and {j} (or their images)",
+            remedy="check that lengths are in Å and that no atom is given twice",
+        )
+
+
+def write_structure(path: Path, atoms: Atoms) -> None:
+    """Write one structure as extended xyz, to the very path given.
+
+    Parameters
+    ----------
+    path
+        File to write; replaced if it exists. The format does not depend on its name.
+    atoms
+        Periodic structure, Å; elements, positions and cell are written.
+    """
+    bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    with path.open("w") as stream:
+        write(stream, bare, format="extxyz")

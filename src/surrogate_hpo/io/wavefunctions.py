@@ -1,0 +1,166 @@
+"""Orbital densities from Quantum ESPRESSO's wavefunction files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import DataError
+
+FloatArray = NDArray[np.float64]
+
+_HEADER = np.dtype(
+    [("k", "<i4"), ("k_point", "<f8", 3), ("spin", "<i4"), ("gamma_only", "<i4"), ("scale", "<f8")]
+)
+# Bands transformed at a time: bounds the complex work space, costs no speed.
+_BATCH = 8
+_NORM_TOLERANCE = 1e-5
+
+
+def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
+    """Go through the k points of a calculation and give |psi_kb(r)|² of all bands.
+
+    psi is the Fourier sum of the coefficients on the dense grid, so the sum of |psi|² over the
+    grid times the volume element is 1.
+
+    Parameters
+    ----------
+    save
+        The folder `<prefix>.save` with wfc1.dat, wfc2.dat, ...
+    result
+        The same calculation's XML file, as read.
+
+    Yields
+    ------
+    numpy.ndarray
+        For one k point, shape (bands, *fft_grid), in 1/Å³.
+
+    Raises
+    ------
+    DataError
+        A file is missing, cut off or does not fit the calculation; potentials are not
+        norm-conserving; k points were reduced by symmetry; Gamma-only or spinor wavefunctions.
+    """
+    _check(save, result)
+    for index in range(len(result.k_weights)):
+        miller, coefficients = _read(save / f"wfc{index + 1}.dat")
+        if len(coefficients) != result.eigenvalues.shape[1]:
+            raise DataError(
+                "the wavefunction file holds another number of bands than the XML file",
+                where=str(save / f"wfc{index + 1}.dat"),
+                expected=str(result.eigenvalues.shape[1]),
+                got=str(len(coefficients)),
+            )
+        _check_grid(miller, result.fft_grid, save)
+        _check_norm(coefficients, save / f"wfc{index + 1}.dat")
+        yield _densities(miller, coefficients, result)
+
+
+def _check(save: Path, result: DftResult) -> None:
+    if not result.norm_conserving:
+        raise DataError(
+            "wavefunctions of ultrasoft or PAW potentials lack the augmentation charge",
+            where=str(save),
+            expected="norm-conserving pseudopotentials",
+            got=", ".join(result.pseudopotentials.values()),
+            remedy="take the LDOS from pp.x cubes instead",
+        )
+    if result.symmetry_operations > 1:
+        raise DataError(
+            "the k points were reduced by symmetry, so orbital densities are incomplete",
+            where=str(save),
+            expected="1 symmetry operation",
+            got=str(result.symmetry_operations),
+            remedy="run pw.x with nosym = .true., or take the LDOS from pp.x cubes",
+        )
+
+
+def _check_grid(miller: NDArray[np.int32], grid: tuple[int, int, int], save: Path) -> None:
+    reach = np.abs(miller).max(axis=0)
+    if (2 * reach >= np.array(grid)).any():
+        raise DataError(
+            "the FFT grid is too small for the plane waves",
+            where=str(save),
+            expected=f"more than {2 * reach} points",
+            got=str(grid),
+            remedy="the wavefunction files and the XML file are of different calculations",
+        )
+
+
+def _check_norm(coefficients: NDArray[np.complex128], path: Path) -> None:
+    norms = np.linalg.norm(coefficients, axis=1)
+    worst = float(np.abs(norms - 1).max())
+    if not worst < _NORM_TOLERANCE:
+        raise DataError(
+            "wavefunctions are not normalised",
+            where=str(path),
+            expected=f"norms within {_NORM_TOLERANCE} of 1",
+            got=f"a deviation of {worst:.1e}",
+            remedy="run pw.x again with norm-conserving potentials; the file is damaged",
+        )
+
+
+def _densities(
+    miller: NDArray[np.int32], coefficients: NDArray[np.complex128], result: DftResult
+) -> FloatArray:
+    grid = result.fft_grid
+    densities = np.empty((len(coefficients), *grid))
+    for start in range(0, len(coefficients), _BATCH):
+        batch = coefficients[start : start + _BATCH]
+        box = np.zeros((len(batch), *grid), dtype=np.complex128)
+        box[:, miller[:, 0], miller[:, 1], miller[:, 2]] = batch
+        # norm="forward": the plain sum over plane waves, without 1/N.
+        psi = scipy.fft.ifftn(box, axes=(1, 2, 3), norm="forward", overwrite_x=True)
+        densities[start : start + _BATCH] = psi.real**2 + psi.imag**2
+    densities /= result.volume
+    return densities
+
+
+def _read(path: Path) -> tuple[NDArray[np.int32], NDArray[np.complex128]]:
+    """Read Miller indices, shape (g, 3), and coefficients, shape (bands, g), of one k point."""
+    try:
+        with path.open("rb") as stream:
+            header = np.frombuffer(_record(stream, path, _HEADER.itemsize), _HEADER)[0]
+            sizes = np.frombuffer(_record(stream, path, 16), "<i4")
+            waves, spinor, bands = int(sizes[1]), int(sizes[2]), int(sizes[3])
+            if header["gamma_only"] or spinor != 1:
+                raise DataError(
+                    "Gamma-only and spinor wavefunctions are not supported",
+                    where=str(path),
+                    expected="one component, full sphere of plane waves",
+                    got=f"npol {spinor}, gamma_only {bool(header['gamma_only'])}",
+                    remedy="run pw.x without spin-orbit and with K_POINTS automatic",
+                )
+            _record(stream, path, 72)
+            miller = np.frombuffer(_record(stream, path, 12 * waves), "<i4").reshape(waves, 3)
+            orbitals = [
+                np.frombuffer(_record(stream, path, 16 * waves), "<c16") for _ in range(bands)
+            ]
+    except OSError as error:
+        raise DataError(
+            "the wavefunction file cannot be read",
+            where=str(path),
+            got=error.strerror,
+            remedy="run pw.x with wf_collect and keep the .save folder",
+        ) from error
+    return miller, np.array(orbitals)
+
+
+def _record(stream: BinaryIO, path: Path, size: int) -> bytes:
+    """Read one Fortran record: its length, its bytes, its length again."""
+    raw = stream.read(size + 8)
+    marker = size.to_bytes(4, "little")
+    if len(raw) != size + 8 or raw[:4] != marker or raw[-4:] != marker:
+        found = f"{len(raw)} bytes left" if len(raw) != size + 8 else "another record length"
+        raise DataError(
+            "the wavefunction file is damaged or cut off",
+            where=str(path),
+            expected=f"a record of {size} bytes",
+            got=found,
+            remedy="run pw.x again (files written with HDF5 are not supported: use pp.x cubes)",
+        )
+    return raw[4:-4]

@@ -1,0 +1,73 @@
+"""Shared fixtures: one tiny calculation with Quantum ESPRESSO for all tests that need one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.io.espresso import run_espresso, save_folder
+from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE, find_engine
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PSEUDOPOTENTIALS = REPOSITORY / "pseudopotentials"
+
+
+@dataclass(frozen=True)
+class TinyRun:
+    """A finished calculation: its folder, `.save` folder, atoms and numbers."""
+
+    directory: Path
+    save: Path
+    atoms: Atoms
+    result: DftResult
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _espresso_in_checkout() -> None:
+    """Let tests run from any folder: name the checkout's own wheel if nothing else is there."""
+    import os
+
+    python = REPOSITORY / ".venv-qe/bin/python"
+    if python.exists():
+        os.environ.setdefault(WHEEL_VARIABLE, str(python))
+
+
+@pytest.fixture(scope="session")
+def displaced_aluminium() -> Atoms:
+    """Four aluminium atoms, Einstein displacements of 298 K."""
+    return thermal_displacements(
+        bulk("Al", "fcc", a=4.05, cubic=True),
+        temperature=298.0,
+        debye_waller_b=0.86,
+        reference_temperature=300.0,
+        seed=0,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_settings() -> dict:
+    """Keyword settings of `run_espresso` for half a second of pw.x."""
+    return {
+        "pseudo_dir": PSEUDOPOTENTIALS,
+        "pseudopotentials": {"Al": "Al.hgh-lda.UPF"},
+        "cutoff_rydberg": 8.0,
+        "kpoints": (2, 2, 2),
+        "shift": (1, 1, 1),
+        "electronic_temperature_kelvin": 5000.0,
+        "bands": 16,
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory, displaced_aluminium, tiny_settings) -> TinyRun:
+    """Run pw.x once: 8 Ry, shifted 2×2×2, 5000 K."""
+    find_engine()
+    directory = tmp_path_factory.mktemp("tiny_run")
+    result = run_espresso(displaced_aluminium, directory=directory, **tiny_settings)
+    assert np.isfinite(result.total_free_energy)
+    return TinyRun(directory, save_folder(directory), displaced_aluminium, result)
