@@ -55,8 +55,11 @@ def _check(config: list[Path]) -> None:
 def _run_stage(stage: str, options: dict[str, Any]) -> None:
     config = load_config(options.pop("config"))
     cost, threads = options.pop("cost"), options.pop("threads")
+    function = _stage_function(stage)
+    if "threads" in inspect.signature(function).parameters:
+        options["threads"] = threads
     with recording_cost(cost, stage=stage, threads=threads):
-        _stage_function(stage)(settings=config.section(stage), seed=config.seed, **options)
+        function(settings=config.section(stage), seed=config.seed, **options)
 
 
 def _stage_function(stage: str) -> Callable[..., None]:

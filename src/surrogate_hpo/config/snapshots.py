@@ -43,7 +43,7 @@ class SnapshotsSettings(Section):
 
     method: Literal["displacements", "molecular_dynamics", "files"] = Field(
         "displacements",
-        description="Gaussian displacements of a Debye-Waller factor, Langevin dynamics, or own files",
+        description="Gaussian displacements, Langevin dynamics, or own files",
     )
     cell: CellSettings | None = Field(None, description="the cell at rest; not used by `files`")
     temperature_kelvin: PositiveFloat = Field(298.0, description="temperature of the ions")

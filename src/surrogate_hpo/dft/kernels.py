@@ -19,6 +19,7 @@ De Vita and Payne, Phys. Rev. Lett. 82, 3296 (1999), eq. 5 (the sign of x as in 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from surrogate_hpo.errors import ConfigError
 
 FloatArray = NDArray[np.float64]
+
+KernelName = Literal["gaussian", "fermi_dirac", "methfessel_paxton_1", "cold"]
 
 
 def _gaussian(x: FloatArray) -> FloatArray:

@@ -96,8 +96,8 @@ def read_ldos(path: Path) -> LdosData:
     dataset = _read(path, "ldos", ("x", "y", "z", "energy"), ("kernel", "width_ev", "electrons"))
     return LdosData(
         values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),
-        energy=np.asarray(dataset["energy"].values, dtype=np.float64),
-        cell=np.asarray(dataset["cell"].values, dtype=np.float64),
+        energy=np.array(dataset["energy"].values, dtype=np.float64),
+        cell=np.array(dataset["cell"].values, dtype=np.float64),
         kernel=str(dataset.attrs["kernel"]),
         width=float(dataset.attrs["width_ev"]),
         electrons=float(dataset.attrs["electrons"]),
@@ -128,7 +128,7 @@ def read_descriptors(path: Path) -> DescriptorData:
     )
     return DescriptorData(
         values=np.ascontiguousarray(dataset["descriptors"].values, dtype=np.float32),
-        cell=np.asarray(dataset["cell"].values, dtype=np.float64),
+        cell=np.array(dataset["cell"].values, dtype=np.float64),
         cutoff_radius=float(dataset.attrs["cutoff_radius_angstrom"]),
         twojmax=int(dataset.attrs["twojmax"]),
     )

@@ -4,7 +4,9 @@
 # mypy: allow-untyped-calls
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -13,6 +15,7 @@ from ase.io import read, write
 from ase.neighborlist import neighbor_list
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.atomic import replacing
 
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
 # strongly compressed solids stay above 0.7.
@@ -131,8 +134,33 @@ def _refuse_overlap(atoms: Atoms, where: str) -> None:
         )
 
 
-def write_structure(path: Path, atoms: Atoms) -> None:
-    """Write one structure as extended xyz, to the very path given.
+def read_structure(source: Path | str) -> Atoms:
+    """Read exactly one structure, see `read_structures`.
+
+    Raises
+    ------
+    DataError
+        As `read_structures`, or if the source selects several structures.
+    """
+    structures = read_structures(str(source))
+    if len(structures) != 1:
+        raise DataError(
+            "one structure is wanted here",
+            where=str(source),
+            got=f"{len(structures)} structures",
+            remedy="select one by file@index",
+        )
+    return structures[0]
+
+
+def read_structure_provenance(path: Path) -> dict[str, Any]:
+    """Read what `write_structure` was told of the structure's making."""
+    provenance: dict[str, Any] = _frames(path, str(path))[0].info["provenance"]
+    return provenance
+
+
+def write_structure(path: Path, atoms: Atoms, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write one structure as extended xyz, atomically.
 
     Parameters
     ----------
@@ -140,7 +168,11 @@ def write_structure(path: Path, atoms: Atoms) -> None:
         File to write; replaced if it exists. The format does not depend on its name.
     atoms
         Periodic structure, Å; elements, positions and cell are written.
+    provenance
+        What made it, kept in the comment line.
     """
     bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    with path.open("w") as stream:
+    if provenance is not None:
+        bare.info["provenance"] = dict(provenance)
+    with replacing(path) as partial, partial.open("w") as stream:
         write(stream, bare, format="extxyz")

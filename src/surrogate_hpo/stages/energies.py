@@ -20,6 +20,7 @@ from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 REFERENCE_LDOS = "reference_ldos"
+FERMI_ENERGY = "fermi_energy"
 # Name of a quantity -> the field of a DFT result that it is compared with.
 QUANTITIES = {
     "total_free_energy": "total_free_energy",
@@ -29,7 +30,7 @@ QUANTITIES = {
     "exchange_correlation_energy": "xc_energy",
     "exchange_correlation_potential_energy": "xc_potential_energy",
     "ewald_energy": "ewald_energy",
-    "fermi_energy": "fermi_energy",
+    FERMI_ENERGY: "fermi_energy",
 }
 
 
@@ -59,7 +60,7 @@ class SnapshotEnergies:
     def comparable(self, quantity: str) -> float:
         """The quantity in eV per atom; the Fermi energy in eV."""
         value = self.energies[quantity]
-        return value if quantity == "fermi_energy" else value / self.atoms
+        return value if quantity == FERMI_ENERGY else value / self.atoms
 
     def as_row(self) -> dict[str, str | int | float | bool | None]:
         """A row of the table of energies."""

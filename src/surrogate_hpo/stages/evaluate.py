@@ -19,6 +19,7 @@ from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.physics.accuracy import accuracy
 from surrogate_hpo.stages.energies import (
+    FERMI_ENERGY,
     QUANTITIES,
     REFERENCE_LDOS,
     SnapshotEnergies,
@@ -73,7 +74,9 @@ def evaluate(
     write_table(energies, [row.as_row() for row in [*rows, mean_energies(training)]])
     write_table(dos, [entry for row in rows for entry in row.dos_rows()])
     quantities = _accuracies(rows, training, len(trained))
-    write_table(errors, [{"quantity": name, **values} for name, values in quantities.items()])
+    # The Fermi energy's error is per electron, not per atom: it stands in the JSON only.
+    energetic = {name: values for name, values in quantities.items() if name != FERMI_ENERGY}
+    write_table(errors, [{"quantity": name, **values} for name, values in energetic.items()])
     inputs = [*models, *training_dft, *structures, *dft, *descriptors, *ldos, *pseudopotentials]
     write_document(
         summary,
@@ -113,7 +116,7 @@ def _accuracies(
             values(REFERENCE_LDOS, quantity),
             [1000 * row.comparable(quantity) for row in training],
         )
-        unit = "mev" if quantity == "fermi_energy" else "mev_per_atom"
+        unit = "mev" if quantity == FERMI_ENERGY else "mev_per_atom"
         result[quantity] = {
             (key if key == "std_over_seeds" else f"{key}_{unit}"): value
             for key, value in asdict(found).items()

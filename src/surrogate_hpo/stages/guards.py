@@ -69,6 +69,24 @@ def check_window(
         )
 
 
+def check_grid(ldos: LdosData, result: DftResult, *, where: str) -> None:
+    """An LDOS must lie on the FFT grid of its DFT run.
+
+    Raises
+    ------
+    DataError
+        If it does not.
+    """
+    if ldos.values.shape[:3] != result.fft_grid:
+        raise DataError(
+            "the LDOS lies on another grid than its DFT run",
+            where=where,
+            expected=f"{result.fft_grid} points",
+            got=f"{ldos.values.shape[:3]}",
+            remedy="delete the store and run the workflow again; it is remade",
+        )
+
+
 def check_electrons(ldos: LdosData, result: DftResult, *, where: str) -> None:
     """The LDOS must hold the cell's electrons at the DFT run's Fermi energy.
 

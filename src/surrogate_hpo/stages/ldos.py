@@ -33,13 +33,18 @@ def ldos(
     electrons that the LDOS holds are counted and compared with the cell's.
     """
     result = read_dft_result(dft)
-    steps = round((settings.maximum_ev - settings.minimum_ev) / settings.spacing_ev)
-    energy = settings.minimum_ev + settings.spacing_ev * np.arange(steps + 1, dtype=np.float64)
+    energy = energy_axis(settings)
     check_window(result, energy, settings.kernel, settings.width_ev, where=str(dft))
     make = _from_wavefunctions if settings.source == "wavefunctions" else _from_cubes
     data = make(settings, result, energy, save)
     check_electrons(data, result, where=str(save))
     write_ldos(ldos, data, provenance("ldos", settings, seed, [dft]))
+
+
+def energy_axis(settings: LdosSettings) -> NDArray[np.float64]:
+    """The uniform energies of the window, both ends included, in eV."""
+    steps = round((settings.maximum_ev - settings.minimum_ev) / settings.spacing_ev)
+    return settings.minimum_ev + settings.spacing_ev * np.arange(steps + 1, dtype=np.float64)
 
 
 def _from_wavefunctions(
@@ -72,5 +77,5 @@ def _from_cubes(
     cubes = read_ldos_cubes(paths, result=result)
     shutil.rmtree(work)
     return LdosData(
-        cubes.values, cubes.energy, result.cell, cubes.kernel, cubes.width, result.electrons
+        cubes.ldos, cubes.energy, result.cell, cubes.kernel, cubes.width, result.electrons
     )

@@ -114,7 +114,7 @@ def _reasons(
     }[settings.direction]
     largest = max(found, key=lambda score: score.parameters)
     return [
-        f"{len(found)} architectures scored over {settings.initialisations} initialisations; {rule}",
+        f"{len(found)} architectures, {settings.initialisations} initialisations each; {rule}",
         f"chosen: {best.architecture.label} with {best.parameters} parameters "
         f"(the largest candidate has {largest.parameters})",
     ]

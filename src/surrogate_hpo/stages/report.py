@@ -15,7 +15,7 @@ from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import read_state
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.stores import read_provenance
-from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
 from surrogate_hpo.stages.report_figures import Sources, draw_all
@@ -60,7 +60,7 @@ def report(
         cost,
     )
     records = {
-        "snapshots": read_structure(str(structures[0])).info["provenance"],
+        "snapshots": read_structure_provenance(structures[0]),
         "dft": read_document(dft[0], keys=("provenance",))["provenance"],
         "ldos": read_provenance(ldos[0]),
         "acsd": acsd["provenance"],
@@ -111,9 +111,7 @@ def _errors(quantities: dict[str, dict[str, float]]) -> list[QuantityError]:
 
 
 def _material(structure: Path, records: dict[str, Any]) -> str:
-    formula = ", ".join(
-        f"{n} {s}" for s, n in Counter(read_structure(str(structure)).symbols).items()
-    )
+    formula = ", ".join(f"{n} {s}" for s, n in Counter(read_structure(structure).symbols).items())
     snapshots, dft = records["snapshots"]["settings"], records["dft"]["settings"]
     ions = (
         "own structures"

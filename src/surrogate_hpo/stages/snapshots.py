@@ -10,7 +10,6 @@ from surrogate_hpo.config.snapshots import CellSettings, SnapshotsSettings
 from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.dynamics import thermal_frame
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.io.atomic import replacing
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure, write_structure
 from surrogate_hpo.seeds import derive_seed
@@ -29,15 +28,34 @@ def snapshots(
     Configurations are independent: each has its own displacements or its own equilibrated
     trajectory, so adding snapshots changes none that exist.
     """
-    atoms = _configuration(settings, snapshot, derive_seed(seed, "snapshots", snapshot))
-    atoms.info["split"] = snapshot.rpartition("-")[0]
-    record = provenance("snapshots", settings, seed, [])
-    atoms.info["code"], atoms.info["package"] = record["code"], record["package"]
-    with replacing(structure) as partial:
-        write_structure(partial, atoms)
+    atoms = make_snapshot(settings, snapshot, seed=seed)
+    split = {"snapshot": snapshot, "split": snapshot.rpartition("-")[0]}
+    write_structure(structure, atoms, provenance("snapshots", settings, seed, []) | split)
 
 
-def _configuration(settings: SnapshotsSettings, snapshot: str, seed: int) -> Atoms:
+def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> Atoms:
+    """Make the atomic configuration of a name.
+
+    Parameters
+    ----------
+    settings
+        The `snapshots` section.
+    snapshot
+        Name of the snapshot.
+    seed
+        Root seed of the config.
+
+    Returns
+    -------
+    ase.Atoms
+        Periodic structure, Å.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such snapshot or the cell cannot be built.
+    """
+    own_seed = derive_seed(seed, "snapshots", snapshot)
     try:
         source = settings.source_of(snapshot)
     except KeyError as error:
@@ -58,14 +76,14 @@ def _configuration(settings: SnapshotsSettings, snapshot: str, seed: int) -> Ato
             temperature=settings.temperature_kelvin,
             time_step=settings.time_step_femtosecond,
             equilibration_steps=settings.equilibration_steps,
-            seed=seed,
+            seed=own_seed,
         )
     return thermal_displacements(
         cell,
         temperature=settings.temperature_kelvin,
         debye_waller_b=settings.debye_waller_b_angstrom2,
         reference_temperature=settings.debye_waller_temperature_kelvin,
-        seed=seed,
+        seed=own_seed,
     )
 
 

@@ -1,0 +1,167 @@
+"""Open every input before a heavy job starts, and list all faults at once."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ase import Atoms
+
+from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.snapshots import SPLITS
+from surrogate_hpo.descriptors.triples import n_components
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import ConfigError, SurrogateHpoError
+from surrogate_hpo.io.dft_results import read_dft_result
+from surrogate_hpo.io.espresso_engine import find_engine
+from surrogate_hpo.io.stores import read_ldos
+from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.io.upf import Pseudopotential, read_upf
+from surrogate_hpo.stages.guards import check_bands, check_electrons, check_grid, check_window
+from surrogate_hpo.stages.ldos import energy_axis
+from surrogate_hpo.stages.snapshots import make_snapshot
+
+logger = logging.getLogger(__name__)
+
+
+def check(config: Config) -> None:
+    """Check all inputs of a run, and what it has already computed.
+
+    Parameters
+    ----------
+    config
+        The validated config.
+
+    Raises
+    ------
+    ConfigError
+        Listing every fault.
+    """
+    faults: list[str] = []
+
+    def attempt(action: Callable[[], None]) -> None:
+        try:
+            action()
+        except SurrogateHpoError as error:
+            faults.append(str(error))
+
+    potentials: dict[str, Pseudopotential] = {}
+    for element, path in config.dft.pseudopotentials.items():
+        attempt(lambda e=element, p=path: potentials.update({e: _potential(config, e, Path(p))}))
+    attempt(lambda: _one_functional(potentials))
+    attempt(lambda: find_engine(config.dft.command) and None)
+    attempt(lambda: _no_leak_between_splits(config))
+    for name in _to_open(config):
+        attempt(lambda n=name: _check_structure(config, potentials, n))
+    for name in config.snapshots.all_names():
+        attempt(lambda n=name: _check_results(config, n))
+    if faults:
+        listed = "\n".join(f"{number}. {fault}" for number, fault in enumerate(faults, start=1))
+        count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
+        raise ConfigError(f"the inputs have {count}; nothing was started:\n{listed}")
+    for warning in _warnings(config):
+        logger.warning(warning)
+    logger.info("no faults: %d snapshots", len(config.snapshots.all_names()))
+
+
+def _potential(config: Config, element: str, path: Path) -> Pseudopotential:
+    potential = read_upf(path)
+    if potential.element != element:
+        raise ConfigError(
+            "a pseudopotential stands under the wrong element",
+            where=f"dft.pseudopotentials.{element}",
+            expected=element,
+            got=f"{path} is for {potential.element}",
+        )
+    if config.ldos.source == "wavefunctions" and potential.kind != "norm_conserving":
+        raise ConfigError(
+            "an LDOS from wavefunctions needs norm-conserving potentials",
+            where=f"dft.pseudopotentials.{element}",
+            got=f"{path} is {potential.kind}",
+            remedy="use another potential, or ldos.source: cubes",
+        )
+    return potential
+
+
+def _one_functional(potentials: dict[str, Pseudopotential]) -> None:
+    functionals = {p.functional for p in potentials.values()}
+    if len(functionals) > 1:
+        raise ConfigError(
+            "the pseudopotentials were made with different functionals",
+            where="dft.pseudopotentials",
+            got=", ".join(f"{e}: {p.functional}" for e, p in potentials.items()),
+        )
+
+
+def _no_leak_between_splits(config: Config) -> None:
+    if config.snapshots.method != "files":
+        return
+    sources = [(split, s) for split in SPLITS for s in config.snapshots.sources(split)]
+    first: dict[str, str] = {}
+    for split, source in sources:
+        if source in first:
+            raise ConfigError(
+                "a structure is used twice: errors on it would be too small",
+                where=f"snapshots.{split}",
+                got=f"{source}, already in {first[source]}",
+                remedy="give each structure to one split, once",
+            )
+        first[source] = split
+
+
+def _to_open(config: Config) -> list[str]:
+    """All own files, but only one of the generated snapshots: they differ by their seed."""
+    names = config.snapshots.all_names()
+    return names if config.snapshots.method == "files" else names[:1]
+
+
+def _check_structure(config: Config, potentials: dict[str, Pseudopotential], name: str) -> None:
+    atoms: Atoms = (
+        read_structure(config.snapshots.source_of(name))
+        if config.snapshots.method == "files"
+        else make_snapshot(config.snapshots, name, seed=0)
+    )
+    missing = sorted(set(atoms.symbols) - set(config.dft.pseudopotentials))
+    if missing:
+        raise ConfigError(
+            "elements without a pseudopotential",
+            where="dft.pseudopotentials",
+            got=f"{', '.join(missing)} in {name}",
+            remedy="add a UPF file for each",
+        )
+    if not set(atoms.symbols) <= set(potentials):
+        return  # its potential could not be read: said already
+    electrons = sum(potentials[symbol].z_valence for symbol in atoms.symbols)
+    if 2 * config.dft.bands <= electrons:
+        raise ConfigError(
+            "too few bands for the electrons of the cell",
+            where="dft.bands",
+            expected=f"more than {electrons / 2:g}, with room for the smearing, for {name}",
+            got=str(config.dft.bands),
+        )
+
+
+def _check_results(config: Config, name: str) -> None:
+    """What was computed before must fit the settings of now."""
+    dft_path = Path(f"results/dft/{name}.json")
+    if not dft_path.exists():
+        return
+    result: DftResult = read_dft_result(dft_path)
+    check_bands(result, where=str(dft_path))
+    axis = energy_axis(config.ldos)
+    check_window(result, axis, config.ldos.kernel, config.ldos.width_ev, where=str(dft_path))
+    ldos_path = Path(f"results/ldos/{name}.zarr.zip")
+    if ldos_path.exists():
+        ldos = read_ldos(ldos_path)
+        check_grid(ldos, result, where=str(ldos_path))
+        check_electrons(ldos, result, where=str(ldos_path))
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    fewest = n_components(min(config.acsd.twojmax))
+    if config.naswot.batch_size > fewest:
+        yield (
+            f"naswot.batch_size {config.naswot.batch_size} exceeds the {fewest} components of the "
+            "smallest descriptor candidate; it is clipped if that one is chosen"
+        )
+    if config.acsd.snapshots > len(config.snapshots.names("training")):
+        yield f"acsd.snapshots {config.acsd.snapshots}: there are fewer training snapshots"
