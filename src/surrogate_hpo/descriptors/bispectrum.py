@@ -62,8 +62,8 @@ def bispectrum(
         Radius factor of each atom, dimensionless, [N]: the atom is seen up to
         R_i = 2·radius·cutoff_radius (LAMMPS' radelem); 0.5 if absent.
     dtype
-        float64, or float32 for twice the speed with an error near 5e-7 of a component's
-        largest value. Neighbour geometry is in float64 either way.
+        float64, or float32: faster, with an error below 1e-6 of a component's
+        largest value. Neighbours are summed in float64 either way.
     threads
         Number of threads; the numbers do not depend on it.
     block

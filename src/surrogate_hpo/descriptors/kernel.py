@@ -1,8 +1,9 @@
 """Compiled SNAP bispectrum: one point per SIMD lane, see docs/concepts/descriptors.md.
 
 Three steps for each group of points: the rotations (a, b) of all neighbours, the sums
-U_j = 1 + Σ_i w_i f_c(r_i) u_j(a_i, b_i), and their contraction to B. Complex numbers are
-pairs of rows of a lane array: row 2k holds real parts, row 2k + 1 imaginary parts.
+U_j = 1 + Σ_i w_i f_c(r_i) u_j(a_i, b_i), and their contraction to B. The first two
+are always in double precision. Complex numbers are pairs of rows of a lane array: row 2k
+holds real parts, row 2k + 1 imaginary parts.
 """
 
 import hashlib
@@ -18,7 +19,6 @@ from surrogate_hpo.descriptors.lanes import (
     Lanes,
     compiled,
     lane_array,
-    lane_count,
     load,
     multiply,
     multiply_add,
@@ -31,11 +31,12 @@ from surrogate_hpo.descriptors.tables import Tables
 
 
 class Scratch(NamedTuple):
-    """Working memory of one thread; all but `geometry` have the precision of the result."""
+    """Working memory of one thread: all in double precision up to and with `sums`."""
 
-    geometry: NDArray[np.float64]
+    geometry: Lanes
     rotations: Lanes
     recursion: Lanes
+    sums: Lanes
     total: Lanes
     scaled: Lanes
     result: Lanes
@@ -44,14 +45,16 @@ class Scratch(NamedTuple):
 def kernel_scratch(tables: Tables, max_neighbours: int, dtype: np.dtype[Any]) -> Scratch:
     """Allocate working memory for points with at most `max_neighbours` neighbours."""
     per_row = tables.twojmax + 1
-    neighbour_rows = ROWS_PER_NEIGHBOUR * max_neighbours
+    elements = int(tables.first[-1])
+    double = np.dtype(np.float64)
     return Scratch(
-        np.zeros((neighbour_rows, lane_count(dtype))),
-        lane_array(neighbour_rows, dtype),
-        lane_array(2 * per_row * (tables.twojmax // 2 + 1), dtype),
-        lane_array(2 * int(tables.first[-1]), dtype),
-        lane_array(2 * per_row * per_row, dtype),
-        lane_array(len(tables.triples), dtype),
+        geometry=lane_array(ROWS_PER_NEIGHBOUR * max_neighbours, double),
+        rotations=lane_array(ROWS_PER_NEIGHBOUR * max_neighbours, double),
+        recursion=lane_array(2 * per_row * (tables.twojmax // 2 + 1), double),
+        sums=lane_array(2 * elements, double),
+        total=lane_array(2 * elements, dtype),
+        scaled=lane_array(2 * per_row * per_row, dtype),
+        result=lane_array(len(tables.triples), dtype),
     )
 
 
@@ -87,16 +90,16 @@ def _build_kernel(sources: str) -> Kernel:
         out: NDArray[Any],
     ) -> None:
         _ = sources
-        result = scratch.result
-        lanes = result.shape[1]
+        geometry, rotations, result = scratch.geometry, scratch.rotations, scratch.result
+        lanes, group = result.shape[1], geometry.shape[1]
         for begin in range(0, len(points), lanes):
             filled = min(lanes, len(points) - begin)
-            n = gather(points, begin, filled, bins, cutoffs, weights, scratch.geometry)
-            rotate(scratch.geometry, scratch.rotations, n)
-            _sum_rotations(
-                scratch.rotations, n, tables.twojmax, tables.first, scratch.recursion, scratch.total
-            )
-            _complete(scratch.total, tables.twojmax, tables.first, tables.norm)
+            for lane in range(0, lanes, group):
+                here = max(0, min(group, filled - lane))
+                n = gather(points, begin + lane, here, bins, cutoffs, weights, geometry)
+                rotate(geometry, rotations, n)
+                _sum_rotations(rotations, n, tables, scratch.recursion, scratch.sums)
+                _complete(scratch.sums, tables, scratch.total, lane)
             _contract(scratch.total, tables, scratch.scaled, result)
             for lane in range(filled):
                 for component in range(result.shape[0]):
@@ -113,32 +116,28 @@ def _digest_of_sources() -> str:
 
 @compiled
 def _sum_rotations(
-    rotations: Lanes,
-    n_neighbours: int,
-    twojmax: int,
-    first: NDArray[np.int64],
-    rows: Lanes,
-    total: Lanes,
+    rotations: Lanes, n_neighbours: int, tables: Tables, recursion: Lanes, sums: Lanes
 ) -> None:
     """Sum w f_c u_j over neighbours, for the rows mb ≤ j/2, without the factors `norm`.
 
     Freed of `norm`, the recursion is u_j[mb, ma] = a* u_{j−1}[mb, ma] − b* u_{j−1}[mb, ma−1],
     and a row can be updated in place. It starts from the weight, as it is linear.
     """
-    zero = splat(total, 0)
-    stride = twojmax + 1
-    for k in range(total.shape[0]):
-        store(total, k, zero)
+    zero = splat(sums, 0)
+    stride = tables.twojmax + 1
+    for k in range(sums.shape[0]):
+        store(sums, k, zero)
     for k in range(n_neighbours):
         weight = load(rotations, 5 * k + 4)
-        store(rows, 0, weight)
-        store(rows, 1, zero)
-        store(total, 0, multiply_add(splat(total, 1), weight, load(total, 0)))
-        for j in range(1, twojmax + 1):
+        store(recursion, 0, weight)
+        store(recursion, 1, zero)
+        store(sums, 0, multiply_add(splat(sums, 1), weight, load(sums, 0)))
+        for j in range(1, tables.twojmax + 1):
             if j % 2 == 0:
-                _mirror_row(rows, j - 1, stride)
+                _mirror_row(recursion, j - 1, stride)
             for mb in range(j // 2 + 1):
-                _update_row(rotations, k, rows, mb * stride, total, first[j] + mb * (j + 1), j)
+                element = tables.first[j] + mb * (j + 1)
+                _update_row(rotations, k, recursion, mb * stride, sums, element, j)
 
 
 @compiled
@@ -182,24 +181,27 @@ def _mirror_row(rows: Lanes, j: int, stride: int) -> None:
 
 
 @compiled
-def _complete(total: Lanes, twojmax: int, first: NDArray[np.int64], norm: Lanes) -> None:
-    """Apply `norm`, add the point's own identity, and mirror the rows mb > j/2."""
-    zero, one = splat(total, 0), splat(total, 1)
-    for j in range(twojmax + 1):
+def _complete(sums: Lanes, tables: Tables, total: Lanes, first_lane: int) -> None:
+    """Apply `norm`, add the point's own identity, mirror the rows mb > j/2, and round.
+
+    Single precision begins here: single sums over many neighbours would be the largest error.
+    """
+    for j in range(tables.twojmax + 1):
         for mb in range(j // 2 + 1):
             for ma in range(j + 1):
-                k = first[j] + mb * (j + 1) + ma
-                own = one if ma == mb else zero
-                scale = splat(total, norm[k])
-                real = multiply_add(scale, load(total, 2 * k), own)
-                imag = multiply(scale, load(total, 2 * k + 1))
-                store(total, 2 * k, real)
-                store(total, 2 * k + 1, imag)
-                if 2 * mb < j:
-                    k = first[j] + (j - mb) * (j + 1) + j - ma
-                    sign = splat(total, 1 - 2 * ((mb + ma) % 2))
-                    store(total, 2 * k, multiply(sign, real))
-                    store(total, 2 * k + 1, multiply_subtract(sign, imag, zero))
+                k = tables.first[j] + mb * (j + 1) + ma
+                image = tables.first[j] + (j - mb) * (j + 1) + j - ma
+                own = 1.0 if ma == mb else 0.0
+                norm = tables.norm[k]
+                sign = 1.0 - 2.0 * ((mb + ma) % 2)
+                for lane in range(sums.shape[1]):
+                    real = norm * sums[2 * k, lane] + own
+                    imag = norm * sums[2 * k + 1, lane]
+                    total[2 * k, first_lane + lane] = real
+                    total[2 * k + 1, first_lane + lane] = imag
+                    if 2 * mb < j:
+                        total[2 * image, first_lane + lane] = sign * real
+                        total[2 * image + 1, first_lane + lane] = -sign * imag
 
 
 @compiled

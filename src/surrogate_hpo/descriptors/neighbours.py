@@ -84,7 +84,8 @@ def neighbour_bins(
     reach = (cutoff_radius + half_diagonal) * (1 + _SLACK)
     scaled = positions @ inverse
     home = positions - np.floor(scaled) @ cell
-    span = np.ceil(reach * shape / heights).astype(np.int64) + 1
+    # An atom is at least (n − 1/2) bin heights from the centre of the n-th bin along an axis.
+    span = np.floor(reach * shape / heights + 0.5).astype(np.int64)
     counts = np.zeros(int(shape.prod()), np.int64)
     empty = np.empty((0, 3)), np.empty(0, np.int64), np.empty(0, np.int64)
     _visit_images(home, home @ inverse, cell, edges, shape, span, reach, counts, *empty)
@@ -115,15 +116,13 @@ def _visit_images(
     for atom in range(len(home)):
         for k in range(3):
             bin_index[k] = int(np.floor(scaled[atom, k] * shape[k]))
-        for flat in range((2 * span[0] + 1) * (2 * span[1] + 1) * (2 * span[2] + 1)):
-            rest = flat
+        for step in np.ndindex(2 * span[0] + 1, 2 * span[1] + 1, 2 * span[2] + 1):
             offset[:] = -home[atom]
             target = 0
             for k in range(3):
-                unwrapped = bin_index[k] + rest % (2 * span[k] + 1) - span[k]
-                rest //= 2 * span[k] + 1
+                unwrapped = bin_index[k] + step[k] - span[k]
                 shift[k] = unwrapped // shape[k]
-                target = target * shape[k] + unwrapped % shape[k]
+                target = target * shape[k] + unwrapped - shift[k] * shape[k]
                 for c in range(3):
                     offset[c] += (unwrapped + 0.5) * edges[k, c]
             if offset[0] ** 2 + offset[1] ** 2 + offset[2] ** 2 > reach * reach:

@@ -39,7 +39,7 @@ class Tables(NamedTuple):
 
     twojmax: int
     first: NDArray[np.int64]
-    norm: NDArray[Any]
+    norm: NDArray[np.float64]
     triples: NDArray[np.int64]
     runs: NDArray[np.int64]
     coefficients: NDArray[Any]
@@ -56,7 +56,7 @@ def kernel_tables(twojmax: int, precision: str) -> Tables:
     twojmax
         2·J_max.
     precision
-        ``"float64"`` or ``"float32"``: the type of the real numbers.
+        ``"float64"`` or ``"float32"``: the type of the coupling coefficients.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def kernel_tables(twojmax: int, precision: str) -> Tables:
     return Tables(
         twojmax,
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        np.array(norm, precision),
+        np.array(norm),
         np.array(heads, np.int64),
         np.array(runs, np.int64),
         np.array(coefficients, precision),

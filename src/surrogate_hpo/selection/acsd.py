@@ -1,4 +1,4 @@
-"""Average cosine similarity distance: does a descriptor order points as the LDOS does?
+"""Average cosine similarity distance (ACSD) between descriptors and LDOS.
 
 Fiedler et al., Mach. Learn.: Sci. Technol. 3, 045008 (2022), eqs. 16-17; the one-sided
 form is the one that the MALA code adopted in 2024.
@@ -84,7 +84,8 @@ def cosine_similarities(vectors_a: ArrayLike, vectors_b: ArrayLike) -> NDArray[n
         left = a / np.linalg.norm(a, axis=1, keepdims=True)
         right = b / np.linalg.norm(b, axis=1, keepdims=True)
         # Rounding must not make a descriptor more similar than equal.
-        return np.clip(left @ right.T, -1, 1)
+        similarity: NDArray[np.float64] = np.clip(left @ right.T, -1, 1)
+    return similarity
 
 
 def acsd(

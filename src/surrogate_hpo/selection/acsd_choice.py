@@ -1,4 +1,4 @@
-"""Choice of the descriptor: level candidates, then the largest cutoff, then the fewest components."""
+"""Choice of the descriptor by its ACSD: among equals, the largest cutoff and the shortest."""
 
 from dataclasses import dataclass
 
@@ -62,8 +62,7 @@ def choose(table: ScoreTable) -> Choice:
     Returns
     -------
     Choice
-        The rule is that of Fiedler et al. (2022), section 3.1: "maximum R_cut and minimum
-        J_max" among equals.
+        With the rule of Fiedler et al. (2022): "maximum R_cut and minimum J_max".
 
     Raises
     ------

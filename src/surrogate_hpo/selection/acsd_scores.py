@@ -139,10 +139,10 @@ def score_candidates(
     for draw in draws:
         ldos = _ldos_similarities(draw)
         constant_values.append(acsd(np.ones_like(ldos), ldos, definition))
-        for radius, twojmax in values:
+        for (radius, twojmax), scores in values.items():
             vectors = draw.descriptors[radius][..., columns[twojmax]]
             similarity = cosine_similarities(vectors[0], vectors[1])
-            values[radius, twojmax].append(acsd(similarity, ldos, definition))
+            scores.append(acsd(similarity, ldos, definition))
             constant[radius, twojmax] |= bool(similarity.std() <= CONSTANT_BELOW * ldos.std())
     labels = tuple((draw.snapshot, draw.seed) for draw in draws)
     candidates = tuple(
