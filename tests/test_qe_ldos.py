@@ -134,8 +134,12 @@ def test_other_grid_and_cell_are_refused(copies, tiny_run):
         read_ldos_cubes(copies, result=replace(tiny_run.result, fft_grid=(15, 15, 16)))
     with pytest.raises(DataError, match="another cell"):
         read_ldos_cubes(copies, result=replace(tiny_run.result, cell=4.1 * np.eye(3)))
-    with pytest.raises(DataError, match="unknown smearing"):
-        read_ldos_cubes(copies, result=replace(tiny_run.result, smearing="odd"))
+
+
+@pytest.mark.parametrize("smearing", ["mp", "mv", "odd"])
+def test_smearing_whose_negative_lobes_pp_x_drops_is_refused(copies, tiny_run, smearing):
+    with pytest.raises(DataError, match=rf"Gaussian smearing only\n(.*\n)*.*'{smearing}'"):
+        read_ldos_cubes(copies, result=replace(tiny_run.result, smearing=smearing))
 
 
 def test_cube_of_something_else_is_refused(copies, tiny_run):
@@ -209,7 +213,7 @@ def test_damaged_coefficients_are_noticed(save, tiny_run):
     [
         ({"norm_conserving": False}, r"augmentation charge(.*\n)*.*cubes"),
         ({"symmetry_operations": 4}, r"reduced by symmetry(.*\n)*.*nosym"),
-        ({"fft_grid": (7, 15, 15)}, "FFT grid is too small"),
+        ({"fft_grid": (9, 15, 15)}, "FFT grid is too small"),
         ({"k_points": np.zeros((4, 3))}, r"another k point(.*\n)*.*different calculations"),
         ({"eigenvalues": np.zeros((4, 15))}, "another number of bands"),
     ],

@@ -102,12 +102,13 @@ def _check_fit(orbitals: _Orbitals, result: DftResult, k_point: FloatArray, path
             got=str(len(orbitals.coefficients)),
             remedy=mixed,
         )
-    reach = np.abs(orbitals.miller).max(axis=0)
-    if (2 * reach >= np.array(result.fft_grid)).any():
+    # |psi|² has twice the span of psi; a grid smaller than this would alias.
+    needed = 2 * np.ptp(orbitals.miller, axis=0) + 1
+    if (needed > result.fft_grid).any():
         raise DataError(
             "the FFT grid is too small for the plane waves",
             where=str(path),
-            expected=f"more than {2 * reach} points",
+            expected=f"at least {needed} points",
             got=str(result.fft_grid),
             remedy=mixed,
         )
