@@ -71,7 +71,7 @@ def test_shipped_potential_gives_a_metal_like_aluminium(tiny_run):
     width = result.fermi_energy - result.eigenvalues.min()
     assert 7 < width < 11.7
     # pw.x 7.2 (qepy 7.2.0), Al.hgh-lda.UPF, 8 Ry, shifted 2x2x2, 5000 K.
-    assert result.total_free_energy / 4 == pytest.approx(-57.0, abs=1e-4)
+    assert result.total_free_energy / 4 == pytest.approx(-56.849814, abs=1e-4)
 
 
 @qe
@@ -123,8 +123,8 @@ def test_full_disk_quotes_the_runtime(tmp_path, displaced_aluminium, tiny_settin
     command = through_shell('ulimit -f 12; exec "$@"')
     with pytest.raises(EngineError) as error:
         run_espresso(displaced_aluminium, directory=tmp_path, command=command, **tiny_settings)
+    assert "error writing file ./espresso.save/charge-density" in str(error.value)
     assert "kept" in str(error.value)
-    assert "File too large" in str(error.value) or "error" in str(error.value).lower()
 
 
 @qe

@@ -199,7 +199,7 @@ def _diagnose(code: int, directory: Path, output: str, errors: str) -> None:
         raise EngineError(
             f"Quantum ESPRESSO was killed by {signal.Signals(number).name}",
             where=kept,
-            got=_tail(said + complained),
+            got=_tail(f"{said}\n{complained}"),
             remedy="SIGKILL mostly means that memory ran out, SIGTERM that time did: give more",
         )
     raise EngineError(
@@ -223,4 +223,4 @@ def _error_block(directory: Path, said: str) -> str:
 
 
 def _tail(text: str, lines: int = 5) -> str:
-    return " / ".join(line.strip() for line in text.splitlines() if line.strip())[-80 * lines :]
+    return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])

@@ -96,7 +96,8 @@ def _bands(reader: "_Reader") -> dict[str, Any]:
             expected=f"{reader.text('output/band_structure/nks')} elements ks_energies",
             got=str(len(points)),
         )
-    lattice = float(reader.attribute("output/atomic_structure", "alat")) * BOHR_ANGSTROM
+    structure = reader.element("output/atomic_structure")
+    lattice = reader.measure(structure, "alat") * BOHR_ANGSTROM
 
     def table(name: str, size: int) -> FloatArray:
         return np.array([reader.numbers(reader.child(k, name), size) for k in points])
@@ -106,15 +107,17 @@ def _bands(reader: "_Reader") -> dict[str, Any]:
         "eigenvalues": table("eigenvalues", bands) * HARTREE_EV,
         "occupations": table("occupations", bands),
         "k_points": table("k_point", 3) * 2 * np.pi / lattice,
-        "k_weights": np.array([float(reader.child(k, "k_point").attrib["weight"]) for k in points]),
+        "k_weights": np.array(
+            [reader.measure(reader.child(k, "k_point"), "weight") for k in points]
+        ),
     }
 
 
 def _basis(reader: "_Reader") -> dict[str, Any]:
-    grid = [int(reader.attribute("output/basis_set/fft_grid", f"nr{axis}")) for axis in (1, 2, 3)]
+    fft_grid = reader.element("output/basis_set/fft_grid")
     density_cutoff = reader.number("output/basis_set/ecutrho") * HARTREE_EV
     return {
-        "fft_grid": tuple(grid),
+        "fft_grid": tuple(int(reader.measure(fft_grid, f"nr{axis}")) for axis in (1, 2, 3)),
         "wavefunction_cutoff": reader.number("output/basis_set/ecutwfc") * HARTREE_EV,
         "density_cutoff": density_cutoff,
         "density_cutoff_rydberg": density_cutoff / RYDBERG_EV,
@@ -124,11 +127,12 @@ def _basis(reader: "_Reader") -> dict[str, Any]:
 def _structure(reader: "_Reader") -> dict[str, Any]:
     cell = [reader.element(f"output/atomic_structure/cell/a{axis}") for axis in (1, 2, 3)]
     atoms = reader.root.findall("output/atomic_structure/atomic_positions/atom")
-    if len(atoms) != int(reader.attribute("output/atomic_structure", "nat")):
+    count = int(reader.measure(reader.element("output/atomic_structure"), "nat"))
+    if len(atoms) != count:
         raise DataError(
             "atoms are missing in Quantum ESPRESSO's XML file",
             where=str(reader.path),
-            expected=reader.attribute("output/atomic_structure", "nat"),
+            expected=str(count),
             got=str(len(atoms)),
         )
     files = {
@@ -152,10 +156,10 @@ def _settings(reader: "_Reader") -> dict[str, Any]:
         "norm_conserving": not any(flags),
         "symmetry_operations": int(reader.number("output/symmetries/nsym")),
         "smearing": (smearing.text or "").strip().lower(),
-        "smearing_width": float(smearing.get("degauss", "nan")) * HARTREE_EV,
+        "smearing_width": reader.measure(smearing, "degauss") * HARTREE_EV,
         "converged": reader.flag(f"{info}/convergence_achieved"),
         "scf_steps": int(reader.number(f"{info}/n_scf_steps")),
-        "version": reader.attribute("general_info/creator", "VERSION"),
+        "version": reader.attribute(reader.element("general_info/creator"), "VERSION"),
     }
 
 
@@ -211,15 +215,20 @@ class _Reader:
             raise DataError("not a chemical species", where=str(self.path), got=repr(label))
         return symbol
 
-    def attribute(self, name: str, key: str) -> str:
-        value = self.element(name).get(key)
+    def attribute(self, element: ET.Element, key: str) -> str:
+        value = element.get(key)
         if value is None:
             raise DataError(
                 "Quantum ESPRESSO's XML file lacks an attribute",
                 where=str(self.path),
-                expected=f"{key} of {name}",
+                expected=f"{key} of {element.tag}",
             )
         return value
+
+    def measure(self, element: ET.Element, key: str) -> float:
+        holder = ET.Element(f"{element.tag}.{key}")
+        holder.text = self.attribute(element, key)
+        return float(self.numbers(holder, size=1)[0])
 
     def text(self, name: str) -> str:
         return (self.element(name).text or "").strip()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.units import BOHR_ANGSTROM
 
 FloatArray = NDArray[np.float64]
 
@@ -19,6 +20,15 @@ _HEADER = np.dtype(
 # Bands transformed at a time: bounds the complex work space, costs no speed.
 _BATCH = 8
 _NORM_TOLERANCE = 1e-5
+_K_POINT_TOLERANCE = 1e-6
+
+
+class _Orbitals(NamedTuple):
+    """One k point: k in 1/Å, Miller indices (g, 3), coefficients (bands, g)."""
+
+    k_point: FloatArray
+    miller: NDArray[np.int32]
+    coefficients: NDArray[np.complex128]
 
 
 def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
@@ -46,18 +56,11 @@ def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
         norm-conserving; k points were reduced by symmetry; Gamma-only or spinor wavefunctions.
     """
     _check(save, result)
-    for index in range(len(result.k_weights)):
-        miller, coefficients = _read(save / f"wfc{index + 1}.dat")
-        if len(coefficients) != result.eigenvalues.shape[1]:
-            raise DataError(
-                "the wavefunction file holds another number of bands than the XML file",
-                where=str(save / f"wfc{index + 1}.dat"),
-                expected=str(result.eigenvalues.shape[1]),
-                got=str(len(coefficients)),
-            )
-        _check_grid(miller, result.fft_grid, save)
-        _check_norm(coefficients, save / f"wfc{index + 1}.dat")
-        yield _densities(miller, coefficients, result)
+    for index, k_point in enumerate(result.k_points):
+        path = save / f"wfc{index + 1}.dat"
+        orbitals = _read(path)
+        _check_fit(orbitals, result, k_point, path)
+        yield _densities(orbitals, result)
 
 
 def _check(save: Path, result: DftResult) -> None:
@@ -79,21 +82,37 @@ def _check(save: Path, result: DftResult) -> None:
         )
 
 
-def _check_grid(miller: NDArray[np.int32], grid: tuple[int, int, int], save: Path) -> None:
-    reach = np.abs(miller).max(axis=0)
-    if (2 * reach >= np.array(grid)).any():
+def _check_fit(orbitals: _Orbitals, result: DftResult, k_point: FloatArray, path: Path) -> None:
+    """Recognise wavefunctions of another calculation, and damaged ones."""
+    mixed = "the wavefunction files and the XML file are of different calculations"
+    if np.abs(orbitals.k_point - k_point).max() > _K_POINT_TOLERANCE:
+        raise DataError(
+            "the wavefunction file holds another k point than the XML file",
+            where=str(path),
+            expected=f"{k_point.round(5)} 1/Å",
+            got=f"{orbitals.k_point.round(5)} 1/Å",
+            remedy=mixed,
+        )
+    bands = result.eigenvalues.shape[1]
+    if len(orbitals.coefficients) != bands:
+        raise DataError(
+            "the wavefunction file holds another number of bands than the XML file",
+            where=str(path),
+            expected=str(bands),
+            got=str(len(orbitals.coefficients)),
+            remedy=mixed,
+        )
+    # |psi|² has twice the span of psi; a grid smaller than this would alias.
+    needed = 2 * np.ptp(orbitals.miller, axis=0) + 1
+    if (needed > result.fft_grid).any():
         raise DataError(
             "the FFT grid is too small for the plane waves",
-            where=str(save),
-            expected=f"more than {2 * reach} points",
-            got=str(grid),
-            remedy="the wavefunction files and the XML file are of different calculations",
+            where=str(path),
+            expected=f"at least {needed} points",
+            got=str(result.fft_grid),
+            remedy=mixed,
         )
-
-
-def _check_norm(coefficients: NDArray[np.complex128], path: Path) -> None:
-    norms = np.linalg.norm(coefficients, axis=1)
-    worst = float(np.abs(norms - 1).max())
+    worst = float(np.abs(np.linalg.norm(orbitals.coefficients, axis=1) - 1).max())
     if not worst < _NORM_TOLERANCE:
         raise DataError(
             "wavefunctions are not normalised",
@@ -104,10 +123,8 @@ def _check_norm(coefficients: NDArray[np.complex128], path: Path) -> None:
         )
 
 
-def _densities(
-    miller: NDArray[np.int32], coefficients: NDArray[np.complex128], result: DftResult
-) -> FloatArray:
-    grid = result.fft_grid
+def _densities(orbitals: _Orbitals, result: DftResult) -> FloatArray:
+    grid, miller, coefficients = result.fft_grid, orbitals.miller, orbitals.coefficients
     densities = np.empty((len(coefficients), *grid))
     for start in range(0, len(coefficients), _BATCH):
         batch = coefficients[start : start + _BATCH]
@@ -120,8 +137,7 @@ def _densities(
     return densities
 
 
-def _read(path: Path) -> tuple[NDArray[np.int32], NDArray[np.complex128]]:
-    """Read Miller indices, shape (g, 3), and coefficients, shape (bands, g), of one k point."""
+def _read(path: Path) -> _Orbitals:
     try:
         with path.open("rb") as stream:
             header = np.frombuffer(_record(stream, path, _HEADER.itemsize), _HEADER)[0]
@@ -137,9 +153,7 @@ def _read(path: Path) -> tuple[NDArray[np.int32], NDArray[np.complex128]]:
                 )
             _record(stream, path, 72)
             miller = np.frombuffer(_record(stream, path, 12 * waves), "<i4").reshape(waves, 3)
-            orbitals = [
-                np.frombuffer(_record(stream, path, 16 * waves), "<c16") for _ in range(bands)
-            ]
+            rows = [_record(stream, path, 16 * waves) for _ in range(bands)]
     except OSError as error:
         raise DataError(
             "the wavefunction file cannot be read",
@@ -147,7 +161,8 @@ def _read(path: Path) -> tuple[NDArray[np.int32], NDArray[np.complex128]]:
             got=error.strerror,
             remedy="run pw.x with wf_collect and keep the .save folder",
         ) from error
-    return miller, np.array(orbitals)
+    coefficients = np.array([np.frombuffer(row, "<c16") for row in rows])
+    return _Orbitals(header["k_point"] / BOHR_ANGSTROM, miller, coefficients)
 
 
 def _record(stream: BinaryIO, path: Path, size: int) -> bytes:
