@@ -5,6 +5,7 @@ interrupted after any epoch and resumed from `Trainer.state_dict` ends with the 
 as one that was not.
 """
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -170,7 +171,7 @@ class Trainer:
             "history": [asdict(row) for row in self.history],
             "network": _copy(self.network.state_dict()),
             "best": _copy(self._best),
-            "optimiser": self._optimiser.state_dict(),
+            "optimiser": copy.deepcopy(self._optimiser.state_dict()),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
