@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
-from surrogate_hpo.networks.architecture import Activation
-from surrogate_hpo.networks.scaling import InputScaling
+from surrogate_hpo.networks.options import Activation, InputScaling
 
 
 class NaswotSettings(Section):

@@ -5,8 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.networks.recipe import OptimiserName
-from surrogate_hpo.networks.scaling import InputScaling
+from surrogate_hpo.networks.options import InputScaling, OptimiserName
 
 
 class SearchSettings(Section):

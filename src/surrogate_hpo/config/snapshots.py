@@ -106,6 +106,16 @@ class SnapshotsSettings(Section):
     def source_of(self, name: str) -> str:
         """Where the snapshot of this name comes from.
 
+        Parameters
+        ----------
+        name
+            Name of a snapshot.
+
+        Returns
+        -------
+        str
+            `file@index`, or the method that generates it.
+
         Raises
         ------
         KeyError

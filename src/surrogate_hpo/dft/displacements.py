@@ -1,8 +1,5 @@
 """Thermal configurations as Gaussian displacements from lattice sites."""
 
-# ASE has no annotations.
-# mypy: allow-untyped-calls
-
 import numpy as np
 from ase import Atoms
 

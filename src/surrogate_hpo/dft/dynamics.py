@@ -1,8 +1,5 @@
 """Thermal configurations by Langevin molecular dynamics."""
 
-# ASE has no annotations.
-# mypy: allow-untyped-calls
-
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.emt import EMT

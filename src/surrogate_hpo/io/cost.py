@@ -80,6 +80,11 @@ def _cost_since(start: float, stage: str) -> Cost:
 def total_cost(paths: Sequence[Path]) -> dict[str, dict[str, float]]:
     """Sum of the costs of all jobs, per stage.
 
+    Parameters
+    ----------
+    paths
+        Cost records of single jobs.
+
     Returns
     -------
     dict

@@ -26,10 +26,14 @@ class PointData:
         `[point, energy]`, 1/(eV Å³), float32.
     energy
         `[energy]`, eV.
-    kernel, width
-        Broadening of the LDOS and its width in eV.
-    cutoff_radius, twojmax
-        Descriptor, Å.
+    kernel
+        Broadening of the LDOS.
+    width
+        Its width in eV.
+    cutoff_radius
+        Of the descriptor, Å.
+    twojmax
+        2 J_max of the descriptor.
     """
 
     descriptors: NDArray[np.float32]
@@ -43,6 +47,18 @@ class PointData:
 
 def read_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) -> PointData:
     """Read the stores of some snapshots, in the same order, and check that they fit.
+
+    Parameters
+    ----------
+    descriptor_paths
+        Descriptor stores.
+    ldos_paths
+        LDOS stores of the same snapshots.
+
+    Returns
+    -------
+    PointData
+        All grid points, snapshot after snapshot.
 
     Raises
     ------
@@ -80,6 +96,18 @@ def flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def read_pair(descriptor_path: Path, ldos_path: Path) -> tuple[DescriptorData, LdosData]:
     """Descriptors and LDOS of one snapshot, on the same grid of the same cell.
+
+    Parameters
+    ----------
+    descriptor_path
+        Descriptor store.
+    ldos_path
+        LDOS store of the same snapshot.
+
+    Returns
+    -------
+    tuple
+        Descriptors and LDOS.
 
     Raises
     ------

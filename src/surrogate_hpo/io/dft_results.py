@@ -45,6 +45,16 @@ def write_dft_result(path: Path, result: DftResult, provenance: Mapping[str, Any
 def read_dft_result(path: Path) -> DftResult:
     """Read what `write_dft_result` wrote.
 
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    DftResult
+        The result; energies in eV, lengths in Å.
+
     Raises
     ------
     DataError

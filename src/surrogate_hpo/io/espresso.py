@@ -1,8 +1,5 @@
 """Self-consistent calculations with Quantum ESPRESSO through ASE's calculator."""
 
-# ASE has no annotations.
-# mypy: allow-untyped-calls
-
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +27,9 @@ class _Profile(EspressoProfile):
     """ASE's profile with our way of starting programs and of explaining their failures."""
 
     def __init__(self, engine: Engine, pseudo_dir: Path) -> None:
-        super().__init__(command=shlex.join(engine.arguments), pseudo_dir=pseudo_dir)
+        super().__init__(  # type: ignore[no-untyped-call]
+            command=shlex.join(engine.arguments), pseudo_dir=pseudo_dir
+        )
         self._engine = engine
 
     def run(
@@ -44,7 +43,7 @@ class _Profile(EspressoProfile):
         """Run pw.x; the arguments are those of ASE's own method."""
         run_engine(
             self._engine,
-            self.get_calculator_command(inputfile),
+            self.get_calculator_command(inputfile),  # type: ignore[no-untyped-call]
             directory=Path(directory),
             output=outputfile,
             errors=errorfile or f"{PREFIX}.err",

@@ -26,10 +26,14 @@ class TrainedModel:
         Network and scalers: descriptors -> LDOS in 1/(eV Å³).
     energy
         `[energy]`, eV.
-    kernel, width
-        Broadening of the LDOS it was trained on, width in eV.
-    cutoff_radius, twojmax
-        Descriptor, Å.
+    kernel
+        Broadening of the LDOS it was trained on.
+    width
+        Its width in eV.
+    cutoff_radius
+        Of the descriptor, Å.
+    twojmax
+        2 J_max of the descriptor.
     """
 
     surrogate: SurrogateModel
@@ -59,6 +63,16 @@ def write_model(path: Path, model: TrainedModel, provenance: Mapping[str, Any]) 
 def read_model(path: Path) -> TrainedModel:
     """Read a model.
 
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    TrainedModel
+        The model, on the CPU.
+
     Raises
     ------
     DataError
@@ -86,6 +100,16 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
 
 def read_state(path: Path) -> dict[str, Any]:
     """Read what `write_state` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    dict
+        The mapping, tensors on the CPU.
 
     Raises
     ------

@@ -88,6 +88,16 @@ def write_ldos(path: Path, data: LdosData, provenance: Mapping[str, Any]) -> Non
 def read_ldos(path: Path) -> LdosData:
     """Read an LDOS store.
 
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    LdosData
+        1/(eV Å³), energies in eV.
+
     Raises
     ------
     DataError
@@ -117,6 +127,16 @@ def write_descriptors(path: Path, data: DescriptorData, provenance: Mapping[str,
 
 def read_descriptors(path: Path) -> DescriptorData:
     """Read a descriptor store.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    DescriptorData
+        Dimensionless components.
 
     Raises
     ------

@@ -1,8 +1,5 @@
 """Atomic structures: any file that ASE reads, and extended xyz."""
 
-# ASE has no annotations.
-# mypy: allow-untyped-calls
-
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -136,6 +133,16 @@ def _refuse_overlap(atoms: Atoms, where: str) -> None:
 
 def read_structure(source: Path | str) -> Atoms:
     """Read exactly one structure, see `read_structures`.
+
+    Parameters
+    ----------
+    source
+        `file` or `file@index`.
+
+    Returns
+    -------
+    ase.Atoms
+        Periodic structure, Å.
 
     Raises
     ------

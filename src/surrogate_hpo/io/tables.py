@@ -14,6 +14,13 @@ Cell = str | int | float | bool | None
 def write_table(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
     """Write rows as CSV, atomically; `None` becomes an empty cell.
 
+    Parameters
+    ----------
+    path
+        The file.
+    rows
+        One mapping per row, all with the keys of the first.
+
     Raises
     ------
     ValueError
@@ -31,6 +38,18 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
 
 def read_table(path: Path, *, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     """Read a CSV table and make sure that it has the given columns.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Columns that must be present.
+
+    Returns
+    -------
+    list of dict
+        One mapping of strings per row.
 
     Raises
     ------

@@ -4,15 +4,15 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
 from torch import nn
 
 from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.networks.options import Activation
 
-Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 
 _MODULES: dict[Activation, type[nn.Module]] = {

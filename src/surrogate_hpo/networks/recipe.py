@@ -3,16 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
 from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.networks.options import OptimiserName, Schedule
 from surrogate_hpo.networks.soap import Soap
-
-OptimiserName = Literal["adam", "soap"]
-Schedule = Literal["constant", "cosine"]
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,15 @@ that a model file loads without executing anything (``torch.load(..., weights_on
 """
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.batches import row_chunks
+from surrogate_hpo.networks.options import InputScaling, OutputScaling
 
-InputScaling = Literal["none", "standardised", "whitened"]
-OutputScaling = Literal["none", "maximum", "standardised"]
 INPUT_SCALINGS: tuple[InputScaling, ...] = get_args(InputScaling)
 OUTPUT_SCALINGS: tuple[OutputScaling, ...] = get_args(OutputScaling)
 

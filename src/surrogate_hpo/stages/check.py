@@ -16,8 +16,9 @@ from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.stores import read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
-from surrogate_hpo.stages.guards import check_bands, check_electrons, check_grid, check_window
+from surrogate_hpo.stages.guards import check_bands, check_grid, check_window
 from surrogate_hpo.stages.ldos import energy_axis
+from surrogate_hpo.stages.ldos_guards import check_electrons
 from surrogate_hpo.stages.snapshots import make_snapshot
 
 logger = logging.getLogger(__name__)
@@ -38,22 +39,22 @@ def check(config: Config) -> None:
     """
     faults: list[str] = []
 
-    def attempt(action: Callable[[], None]) -> None:
+    def attempt(action: Callable[..., object], *arguments: object) -> None:
         try:
-            action()
+            action(*arguments)
         except SurrogateHpoError as error:
             faults.append(str(error))
 
     potentials: dict[str, Pseudopotential] = {}
-    for element, path in config.dft.pseudopotentials.items():
-        attempt(lambda e=element, p=path: potentials.update({e: _potential(config, e, Path(p))}))
-    attempt(lambda: _one_functional(potentials))
-    attempt(lambda: find_engine(config.dft.command) and None)
-    attempt(lambda: _no_leak_between_splits(config))
+    for element in config.dft.pseudopotentials:
+        attempt(_read_potential, config, element, potentials)
+    attempt(_one_functional, potentials)
+    attempt(find_engine, config.dft.command)
+    attempt(_no_leak_between_splits, config)
     for name in _to_open(config):
-        attempt(lambda n=name: _check_structure(config, potentials, n))
+        attempt(_check_structure, config, potentials, name)
     for name in config.snapshots.all_names():
-        attempt(lambda n=name: _check_results(config, n))
+        attempt(_check_results, config, name)
     if faults:
         listed = "\n".join(f"{number}. {fault}" for number, fault in enumerate(faults, start=1))
         count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
@@ -63,7 +64,8 @@ def check(config: Config) -> None:
     logger.info("no faults: %d snapshots", len(config.snapshots.all_names()))
 
 
-def _potential(config: Config, element: str, path: Path) -> Pseudopotential:
+def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopotential]) -> None:
+    path = Path(config.dft.pseudopotentials[element])
     potential = read_upf(path)
     if potential.element != element:
         raise ConfigError(
@@ -79,7 +81,7 @@ def _potential(config: Config, element: str, path: Path) -> Pseudopotential:
             got=f"{path} is {potential.kind}",
             remedy="use another potential, or ldos.source: cubes",
         )
-    return potential
+    potentials[element] = potential
 
 
 def _one_functional(potentials: dict[str, Pseudopotential]) -> None:

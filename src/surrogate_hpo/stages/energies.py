@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from surrogate_hpo.io.stores import LdosData
 from surrogate_hpo.io.upf import Pseudopotential
 from surrogate_hpo.physics.core_density import core_density
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
+from surrogate_hpo.physics.functionals import Functional
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
@@ -40,14 +42,18 @@ class SnapshotEnergies:
 
     Attributes
     ----------
-    snapshot, source
-        Name of the snapshot; `dft`, `reference_ldos` or `seed-N`.
+    snapshot
+        Name of the snapshot.
+    source
+        `dft`, `reference_ldos`, `seed-N` or `training_mean`.
     atoms
         Number of atoms.
     energies
         eV per cell, a value for each of `QUANTITIES`.
-    energy_axis, dos
-        eV and 1/eV; empty for `dft`.
+    energy_axis
+        eV; empty without an LDOS.
+    dos
+        1/eV at these energies.
     """
 
     snapshot: str
@@ -120,8 +126,10 @@ def energies_of(
 
     Parameters
     ----------
-    snapshot, source
-        What the LDOS belongs to and where it comes from.
+    snapshot
+        What the LDOS belongs to.
+    source
+        Where it comes from: `reference_ldos` or `seed-N`.
     data
         Energy axis, kernel, width and cell of the LDOS.
     values
@@ -149,7 +157,8 @@ def energies_of(
         charges=torch.tensor(charges, dtype=torch.float64),
         electrons=result.electrons,
         temperature=result.smearing_width / BOLTZMANN_EV_PER_KELVIN,
-        functional=result.functional,
+        # A plain string in the JSON; unknown ones are refused by the physics itself.
+        functional=cast(Functional, result.functional),
         broadening_variance=kernel_variance(data.kernel, data.width),
         density_cutoff=result.density_cutoff,
         core_density=_core(atoms, potentials, values.shape[:3], cell, result.density_cutoff),

@@ -27,8 +27,8 @@ from surrogate_hpo.stages.energies import (
     mean_energies,
     reference_energies,
 )
-from surrogate_hpo.stages.guards import check_model_fits
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
+from surrogate_hpo.stages.ldos_guards import check_model_fits
 
 
 def evaluate(

@@ -33,8 +33,10 @@ def scale(training: PointData, validation: PointData, input_scaling: Any) -> Sca
 
     Parameters
     ----------
-    training, validation
-        Grid points of the two splits.
+    training
+        Grid points of the training snapshots.
+    validation
+        Grid points of the validation snapshots.
     input_scaling
         Name of the scaling of the descriptors; the LDOS is divided by its maximum.
 

@@ -15,8 +15,9 @@ from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.stores import LdosData, write_ldos
 from surrogate_hpo.io.wavefunctions import orbital_densities
-from surrogate_hpo.stages.guards import check_electrons, check_window
+from surrogate_hpo.stages.guards import check_window
 from surrogate_hpo.stages.interface import Dft, Input, Output
+from surrogate_hpo.stages.ldos_guards import check_electrons
 
 
 def ldos(

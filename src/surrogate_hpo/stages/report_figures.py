@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from surrogate_hpo.config.project import STAGES
 from surrogate_hpo.errors import DataError
@@ -52,8 +53,12 @@ def draw_all(
     ----------
     sources
         The tables.
-    acsd, naswot, search
-        The choices of these stages.
+    acsd
+        The choice of the acsd stage.
+    naswot
+        The choice of the naswot stage.
+    search
+        The choice of the search stage.
     errors
         Errors per quantity, meV/atom.
     cost
@@ -84,7 +89,7 @@ def draw_all(
     ]
 
 
-def _numbers(rows: Sequence[Row], column: str) -> np.ndarray:
+def _numbers(rows: Sequence[Row], column: str) -> NDArray[np.float64]:
     return np.array([float(row[column] or "nan") for row in rows])
 
 
@@ -161,10 +166,9 @@ def _dos(rows: Sequence[Row], energies: Sequence[Row]) -> DrawnFigure:
 
 
 def _parity(energies: Sequence[Row], error: QuantityError) -> DrawnFigure:
-    def values(source: str) -> np.ndarray:
+    def values(source: str) -> NDArray[np.float64]:
         rows = [row for row in energies if row["source"] == source]
-        per_cell: np.ndarray = _numbers(rows, f"{error.quantity}_ev")
-        return per_cell / _numbers(rows, "atoms")
+        return _numbers(rows, f"{error.quantity}_ev") / _numbers(rows, "atoms")
 
     seeds = list(dict.fromkeys(r["source"] for r in energies if r["source"].startswith("seed-")))
     if not seeds:

@@ -89,10 +89,10 @@ def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> A
 
 def _cell_at_rest(settings: CellSettings) -> Atoms:
     if settings.file is not None:
-        return read_structure(settings.file).repeat(settings.repeat)
+        return _repeated(read_structure(settings.file), settings)
     try:
         cell = bulk(
-            settings.symbol,
+            str(settings.symbol),
             settings.structure,
             a=settings.lattice_constant_angstrom,
             cubic=settings.cubic,
@@ -104,4 +104,9 @@ def _cell_at_rest(settings: CellSettings) -> Atoms:
             got=str(error),
             remedy="use a structure that ASE's `bulk` knows (fcc, bcc, hcp, ...), or a file",
         ) from error
-    return cell.repeat(settings.repeat)
+    return _repeated(cell, settings)
+
+
+def _repeated(cell: Atoms, settings: CellSettings) -> Atoms:
+    repeated: Atoms = cell.repeat(settings.repeat)
+    return repeated

@@ -1,0 +1,92 @@
+"""Checks of an LDOS: the electrons that it holds, the model that predicts it."""
+
+import numpy as np
+import torch
+
+from surrogate_hpo.dft.kernels import kernel_variance
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.io.models import TrainedModel
+from surrogate_hpo.io.stores import DescriptorData, LdosData
+from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
+from surrogate_hpo.physics.quadrature import occupation_weights
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+
+ELECTRON_TOLERANCE = 0.01
+
+
+def check_electrons(ldos: LdosData, result: DftResult, *, where: str) -> None:
+    """The LDOS must hold the cell's electrons at the DFT run's Fermi energy.
+
+    Parameters
+    ----------
+    ldos
+        The LDOS.
+    result
+        The DFT run.
+    where
+        File to name in the message.
+
+    Raises
+    ------
+    PhysicsError
+        If the count is off by more than one per cent: a wrong unit or a wrong cell.
+    """
+    volume_element = abs(np.linalg.det(ldos.cell)) / np.prod(ldos.values.shape[:3])
+    dos = dos_from_ldos(torch.from_numpy(ldos.values.astype(np.float64)), volume_element)
+    weights = occupation_weights(
+        torch.from_numpy(ldos.energy),
+        result.fermi_energy,
+        result.smearing_width / BOLTZMANN_EV_PER_KELVIN,
+        "electrons",
+        broadening_variance=kernel_variance(ldos.kernel, ldos.width),
+    )
+    count = float(weights @ dos)
+    if not abs(count - result.electrons) <= ELECTRON_TOLERANCE * result.electrons:
+        raise PhysicsError(
+            "the LDOS does not hold the electrons of the cell",
+            where=where,
+            expected=f"{result.electrons:g} electrons within {ELECTRON_TOLERANCE:.0%}",
+            got=f"{count:.4f} up to the Fermi energy {result.fermi_energy:.3f} eV",
+            remedy="check its unit (1/(eV Å³)), cell, kernel, width and energy axis",
+        )
+
+
+def check_model_fits(
+    model: TrainedModel, descriptors: DescriptorData, ldos: LdosData, *, where: str
+) -> None:
+    """A model must be fed the descriptors, and compared on the axis, that it was trained on.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+    descriptors
+        What it is to be fed.
+    ldos
+        What its prediction is compared with.
+    where
+        File to name in the message.
+
+    Raises
+    ------
+    DataError
+        If descriptor settings, energy axis or kernel differ.
+    """
+    trained = (model.cutoff_radius, model.twojmax, model.kernel, model.width, len(model.energy))
+    given = (
+        descriptors.cutoff_radius,
+        descriptors.twojmax,
+        ldos.kernel,
+        ldos.width,
+        len(ldos.energy),
+    )
+    if trained != given or not np.allclose(model.energy, ldos.energy):
+        names = "cutoff_radius (Å), twojmax, kernel, width (eV), number of energies"
+        raise DataError(
+            f"the model was trained on other data ({names})",
+            where=where,
+            expected=str(trained),
+            got=str(given),
+            remedy="run the workflow again, so that model and data come from the same settings",
+        )
