@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from surrogate_hpo.config.project import STAGES
 from surrogate_hpo.io import code_digest as module
+from surrogate_hpo.stages.interface import STAGES
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yaml
 
-from surrogate_hpo.config.project import STAGES
+from surrogate_hpo.stages.interface import STAGES
 
 REPOSITORY = Path(__file__).parents[1]
 pytestmark = [pytest.mark.workflow, pytest.mark.qe]

@@ -16,19 +16,6 @@ from surrogate_hpo.config.search import SearchSettings
 from surrogate_hpo.config.snapshots import SnapshotsSettings
 from surrogate_hpo.config.train import TrainSettings
 
-STAGES = (
-    "snapshots",
-    "dft",
-    "ldos",
-    "acsd",
-    "descriptors",
-    "naswot",
-    "search",
-    "train",
-    "evaluate",
-    "report",
-)
-
 
 class Config(Section):
     """Settings of all stages, and the one seed from which every other is derived."""
@@ -59,14 +46,7 @@ class Config(Section):
         return section
 
     def job_settings(self, stage: str, snapshot: str | None = None) -> dict[str, Any]:
-        """What decides the numbers of one job: Snakemake reruns it when this changes.
-
-        A snapshot depends on its own source, not on how many others there are, so
-        enlarging a split reruns nothing that exists.
-        """
-        settings = self.section(stage).deciding() | {"seed": self.seed}
+        """What decides the numbers of one job: Snakemake reruns it when this changes."""
         if stage == "snapshots" and snapshot is not None:
-            for split in ("training", "validation", "test"):
-                settings.pop(split)
-            settings["source"] = self.snapshots.source_of(snapshot)
-        return settings
+            return self.snapshots.deciding_one(snapshot) | {"seed": self.seed}
+        return self.section(stage).deciding() | {"seed": self.seed}

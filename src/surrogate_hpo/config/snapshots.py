@@ -1,7 +1,7 @@
 """The `snapshots` section: which atomic configurations, and how they are split."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -102,6 +102,17 @@ class SnapshotsSettings(Section):
     def all_names(self) -> list[str]:
         """Names of all snapshots: training, validation, test."""
         return [name for split in SPLITS for name in self.names(split)]
+
+    def deciding_one(self, name: str) -> dict[str, Any]:
+        """The settings that decide one snapshot.
+
+        It depends on its own source, not on how many others there are, so enlarging a split
+        reruns nothing that exists.
+        """
+        settings = self.deciding()
+        for split in SPLITS:
+            del settings[split]
+        return settings | {"source": self.source_of(name)}
 
     def source_of(self, name: str) -> str:
         """Where the snapshot of this name comes from.

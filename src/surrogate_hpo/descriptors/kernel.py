@@ -7,8 +7,9 @@ holds real parts, row 2k + 1 imaginary parts.
 """
 
 import hashlib
+import inspect
+import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,9 +110,8 @@ def _build_kernel(sources: str) -> Kernel:
 
 
 def _digest_of_sources() -> str:
-    folder = Path(__file__).parent
-    names = ("geometry.py", "kernel.py", "lanes.py")
-    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
+    modules = (sys.modules[f"{__package__}.{name}"] for name in ("geometry", "kernel", "lanes"))
+    return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 
 @compiled

@@ -33,6 +33,19 @@ class Argument:
     help: str
 
 
+STAGES = (
+    "snapshots",
+    "dft",
+    "ldos",
+    "acsd",
+    "descriptors",
+    "naswot",
+    "search",
+    "train",
+    "evaluate",
+    "report",
+)
+
 Structure = Annotated[Path, Input("extxyz file of the snapshot; Å")]
 Structures = Annotated[list[Path], Input("extxyz files of the snapshots; Å")]
 Dft = Annotated[Path, Input("JSON of the DFT run: energies in eV, grid, electrons")]

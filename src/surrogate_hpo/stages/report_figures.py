@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.config.project import STAGES
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.acsd_map import acsd_map
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
@@ -21,7 +20,7 @@ from surrogate_hpo.figures.parity import parity
 from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.io.tables import read_table
-from surrogate_hpo.stages.interface import DEPENDENCIES, SUMMARIES
+from surrogate_hpo.stages.interface import DEPENDENCIES, STAGES, SUMMARIES
 
 Row = Mapping[str, str]
 PARITY = ("band_energy", "total_free_energy")

@@ -29,8 +29,9 @@ def snapshots(
     trajectory, so adding snapshots changes none that exist.
     """
     atoms = make_snapshot(settings, snapshot, seed=seed)
-    split = {"snapshot": snapshot, "split": snapshot.rpartition("-")[0]}
-    write_structure(structure, atoms, provenance("snapshots", settings, seed, []) | split)
+    record = provenance("snapshots", settings, seed, [])
+    record |= {"settings": settings.deciding_one(snapshot), "snapshot": snapshot}
+    write_structure(structure, atoms, record)
 
 
 def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> Atoms:

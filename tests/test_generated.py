@@ -1,0 +1,43 @@
+"""Files that follow from others have not drifted."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from surrogate_hpo.stages.interface import DEPENDENCIES
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_generated_files_are_up_to_date():
+    done = subprocess.run(
+        [sys.executable, "tools/generate.py", "--check"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_stage_graph_is_snakemakes_own():
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--rulegraph", "--configfile", "config/tiny.yaml", "--cores", "1"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", done.stdout)}
+    # evaluate and report also read what every stage cost; that is no flow of data.
+    costs = {(stage, reader) for stage in names.values() for reader in ("evaluate", "report")}
+    assert {edge for edge in edges if edge[1] != "all"} - costs == set(DEPENDENCIES) - costs
+    assert set(DEPENDENCIES) <= edges
+
+
+def test_lock_pins_every_dependency():
+    pyproject = (REPOSITORY / "pyproject.toml").read_text()
+    block = pyproject.split("dependencies = [", 1)[1].split("]", 1)[0]
+    wanted = {
+        re.match(r"[\w-]+", line.strip(' ",')).group()
+        for line in block.splitlines()
+        if line.strip()
+    }
+    lock = (REPOSITORY / "requirements.lock").read_text().lower()
+    assert {name for name in wanted if not re.search(rf"^{name}==", lock, re.MULTILINE)} == set()

@@ -1,0 +1,260 @@
+"""Guards between stages, `check`, and the command line: each fault gets a clear error."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from surrogate_hpo.cli import main
+from surrogate_hpo.config.load import load_config
+from surrogate_hpo.dft.ldos import ldos_from_bands
+from surrogate_hpo.errors import ConfigError, DataError, PhysicsError
+from surrogate_hpo.io.dft_results import read_dft_result, write_dft_result
+from surrogate_hpo.io.stores import LdosData, write_ldos
+from surrogate_hpo.io.structures import read_structure, read_structure_provenance
+from surrogate_hpo.io.wavefunctions import orbital_densities
+from surrogate_hpo.stages.check import check
+from surrogate_hpo.stages.guards import check_bands, check_grid, check_window
+from surrogate_hpo.stages.interface import STAGES
+from surrogate_hpo.stages.ldos_guards import check_electrons
+
+REPOSITORY = Path(__file__).parents[1]
+ENERGY = np.arange(-6, 13.25, 0.25)
+
+
+@pytest.fixture(scope="module")
+def ldos(tiny_run) -> LdosData:
+    result = tiny_run.result
+    values = ldos_from_bands(
+        orbital_densities=orbital_densities(tiny_run.save, result),
+        eigenvalues=result.eigenvalues,
+        k_weights=result.k_weights,
+        energy=ENERGY,
+        kernel="gaussian",
+        width=0.5,
+    )
+    return LdosData(values, ENERGY, result.cell, "gaussian", 0.5, result.electrons)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A folder to run in, with a config that can be edited."""
+    settings = yaml.safe_load((REPOSITORY / "config" / "tiny.yaml").read_text())
+    settings["dft"]["pseudopotentials"] = {"Al": "Al.UPF"}
+    shutil.copy(REPOSITORY / "pseudopotentials" / "Al.hgh-lda.UPF", tmp_path / "Al.UPF")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def edit(project: Path, section: str, **changes: object) -> None:
+    path = project / "config.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings[section].update(changes)
+    path.write_text(yaml.safe_dump(settings))
+
+
+@pytest.mark.qe
+def test_a_window_that_loses_states_is_refused(tiny_run):
+    result = tiny_run.result
+    check_window(result, ENERGY, "gaussian", 0.5, where="x")
+    with pytest.raises(
+        PhysicsError, match=r"begins above the tail(.|\n)*ldos\.minimum_ev to -4"
+    ) as error:
+        check_window(result, np.arange(-3, 13, 0.25), "gaussian", 0.5, where="here.json")
+    assert "here.json" in str(error.value)
+    with pytest.raises(
+        PhysicsError, match=r"too close to the Fermi energy(.|\n)*ldos\.maximum_ev to 1[1-3]"
+    ):
+        check_window(result, np.arange(-6, 9, 0.25), "gaussian", 0.5, where="x")
+
+
+@pytest.mark.qe
+def test_too_few_bands_are_refused(tiny_run):
+    result = tiny_run.result
+    check_bands(result, where="x")
+    few = dataclasses.replace(result, occupations=result.occupations[:, :6])
+    with pytest.raises(PhysicsError, match=r"too few bands(.|\n)*raise dft\.bands"):
+        check_bands(few, where="x")
+
+
+@pytest.mark.qe
+@pytest.mark.parametrize(
+    ("factor", "name"), [(13.605693, "per Ry"), (1 / 0.529177**3, "per bohr³"), (0.5, "one spin")]
+)
+def test_an_ldos_in_a_wrong_unit_does_not_hold_the_electrons(tiny_run, ldos, factor, name):
+    check_electrons(ldos, tiny_run.result, where="x")
+    wrong = dataclasses.replace(ldos, values=(ldos.values * factor).astype(np.float32))
+    with pytest.raises(
+        PhysicsError, match=r"does not hold the electrons(.|\n)*12 electrons(.|\n)*1/\(eV Å³\)"
+    ):
+        check_electrons(wrong, tiny_run.result, where=name)
+
+
+@pytest.mark.qe
+def test_an_ldos_on_another_grid_is_refused(tiny_run, ldos):
+    other = dataclasses.replace(ldos, values=ldos.values[:10])
+    with pytest.raises(DataError, match=r"another grid(.|\n)*\(15, 15, 15\)(.|\n)*\(10, 15, 15\)"):
+        check_grid(other, tiny_run.result, where="x")
+
+
+@pytest.mark.qe
+def test_dft_results_survive_the_round_trip_and_damage_is_named(tiny_run, tmp_path):
+    path = tmp_path / "a.json"
+    write_dft_result(path, tiny_run.result, {"stage": "dft"})
+    back = read_dft_result(path)
+    for field in dataclasses.fields(back):
+        np.testing.assert_equal(getattr(back, field.name), getattr(tiny_run.result, field.name))
+    assert '"total_free_energy_ev"' in path.read_text()
+    path.write_text(path.read_text().replace('"total_free_energy_ev"', '"total_free_energy_ry"'))
+    with pytest.raises(DataError, match="missing total_free_energy_ev"):
+        read_dft_result(path)
+
+
+def test_check_lists_all_faults_at_once_before_anything_runs(project):
+    edit(project, "dft", pseudopotentials={"Al": "none.UPF"}, command="/no/such/pw.x")
+    edit(project, "snapshots", cell={"file": "missing.cif"})
+    with pytest.raises(ConfigError) as error:
+        check(load_config([project / "config.yaml"]))
+    message = str(error.value)
+    assert "the inputs have 3 faults; nothing was started" in message
+    assert all(name in message for name in ("none.UPF", "/no/such/pw.x", "missing.cif"))
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        ("dft", {"bands": 6}, r"too few bands(.|\n)*more than 6"),
+        (
+            "snapshots",
+            {"cell": {"symbol": "Al", "structure": "fcx", "lattice_constant_angstrom": 4.0}},
+            "cannot be built",
+        ),
+        (
+            "dft",
+            {"pseudopotentials": {"Al": "Al.UPF", "Be": "Al.UPF"}},
+            r"wrong element(.|\n)*is for Al",
+        ),
+    ],
+)
+def test_check_knows_what_pw_x_would_only_find_later(project, section, changes, message):
+    edit(project, section, **changes)
+    with pytest.raises(ConfigError, match=message):
+        check(load_config([project / "config.yaml"]))
+
+
+def test_a_structure_in_two_splits_is_a_leak(project):
+    main(
+        ["snapshots", "--config", "config.yaml", "--snapshot", "test-0000", "--structure", "a.xyz"]
+    )
+    for name in "bcde":
+        main(
+            [
+                "snapshots",
+                "--config",
+                "config.yaml",
+                "--snapshot",
+                f"training-000{ord(name) - 98}",
+                "--structure",
+                f"{name}.xyz",
+            ]
+        )
+    edit(
+        project,
+        "snapshots",
+        method="files",
+        training=["b.xyz", "c.xyz"],
+        validation=["d.xyz"],
+        test=["c.xyz"],
+    )
+    with pytest.raises(ConfigError, match=r"used twice(.|\n)*c\.xyz, already in training"):
+        check(load_config([project / "config.yaml"]))
+    edit(project, "snapshots", test=["e.xyz"])
+    check(load_config([project / "config.yaml"]))
+
+
+@pytest.mark.qe
+def test_check_compares_finished_results_with_the_settings(project, tiny_run, ldos):
+    config = load_config([project / "config.yaml"])
+    write_dft_result(project / "results/dft/training-0000.json", tiny_run.result, {})
+    write_ldos(project / "results/ldos/training-0000.zarr.zip", ldos, {})
+    check(config)
+    halved = dataclasses.replace(ldos, values=ldos.values / 2)
+    write_ldos(project / "results/ldos/training-0000.zarr.zip", halved, {})
+    edit(project, "ldos", minimum_ev=-3)
+    with pytest.raises(ConfigError, match="begins above the tail"):
+        check(load_config([project / "config.yaml"]))
+    with pytest.raises(ConfigError, match="does not hold the electrons"):
+        check(config)
+
+
+def test_snapshots_are_reproducible_and_independent_of_the_others(project):
+    def make(name: str) -> np.ndarray:
+        path = project / f"{name}.extxyz"
+        main(["snapshots", "--config", "config.yaml", "--snapshot", name, "--structure", str(path)])
+        return read_structure(path).positions
+
+    first = make("training-0000")
+    np.testing.assert_array_equal(first, make("training-0000"))
+    assert np.abs(first - make("training-0001")).max() > 0.01
+    record = read_structure_provenance(project / "training-0000.extxyz")
+    assert record["settings"]["temperature_kelvin"] == 298
+    assert "training" not in record["settings"]
+    edit(project, "snapshots", training=30)
+    np.testing.assert_array_equal(first, make("training-0000"))
+
+
+def test_molecular_dynamics_gives_frames_of_their_own(project):
+    edit(project, "snapshots", method="molecular_dynamics", equilibration_steps=150)
+    for name in ("training-0000", "training-0001"):
+        main(
+            [
+                "snapshots",
+                "--config",
+                "config.yaml",
+                "--snapshot",
+                name,
+                "--structure",
+                f"{name}.extxyz",
+            ]
+        )
+    frames = [read_structure(project / f"training-000{i}.extxyz").positions for i in (0, 1)]
+    assert np.abs(frames[0] - frames[1]).max() > 0.01
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_explains_inputs_outputs_and_units(stage, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([stage, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "outputs (written completely or not at all)" in text
+    assert "--config" in text
+    assert any(unit in text for unit in ("Å", "eV", "dimensionless", "seconds", "scaled"))
+
+
+def test_errors_are_messages_not_tracebacks(project):
+    done = subprocess.run(
+        [sys.executable, "-m", "surrogate_hpo", "snapshots", "--snapshot", "training-9999",
+         "--structure", "x.extxyz", "--config", "config.yaml"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("ConfigError: the config has no snapshot of this name")
+    assert "Traceback" not in done.stderr
+    assert not (project / "x.extxyz").exists()
+
+
+def test_version_and_unknown_verbs(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    with pytest.raises(SystemExit) as stop:
+        main(["trian"])
+    assert stop.value.code == 2
+    assert "invalid choice: 'trian'" in capsys.readouterr().err
