@@ -13,7 +13,9 @@ from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.code_digest import code_digest
 
 # Jobs call `surrogate-hpo`, also when the environment was not activated.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ |= {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+}
 
 if workflow.config_settings.config:
     raise WorkflowError(
@@ -40,7 +42,14 @@ wildcard_constraints:
 
 def settings(stage):
     """What decides the numbers of a job; a change reruns it."""
-    return lambda wildcards: CONFIG.job_settings(stage, getattr(wildcards, "snapshot", None))
+    return lambda wildcards: CONFIG.job_settings(
+        stage, getattr(wildcards, "snapshot", None)
+    )
+
+
+def config_files(wildcards, input):
+    """The config files, as a parameter that reruns nothing: only the settings in them do."""
+    return CONFIG_FILES
 
 
 def of(pattern, *splits, first=None):
@@ -58,7 +67,9 @@ def costs(*stages):
     return [
         path
         for stage in stages
-        for path in expand(f"results/cost/{stage}/{{item}}.json", item=items.get(stage, ["all"]))
+        for path in expand(
+            f"results/cost/{stage}/{{item}}.json", item=items.get(stage, ["all"])
+        )
     ]
 
 

@@ -1,6 +1,4 @@
 rule descriptors:
-    message:
-        "SNAP descriptors on the grid of {wildcards.snapshot}"
     input:
         structure="results/snapshots/{snapshot}.extxyz",
         dft="results/dft/{snapshot}.json",
@@ -8,9 +6,6 @@ rule descriptors:
     output:
         descriptors="results/descriptors/{snapshot}.zarr.zip",
         cost="results/cost/descriptors/{snapshot}.json",
-    params:
-        settings=settings("descriptors"),
-        code=code_digest("descriptors"),
     log:
         "logs/descriptors/{snapshot}.log",
     conda:
@@ -19,7 +14,13 @@ rule descriptors:
     resources:
         mem_mb=4000,
         runtime=240,
+    params:
+        settings=settings("descriptors"),
+        code=code_digest("descriptors"),
+        config=config_files,
+    message:
+        "SNAP descriptors on the grid of {wildcards.snapshot}"
     shell:
-        "surrogate-hpo descriptors --config {CONFIG_FILES:q} --threads {threads}"
+        "surrogate-hpo descriptors --config {params.config:q} --threads {threads}"
         " --structure {input.structure:q} --dft {input.dft:q} --acsd {input.acsd:q}"
         " --descriptors {output.descriptors:q} --cost {output.cost:q} 2> {log:q}"

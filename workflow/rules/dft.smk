@@ -1,6 +1,4 @@
 rule dft:
-    message:
-        "Quantum ESPRESSO for {wildcards.snapshot}"
     input:
         structure="results/snapshots/{snapshot}.extxyz",
         pseudopotentials=UPF_FILES,
@@ -8,9 +6,6 @@ rule dft:
         dft="results/dft/{snapshot}.json",
         save=temp(directory("results/dft/{snapshot}.save")),
         cost="results/cost/dft/{snapshot}.json",
-    params:
-        settings=settings("dft"),
-        code=code_digest("dft"),
     log:
         "logs/dft/{snapshot}.log",
     conda:
@@ -19,7 +14,13 @@ rule dft:
     resources:
         mem_mb=2000,
         runtime=240,
+    params:
+        settings=settings("dft"),
+        code=code_digest("dft"),
+        config=config_files,
+    message:
+        "Quantum ESPRESSO for {wildcards.snapshot}"
     shell:
-        "surrogate-hpo dft --config {CONFIG_FILES:q} --structure {input.structure:q}"
+        "surrogate-hpo dft --config {params.config:q} --structure {input.structure:q}"
         " --pseudopotentials {input.pseudopotentials:q} --dft {output.dft:q} --save {output.save:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -1,6 +1,4 @@
 rule evaluate:
-    message:
-        "energies of the held-out snapshots against DFT"
     input:
         models=expand("results/train/{seed}/model.pt", seed=SEEDS),
         training_dft=of("results/dft/{snapshot}.json", "training"),
@@ -10,7 +8,14 @@ rule evaluate:
         ldos=of("results/ldos/{snapshot}.zarr.zip", "test"),
         pseudopotentials=UPF_FILES,
         costs=costs(
-            "snapshots", "dft", "ldos", "acsd", "descriptors", "naswot", "search", "train"
+            "snapshots",
+            "dft",
+            "ldos",
+            "acsd",
+            "descriptors",
+            "naswot",
+            "search",
+            "train",
         ),
     output:
         energies="results/evaluate/energies.csv",
@@ -18,9 +23,6 @@ rule evaluate:
         dos="results/evaluate/dos.csv",
         summary="results/evaluate/summary.json",
         cost="results/cost/evaluate/all.json",
-    params:
-        settings=settings("evaluate"),
-        code=code_digest("evaluate"),
     log:
         "logs/evaluate.log",
     conda:
@@ -29,8 +31,14 @@ rule evaluate:
     resources:
         mem_mb=8000,
         runtime=240,
+    params:
+        settings=settings("evaluate"),
+        code=code_digest("evaluate"),
+        config=config_files,
+    message:
+        "energies of the held-out snapshots against DFT"
     shell:
-        "surrogate-hpo evaluate --config {CONFIG_FILES:q} --threads {threads}"
+        "surrogate-hpo evaluate --config {params.config:q} --threads {threads}"
         " --models {input.models:q} --training-dft {input.training_dft:q}"
         " --structures {input.structures:q} --dft {input.dft:q}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"

@@ -1,15 +1,10 @@
 rule ldos:
-    message:
-        "local density of states of {wildcards.snapshot}"
     input:
         dft="results/dft/{snapshot}.json",
         save="results/dft/{snapshot}.save",
     output:
         ldos="results/ldos/{snapshot}.zarr.zip",
         cost="results/cost/ldos/{snapshot}.json",
-    params:
-        settings=settings("ldos"),
-        code=code_digest("ldos"),
     log:
         "logs/ldos/{snapshot}.log",
     conda:
@@ -17,7 +12,13 @@ rule ldos:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=settings("ldos"),
+        code=code_digest("ldos"),
+        config=config_files,
+    message:
+        "local density of states of {wildcards.snapshot}"
     shell:
-        "surrogate-hpo ldos --config {CONFIG_FILES:q} --dft {input.dft:q} --save {input.save:q}"
+        "surrogate-hpo ldos --config {params.config:q} --dft {input.dft:q} --save {input.save:q}"
         " --ldos {output.ldos:q}"
         " --cost {output.cost:q} 2> {log:q}"

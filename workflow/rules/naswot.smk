@@ -1,6 +1,4 @@
 rule naswot:
-    message:
-        "architecture chosen by NASWOT, without training"
     input:
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training", first=1),
@@ -8,9 +6,6 @@ rule naswot:
         scores="results/naswot/scores.csv",
         choice="results/naswot/choice.json",
         cost="results/cost/naswot/all.json",
-    params:
-        settings=settings("naswot"),
-        code=code_digest("naswot"),
     log:
         "logs/naswot.log",
     conda:
@@ -19,8 +14,14 @@ rule naswot:
     resources:
         mem_mb=8000,
         runtime=120,
+    params:
+        settings=settings("naswot"),
+        code=code_digest("naswot"),
+        config=config_files,
+    message:
+        "architecture chosen by NASWOT, without training"
     shell:
-        "surrogate-hpo naswot --config {CONFIG_FILES:q} --threads {threads}"
+        "surrogate-hpo naswot --config {params.config:q} --threads {threads}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
         " --scores {output.scores:q} --choice {output.choice:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -1,6 +1,4 @@
 rule report:
-    message:
-        "figures, tables and the HTML report"
     input:
         structures=of("results/snapshots/{snapshot}.extxyz", "test", first=1),
         dft=of("results/dft/{snapshot}.json", "test", first=1),
@@ -22,9 +20,6 @@ rule report:
         report="results/report/report.html",
         figures=directory("results/report/figures"),
         cost="results/cost/report/all.json",
-    params:
-        settings=settings("report"),
-        code=code_digest("report"),
     log:
         "logs/report.log",
     conda:
@@ -32,8 +27,14 @@ rule report:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings("report"),
+        code=code_digest("report"),
+        config=config_files,
+    message:
+        "figures, tables and the HTML report"
     shell:
-        "surrogate-hpo report --config {CONFIG_FILES:q} --structures {input.structures:q}"
+        "surrogate-hpo report --config {params.config:q} --structures {input.structures:q}"
         " --dft {input.dft:q} --ldos {input.ldos:q} --descriptors {input.descriptors:q}"
         " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"
         " --naswot-scores {input.naswot_scores:q} --naswot-choice {input.naswot_choice:q}"

@@ -1,21 +1,16 @@
 rule search:
-    message:
-        "reduced Optuna study of the optimisation hyperparameters"
     input:
         naswot="results/naswot/choice.json",
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
-        validation_descriptors=of("results/descriptors/{snapshot}.zarr.zip", "validation"),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
     output:
         trials="results/search/trials.csv",
         choice="results/search/choice.json",
         cost="results/cost/search/all.json",
-    params:
-        settings=settings("search"),
-        code=code_digest("search"),
-        # Outside the outputs: Snakemake deletes those of a failed job.
-        state="results/state/search",
     log:
         "logs/search.log",
     conda:
@@ -24,8 +19,16 @@ rule search:
     resources:
         mem_mb=8000,
         runtime=720,
+    params:
+        settings=settings("search"),
+        code=code_digest("search"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/search",
+    message:
+        "reduced Optuna study of the optimisation hyperparameters"
     shell:
-        "surrogate-hpo search --config {CONFIG_FILES:q} --threads {threads} --naswot {input.naswot:q}"
+        "surrogate-hpo search --config {params.config:q} --threads {threads} --naswot {input.naswot:q}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
         " --validation-descriptors {input.validation_descriptors:q}"
         " --validation-ldos {input.validation_ldos:q}"

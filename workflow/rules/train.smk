@@ -1,22 +1,17 @@
 rule train:
-    message:
-        "final training, initialisation {wildcards.seed}"
     input:
         naswot="results/naswot/choice.json",
         search="results/search/choice.json",
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
-        validation_descriptors=of("results/descriptors/{snapshot}.zarr.zip", "validation"),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
     output:
         model="results/train/{seed}/model.pt",
         history="results/train/{seed}/history.csv",
         cost="results/cost/train/{seed}.json",
-    params:
-        settings=settings("train"),
-        code=code_digest("train"),
-        # Outside the outputs: Snakemake deletes those of a failed job.
-        state="results/state/train",
     log:
         "logs/train/{seed}.log",
     conda:
@@ -25,8 +20,16 @@ rule train:
     resources:
         mem_mb=8000,
         runtime=720,
+    params:
+        settings=settings("train"),
+        code=code_digest("train"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/train",
+    message:
+        "final training, initialisation {wildcards.seed}"
     shell:
-        "surrogate-hpo train --config {CONFIG_FILES:q} --threads {threads}"
+        "surrogate-hpo train --config {params.config:q} --threads {threads}"
         " --initialisation {wildcards.seed}"
         " --naswot {input.naswot:q} --search {input.search:q}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
