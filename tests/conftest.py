@@ -1,5 +1,6 @@
 """Shared fixtures: one tiny calculation with Quantum ESPRESSO for all tests that need one."""
 
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from tiny_workflow import new_folder, snakemake
 
 from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.result import DftResult
@@ -71,3 +73,19 @@ def tiny_run(tmp_path_factory, displaced_aluminium, tiny_settings) -> TinyRun:
     result = run_espresso(displaced_aluminium, directory=directory, **tiny_settings)
     assert np.isfinite(result.total_free_energy)
     return TinyRun(directory, save_folder(directory), displaced_aluminium, result)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A finished run of the tiny case; tests that change it take a copy."""
+    folder = new_folder(tmp_path_factory.mktemp("tiny") / "run")
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path) -> Path:
+    """A private copy of the finished run; `cp -a` keeps the times that Snakemake compares."""
+    subprocess.run(["cp", "-a", str(finished), str(tmp_path / "run")], check=True)
+    return tmp_path / "run"

@@ -13,90 +13,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
+from tiny_workflow import REPOSITORY, command, edit_config, new_folder, numbers, planned, snakemake
 
 from surrogate_hpo.stages.interface import STAGES
 
-REPOSITORY = Path(__file__).parents[1]
 pytestmark = [pytest.mark.workflow, pytest.mark.qe]
 DOWNSTREAM = {
     "acsd": {"acsd", "descriptors", "naswot", "search", "train", "evaluate", "report"},
     "train": {"train", "evaluate", "report"},
 }
-
-
-def command(folder: Path, *arguments: str) -> list[str]:
-    return [
-        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
-        "--directory", str(folder), "--profile", str(REPOSITORY / "profiles" / "default"),
-        "--configfile", str(folder / "config.yaml"), "--cores", "2", *arguments,
-    ]  # fmt: skip
-
-
-def snakemake(
-    folder: Path, *arguments: str, source: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    environment = dict(os.environ)
-    if source is not None:
-        environment["PYTHONPATH"] = str(source)
-    return subprocess.run(
-        command(folder, *arguments), capture_output=True, text=True, check=False, env=environment
-    )
-
-
-def planned(folder: Path, *arguments: str, source: Path | None = None) -> set[str]:
-    """Rules that Snakemake would run."""
-    done = snakemake(folder, "--dry-run", *arguments, source=source)
-    assert done.returncode == 0, done.stdout + done.stderr
-    jobs = re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE)
-    jobs += re.findall(r"^\s*rule (\w+):", done.stdout, re.MULTILINE)
-    return set(jobs) - {"all"}
-
-
-def edit_config(folder: Path, section: str, **changes: object) -> None:
-    path = folder / "config.yaml"
-    settings = yaml.safe_load(path.read_text())
-    settings[section].update(changes)
-    path.write_text(yaml.safe_dump(settings))
-
-
-def new_folder(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    settings = yaml.safe_load((REPOSITORY / "config" / "tiny.yaml").read_text())
-    potentials = settings["dft"]["pseudopotentials"]
-    settings["dft"]["pseudopotentials"] = {k: str(REPOSITORY / v) for k, v in potentials.items()}
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-    return folder
-
-
-def numbers(folder: Path) -> dict[str, object]:
-    """Everything a scientist would quote: choices, energies, errors, histories."""
-    results = folder / "results"
-    tables = sorted(results.rglob("*.csv"))
-    summary = json.loads((results / "evaluate" / "summary.json").read_text())
-    return {str(p.relative_to(results)): p.read_text() for p in tables} | {
-        "quantities": summary["quantities"],
-        **{
-            f"{s}/choice.json": (results / s / "choice.json").read_text()
-            for s in ("acsd", "naswot", "search")
-        },
-    }
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """A finished run of the tiny case; tests that change it take a copy."""
-    folder = new_folder(tmp_path_factory.mktemp("tiny") / "run")
-    done = snakemake(folder)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return folder
-
-
-@pytest.fixture
-def run(finished, tmp_path) -> Path:
-    """A private copy of the finished run; `cp -a` keeps the times that Snakemake compares."""
-    subprocess.run(["cp", "-a", str(finished), str(tmp_path / "run")], check=True)
-    return tmp_path / "run"
 
 
 def test_the_chain_ends_with_energies_and_a_report(finished):

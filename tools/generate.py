@@ -15,6 +15,9 @@ from pydantic_core import PydanticUndefined
 
 from surrogate_hpo.config.base import NO_RERUN
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.figures.dag import dag
+from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.stages.interface import DEPENDENCIES, STAGES, SUMMARIES
 
 ROOT = Path(__file__).parents[1]
 
@@ -112,7 +115,14 @@ def _sentence(text: str | None) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
+def dag_picture() -> str:
+    """`docs/dag.svg`, the same picture as in the report."""
+    return dag(nodes=STAGES, edges=DEPENDENCIES, descriptions=SUMMARIES).svg
+
+
 GENERATED = {
+    "docs/dag.svg": dag_picture,
+    "pseudopotentials/Al.hgh-lda.UPF": aluminium_hgh_upf,
     "workflow/envs/surrogate-hpo.yaml": conda_environment,
     "docs/reference/config.md": config_reference,
 }
