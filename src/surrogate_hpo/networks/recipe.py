@@ -20,8 +20,8 @@ class Recipe:
     Attributes
     ----------
     optimiser
-        ``soap`` or ``adam``. SOAP costs about twice Adam's time per step and needs about
-        a fifth of the steps, because the descriptors are collinear.
+        ``soap`` or ``adam``. A SOAP step takes 1.3 to 1.7 times as long as an Adam step, and
+        far fewer steps are needed, because the descriptors are collinear.
     learning_rate
         Step length at the start.
     batch_size
@@ -48,7 +48,7 @@ class Recipe:
     maximum_epochs: int = 20
     patience: int = 8
     schedule: Schedule = "cosine"
-    weight_decay: float = 0.0
+    weight_decay: float = 0.3
 
     def __post_init__(self) -> None:
         faults = [
