@@ -118,7 +118,8 @@ def search_arrays():
 def learning_arrays():
     """Three seeds that stopped after 50, 55 and 60 epochs."""
     generator = np.random.default_rng(7)
-    columns = {"seed": [], "epoch": [], "training_loss": [], "validation_loss": []}
+    names = ("seed", "epoch", "training_loss", "validation_loss", "used")
+    columns = {name: [] for name in names}
     for seed in range(SEEDS):
         epoch = np.arange(1, 51 + 5 * seed)
         fall = 8e-4 * np.exp(-epoch / 6) + 1e-5 * (1 + 0.1 * seed)
@@ -126,6 +127,7 @@ def learning_arrays():
         columns["epoch"].append(epoch)
         columns["training_loss"].append(fall * generator.lognormal(0, 0.05, epoch.size))
         columns["validation_loss"].append(1.2 * fall * generator.lognormal(0, 0.08, epoch.size))
+        columns["used"].append(epoch == epoch[-1])
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 

@@ -24,21 +24,22 @@ from surrogate_hpo.figures.parity import parity, parity_table
 # --- learning_curves ---
 
 
-def test_the_best_epoch_is_the_smallest_finite_validation_loss():
+def test_rows_are_sorted_with_the_epoch_whose_weights_are_used():
     table = learning_curves_table(
         seed=[1, 1, 1, 0, 0],
         epoch=[1, 2, 3, 1, 2],
         training_loss=[3, 2, 1, 3, 2],
         validation_loss=[3, 2.5, np.nan, np.nan, np.nan],
+        used=[False, True, False, False, True],
         loss_unit="",
     )
     assert table.values("seed") == (0, 0, 1, 1, 1)
-    assert table.values("best") == (False, False, False, True, False)
+    assert table.values("used") == (False, True, False, True, False)
 
 
 def test_learning_curves_say_what_they_show():
     text = words(learning_curves(**learning_arrays()))
-    for label in ("seed 0", "seed 1", "seed 2", "training", "validation", "best epoch", "epoch"):
+    for label in ("seed 0", "seed 1", "seed 2", "training", "validation", "weights used", "epoch"):
         assert label in text
     assert "LDOS loss (scaled LDOS)" in text
     assert "LDOS loss (1/(eV Å³)²)" in words(

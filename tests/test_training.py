@@ -62,7 +62,7 @@ def test_a_resumed_training_has_bit_identical_weights(optimiser, interrupted_aft
     assert torch.equal(weights(second), weights(whole))
 
 
-def test_a_checkpoint_of_a_finished_training_gives_the_best_weights():
+def test_a_checkpoint_of_a_finished_training_gives_its_weights():
     trainer = make_trainer()
     trainer.run()
     again = make_trainer()
@@ -144,7 +144,9 @@ def test_soap_leaves_long_sides_unrotated():
 
 
 def test_early_stopping_keeps_the_best_weights():
-    recipe = Recipe(learning_rate=0.05, batch_size=20, maximum_epochs=60, patience=3)
+    recipe = Recipe(
+        learning_rate=0.05, batch_size=20, maximum_epochs=60, patience=3, schedule="constant"
+    )
     trainer = make_trainer(recipe, data=make_data(points=60))
     best = trainer.run()
     losses = [row.validation_loss for row in trainer.history]
@@ -152,6 +154,14 @@ def test_early_stopping_keeps_the_best_weights():
     assert len(losses) == best.epoch + 3
     assert best.validation_loss == min(losses)
     assert trainer._validation_loss() == best.validation_loss
+
+
+def test_an_annealed_training_takes_its_last_weights():
+    recipe = Recipe(learning_rate=0.05, batch_size=20, maximum_epochs=12, patience=1)
+    trainer = make_trainer(recipe, data=make_data(points=60))
+    used = trainer.run()
+    assert len(trainer.history) == used.epoch == 12
+    assert trainer._validation_loss() == used.validation_loss
 
 
 def test_history_and_cosine_schedule():

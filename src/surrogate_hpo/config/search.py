@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.networks.options import InputScaling, OptimiserName
+from surrogate_hpo.networks.options import InputScaling, OptimiserName, Schedule
 
 
 class SearchSettings(Section):
@@ -21,7 +21,15 @@ class SearchSettings(Section):
         [3e-4, 1e-2], description="lower and upper bound, searched on a logarithmic scale"
     )
     batch_size: list[PositiveInt] = Field([500, 1000, 2000], min_length=1)
-    patience: list[PositiveInt] = Field([8], min_length=1, description="epochs without gain")
+    schedule: list[Schedule] = Field(
+        ["cosine"],
+        min_length=1,
+        description="`cosine` anneals and takes the last weights; `constant` stops early",
+    )
+    patience: list[PositiveInt] = Field(
+        [8], min_length=1, description="for `constant`: epochs without gain before it stops"
+    )
+    weight_decay: list[Annotated[float, Field(ge=0)]] = Field([0.3], min_length=1)
     optimiser: list[OptimiserName] = Field(["soap"], min_length=1)
     input_scaling: list[InputScaling] = Field(["standardised", "whitened"], min_length=1)
     startup_trials: PositiveInt = Field(5, description="trials at random before TPE takes over")

@@ -25,6 +25,7 @@ def learning_curves_table(
     epoch: ArrayLike,
     training_loss: ArrayLike,
     validation_loss: ArrayLike,
+    used: ArrayLike,
     loss_unit: str,
 ) -> FigureTable:
     """Collect the histories of all seeds, one row per seed and epoch.
@@ -39,24 +40,20 @@ def learning_curves_table(
         Loss on the training points.
     validation_loss
         Loss on the validation points.
+    used
+        Whether the epoch's weights are those of the trained model.
     loss_unit
         Unit of both; empty for losses of scaled LDOS.
 
     Returns
     -------
     FigureTable
-        Columns ``seed``, ``epoch``, ``training_loss``, ``validation_loss``, ``best``: whether
-        the epoch has the seed's smallest finite validation loss. Sorted by seed, then epoch.
+        Columns ``seed``, ``epoch``, ``training_loss``, ``validation_loss``, ``used``.
+        Sorted by seed, then epoch.
     """
     seeds, epochs = np.asarray(seed, int), np.asarray(epoch, int)
     order = np.lexsort((epochs, seeds))
     validation = np.asarray(validation_loss, float)[order]
-    best = np.zeros(order.size, dtype=bool)
-    comparable = np.where(np.isfinite(validation), validation, np.inf)
-    for number in np.unique(seeds):
-        rows = np.flatnonzero(seeds[order] == number)
-        winner = rows[np.argmin(comparable[rows])]
-        best[winner] = np.isfinite(validation[winner])
     training = np.asarray(training_loss, float)[order]
     return FigureTable(
         (
@@ -64,14 +61,14 @@ def learning_curves_table(
             number_column("epoch", "epoch", "", epochs[order]),
             number_column("training_loss", "training loss", loss_unit, training),
             number_column("validation_loss", "validation loss", loss_unit, validation),
-            number_column("best", "best epoch", "", best),
+            number_column("used", "weights used", "", np.asarray(used, bool)[order]),
         )
     )
 
 
 @styled
 def draw_learning_curves(table: FigureTable) -> Figure:
-    """Draw validation loss solid, training loss dashed, each seed's best epoch dotted."""
+    """Draw validation loss solid, training loss dashed, the epoch whose weights are used dotted."""
     require_rows(table, "learning_curves")
     figure = new_figure(3.8)
     axes = figure.add_subplot()
@@ -84,8 +81,8 @@ def draw_learning_curves(table: FigureTable) -> Figure:
         epoch = columns["epoch"][rows]
         axes.plot(epoch, columns["validation_loss"][rows], color=colour, lw=1.6)
         axes.plot(epoch, columns["training_loss"][rows], color=colour, lw=1, ls=(0, (4, 2)))
-        best = rows & table.flags("best")
-        axes.plot(columns["epoch"][best], columns["validation_loss"][best], "o", color=colour, ms=6)
+        used = rows & table.flags("used")
+        axes.plot(columns["epoch"][used], columns["validation_loss"][used], "o", color=colour, ms=6)
     axes.margins(x=0.03)
     set_decades(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -98,7 +95,7 @@ def draw_learning_curves(table: FigureTable) -> Figure:
     handles += [
         Line2D([], [], color=INK, lw=1.6, label="validation"),
         Line2D([], [], color=INK, lw=1, ls=(0, (4, 2)), label="training"),
-        Line2D([], [], color=INK, marker="o", ls="", label="best epoch"),
+        Line2D([], [], color=INK, marker="o", ls="", label="weights used"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
@@ -110,6 +107,7 @@ def learning_curves(
     epoch: ArrayLike,
     training_loss: ArrayLike,
     validation_loss: ArrayLike,
+    used: ArrayLike,
     loss_unit: str = "",
 ) -> DrawnFigure:
     """Draw the learning curves; parameters as in `learning_curves_table`."""
@@ -118,6 +116,7 @@ def learning_curves(
         epoch=epoch,
         training_loss=training_loss,
         validation_loss=validation_loss,
+        used=used,
         loss_unit=loss_unit,
     )
     count = np.unique(table.numbers("seed")).size

@@ -29,10 +29,12 @@ class Recipe:
     maximum_epochs
         Number of passes over the training points; the length of the schedule.
     patience
-        Stop after this many epochs in a row without a lower validation loss.
+        With ``constant``: stop after this many epochs in a row without a lower validation loss.
     schedule
-        ``cosine`` lowers the learning rate to zero over `maximum_epochs`, ``constant``
-        keeps it.
+        ``cosine`` lowers the learning rate to zero over `maximum_epochs` and takes the last
+        weights. ``constant`` keeps it, stops early and takes the weights of the lowest
+        validation loss. Energies sum errors over the whole cell, so they want annealed
+        weights: those of an earlier epoch can have a lower loss and a larger common shift.
     weight_decay
         Decoupled decay of the weights, times the learning rate.
 

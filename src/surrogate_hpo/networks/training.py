@@ -97,17 +97,20 @@ class Trainer:
         return min(self.history, key=lambda row: row.validation_loss, default=None)
 
     @property
+    def _stops_early(self) -> bool:
+        return self.recipe.schedule == "constant"
+
+    @property
     def finished(self) -> bool:
         """Whether all epochs are done or the validation loss has stopped falling."""
         if self.best_row is None:
             return False
         done = len(self.history)
-        return (
-            done >= self.recipe.maximum_epochs or done - self.best_row.epoch >= self.recipe.patience
-        )
+        stale = self._stops_early and done - self.best_row.epoch >= self.recipe.patience
+        return done >= self.recipe.maximum_epochs or stale
 
     def run(self, on_epoch: Callable[[HistoryRow], None] | None = None) -> HistoryRow:
-        """Train until finished, then give the network its best weights.
+        """Train until finished, then give the network the weights that the schedule chooses.
 
         Parameters
         ----------
@@ -118,7 +121,8 @@ class Trainer:
         Returns
         -------
         HistoryRow
-            The best epoch, whose weights the network now has.
+            The epoch whose weights the network now has: the last one of an annealed training,
+            the best one of a training that stops early.
 
         Raises
         ------
@@ -129,9 +133,11 @@ class Trainer:
             row = self.train_epoch()
             if on_epoch is not None:
                 on_epoch(row)
-        self.network.load_state_dict(self._best)
         best = self.best_row
         assert best is not None  # noqa: S101 - `finished` is false without a row
+        if not self._stops_early:
+            return self.history[-1]
+        self.network.load_state_dict(self._best)
         return best
 
     def train_epoch(self) -> HistoryRow:

@@ -89,7 +89,7 @@ class Training:
     model: SurrogateModel
 
     def run(self, on_epoch: Callable[[HistoryRow], None]) -> HistoryRow:
-        """Train to the end and return the best epoch, whose weights the model then has."""
+        """Train to the end and return the epoch whose weights the model then has."""
         return self.trainer.run(on_epoch)
 
 

@@ -139,6 +139,7 @@ def _learning_curves(histories: Sequence[Path]) -> DrawnFigure:
         epoch=_numbers(table, "epoch"),
         training_loss=_numbers(table, "training_loss"),
         validation_loss=_numbers(table, "validation_loss"),
+        used=_flags(table, "used"),
     )
 
 

@@ -81,7 +81,9 @@ def _space(settings: SearchSettings) -> dict[str, Interval | Choices]:
     return {
         "learning_rate": Interval(low, high, logarithmic=True),
         "batch_size": Choices(tuple(settings.batch_size)),
+        "schedule": Choices(tuple(settings.schedule)),
         "patience": Choices(tuple(settings.patience)),
+        "weight_decay": Choices(tuple(settings.weight_decay)),
         "optimiser": Choices(tuple(settings.optimiser)),
         SCALING_KEY: Choices(tuple(settings.input_scaling)),
     }

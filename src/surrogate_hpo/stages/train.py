@@ -42,7 +42,10 @@ def train(
     history: Annotated[Path, Output("CSV: losses per epoch, in units of the scaled LDOS")],
     state: Annotated[Path, State("folder of the checkpoints")],
 ) -> None:
-    """Train one initialisation with early stopping and a checkpoint after every epoch.
+    """Train one initialisation with a checkpoint after every epoch.
+
+    With the `cosine` schedule the learning rate falls to zero and the last weights are taken;
+    with `constant` the training stops early and the weights of the best epoch are taken.
 
     A killed training goes on from its last epoch and ends with the same weights, to the
     last bit, as an undisturbed one.
@@ -76,9 +79,10 @@ def train(
             row.validation_loss,
         )
 
-    best = fit.run(on_epoch)
-    logger.info("best epoch %d, validation loss %.4e", best.epoch, best.validation_loss)
-    write_table(history, [asdict(row) for row in fit.trainer.history])
+    used = fit.run(on_epoch)
+    logger.info("weights of epoch %d, validation loss %.4e", used.epoch, used.validation_loss)
+    rows = [asdict(row) | {"used": row.epoch == used.epoch} for row in fit.trainer.history]
+    write_table(history, rows)
     trained = TrainedModel(
         surrogate=fit.model,
         energy=points.energy,
