@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format environment quantum-espresso lock generated clean
+.PHONY: help run test bench-training lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -17,6 +17,9 @@ run: environment quantum-espresso  ## set up what is missing, run the whole chai
 
 test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO
 	.venv/bin/python -m pytest
+
+bench-training: environment  ## error against the recipe of the training; needs a finished `make run`
+	.venv/bin/python benchmarks/training.py
 
 lint: .venv/dev-installed  ## ruff, mypy, pydoclint, snakefmt, snakemake --lint
 	.venv/bin/ruff check .

@@ -114,7 +114,7 @@ def test_a_wrong_config_stops_before_any_job_and_keeps_the_results(run):
 def test_the_printed_command_can_be_pasted(run):
     done = snakemake(run, "--dry-run", "--forcerun", "acsd", "--printshellcmds")
     output = done.stdout + done.stderr
-    (line,) = re.findall(r"^\s*(surrogate-hpo acsd .*)$", output, re.MULTILINE)
+    (line,) = re.findall(r"(surrogate-hpo acsd .*)$", output, re.MULTILINE)
     before = (run / "results/acsd/scores.csv").read_text()
     (run / "results/acsd/scores.csv").unlink()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

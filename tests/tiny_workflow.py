@@ -35,9 +35,8 @@ def planned(folder: Path, *arguments: str, source: Path | None = None) -> set[st
     """Rules that Snakemake would run."""
     done = snakemake(folder, "--dry-run", *arguments, source=source)
     assert done.returncode == 0, done.stdout + done.stderr
-    jobs = re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE)
-    jobs += re.findall(r"^\s*rule (\w+):", done.stdout, re.MULTILINE)
-    return set(jobs) - {"all"}
+    jobs = re.findall(r"^(\w+) +\d+$", done.stdout + done.stderr, re.MULTILINE)
+    return set(jobs) - {"all", "total"}
 
 
 def edit_config(folder: Path, section: str, **changes: object) -> None:
