@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from surrogate_hpo.io import code_digest as module
-from surrogate_hpo.stages.interface import STAGES
+from surrogate_hpo.stages.graph import STAGES
 
 
 @pytest.fixture
@@ -59,3 +59,12 @@ def test_every_stage_reaches_its_own_config_section_only():
         sections = {name.rpartition(".")[2] for name in modules if ".config." in name}
         assert stage in sections
         assert sections & set(STAGES) == {stage}
+
+
+def test_expensive_stages_do_not_depend_on_what_comes_after_them():
+    """An edited network must not rerun DFT: neither directly nor through the LDOS."""
+    for stage in ("snapshots", "dft", "ldos"):
+        modules = module.imported_modules(f"surrogate_hpo.stages.{stage}")
+        rooms = {name.split(".")[1] for name in modules}
+        assert not rooms & {"networks", "selection", "search", "descriptors", "figures"}, stage
+    assert not any(".physics" in name for name in module.imported_modules("surrogate_hpo.stages.dft"))

@@ -7,7 +7,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.snapshots import expand_frames, file_of
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.stages.interface import STAGES
+from surrogate_hpo.stages.graph import STAGES
 
 DEFAULT = Path(__file__).parents[1] / "config" / "config.yaml"
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from surrogate_hpo.stages.interface import DEPENDENCIES
+from surrogate_hpo.stages.graph import DEPENDENCIES
 
 REPOSITORY = Path(__file__).parents[1]
 

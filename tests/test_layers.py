@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import surrogate_hpo
-from surrogate_hpo.stages.interface import STAGES
+from surrogate_hpo.stages.graph import STAGES
 
 ROOT = Path(surrogate_hpo.__file__).parent
 REPOSITORY = Path(__file__).parents[1]

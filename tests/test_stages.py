@@ -19,9 +19,9 @@ from surrogate_hpo.io.stores import LdosData, write_ldos
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.check import check
-from surrogate_hpo.stages.guards import check_bands, check_grid, check_window
-from surrogate_hpo.stages.interface import STAGES
-from surrogate_hpo.stages.ldos_guards import check_electrons
+from surrogate_hpo.stages.graph import STAGES
+from surrogate_hpo.stages.guards import check_bands, check_window
+from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 
 REPOSITORY = Path(__file__).parents[1]
 ENERGY = np.arange(-6, 13.25, 0.25)
@@ -258,3 +258,41 @@ def test_version_and_unknown_verbs(capsys):
         main(["trian"])
     assert stop.value.code == 2
     assert "invalid choice: 'trian'" in capsys.readouterr().err
+
+
+@pytest.mark.qe
+def test_an_unconverged_run_quotes_pw_x_keeps_its_files_and_loses_nothing(project, capsys):
+    for name in ("training-0000", "training-0001"):
+        main(
+            [
+                "snapshots",
+                "--config",
+                "config.yaml",
+                "--snapshot",
+                name,
+                "--structure",
+                f"{name}.extxyz",
+            ]
+        )
+
+    def run(name: str) -> None:
+        main([
+            "dft", "--config", "config.yaml", "--structure", f"{name}.extxyz", "--pseudopotentials",
+            "Al.UPF", "--dft", f"results/dft/{name}.json", "--save", f"results/dft/{name}.save",
+        ])  # fmt: skip
+
+    run("training-0000")
+    finished = (project / "results/dft/training-0000.json").read_bytes()
+    assert not list((project / "results/dft").glob("*.work"))
+    edit(project, "dft", maximum_steps=2)
+    with pytest.raises(SystemExit) as stop:
+        run("training-0001")
+    message = str(stop.value.code)
+    assert message.startswith("EngineError: the self-consistent calculation did not converge")
+    assert "training-0001.work" in message
+    assert list((project / "results/dft/training-0001.work").glob("*.pw*"))
+    assert not (project / "results/dft/training-0001.json").exists()
+    assert (project / "results/dft/training-0000.json").read_bytes() == finished
+    edit(project, "dft", maximum_steps=100)
+    run("training-0001")
+    assert not list((project / "results/dft").glob("*.work"))

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from tiny_workflow import REPOSITORY, command, edit_config, new_folder, numbers, planned, snakemake
 
-from surrogate_hpo.stages.interface import STAGES
+from surrogate_hpo.stages.graph import STAGES
 
 pytestmark = [pytest.mark.workflow, pytest.mark.qe]
 DOWNSTREAM = {

@@ -17,7 +17,7 @@ from surrogate_hpo.config.base import NO_RERUN
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
-from surrogate_hpo.stages.interface import DEPENDENCIES, STAGES, SUMMARIES
+from surrogate_hpo.stages.graph import DEPENDENCIES, STAGES, SUMMARIES
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,7 +14,8 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.log import configure_logging
-from surrogate_hpo.stages.interface import STAGES, Argument, Input, Output, State
+from surrogate_hpo.stages.graph import STAGES
+from surrogate_hpo.stages.interface import Argument, Input, Output, State
 
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 GROUPS = {

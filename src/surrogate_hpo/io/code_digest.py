@@ -14,7 +14,9 @@ import surrogate_hpo
 PACKAGE = "surrogate_hpo"
 ROOT = Path(surrogate_hpo.__file__).parent
 # What these modules do never decides a number: their edits rerun nothing.
-NEUTRAL = frozenset({f"{PACKAGE}.errors", f"{PACKAGE}.log", f"{PACKAGE}.io.code_digest"})
+NEUTRAL = frozenset(
+    f"{PACKAGE}.{name}" for name in ("errors", "io.code_digest", "log", "stages.interface")
+)
 
 
 def code_digest(stage: str) -> str:

@@ -16,9 +16,9 @@ from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.stores import read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
-from surrogate_hpo.stages.guards import check_bands, check_grid, check_window
+from surrogate_hpo.stages.guards import check_bands, check_window
 from surrogate_hpo.stages.ldos import energy_axis
-from surrogate_hpo.stages.ldos_guards import check_electrons
+from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 from surrogate_hpo.stages.snapshots import make_snapshot
 
 logger = logging.getLogger(__name__)

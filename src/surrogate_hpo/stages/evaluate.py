@@ -8,12 +8,14 @@ import numpy as np
 import torch
 
 from surrogate_hpo.config.evaluate import EvaluateSettings
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.datasets import flat, read_pair
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.models import TrainedModel, read_model
 from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.stores import DescriptorData, LdosData
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.io.upf import read_upf
@@ -28,7 +30,6 @@ from surrogate_hpo.stages.energies import (
     reference_energies,
 )
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
-from surrogate_hpo.stages.ldos_guards import check_model_fits
 
 
 def evaluate(
@@ -122,3 +123,43 @@ def _accuracies(
             for key, value in asdict(found).items()
         }
     return result
+
+
+def check_model_fits(
+    model: TrainedModel, descriptors: DescriptorData, ldos: LdosData, *, where: str
+) -> None:
+    """A model must be fed the descriptors, and compared on the axis, that it was trained on.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+    descriptors
+        What it is to be fed.
+    ldos
+        What its prediction is compared with.
+    where
+        File to name in the message.
+
+    Raises
+    ------
+    DataError
+        If descriptor settings, energy axis or kernel differ.
+    """
+    trained = (model.cutoff_radius, model.twojmax, model.kernel, model.width, len(model.energy))
+    given = (
+        descriptors.cutoff_radius,
+        descriptors.twojmax,
+        ldos.kernel,
+        ldos.width,
+        len(ldos.energy),
+    )
+    if trained != given or not np.allclose(model.energy, ldos.energy):
+        names = "cutoff_radius (Å), twojmax, kernel, width (eV), number of energies"
+        raise DataError(
+            f"the model was trained on other data ({names})",
+            where=where,
+            expected=str(trained),
+            got=str(given),
+            remedy="run the workflow again, so that model and data come from the same settings",
+        )

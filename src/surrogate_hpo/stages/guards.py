@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.kernels import kernel_reach
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.io.stores import LdosData
+from surrogate_hpo.errors import PhysicsError
 
 # At E_F + 10 kT the occupation is 5e-5: less than 1e-4 electrons per atom lie above.
 TAIL_IN_KT = 10.0
@@ -85,31 +84,4 @@ def check_window(
             expected=f"at least {top:.2f} eV (E_F {result.fermi_energy:.2f} + {TAIL_IN_KT:g} kT)",
             got=f"{energy[-1]:.2f} eV",
             remedy=f"set ldos.maximum_ev to {np.ceil(top):g} or higher; mind dft.bands",
-        )
-
-
-def check_grid(ldos: LdosData, result: DftResult, *, where: str) -> None:
-    """An LDOS must lie on the FFT grid of its DFT run.
-
-    Parameters
-    ----------
-    ldos
-        The LDOS.
-    result
-        The DFT run.
-    where
-        File to name in the message.
-
-    Raises
-    ------
-    DataError
-        If it does not.
-    """
-    if ldos.values.shape[:3] != result.fft_grid:
-        raise DataError(
-            "the LDOS lies on another grid than its DFT run",
-            where=where,
-            expected=f"{result.fft_grid} points",
-            got=f"{ldos.values.shape[:3]}",
-            remedy="delete the store and run the workflow again; it is remade",
         )

@@ -33,19 +33,6 @@ class Argument:
     help: str
 
 
-STAGES = (
-    "snapshots",
-    "dft",
-    "ldos",
-    "acsd",
-    "descriptors",
-    "naswot",
-    "search",
-    "train",
-    "evaluate",
-    "report",
-)
-
 Structure = Annotated[Path, Input("extxyz file of the snapshot; Å")]
 Structures = Annotated[list[Path], Input("extxyz files of the snapshots; Å")]
 Dft = Annotated[Path, Input("JSON of the DFT run: energies in eV, grid, electrons")]
@@ -56,50 +43,3 @@ DescriptorStores = Annotated[
     list[Path], Input("SNAP descriptor stores (*.zarr.zip) of the same snapshots; dimensionless")
 ]
 SnapshotName = Annotated[str, Argument("name of the snapshot, e.g. training-0000")]
-
-# Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
-DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("snapshots", "dft"),
-    ("snapshots", "acsd"),
-    ("snapshots", "descriptors"),
-    ("snapshots", "evaluate"),
-    ("snapshots", "report"),
-    ("dft", "ldos"),
-    ("dft", "descriptors"),
-    ("dft", "evaluate"),
-    ("dft", "report"),
-    ("ldos", "acsd"),
-    ("ldos", "naswot"),
-    ("ldos", "search"),
-    ("ldos", "train"),
-    ("ldos", "evaluate"),
-    ("ldos", "report"),
-    ("acsd", "descriptors"),
-    ("acsd", "report"),
-    ("descriptors", "naswot"),
-    ("descriptors", "search"),
-    ("descriptors", "train"),
-    ("descriptors", "evaluate"),
-    ("descriptors", "report"),
-    ("naswot", "search"),
-    ("naswot", "train"),
-    ("naswot", "report"),
-    ("search", "train"),
-    ("search", "report"),
-    ("train", "evaluate"),
-    ("train", "report"),
-    ("evaluate", "report"),
-)
-
-SUMMARIES = {
-    "snapshots": "atomic configurations",
-    "dft": "Quantum ESPRESSO",
-    "ldos": "local density of states",
-    "acsd": "descriptor, without training",
-    "descriptors": "SNAP on the grid",
-    "naswot": "architecture, without training",
-    "search": "reduced Optuna study",
-    "train": "final networks",
-    "evaluate": "total free energy",
-    "report": "figures and tables",
-}

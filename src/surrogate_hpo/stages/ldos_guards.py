@@ -1,4 +1,4 @@
-"""Checks of an LDOS: the electrons that it holds, the model that predicts it."""
+"""Checks of an LDOS against its DFT run: grid and electrons."""
 
 import numpy as np
 import torch
@@ -6,8 +6,7 @@ import torch
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.io.models import TrainedModel
-from surrogate_hpo.io.stores import DescriptorData, LdosData
+from surrogate_hpo.io.stores import LdosData
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
@@ -52,41 +51,28 @@ def check_electrons(ldos: LdosData, result: DftResult, *, where: str) -> None:
         )
 
 
-def check_model_fits(
-    model: TrainedModel, descriptors: DescriptorData, ldos: LdosData, *, where: str
-) -> None:
-    """A model must be fed the descriptors, and compared on the axis, that it was trained on.
+def check_grid(ldos: LdosData, result: DftResult, *, where: str) -> None:
+    """An LDOS must lie on the FFT grid of its DFT run.
 
     Parameters
     ----------
-    model
-        The trained model.
-    descriptors
-        What it is to be fed.
     ldos
-        What its prediction is compared with.
+        The LDOS.
+    result
+        The DFT run.
     where
         File to name in the message.
 
     Raises
     ------
     DataError
-        If descriptor settings, energy axis or kernel differ.
+        If it does not.
     """
-    trained = (model.cutoff_radius, model.twojmax, model.kernel, model.width, len(model.energy))
-    given = (
-        descriptors.cutoff_radius,
-        descriptors.twojmax,
-        ldos.kernel,
-        ldos.width,
-        len(ldos.energy),
-    )
-    if trained != given or not np.allclose(model.energy, ldos.energy):
-        names = "cutoff_radius (Å), twojmax, kernel, width (eV), number of energies"
+    if ldos.values.shape[:3] != result.fft_grid:
         raise DataError(
-            f"the model was trained on other data ({names})",
+            "the LDOS lies on another grid than its DFT run",
             where=where,
-            expected=str(trained),
-            got=str(given),
-            remedy="run the workflow again, so that model and data come from the same settings",
+            expected=f"{result.fft_grid} points",
+            got=f"{ldos.values.shape[:3]}",
+            remedy="delete the store and run the workflow again; it is remade",
         )

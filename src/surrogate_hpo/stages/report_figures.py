@@ -20,7 +20,7 @@ from surrogate_hpo.figures.parity import parity
 from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.io.tables import read_table
-from surrogate_hpo.stages.interface import DEPENDENCIES, STAGES, SUMMARIES
+from surrogate_hpo.stages.graph import DEPENDENCIES, STAGES, SUMMARIES
 
 Row = Mapping[str, str]
 PARITY = ("band_energy", "total_free_energy")

@@ -1,0 +1,61 @@
+"""The stages and what flows between them."""
+
+STAGES = (
+    "snapshots",
+    "dft",
+    "ldos",
+    "acsd",
+    "descriptors",
+    "naswot",
+    "search",
+    "train",
+    "evaluate",
+    "report",
+)
+
+# Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
+DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("snapshots", "dft"),
+    ("snapshots", "acsd"),
+    ("snapshots", "descriptors"),
+    ("snapshots", "evaluate"),
+    ("snapshots", "report"),
+    ("dft", "ldos"),
+    ("dft", "descriptors"),
+    ("dft", "evaluate"),
+    ("dft", "report"),
+    ("ldos", "acsd"),
+    ("ldos", "naswot"),
+    ("ldos", "search"),
+    ("ldos", "train"),
+    ("ldos", "evaluate"),
+    ("ldos", "report"),
+    ("acsd", "descriptors"),
+    ("acsd", "report"),
+    ("descriptors", "naswot"),
+    ("descriptors", "search"),
+    ("descriptors", "train"),
+    ("descriptors", "evaluate"),
+    ("descriptors", "report"),
+    ("naswot", "search"),
+    ("naswot", "train"),
+    ("naswot", "report"),
+    ("search", "train"),
+    ("search", "report"),
+    ("train", "evaluate"),
+    ("train", "report"),
+    ("evaluate", "report"),
+)
+
+SUMMARIES = {
+    "snapshots": "atomic configurations",
+    "dft": "Quantum ESPRESSO",
+    "ldos": "local density of states",
+    "acsd": "descriptor, without training",
+    "descriptors": "SNAP on the grid",
+    "naswot": "architecture, without training",
+    "search": "reduced Optuna study",
+    "train": "final networks",
+    "evaluate": "total free energy",
+    "report": "figures and tables",
+}
