@@ -10,6 +10,7 @@ from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
+from surrogate_hpo.figures.ldos_overlay import ldos_overlay
 from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.parity import parity
@@ -131,6 +132,21 @@ def learning_arrays():
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
+def ldos_arrays():
+    """Two grid points with a free-electron LDOS, three predictions near it."""
+    generator = np.random.default_rng(12)
+    energy = np.arange(-6, 13.01, 0.25)
+    reference = np.array([[0.02], [0.05]]) * np.sqrt(np.clip(energy + 3, 0, None))
+    noise = generator.normal(0, 0.002, (SEEDS, *reference.shape))
+    return {
+        "snapshot": "test-0000",
+        "point": ["few states", "many states"],
+        "energy_ev": energy,
+        "reference": reference,
+        "predicted": reference + noise,
+    }
+
+
 def dos_arrays():
     """A free-electron DOS with a bump, three predictions near it."""
     generator = np.random.default_rng(11)
@@ -197,6 +213,7 @@ def fictional_run():
             search_history(**search_arrays()),
             learning_curves(**learning_arrays()),
             dos_overlay(**dos_arrays()),
+            ldos_overlay(**ldos_arrays()),
             parity(**total),
             parity(**band),
             error_summary(errors),

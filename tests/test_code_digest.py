@@ -67,4 +67,6 @@ def test_expensive_stages_do_not_depend_on_what_comes_after_them():
         modules = module.imported_modules(f"surrogate_hpo.stages.{stage}")
         rooms = {name.split(".")[1] for name in modules}
         assert not rooms & {"networks", "selection", "search", "descriptors", "figures"}, stage
-    assert not any(".physics" in name for name in module.imported_modules("surrogate_hpo.stages.dft"))
+    assert not any(
+        ".physics" in name for name in module.imported_modules("surrogate_hpo.stages.dft")
+    )

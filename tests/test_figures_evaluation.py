@@ -8,6 +8,7 @@ from fictional_run import (
     cost_arrays,
     dos_arrays,
     energies,
+    ldos_arrays,
     learning_arrays,
     words,
 )
@@ -18,6 +19,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage, cost_per_stage_table
 from surrogate_hpo.figures.dos_overlay import dos_overlay, dos_overlay_table
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
+from surrogate_hpo.figures.ldos_overlay import ldos_overlay, ldos_overlay_table
 from surrogate_hpo.figures.learning_curves import learning_curves, learning_curves_table
 from surrogate_hpo.figures.parity import parity, parity_table
 
@@ -171,3 +173,30 @@ def test_cost_shows_the_gpu_only_where_one_was_used():
     without = words(cost_per_stage(**{**arrays, "gpu_seconds": [0] * 10}))
     assert "GPU" not in without
     assert "CPU time summed over jobs (s)" in without
+
+
+# --- ldos_overlay ---
+
+
+def test_ldos_overlay_averages_over_seeds_point_by_point():
+    arrays = ldos_arrays()
+    table = ldos_overlay(**arrays).table
+    count = len(arrays["energy_ev"])
+    assert len(table) == 2 * count
+    assert table.words("point")[count] == "many states"
+    expected = arrays["predicted"].mean(axis=0)[1]
+    np.testing.assert_allclose(table.numbers("predicted")[count:], expected)
+    np.testing.assert_allclose(table.numbers("reference")[:count], arrays["reference"][0])
+
+
+def test_ldos_overlay_says_what_it_shows():
+    text = words(ldos_overlay(**ldos_arrays()))
+    for label in ("few states", "many states", "LDOS (1/(eV Å³))", "energy (eV)", "DFT reference"):
+        assert label in text
+
+
+def test_ldos_of_another_shape_is_refused():
+    arrays = ldos_arrays()
+    del arrays["snapshot"]
+    with pytest.raises(DataError, match="do not fit points and energy axis"):
+        ldos_overlay_table(**{**arrays, "predicted": arrays["predicted"][0]})

@@ -26,7 +26,7 @@ DOWNSTREAM = {
 
 def test_the_chain_ends_with_energies_and_a_report(finished):
     summary = json.loads((finished / "results/evaluate/summary.json").read_text())
-    energy = summary["quantities"]["total_free_energy"]
+    energy = summary["total_free_energy"]
     keys = (
         "mae_mev_per_atom",
         "std_over_seeds",

@@ -61,7 +61,7 @@ def numbers(folder: Path) -> dict[str, object]:
     tables = sorted(results.rglob("*.csv"))
     summary = json.loads((results / "evaluate" / "summary.json").read_text())
     return {str(p.relative_to(results)): p.read_text() for p in tables} | {
-        "quantities": summary["quantities"],
+        "quantities": {k: v for k, v in summary.items() if k not in ("cost", "provenance")},
         **{
             f"{s}/choice.json": (results / s / "choice.json").read_text()
             for s in ("acsd", "naswot", "search")

@@ -21,6 +21,7 @@ rule evaluate:
         energies="results/evaluate/energies.csv",
         errors="results/evaluate/errors.csv",
         dos="results/evaluate/dos.csv",
+        ldos_samples="results/evaluate/ldos_samples.csv",
         summary="results/evaluate/summary.json",
         cost="results/cost/evaluate/all.json",
     log:
@@ -44,4 +45,5 @@ rule evaluate:
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
         " --pseudopotentials {input.pseudopotentials:q} --costs {input.costs:q}"
         " --energies {output.energies:q} --errors {output.errors:q} --dos {output.dos:q}"
+        " --ldos-samples {output.ldos_samples:q}"
         " --summary {output.summary:q} --cost {output.cost:q} 2> {log:q}"

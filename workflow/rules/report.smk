@@ -14,6 +14,7 @@ rule report:
         histories=expand("results/train/{seed}/history.csv", seed=SEEDS),
         energies="results/evaluate/energies.csv",
         dos="results/evaluate/dos.csv",
+        ldos_samples="results/evaluate/ldos_samples.csv",
         summary="results/evaluate/summary.json",
         costs=costs(*STAGES[:-1]),
     output:
@@ -40,6 +41,7 @@ rule report:
         " --naswot-scores {input.naswot_scores:q} --naswot-choice {input.naswot_choice:q}"
         " --trials {input.trials:q} --search-choice {input.search_choice:q}"
         " --models {input.models:q} --histories {input.histories:q}"
-        " --energies {input.energies:q} --dos {input.dos:q} --summary {input.summary:q}"
+        " --energies {input.energies:q} --dos {input.dos:q}"
+        " --ldos-samples {input.ldos_samples:q} --summary {input.summary:q}"
         " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -139,6 +139,13 @@ FIGURES: dict[str, FigureText] = {
         "shift, which cancels in energy differences; scatter does not. The MAE in the title is "
         "the mean over the seeds and its standard deviation.",
     ),
+    "ldos_overlay": FigureText(
+        "evaluate",
+        "LDOS of one held-out snapshot at three grid points that differ in how many states there "
+        "are: DFT (solid) and prediction (dashed), with the spread over seeds.",
+        "This is what the networks learn. A curve that is off in height at many energies adds "
+        "to the density's error, one that is shifted in energy to that of the Fermi energy.",
+    ),
     "dos_overlay": FigureText(
         "evaluate",
         "Density of states of one held-out snapshot from the reference LDOS and from the "

@@ -1,11 +1,13 @@
 """Energies of the held-out snapshots from the predicted LDOS, against DFT."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from surrogate_hpo.config.evaluate import EvaluateSettings
 from surrogate_hpo.errors import DataError
@@ -17,7 +19,7 @@ from surrogate_hpo.io.models import TrainedModel, read_model
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.stores import DescriptorData, LdosData
 from surrogate_hpo.io.structures import read_structure
-from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.io.tables import Cell, write_table
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.physics.accuracy import accuracy
 from surrogate_hpo.stages.energies import (
@@ -30,6 +32,7 @@ from surrogate_hpo.stages.energies import (
     reference_energies,
 )
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
+from surrogate_hpo.stages.ldos_samples import sample_rows
 
 
 def evaluate(
@@ -51,6 +54,9 @@ def evaluate(
     ],
     errors: Annotated[Path, Output("CSV: a row per quantity, errors in meV/atom")],
     dos: Annotated[Path, Output("CSV: density of states per snapshot and source, 1/eV")],
+    ldos_samples: Annotated[
+        Path, Output("CSV: LDOS of the first snapshot at three grid points, 1/(eV Å³)")
+    ],
     summary: Annotated[Path, Output("JSON: errors in meV/atom, floor, baseline, cost in seconds")],
 ) -> None:
     """Predict the LDOS of held-out snapshots and integrate it to total free energies.
@@ -61,19 +67,20 @@ def evaluate(
     trained = [read_model(path) for path in models]
     potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
     rows: list[SnapshotEnergies] = []
+    samples: list[dict[str, Cell]] = []
     for structure, dft_path, d_path, s_path in zip(structures, dft, descriptors, ldos, strict=True):
         name, result = structure.stem, read_dft_result(dft_path)
         atoms = read_structure(structure)
         d, s = read_pair(d_path, s_path)
         rows.append(reference_energies(name, result))
-        rows.append(energies_of(name, REFERENCE_LDOS, s, s.values, atoms, result, potentials))
-        for number, model in enumerate(trained):
-            check_model_fits(model, d, s, where=f"{models[number]} and {d_path}")
-            values = _predict(model, flat(d.values), settings).reshape(s.values.shape)
-            rows.append(energies_of(name, f"seed-{number}", s, values, atoms, result, potentials))
+        for source, values in _all_ldos(settings, models, trained, d, s, d_path):
+            rows.append(energies_of(name, source, s, values, atoms, result, potentials))
+            if structure is structures[0]:
+                samples.extend(sample_rows(name, source, s, values))
     training = [reference_energies(p.stem, read_dft_result(p)) for p in training_dft]
     write_table(energies, [row.as_row() for row in [*rows, mean_energies(training)]])
     write_table(dos, [entry for row in rows for entry in row.dos_rows()])
+    write_table(ldos_samples, samples)
     quantities = _accuracies(rows, training, len(trained))
     # The Fermi energy's error is per electron, not per atom: it stands in the JSON only.
     energetic = {name: values for name, values in quantities.items() if name != FERMI_ENERGY}
@@ -82,18 +89,36 @@ def evaluate(
     write_document(
         summary,
         {
+            **quantities,
+            "cost": total_cost(costs),
             "held_out_snapshots": len(structures),
             "training_snapshots": len(training),
             "initialisations": len(trained),
-            "quantities": quantities,
-            "cost": total_cost(costs),
             "provenance": provenance("evaluate", settings, seed, inputs),
         },
     )
 
 
-def _predict(model: TrainedModel, values: np.ndarray, settings: EvaluateSettings) -> np.ndarray:
-    predicted: np.ndarray = model.surrogate.predict(
+def _all_ldos(
+    settings: EvaluateSettings,
+    paths: Sequence[Path],
+    models: Sequence[TrainedModel],
+    descriptors: DescriptorData,
+    reference: LdosData,
+    where: Path,
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The reference LDOS and each model's, one at a time."""
+    yield REFERENCE_LDOS, reference.values
+    for number, model in enumerate(models):
+        check_model_fits(model, descriptors, reference, where=f"{paths[number]} and {where}")
+        predicted = _predict(model, flat(descriptors.values), settings)
+        yield f"seed-{number}", predicted.reshape(reference.values.shape)
+
+
+def _predict(
+    model: TrainedModel, values: NDArray[np.float32], settings: EvaluateSettings
+) -> NDArray[np.float32]:
+    predicted: NDArray[np.float32] = model.surrogate.predict(
         torch.from_numpy(values),
         points_per_chunk=settings.block_points,
         device="cuda" if settings.use_gpu else "cpu",

@@ -41,18 +41,19 @@ def report(
     histories: Annotated[list[Path], Input("CSV per initialisation: loss per epoch")],
     energies: Annotated[Path, Input("CSV of the evaluate stage, eV per cell")],
     dos: Annotated[Path, Input("CSV of the evaluate stage, 1/eV")],
+    ldos_samples: Annotated[Path, Input("CSV of the evaluate stage, 1/(eV Å³)")],
     summary: Annotated[Path, Input("JSON of the evaluate stage, meV/atom")],
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG with its table as CSV")],
 ) -> None:
     """Draw what the run found, each figure beside its table, and say whether targets are met."""
-    evaluated = read_document(summary, keys=("quantities", "held_out_snapshots", "initialisations"))
-    errors = _errors(evaluated["quantities"])
+    evaluated = read_document(summary, keys=(HEADLINE, "held_out_snapshots", "initialisations"))
+    errors = _errors(evaluated)
     acsd, naswot = read_document(acsd_choice), read_document(naswot_choice)
     cost = total_cost(costs)
     drawings = draw_all(
-        Sources(acsd_scores, naswot_scores, trials, histories, energies, dos),
+        Sources(acsd_scores, naswot_scores, trials, histories, energies, dos, ldos_samples),
         acsd,
         naswot,
         read_document(search_choice),
@@ -95,7 +96,7 @@ def report(
     write_text(report, render_report(context))
 
 
-def _errors(quantities: dict[str, dict[str, float]]) -> list[QuantityError]:
+def _errors(evaluated: dict[str, Any]) -> list[QuantityError]:
     """Errors of the energies; the Fermi energy's is in meV and stands among the facts."""
     return [
         QuantityError(
@@ -105,8 +106,8 @@ def _errors(quantities: dict[str, dict[str, float]]) -> list[QuantityError]:
             discretisation_error_mev_per_atom=values["discretisation_error_mev_per_atom"],
             baseline_mev_per_atom=values["baseline_mev_per_atom"],
         )
-        for name, values in quantities.items()
-        if "mae_mev_per_atom" in values and name != "ewald_energy"
+        for name, values in evaluated.items()
+        if isinstance(values, dict) and "mae_mev_per_atom" in values and name != "ewald_energy"
     ]
 
 
@@ -149,7 +150,7 @@ def _facts(
         }
         for stage, total in cost.items()
     }
-    fermi = evaluated["quantities"]["fermi_energy"]
+    fermi = evaluated["fermi_energy"]
     facts["acsd"] |= {
         "chosen cutoff radius (Å)": acsd["cutoff_radius_angstrom"],
         "chosen 2J_max": acsd["twojmax"],

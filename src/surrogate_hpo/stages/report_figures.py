@@ -14,6 +14,7 @@ from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
+from surrogate_hpo.figures.ldos_overlay import ldos_overlay
 from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.parity import parity
@@ -36,6 +37,7 @@ class Sources:
     histories: Sequence[Path]
     energies: Path
     dos: Path
+    ldos_samples: Path
 
 
 def draw_all(
@@ -76,6 +78,7 @@ def draw_all(
         _search(read_table(sources.trials), search),
         _learning_curves(sources.histories),
         _dos(read_table(sources.dos), energies),
+        _ldos(read_table(sources.ldos_samples)),
         *(_parity(energies, error) for error in errors if error.quantity in PARITY),
         error_summary(errors),
         cost_per_stage(
@@ -162,6 +165,25 @@ def _dos(rows: Sequence[Row], energies: Sequence[Row]) -> DrawnFigure:
         predicted_per_ev=[_numbers(curves[seed], "dos_per_ev") for seed in seeds],
         fermi_energy_reference_ev=fermi["dft"],
         fermi_energy_predicted_ev=[fermi[seed] for seed in seeds],
+    )
+
+
+def _ldos(rows: Sequence[Row]) -> DrawnFigure:
+    """The LDOS of the first held-out snapshot at the sampled points."""
+    points = list(dict.fromkeys(row["point"] for row in rows))
+    sources = list(dict.fromkeys(row["source"] for row in rows))
+
+    def values(source: str) -> NDArray[np.float64]:
+        chosen = [row for row in rows if row["source"] == source]
+        return _numbers(chosen, "ldos_per_ev_angstrom3").reshape(len(points), -1)
+
+    energy = _numbers(rows, "energy_ev")
+    return ldos_overlay(
+        snapshot=rows[0]["snapshot"],
+        point=points,
+        energy_ev=np.unique(energy),
+        reference=values("reference_ldos"),
+        predicted=[values(source) for source in sources if source != "reference_ldos"],
     )
 
 
