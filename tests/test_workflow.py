@@ -1,5 +1,6 @@
 """The whole chain on real DFT of a tiny case: reruns, kills, forced and deleted outputs."""
 
+import contextlib
 import csv
 import json
 import os
@@ -125,8 +126,24 @@ def test_the_printed_command_can_be_pasted(run):
     assert (run / "results/acsd/scores.csv").read_text() == before
 
 
+# Seconds from the start of a stage's process until it is past its imports and at work.
+SECONDS_INTO = {
+    "snapshots": 0.5,
+    "dft": 1.6,
+    "ldos": 1.9,
+    "acsd": 1.5,
+    "descriptors": 1.3,
+    "naswot": 2.0,
+    "search": 6.0,
+    "train": 4.0,
+    "evaluate": 2.3,
+    "report": 2.5,
+}
+
+
 def kill_in_the_middle(folder: Path, stage: str) -> bool:
     """Run snakemake; SIGKILL it and all its children while a job of the stage is running."""
+    assert snakemake(folder, "--unlock").returncode == 0
     process = subprocess.Popen(
         command(folder),
         stdout=subprocess.DEVNULL,
@@ -136,12 +153,13 @@ def kill_in_the_middle(folder: Path, stage: str) -> bool:
     try:
         while process.poll() is None:
             if job := running_job(process.pid, stage):
-                # Past the imports, so that the stage itself is under way.
-                time.sleep(1.0 if job.is_running() else 0)
-                killed = job.is_running()
-                os.killpg(process.pid, signal.SIGKILL)
-                if killed:
-                    return True
+                time.sleep(SECONDS_INTO[stage])
+                in_the_middle = job.is_running() and job.status() != psutil.STATUS_ZOMBIE
+                victims = [*psutil.Process(process.pid).children(recursive=True), process]
+                for victim in victims:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        victim.send_signal(signal.SIGKILL)
+                return in_the_middle
             time.sleep(0.02)
     finally:
         process.wait()
@@ -162,9 +180,10 @@ def running_job(parent: int, stage: str) -> psutil.Process | None:
 def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_path):
     folder = new_folder(tmp_path / "killed")
     killed = [stage for stage in STAGES if kill_in_the_middle(folder, stage)]
-    # Stages of under a second can end before the signal; the long ones never do.
+    # A short stage can end before the signal on a fast machine; the long ones do not.
     assert {"dft", "search", "train"} <= set(killed), killed
-    shutil.rmtree(folder / ".snakemake" / "locks", ignore_errors=True)
+    assert len(killed) >= 6, killed
+    assert snakemake(folder, "--unlock").returncode == 0
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert numbers(folder) == numbers(finished)
