@@ -148,11 +148,14 @@ def test_documents(tmp_path):
 def test_tables_keep_all_digits(tmp_path):
     path = tmp_path / "a.csv"
     write_table(path, [{"energy_ev": 1 / 3, "note": None}, {"energy_ev": 1e-300, "note": "a,b"}])
+    assert path.read_text().splitlines()[1] == "0.3333333333333333,"
     rows = read_table(path, columns=["energy_ev"])
     assert [float(r["energy_ev"]) for r in rows] == [1 / 3, 1e-300]
     assert rows[1]["note"] == "a,b"
     with pytest.raises(DataError, match=r"lacks columns(.|\n)*energy_ha"):
         read_table(path, columns=["energy_ha"])
+    write_table(path, [{"value": float("nan")}])
+    assert read_table(path) == [{"value": ""}]
     with pytest.raises(ValueError, match="no rows"):
         write_table(path, [])
 

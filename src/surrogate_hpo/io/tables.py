@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ Cell = str | int | float | bool | None
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
-    """Write rows as CSV, atomically; `None` becomes an empty cell.
+    """Write rows as CSV, atomically; what is not there (None, NaN) becomes an empty cell.
 
     Parameters
     ----------
@@ -32,8 +33,12 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     write_text(path, buffer.getvalue())
+
+
+def _cell(value: Cell) -> Cell:
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def read_table(path: Path, *, columns: Sequence[str] = ()) -> list[dict[str, str]]:
