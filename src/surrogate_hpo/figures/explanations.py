@@ -111,8 +111,8 @@ FIGURES: dict[str, FigureText] = {
         "Above: the objective of each trial and the best so far. Below: the same objective "
         "against the learning rate, usually the most sensitive parameter.",
         "A best-so-far line that is still falling at the end asks for more trials. A best "
-        "learning rate at the edge of its range asks for a wider range. Crosses failed and "
-        "have no value.",
+        "learning rate at the edge of its range asks for a wider range. Pruned "
+        "trials were stopped early; crosses failed and have no value.",
     ),
     "learning_curves": FigureText(
         "train",

@@ -100,7 +100,8 @@ class TrialRow:
     state
         ``complete``, ``pruned`` or ``failed``.
     value
-        What the objective returned; NaN unless complete.
+        What the objective returned; of a pruned trial the last intermediate value; NaN if it
+        failed.
     hyperparameters
         The hyperparameters tried.
     reason

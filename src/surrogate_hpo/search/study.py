@@ -159,7 +159,7 @@ def _row(number: int, trial: FrozenTrial) -> TrialRow:
     return TrialRow(
         number=number,
         state="failed" if reason else state,
-        value=math.nan if trial.value is None or state != "complete" else trial.value,
+        value=math.nan if trial.value is None or reason else trial.value,
         hyperparameters=dict(trial.params),
         reason=reason,
         seconds=math.nan if trial.duration is None else trial.duration.total_seconds(),
