@@ -24,3 +24,10 @@ rule all:
     input:
         "results/report/report.html",
         "results/evaluate/summary.json",
+        # Named here so that each is remade when it is deleted.
+        expand("results/{stage}/choice.json", stage=["acsd", "naswot", "search"]),
+        expand("results/train/{seed}/model.pt", seed=SEEDS),
+        of("results/snapshots/{snapshot}.extxyz", *SPLITS),
+        of("results/dft/{snapshot}.json", *SPLITS),
+        of("results/ldos/{snapshot}.zarr.zip", *SPLITS),
+        of("results/descriptors/{snapshot}.zarr.zip", *SPLITS),

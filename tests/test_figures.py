@@ -110,6 +110,7 @@ def crowded_figures():
             epoch=[e for _, e in history],
             training_loss=[1.1e-5 + 1e-6 * e for _, e in history],
             validation_loss=[1.3e-5 + 1e-6 * e for _, e in history],
+            used=[e == 1 for _, e in history],
         ),
         naswot_ranking(**{**arrays, "parameter_count": np.full(40, 123456)}),
         search_history(**{**search_arrays(), "value": np.full(24, 3e-6)}),

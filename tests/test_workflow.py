@@ -57,7 +57,7 @@ def test_a_second_call_has_nothing_to_do(run):
 
 
 def test_a_train_setting_reruns_train_evaluate_report_and_nothing_else(run):
-    edit_config(run, "train", maximum_epochs=3)
+    edit_config(run, "train", maximum_epochs=5)
     assert planned(run) == DOWNSTREAM["train"]
 
 
@@ -126,22 +126,13 @@ def test_the_printed_command_can_be_pasted(run):
     assert (run / "results/acsd/scores.csv").read_text() == before
 
 
-# Seconds from the start of a stage's process until it is past its imports and at work.
-SECONDS_INTO = {
-    "snapshots": 0.5,
-    "dft": 1.6,
-    "ldos": 1.9,
-    "acsd": 1.5,
-    "descriptors": 1.3,
-    "naswot": 2.0,
-    "search": 6.0,
-    "train": 4.0,
-    "evaluate": 2.3,
-    "report": 2.5,
-}
+def seconds_into(finished: Path, stage: str) -> float:
+    """Three quarters of what a job of the stage took on this machine: past its imports."""
+    record = next(iter(sorted((finished / "results" / "cost" / stage).glob("*.json"))))
+    return 0.75 * float(json.loads(record.read_text())["wall_seconds"])
 
 
-def kill_in_the_middle(folder: Path, stage: str) -> bool:
+def kill_in_the_middle(folder: Path, stage: str, seconds: float) -> bool:
     """Run snakemake; SIGKILL it and all its children while a job of the stage is running."""
     assert snakemake(folder, "--unlock").returncode == 0
     process = subprocess.Popen(
@@ -153,7 +144,7 @@ def kill_in_the_middle(folder: Path, stage: str) -> bool:
     try:
         while process.poll() is None:
             if job := running_job(process.pid, stage):
-                time.sleep(SECONDS_INTO[stage])
+                time.sleep(seconds)
                 in_the_middle = job.is_running() and job.status() != psutil.STATUS_ZOMBIE
                 victims = [*psutil.Process(process.pid).children(recursive=True), process]
                 for victim in victims:
@@ -179,10 +170,10 @@ def running_job(parent: int, stage: str) -> psutil.Process | None:
 
 def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_path):
     folder = new_folder(tmp_path / "killed")
-    killed = [stage for stage in STAGES if kill_in_the_middle(folder, stage)]
-    # A short stage can end before the signal on a fast machine; the long ones do not.
-    assert {"dft", "search", "train"} <= set(killed), killed
-    assert len(killed) >= 6, killed
+    killed = [s for s in STAGES if kill_in_the_middle(folder, s, seconds_into(finished, s))]
+    # A job of half a second may end before the signal; the long ones do not.
+    assert {"search", "train"} <= set(killed), killed
+    assert len(killed) >= 7, killed
     assert snakemake(folder, "--unlock").returncode == 0
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -42,7 +42,7 @@ def planned(folder: Path, *arguments: str, source: Path | None = None) -> set[st
 def edit_config(folder: Path, section: str, **changes: object) -> None:
     path = folder / "config.yaml"
     settings = yaml.safe_load(path.read_text())
-    settings[section].update(changes)
+    settings.setdefault(section, {}).update(changes)
     path.write_text(yaml.safe_dump(settings))
 
 
@@ -58,7 +58,7 @@ def new_folder(folder: Path) -> Path:
 def numbers(folder: Path) -> dict[str, object]:
     """Everything a scientist would quote: choices, energies, errors, histories."""
     results = folder / "results"
-    tables = sorted(results.rglob("*.csv"))
+    tables = sorted(p for p in results.rglob("*.csv") if p.name != "cost_per_stage.csv")
     summary = json.loads((results / "evaluate" / "summary.json").read_text())
     return {str(p.relative_to(results)): p.read_text() for p in tables} | {
         "quantities": {k: v for k, v in summary.items() if k not in ("cost", "provenance")},

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.stages.graph import STAGES
-from surrogate_hpo.config.snapshots import file_of
+from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.code_digest import code_digest
 
