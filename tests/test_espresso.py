@@ -214,6 +214,10 @@ def test_path_comes_before_the_wheel(tmp_path, monkeypatch):
     monkeypatch.delenv(WHEEL_VARIABLE, raising=False)
     assert find_engine().arguments == (str(python), "-m", "qepy", "--pw.x")
     assert find_engine(program="pp.x").wheel
+    beside = executable(tmp_path / "checkout/.venv-qe/bin/python")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "checkout/.venv"))
+    assert find_engine().arguments[0] == str(beside)
     named = executable(tmp_path / "other/python")
     monkeypatch.setenv(WHEEL_VARIABLE, str(named))
     assert find_engine().arguments[0] == str(named)
@@ -225,6 +229,7 @@ def test_missing_engine_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv(WHEEL_VARIABLE, raising=False)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
     with pytest.raises(EngineError, match=r"pw\.x was not found\n  remedy: .*mpirun.*qepy"):
         find_engine()
     monkeypatch.setenv(WHEEL_VARIABLE, "/nowhere/python")

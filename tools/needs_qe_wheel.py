@@ -6,6 +6,9 @@ from pathlib import Path
 
 import yaml
 
-config = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
-configured = isinstance(config, dict) and (config.get("dft") or {}).get("command")
+try:
+    config = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    configured = bool(config["dft"]["command"])
+except (OSError, yaml.YAMLError, KeyError, TypeError):
+    configured = False  # `surrogate-hpo check` says what is wrong with the config
 sys.exit(0 if configured or shutil.which("pw.x") else 1)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def find_engine(command: str | None = None, *, program: str = "pw.x") -> Engine:
 
     The configured command wins, then `program` on PATH, then the qepy wheel: the Python named by
     the environment variable SURROGATE_HPO_QE_PYTHON, else `.venv-qe/bin/python` in the current
-    folder or the nearest one above it.
+    folder or the nearest one above it, else beside the running environment.
 
     Parameters
     ----------
@@ -108,7 +109,8 @@ def _wheel_python() -> Path | None:
             raise EngineError("no such Python", where=WHEEL_VARIABLE, got=named, remedy=_REMEDY)
         return Path(named)
     here = Path.cwd()
-    for folder in (here, *here.parents):
+    # Last, beside the environment that runs this: `snakemake --directory` may be anywhere.
+    for folder in (here, *here.parents, Path(sys.prefix).parent):
         if os.access(folder / _WHEEL_PLACE, os.X_OK):
             return folder / _WHEEL_PLACE
     return None
