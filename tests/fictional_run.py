@@ -17,45 +17,9 @@ from surrogate_hpo.figures.parity import parity
 from surrogate_hpo.figures.report import Notice, Provenance, ReportContext
 from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.verdict import Targets
+from surrogate_hpo.stages.graph import DEPENDENCIES as EDGES
+from surrogate_hpo.stages.graph import SUMMARIES as STAGES
 
-STAGES = {
-    "snapshots": "thermal configurations of the atoms",
-    "dft": "energies, wavefunctions, Fermi energy",
-    "ldos": "local density of states on the grid",
-    "acsd": "chooses cutoff radius and 2J_max",
-    "descriptors": "SNAP components on the grid",
-    "naswot": "chooses the network's architecture",
-    "search": "tunes the optimisation with Optuna",
-    "train": "trains the final networks",
-    "evaluate": "energies of held-out snapshots",
-    "report": "this page",
-}
-EDGES = [
-    ("snapshots", "dft"),
-    ("snapshots", "acsd"),
-    ("snapshots", "descriptors"),
-    ("dft", "ldos"),
-    ("dft", "evaluate"),
-    ("ldos", "acsd"),
-    ("ldos", "naswot"),
-    ("ldos", "search"),
-    ("ldos", "train"),
-    ("ldos", "evaluate"),
-    ("acsd", "descriptors"),
-    ("acsd", "report"),
-    ("descriptors", "naswot"),
-    ("descriptors", "search"),
-    ("descriptors", "train"),
-    ("descriptors", "evaluate"),
-    ("naswot", "search"),
-    ("naswot", "train"),
-    ("naswot", "report"),
-    ("search", "train"),
-    ("search", "report"),
-    ("train", "evaluate"),
-    ("train", "report"),
-    ("evaluate", "report"),
-]
 SEEDS, HELD_OUT = 3, 20
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -50,13 +50,13 @@ def report(
     """Draw what the run found, each figure beside its table, and say whether targets are met."""
     evaluated = read_document(summary, keys=(HEADLINE, "held_out_snapshots", "initialisations"))
     errors = _errors(evaluated)
-    acsd, naswot = read_document(acsd_choice), read_document(naswot_choice)
+    acsd, naswot, search = map(read_document, (acsd_choice, naswot_choice, search_choice))
     cost = total_cost(costs)
     drawings = draw_all(
         Sources(acsd_scores, naswot_scores, trials, histories, energies, dos, ldos_samples),
         acsd,
         naswot,
-        read_document(search_choice),
+        search,
         errors,
         cost,
     )
@@ -67,7 +67,7 @@ def report(
         "acsd": acsd["provenance"],
         "descriptors": read_provenance(descriptors[0]),
         "naswot": naswot["provenance"],
-        "search": read_document(search_choice)["provenance"],
+        "search": search["provenance"],
         "train": read_state(models[0])["provenance"],
         "evaluate": evaluated["provenance"],
         "report": provenance("report", settings, seed, []),
@@ -77,23 +77,27 @@ def report(
         material=_material(structures[0], records),
         headline_quantity=HEADLINE,
         errors=errors,
-        targets=Targets(
-            mae_mev_per_atom=settings.target_mev_per_atom,
-            baseline_fraction=settings.target_baseline_fraction,
-            floor_mev_per_atom=settings.target_floor_mev_per_atom,
-            held_out_snapshots=settings.target_held_out_snapshots,
-        ),
+        targets=_targets(settings),
         held_out_snapshots=evaluated["held_out_snapshots"],
         training_seeds=evaluated["initialisations"],
         figures=drawings,
         settings={"seed": seed} | {stage: record["settings"] for stage, record in records.items()},
         provenance=_provenance(records, read_document(dft[0])["version"], seed),
-        facts=_facts(acsd, naswot, read_document(search_choice), evaluated, cost),
+        facts=_facts(acsd, naswot, search, evaluated, cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
         warnings=_warnings(acsd, naswot),
     )
     _save_figures(figures, drawings)
     write_text(report, render_report(context))
+
+
+def _targets(settings: ReportSettings) -> Targets:
+    return Targets(
+        mae_mev_per_atom=settings.target_mev_per_atom,
+        baseline_fraction=settings.target_baseline_fraction,
+        floor_mev_per_atom=settings.target_floor_mev_per_atom,
+        held_out_snapshots=settings.target_held_out_snapshots,
+    )
 
 
 def _errors(evaluated: dict[str, Any]) -> list[QuantityError]:
