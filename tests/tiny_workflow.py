@@ -27,7 +27,12 @@ def snakemake(
     if source is not None:
         environment["PYTHONPATH"] = str(source)
     return subprocess.run(
-        command(folder, *arguments), capture_output=True, text=True, check=False, env=environment
+        command(folder, *arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=900,
     )
 
 
