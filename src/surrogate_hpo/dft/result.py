@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+
 FloatArray = NDArray[np.float64]
 
 
@@ -116,6 +118,11 @@ class DftResult:
         terms = self.band_energy + self.entropy_contribution - self.hartree_energy
         terms += self.xc_energy - self.xc_potential_energy + self.ewald_energy
         return terms - self.total_free_energy
+
+    @property
+    def electronic_temperature(self) -> float:
+        """Temperature of the Fermi-Dirac occupations in K."""
+        return self.smearing_width / BOLTZMANN_EV_PER_KELVIN
 
     @property
     def volume(self) -> float:

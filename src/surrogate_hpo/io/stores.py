@@ -49,6 +49,11 @@ class LdosData:
     width: float
     electrons: float
 
+    @property
+    def volume_element(self) -> float:
+        """Volume of the cell per grid point, Å³."""
+        return float(abs(np.linalg.det(self.cell)) / np.prod(self.values.shape[:3]))
+
 
 @dataclass(frozen=True)
 class DescriptorData:

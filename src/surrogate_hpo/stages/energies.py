@@ -19,7 +19,6 @@ from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
 from surrogate_hpo.physics.functionals import Functional
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
-from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 REFERENCE_LDOS = "reference_ldos"
 FERMI_ENERGY = "fermi_energy"
@@ -156,7 +155,7 @@ def energies_of(
         positions=positions,
         charges=torch.tensor(charges, dtype=torch.float64),
         electrons=result.electrons,
-        temperature=result.smearing_width / BOLTZMANN_EV_PER_KELVIN,
+        temperature=result.electronic_temperature,
         # A plain string in the JSON; unknown ones are refused by the physics itself.
         functional=cast(Functional, result.functional),
         broadening_variance=kernel_variance(data.kernel, data.width),
@@ -165,14 +164,13 @@ def energies_of(
         # The noise of a prediction at the window's bottom is an error to report, not to refuse.
         bottom_tolerance=BOTTOM_TOLERANCE if source == REFERENCE_LDOS else math.inf,
     ).as_floats()
-    volume_element = abs(np.linalg.det(data.cell)) / np.prod(values.shape[:3])
     return SnapshotEnergies(
         snapshot=snapshot,
         source=source,
         atoms=len(atoms),
         energies={name: terms[name] for name in QUANTITIES},
         energy_axis=data.energy,
-        dos=dos_from_ldos(ldos, volume_element).numpy(),
+        dos=dos_from_ldos(ldos, data.volume_element).numpy(),
     )
 
 

@@ -1,6 +1,5 @@
 """Checks of an LDOS against its DFT run: grid and electrons."""
 
-import numpy as np
 import torch
 
 from surrogate_hpo.dft.kernels import kernel_variance
@@ -9,7 +8,6 @@ from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.stores import LdosData
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
-from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 ELECTRON_TOLERANCE = 0.01
 
@@ -31,12 +29,11 @@ def check_electrons(ldos: LdosData, result: DftResult, *, where: str) -> None:
     PhysicsError
         If the count is off by more than one per cent: a wrong unit or a wrong cell.
     """
-    volume_element = abs(np.linalg.det(ldos.cell)) / np.prod(ldos.values.shape[:3])
-    dos = dos_from_ldos(torch.from_numpy(ldos.values.astype(np.float64)), volume_element)
+    dos = dos_from_ldos(torch.from_numpy(ldos.values), ldos.volume_element)
     weights = occupation_weights(
         torch.from_numpy(ldos.energy),
         result.fermi_energy,
-        result.smearing_width / BOLTZMANN_EV_PER_KELVIN,
+        result.electronic_temperature,
         "electrons",
         broadening_variance=kernel_variance(ldos.kernel, ldos.width),
     )

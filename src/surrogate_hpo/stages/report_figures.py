@@ -21,6 +21,7 @@ from surrogate_hpo.figures.parity import parity
 from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.io.tables import read_table
+from surrogate_hpo.stages.energies import REFERENCE_LDOS
 from surrogate_hpo.stages.graph import DEPENDENCIES, STAGES, SUMMARIES
 
 Row = Mapping[str, str]
@@ -157,7 +158,7 @@ def _dos(rows: Sequence[Row], energies: Sequence[Row]) -> DrawnFigure:
         r["source"]: float(r["fermi_energy_ev"]) for r in energies if r["snapshot"] == snapshot
     }
     seeds = [source for source in curves if source.startswith("seed-")]
-    reference = curves["reference_ldos"]
+    reference = curves[REFERENCE_LDOS]
     return dos_overlay(
         snapshot=snapshot,
         energy_ev=_numbers(reference, "energy_ev"),
@@ -182,8 +183,8 @@ def _ldos(rows: Sequence[Row]) -> DrawnFigure:
         snapshot=rows[0]["snapshot"],
         point=points,
         energy_ev=np.unique(energy),
-        reference=values("reference_ldos"),
-        predicted=[values(source) for source in sources if source != "reference_ldos"],
+        reference=values(REFERENCE_LDOS),
+        predicted=[values(source) for source in sources if source != REFERENCE_LDOS],
     )
 
 
@@ -204,7 +205,7 @@ def _parity(energies: Sequence[Row], error: QuantityError) -> DrawnFigure:
         snapshot=[row["snapshot"] for row in energies if row["source"] == "dft"],
         dft_ev_per_atom=values("dft"),
         surrogate_ev_per_atom=[values(seed) for seed in seeds],
-        floor_ev_per_atom=values("reference_ldos"),
+        floor_ev_per_atom=values(REFERENCE_LDOS),
         baseline_ev_per_atom=training,
         error=error,
     )
