@@ -9,7 +9,7 @@ from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
 from surrogate_hpo.io.espresso import run_espresso, save_folder
-from surrogate_hpo.io.stores import LdosData
+from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
 from surrogate_hpo.io.wavefunctions import orbital_densities

@@ -15,7 +15,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.errors import ConfigError, DataError, PhysicsError
 from surrogate_hpo.io.dft_results import read_dft_result, write_dft_result
-from surrogate_hpo.io.stores import LdosData, write_ldos
+from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.check import check

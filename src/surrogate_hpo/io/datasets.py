@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.io.stores import DescriptorData, LdosData, read_descriptors, read_ldos
+from surrogate_hpo.io.descriptor_store import DescriptorData, read_descriptors
+from surrogate_hpo.io.ldos_store import LdosData, read_ldos
 
 CELL_TOLERANCE_ANGSTROM = 1e-4
 REMAKE = "delete both files and run the workflow again; they are remade from the same snapshot"
@@ -30,10 +32,8 @@ class PointData:
         Broadening of the LDOS.
     width
         Its width in eV.
-    cutoff_radius
-        Of the descriptor, Å.
-    twojmax
-        2 J_max of the descriptor.
+    definition
+        What the descriptors are.
     """
 
     descriptors: NDArray[np.float32]
@@ -41,8 +41,7 @@ class PointData:
     energy: NDArray[np.float64]
     kernel: str
     width: float
-    cutoff_radius: float
-    twojmax: int
+    definition: DescriptorDefinition
 
 
 def read_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) -> PointData:
@@ -84,8 +83,7 @@ def read_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
         energy=ldos.energy,
         kernel=ldos.kernel,
         width=ldos.width,
-        cutoff_radius=descriptors.cutoff_radius,
-        twojmax=descriptors.twojmax,
+        definition=descriptors.definition,
     )
 
 
@@ -150,12 +148,12 @@ def _check_same_kind(
     ldos_path: Path,
 ) -> None:
     (d0, s0), (d1, s1) = first, other
-    if (d0.cutoff_radius, d0.twojmax) != (d1.cutoff_radius, d1.twojmax):
+    if d0.definition != d1.definition:
         raise DataError(
             "descriptor stores were made with different settings",
             where=str(descriptor_path),
-            expected=f"cutoff_radius {d0.cutoff_radius} Å, twojmax {d0.twojmax}",
-            got=f"cutoff_radius {d1.cutoff_radius} Å, twojmax {d1.twojmax}",
+            expected=str(d0.definition.as_document()),
+            got=str(d1.definition.as_document()),
             remedy="delete results/descriptors and run the workflow again",
         )
     same_axis = s0.energy.shape == s1.energy.shape and np.allclose(s0.energy, s1.energy)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing
 from surrogate_hpo.networks.model import SurrogateModel
@@ -30,18 +31,15 @@ class TrainedModel:
         Broadening of the LDOS it was trained on.
     width
         Its width in eV.
-    cutoff_radius
-        Of the descriptor, Å.
-    twojmax
-        2 J_max of the descriptor.
+    definition
+        The descriptor that it must be fed.
     """
 
     surrogate: SurrogateModel
     energy: NDArray[np.float64]
     kernel: str
     width: float
-    cutoff_radius: float
-    twojmax: int
+    definition: DescriptorDefinition
 
 
 def write_model(path: Path, model: TrainedModel, provenance: Mapping[str, Any]) -> None:
@@ -53,8 +51,7 @@ def write_model(path: Path, model: TrainedModel, provenance: Mapping[str, Any]) 
             "energy_ev": torch.from_numpy(model.energy),
             "kernel": model.kernel,
             "width_ev": model.width,
-            "cutoff_radius_angstrom": model.cutoff_radius,
-            "twojmax": model.twojmax,
+            "descriptor": model.definition.as_document(),
             "provenance": dict(provenance),
         },
     )
@@ -85,8 +82,7 @@ def read_model(path: Path) -> TrainedModel:
             energy=state["energy_ev"].numpy(),
             kernel=state["kernel"],
             width=state["width_ev"],
-            cutoff_radius=state["cutoff_radius_angstrom"],
-            twojmax=state["twojmax"],
+            definition=DescriptorDefinition.from_document(state["descriptor"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise _not_plain(path, error) from error

@@ -15,7 +15,7 @@ from surrogate_hpo.descriptors.triples import nested_columns
 from surrogate_hpo.io.datasets import flat
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.stores import LdosData, read_ldos
+from surrogate_hpo.io.ldos_store import LdosData, read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.seeds import derive_seed

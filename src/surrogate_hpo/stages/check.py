@@ -13,7 +13,7 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, SurrogateHpoError
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.espresso_engine import find_engine
-from surrogate_hpo.io.stores import read_ldos
+from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.stages.guards import check_bands, check_window

@@ -1,20 +1,21 @@
 """SNAP bispectrum descriptors on the full grid, for the chosen candidate only."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-
 from surrogate_hpo.config.descriptors import DescriptorsSettings
-from surrogate_hpo.descriptors.bispectrum import bispectrum
-from surrogate_hpo.descriptors.grid import grid_blocks
-from surrogate_hpo.descriptors.triples import n_components
+from surrogate_hpo.descriptors.definition import DEFINITION_KEYS, DescriptorDefinition
+from surrogate_hpo.io.descriptor_store import writing_descriptors
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.stores import DescriptorData, write_descriptors
 from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.log import Progress
+from surrogate_hpo.stages.descriptor_engines import grid_engine
 from surrogate_hpo.stages.interface import Dft, Input, Output, Structure
+
+logger = logging.getLogger(__name__)
 
 
 def descriptors(
@@ -32,26 +33,20 @@ def descriptors(
     """Compute SNAP at every point of the snapshot's FFT grid.
 
     The convention is that of LAMMPS' `compute sna/grid`; see docs/concepts/descriptors.md.
+    The grid is computed and written in blocks; a killed job goes on where it stopped.
     """
-    choice = read_document(acsd, keys=("cutoff_radius_angstrom", "twojmax"))
+    definition = DescriptorDefinition.from_document(read_document(acsd, keys=DEFINITION_KEYS))
     atoms, shape = read_structure(structure), read_dft_result(dft).fft_grid
-    twojmax = int(choice["twojmax"])
-    values = np.empty((int(np.prod(shape)), n_components(twojmax)), dtype=np.float32)
-    for part, points in grid_blocks(shape, atoms.cell[:], block=settings.block_points):
-        values[part] = bispectrum(
-            points,
-            atoms.positions,
-            atoms.cell[:],
-            cutoff_radius=choice["cutoff_radius_angstrom"],
-            twojmax=twojmax,
-            dtype=np.dtype(settings.precision),
-            threads=threads,
-        )
-    data = DescriptorData(
-        values=values.reshape(*shape, -1),
-        cell=atoms.cell[:],
-        cutoff_radius=float(choice["cutoff_radius_angstrom"]),
-        twojmax=twojmax,
-    )
+    compute = grid_engine(settings, definition, atoms, shape, threads=threads)
     record = provenance("descriptors", settings, seed, [structure, dft, acsd])
-    write_descriptors(descriptors, data, record)
+    if compute.version:
+        record["engine"] = compute.version
+    with writing_descriptors(descriptors, shape, atoms.cell[:], definition, record) as store:
+        boxes = store.pending(settings.block_points)
+        progress = Progress(logger, sum(box.size for box in boxes), unit="points")
+        if done := store.size - progress.total:
+            logger.info("%d of %d points are there already", done, store.size)
+        for box in boxes:
+            store.write(box, compute(box))
+            progress.advance(box.size)
+        progress.finish()

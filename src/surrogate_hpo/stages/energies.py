@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.io.stores import LdosData
+from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.upf import Pseudopotential
 from surrogate_hpo.physics.core_density import core_density
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE

@@ -17,7 +17,8 @@ from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.models import TrainedModel, read_model
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.stores import DescriptorData, LdosData
+from surrogate_hpo.io.descriptor_store import DescriptorData
+from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.tables import Cell, write_table
 from surrogate_hpo.io.upf import read_upf
@@ -171,16 +172,10 @@ def check_model_fits(
     DataError
         If descriptor settings, energy axis or kernel differ.
     """
-    trained = (model.cutoff_radius, model.twojmax, model.kernel, model.width, len(model.energy))
-    given = (
-        descriptors.cutoff_radius,
-        descriptors.twojmax,
-        ldos.kernel,
-        ldos.width,
-        len(ldos.energy),
-    )
+    trained = (model.definition, model.kernel, model.width, len(model.energy))
+    given = (descriptors.definition, ldos.kernel, ldos.width, len(ldos.energy))
     if trained != given or not np.allclose(model.energy, ldos.energy):
-        names = "cutoff_radius (Å), twojmax, kernel, width (eV), number of energies"
+        names = "descriptor, kernel, width (eV), number of energies"
         raise DataError(
             f"the model was trained on other data ({names})",
             where=where,

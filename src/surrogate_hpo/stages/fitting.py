@@ -68,8 +68,7 @@ def subset(points: PointData, count: int | None, seed: int) -> PointData:
         energy=points.energy,
         kernel=points.kernel,
         width=points.width,
-        cutoff_radius=points.cutoff_radius,
-        twojmax=points.twojmax,
+        definition=points.definition,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.io.datasets import flat
-from surrogate_hpo.io.stores import LdosData
+from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.tables import Cell
 
 PERCENTILES = {

@@ -14,7 +14,7 @@ from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import read_state
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.stores import read_provenance
+from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures

@@ -88,8 +88,7 @@ def train(
         energy=points.energy,
         kernel=points.kernel,
         width=points.width,
-        cutoff_radius=points.cutoff_radius,
-        twojmax=points.twojmax,
+        definition=points.definition,
     )
     write_model(model, trained, record)
     checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,49 @@
+"""What a SNAP descriptor is: all that decides its numbers, for an atom of any element."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class DescriptorDefinition:
+    """Settings that choices, stores and models hand on from stage to stage.
+
+    Attributes
+    ----------
+    cutoff_radius
+        R_cut, Å.
+    twojmax
+        2 J_max.
+    element_weights
+        w of each element, dimensionless; an element that is not named has weight 1.
+    element_radii
+        Radius factor of each element: it is seen up to 2·radius·cutoff_radius; 0.5 if not named.
+    """
+
+    cutoff_radius: float
+    twojmax: int
+    element_weights: Mapping[str, float] = field(default_factory=dict)
+    element_radii: Mapping[str, float] = field(default_factory=dict)
+
+    def as_document(self) -> dict[str, Any]:
+        """The settings as plain values, with units in their names."""
+        return {
+            "cutoff_radius_angstrom": self.cutoff_radius,
+            "twojmax": self.twojmax,
+            "element_weights": dict(sorted(self.element_weights.items())),
+            "element_radii": dict(sorted(self.element_radii.items())),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Take the settings from a mapping that holds the keys of :meth:`as_document`."""
+        return cls(
+            cutoff_radius=float(document["cutoff_radius_angstrom"]),
+            twojmax=int(document["twojmax"]),
+            element_weights={k: float(v) for k, v in document["element_weights"].items()},
+            element_radii={k: float(v) for k, v in document["element_radii"].items()},
+        )
+
+
+DEFINITION_KEYS = ("cutoff_radius_angstrom", "twojmax", "element_weights", "element_radii")

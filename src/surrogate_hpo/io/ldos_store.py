@@ -1,0 +1,89 @@
+"""Local densities of states: one zarr v3 zip file per snapshot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from surrogate_hpo.io.zarr_zip import cell_variable, read_dataset, write_dataset
+
+
+@dataclass(frozen=True)
+class LdosData:
+    """Local density of states of one snapshot.
+
+    Attributes
+    ----------
+    values
+        `[x, y, z, energy]`, 1/(eV Å³), float32.
+    energy
+        `[energy]`, eV, uniform.
+    cell
+        `[3, 3]`, Å, rows are lattice vectors.
+    kernel
+        Broadening kernel, e.g. `gaussian`.
+    width
+        Kernel width in eV (QE's degauss convention).
+    electrons
+        Electrons of the cell, as the DFT run counted them.
+    """
+
+    values: NDArray[np.float32]
+    energy: NDArray[np.float64]
+    cell: NDArray[np.float64]
+    kernel: str
+    width: float
+    electrons: float
+
+    @property
+    def volume_element(self) -> float:
+        """Volume of the cell per grid point, Å³."""
+        return float(abs(np.linalg.det(self.cell)) / np.prod(self.values.shape[:3]))
+
+
+def write_ldos(path: Path, data: LdosData, provenance: Mapping[str, Any]) -> None:
+    """Write an LDOS store atomically."""
+    attributes = {"kernel": data.kernel, "width_ev": data.width, "electrons": data.electrons}
+    values = xr.DataArray(
+        data.values,
+        dims=("x", "y", "z", "energy"),
+        attrs={"units": "1/(eV Å³)", "long_name": "local density of states"},
+    )
+    energy = xr.DataArray(data.energy, dims="energy", attrs={"units": "eV", "long_name": "energy"})
+    dataset = xr.Dataset(
+        {"ldos": values, "cell": cell_variable(data.cell)}, coords={"energy": energy}
+    )
+    write_dataset(path, dataset, "ldos", attributes, provenance)
+
+
+def read_ldos(path: Path) -> LdosData:
+    """Read an LDOS store.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    LdosData
+        1/(eV Å³), energies in eV.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or no LDOS store.
+    """
+    dataset = read_dataset(path, "ldos", ("x", "y", "z", "energy"), ("kernel", "width_ev", "electrons"))
+    return LdosData(
+        values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),
+        energy=np.array(dataset["energy"].values, dtype=np.float64),
+        cell=np.array(dataset["cell"].values, dtype=np.float64),
+        kernel=str(dataset.attrs["kernel"]),
+        width=float(dataset.attrs["width_ev"]),
+        electrons=float(dataset.attrs["electrons"]),
+    )

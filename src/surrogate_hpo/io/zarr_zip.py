@@ -1,0 +1,149 @@
+"""xarray datasets as single files: a zarr v3 folder, packed uncompressed into a zip."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.atomic import replacing
+
+CHUNK_BYTES = 8 * 2**20
+# A fixed date in every zip entry: the same numbers give the same bytes.
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def cell_variable(cell: NDArray[np.float64]) -> xr.DataArray:
+    """Lattice vectors as every store holds them, rows in Å."""
+    return xr.DataArray(
+        np.asarray(cell, dtype=np.float64),
+        dims=("vector", "cartesian"),
+        attrs={"units": "Å", "long_name": "lattice vectors"},
+    )
+
+
+def chunk_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Chunks of a float32 array [x, y, z, …]: slabs of whole x planes, so that a reader can stream.
+
+    A plane larger than a chunk may be is cut along y.
+    """
+    column_bytes = int(np.prod(shape[2:])) * 4
+    columns = max(1, CHUNK_BYTES // column_bytes)
+    planes = min(shape[0], max(1, columns // shape[1]))
+    return (planes, min(shape[1], columns), *shape[2:])
+
+
+def write_dataset(
+    path: Path,
+    dataset: xr.Dataset,
+    chunked: str,
+    attributes: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write a dataset atomically.
+
+    Parameters
+    ----------
+    path
+        File to write; replaced if it exists.
+    dataset
+        All of its arrays.
+    chunked
+        Name of the variable that is stored in chunks of :func:`chunk_shape`.
+    attributes
+        What describes the data, plain values.
+    provenance
+        What made them.
+    """
+    dataset.attrs = {**attributes, "provenance": json.dumps(provenance, sort_keys=True)}
+    encoding = {chunked: {"chunks": chunk_shape(dataset[chunked].shape)}}
+    # Writing straight into a ZipStore leaves duplicate entries: write a folder, then pack it.
+    with replacing(path) as partial:
+        folder = partial.with_suffix(".folder")
+        try:
+            dataset.to_zarr(folder, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+            pack(folder, partial)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Pack a zarr folder into a zip file, without compression and in a fixed order."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+            if file.suffix == ".partial":  # what zarr was writing when a job was killed
+                continue
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), ZIP_EPOCH)
+            with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as sink:
+                shutil.copyfileobj(source, sink)
+
+
+def open_dataset(path: Path) -> xr.Dataset:
+    """Open a store without loading its arrays.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise DataError(
+            "a store that an earlier stage writes is missing",
+            where=str(path),
+            remedy="let Snakemake make it: snakemake <that path>",
+        )
+    try:
+        store = zarr.storage.ZipStore(path, mode="r")
+        dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, zarr_format=3, chunks=None)
+        return dataset
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_dataset(
+    path: Path, variable: str, dims: tuple[str, ...], attributes: tuple[str, ...]
+) -> xr.Dataset:
+    """Load a store that must hold a variable of these dimensions and these attributes.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or holds something else.
+    """
+    dataset = open_dataset(path)
+    lacking = [key for key in attributes if key not in dataset.attrs]
+    if variable not in dataset or dataset[variable].dims != dims or lacking:
+        raise DataError(
+            f"the store holds no {variable}",
+            where=str(path),
+            expected=f"variable `{variable}` with dimensions {', '.join(dims)}; "
+            f"attributes {', '.join(attributes)}",
+            got=f"variables {', '.join(map(str, dataset.data_vars))}; "
+            f"attributes {', '.join(map(str, dataset.attrs))}",
+        )
+    try:
+        return dataset.load()
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Provenance recorded in a store."""
+    provenance: dict[str, Any] = json.loads(open_dataset(path).attrs["provenance"])
+    return provenance
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(
+        "the store is damaged or incomplete",
+        where=str(path),
+        got=f"{type(error).__name__}: {error}",
+        remedy="delete it and run the workflow again; it is remade",
+    )
