@@ -3,9 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.datasets import read_points
-from surrogate_hpo.io.stores import DescriptorData, LdosData, write_descriptors, write_ldos
+from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
+from surrogate_hpo.io.ldos_store import LdosData, write_ldos
+
+DEFINITION = DescriptorDefinition(4.0, 2)
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def stores(tmp_path):
             1.0,
             3.0,
         )
-        descriptors = DescriptorData(generator.random((*shape, 5), dtype=np.float32), cell, 4.0, 2)
+        descriptors = DescriptorData(generator.random((*shape, 5), dtype=np.float32), cell, DEFINITION)
         ldos = dataclasses.replace(ldos, **(ldos_changes or {}))
         descriptors = dataclasses.replace(descriptors, **(descriptor_changes or {}))
         write_ldos(tmp_path / f"l{index}.zarr.zip", ldos, {})
@@ -57,7 +61,7 @@ def test_points_of_all_snapshots_in_order(stores):
         ({"cell": 5 * np.eye(3)}, {}, "different cells"),
         ({"width": 0.5}, {}, r"different energy axes or kernels(.|\n)*gaussian 0.5 eV"),
         ({"energy": np.arange(6.0) + 1}, {}, "different energy axes"),
-        ({}, {"cutoff_radius": 5.0}, r"different settings(.|\n)*cutoff_radius 5.0 Å"),
+        ({}, {"definition": DescriptorDefinition(5.0, 2)}, r"different settings(.|\n)*_angstrom': 5.0"),
         ({"values": np.full((2, 3, 4, 6), np.nan, np.float32)}, {}, r"not finite(.|\n)*144 values"),
     ],
 )

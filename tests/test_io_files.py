@@ -12,18 +12,12 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing, write_text
+from surrogate_hpo.io.descriptor_store import read_descriptors
 from surrogate_hpo.io.documents import read_document, write_document
 from surrogate_hpo.io.provenance import checksum
-from surrogate_hpo.io.stores import (
-    DescriptorData,
-    LdosData,
-    read_descriptors,
-    read_ldos,
-    read_provenance,
-    write_descriptors,
-    write_ldos,
-)
+from surrogate_hpo.io.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.io.tables import read_table, write_table
+from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.seeds import derive_seed
 
 
@@ -55,22 +49,6 @@ def test_ldos_store_round_trip_is_exact_and_deterministic(tmp_path, ldos):
     assert os.listdir(path.parent) == ["a.zarr.zip"]
     names = zipfile.ZipFile(path).namelist()
     assert len(names) == len(set(names))
-
-
-def test_descriptor_store_round_trip_keeps_dimensions_and_units(tmp_path):
-    import xarray as xr
-    import zarr
-
-    values = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
-    path = tmp_path / "b.zarr.zip"
-    write_descriptors(path, DescriptorData(values, np.eye(3), 4.676, 8), {})
-    back = read_descriptors(path)
-    np.testing.assert_array_equal(back.values, values)
-    assert (back.cutoff_radius, back.twojmax) == (4.676, 8)
-    store = zarr.storage.ZipStore(path, mode="r")
-    dataset = xr.open_zarr(store, consolidated=False, chunks=None)
-    assert dataset["descriptors"].dims == ("x", "y", "z", "component")
-    assert dataset["cell"].attrs["units"] == "Å"
 
 
 def test_damaged_missing_and_foreign_stores(tmp_path, ldos):

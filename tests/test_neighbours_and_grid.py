@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from snap_oracle import neighbour_vectors
 
-from surrogate_hpo.descriptors.grid import grid_blocks, grid_points
+from surrogate_hpo.descriptors.grid import GridBox, grid_boxes, grid_points
 from surrogate_hpo.descriptors.neighbours import neighbour_bins
 from surrogate_hpo.errors import ConfigError, DataError
 
@@ -55,16 +55,21 @@ def test_grid_is_in_the_order_of_an_array_x_y_z():
         np.testing.assert_allclose(grid[x, y, z], expected, atol=1e-14)
 
 
-@pytest.mark.parametrize("block", [1, 5, 24, 100])
-def test_blocks_make_up_the_grid(block):
+@given(
+    shape=st.tuples(*[st.integers(1, 6)] * 3),
+    chunk=st.tuples(*[st.integers(1, 7)] * 3),
+    points=st.integers(1, 300),
+)
+def test_boxes_cover_the_grid_once(shape, chunk, points):
     cell = np.array([[3.0, 0, 0], [1, 4, 0], [0, -1, 5]])
-    whole, seen = grid_points((2, 3, 4), cell), 0
-    for part, points in grid_blocks((2, 3, 4), cell, block=block):
-        assert part.start == seen
-        assert len(points) == part.stop - part.start <= block
-        np.testing.assert_array_equal(points, whole[part])
-        seen = part.stop
-    assert seen == 24
+    whole, seen = grid_points(shape, cell).reshape(*shape, 3), np.zeros(shape, int)
+    for box in grid_boxes(shape, chunk, points=points):
+        seen[box.slices] += 1
+        assert box.size <= max(points, np.prod(chunk))
+        assert all(first % size == 0 for first, size in zip(box.begin, chunk, strict=True))
+        expected = whole[box.slices].reshape(-1, 3)
+        np.testing.assert_array_equal(box.points(shape, cell), expected)
+    assert (seen == 1).all()
 
 
 @pytest.mark.parametrize(
@@ -79,6 +84,6 @@ def test_blocks_make_up_the_grid(block):
 def test_bad_grids_are_named(change, error, message):
     with pytest.raises(error, match=message):
         grid_points(**({"shape": (2, 3, 4), "cell": np.eye(3)} | change))
-    if "indices" not in change:
+    if "shape" in change:
         with pytest.raises(error, match=message):
-            next(grid_blocks(**({"shape": (2, 3, 4), "cell": np.eye(3), "block": 3} | change)))
+            next(grid_boxes(change["shape"], (1, 1, 1), points=3))
