@@ -23,7 +23,7 @@ class DescriptorsSettings(Section):
         "float64", description="arithmetic of the kernel; the store holds float32 either way"
     )
     block_points: PositiveInt = Field(
-        65536,
+        32768,
         description="grid points in memory at a time; a killed job loses at most these",
         json_schema_extra=NO_RERUN,
     )

@@ -89,7 +89,7 @@ class DescriptorWriter:
 
     def write(self, box: GridBox, values: NDArray[np.floating]) -> None:
         """Put the values of a box, [points, component] with z fastest, on disk."""
-        self._array[box.slices] = values.astype(np.float32).reshape(*box.shape, -1)
+        self._array[box.slices] = values.astype(np.float32, copy=False).reshape(*box.shape, -1)
 
     @property
     def _chunk(self) -> tuple[int, int, int]:
@@ -142,7 +142,9 @@ def writing_descriptors(
         with replacing(mark) as partial:
             partial.write_text(json.dumps(identity), encoding="utf-8")
     array = zarr.open_array(folder / "store" / "descriptors", mode="r+")
-    yield DescriptorWriter(array, folder / "store" / "descriptors")
+    # Each of zarr's threads would reserve memory of its own; the engine's threads are the ones needed.
+    with zarr.config.set({"threading.max_workers": 1}):
+        yield DescriptorWriter(array, folder / "store" / "descriptors")
     with replacing(path) as partial:
         pack(folder / "store", partial)
     shutil.rmtree(folder)
@@ -161,6 +163,7 @@ def _create(
         shape=full,
         chunks=chunk_shape(full),
         dtype=np.float32,
+        compressors=None,  # SNAP components shrink by a tenth, at the cost of every reader
         fill_value=np.nan,
         dimension_names=DIMENSIONS,
         attributes={"units": "1", "long_name": "SNAP bispectrum component"},
