@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench-training lint format environment quantum-espresso lock generated clean
+.PHONY: help run test bench-training bench-descriptors bench-acsd lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -20,6 +20,12 @@ test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPR
 
 bench-training: environment  ## error against the recipe of the training; needs a finished `make run`
 	.venv/bin/python benchmarks/training.py
+
+bench-descriptors: .venv/dev-installed  ## SNAP engines against LAMMPS: µs per point, threads, atoms
+	.venv/bin/python benchmarks/descriptors.py
+
+bench-acsd: environment  ## cost and stability of the descriptor choice; needs a finished `make run`
+	.venv/bin/python benchmarks/acsd.py
 
 lint: .venv/dev-installed  ## ruff, mypy, pydoclint, snakefmt, snakemake --lint
 	.venv/bin/ruff check .
