@@ -249,6 +249,8 @@ def test_no_points_no_rows():
         ({"positions": [["a", "b", "c"]]}, DataError, "`positions` is not an array of numbers"),
         ({"cell": np.diag([4.0, 4.0, 0.0])}, DataError, "span no volume"),
         ({"cell": [4.0, 4.0, 4.0]}, DataError, "The cell is not three vectors"),
+        ({"positions": [*FCC, FCC[1] + 1e-3]}, DataError, r"same place(.|\n)*positions\[1\]"),
+        ({"positions": [*FCC, [4.05, 0, 8.1]]}, DataError, r"same place(.|\n)*positions\[4\]"),
     ],
 )
 def test_bad_input_is_named(change, error, message):

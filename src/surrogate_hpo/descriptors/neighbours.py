@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.lanes import compiled
+from surrogate_hpo.errors import DataError
 
 _BINS_PER_CUTOFF = 2
 _MAX_BINS_PER_ATOM = 64
 # Images are kept up to this much (relative) beyond the cutoff, so that rounding in the
 # bin geometry cannot lose a neighbour; the exact test is made per point.
 _SLACK = 1e-9
+# Å; far below any distance of a real structure, so that only slips are caught.
+_COINCIDENCE = 0.01
 
 
 class NeighbourBins(NamedTuple):
@@ -71,6 +74,11 @@ def neighbour_bins(
     -------
     NeighbourBins
         Lists of candidates, a superset of all neighbours of any point in each bin.
+
+    Raises
+    ------
+    DataError
+        If two atoms are at the same place.
     """
     inverse = np.asarray(np.linalg.inv(cell), np.float64)
     heights = 1 / np.linalg.norm(inverse, axis=0)
@@ -92,7 +100,36 @@ def neighbour_bins(
     start = np.concatenate([[0], np.cumsum(counts)])
     images = np.empty((start[-1], 3)), np.empty(start[-1], np.int64), start[:-1].copy()
     _visit_images(home, home @ inverse, cell, edges, shape, span, reach, counts, *images)
-    return NeighbourBins(cell, inverse, shape, start, images[0], images[1])
+    bins = NeighbourBins(cell, inverse, shape, start, images[0], images[1])
+    first, second = _coinciding(home, home @ inverse, bins)
+    if first >= 0:
+        raise DataError(
+            "Two atoms are at the same place.",
+            where=f"positions[{first}] and positions[{second}], or images of them",
+            expected=f"more than {_COINCIDENCE} Å between any two atoms",
+            got=f"{positions[first].tolist()} and {positions[second].tolist()} Å",
+            remedy="give each atom once; an atom on the cell's border is also its own image",
+        )
+    return bins
+
+
+@compiled
+def _coinciding(
+    home: NDArray[np.float64], scaled: NDArray[np.float64], bins: NeighbourBins
+) -> tuple[int, int]:
+    """Find the first pair of atoms at one place; (-1, -1) if there is none."""
+    for atom in range(len(home)):
+        target = 0
+        for k in range(3):
+            index = min(max(int(scaled[atom, k] * bins.shape[k]), 0), bins.shape[k] - 1)
+            target = target * bins.shape[k] + index
+        for candidate in range(bins.start[target], bins.start[target + 1]):
+            squared = 0.0
+            for c in range(3):
+                squared += (bins.positions[candidate, c] - home[atom, c]) ** 2
+            if squared < _COINCIDENCE**2 and bins.atoms[candidate] != atom:
+                return atom, int(bins.atoms[candidate])
+    return -1, -1
 
 
 @compiled
