@@ -27,7 +27,9 @@ def stores(tmp_path):
             1.0,
             3.0,
         )
-        descriptors = DescriptorData(generator.random((*shape, 5), dtype=np.float32), cell, DEFINITION)
+        descriptors = DescriptorData(
+            generator.random((*shape, 5), dtype=np.float32), cell, DEFINITION
+        )
         ldos = dataclasses.replace(ldos, **(ldos_changes or {}))
         descriptors = dataclasses.replace(descriptors, **(descriptor_changes or {}))
         write_ldos(tmp_path / f"l{index}.zarr.zip", ldos, {})
@@ -61,7 +63,11 @@ def test_points_of_all_snapshots_in_order(stores):
         ({"cell": 5 * np.eye(3)}, {}, "different cells"),
         ({"width": 0.5}, {}, r"different energy axes or kernels(.|\n)*gaussian 0.5 eV"),
         ({"energy": np.arange(6.0) + 1}, {}, "different energy axes"),
-        ({}, {"definition": DescriptorDefinition(5.0, 2)}, r"different settings(.|\n)*_angstrom': 5.0"),
+        (
+            {},
+            {"definition": DescriptorDefinition(5.0, 2)},
+            r"different settings(.|\n)*_angstrom': 5.0",
+        ),
         ({"values": np.full((2, 3, 4, 6), np.nan, np.float32)}, {}, r"not finite(.|\n)*144 values"),
     ],
 )

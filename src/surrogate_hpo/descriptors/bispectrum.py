@@ -90,9 +90,7 @@ class Bispectrum:
         self._bins = neighbour_bins(atoms, lattice, cutoff_radius=widest)
         self._kernel = kernel
 
-    def __call__(
-        self, points: ArrayLike, *, threads: int = 1, block: int = 4096
-    ) -> NDArray[Any]:
+    def __call__(self, points: ArrayLike, *, threads: int = 1, block: int = 4096) -> NDArray[Any]:
         """Evaluate the components at some points.
 
         Parameters

@@ -12,10 +12,8 @@ from importlib import metadata
 from pathlib import Path
 
 from surrogate_hpo.errors import ConfigError, EngineError
+from surrogate_hpo.io.serial import serial_environment
 
-# A serial build inside a batch job must not take itself for a rank of that job: MPI_Init
-# of the wheel aborts when it finds another launcher's variables.
-_RANK_VARIABLES = ("PMI_", "PMIX_", "OMPI_", "MPI_", "SLURM_", "HYDRA_", "I_MPI_")
 _MPI_LIBRARY = "libmpi.so.12"
 _STYLE = "sna/grid/local"
 _REMEDY = (
@@ -134,7 +132,7 @@ def wheel_environment(base: dict[str, str]) -> dict[str, str]:
         Without the variables of a launcher of parallel jobs, and with the MPI library of
         the mpich wheel, if that is installed, on the search path.
     """
-    clean = {name: value for name, value in base.items() if not name.startswith(_RANK_VARIABLES)}
+    clean = serial_environment(base)
     library = _file_of("mpich", _MPI_LIBRARY)
     if library is not None:
         folders = [str(library.parent), *filter(None, [base.get("LD_LIBRARY_PATH")])]

@@ -78,7 +78,9 @@ def read_ldos(path: Path) -> LdosData:
     DataError
         If the file is missing, damaged or no LDOS store.
     """
-    dataset = read_dataset(path, "ldos", ("x", "y", "z", "energy"), ("kernel", "width_ev", "electrons"))
+    dataset = read_dataset(
+        path, "ldos", ("x", "y", "z", "energy"), ("kernel", "width_ev", "electrons")
+    )
     return LdosData(
         values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),
         energy=np.array(dataset["energy"].values, dtype=np.float64),

@@ -14,7 +14,8 @@ from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.io.compiled_kernel import load_compiled_kernel
-from surrogate_hpo.io.lammps import find_lammps, lammps_bispectrum
+from surrogate_hpo.io.lammps import lammps_bispectrum
+from surrogate_hpo.io.lammps_engine import find_lammps
 
 
 @dataclass(frozen=True)
