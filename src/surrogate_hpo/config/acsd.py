@@ -30,9 +30,7 @@ class AcsdSettings(Section):
     refine: Annotated[int, Field(ge=0, le=10)] = Field(
         0, description="rounds that halve the spacing of the cutoff radii around the best one"
     )
-    points: Annotated[int, Field(ge=10)] = Field(
-        200, description="N: a draw compares N x N points"
-    )
+    points: Annotated[int, Field(ge=10)] = Field(200, description="N: a draw compares N x N points")
     draws: Annotated[int, Field(ge=2)] = Field(5, description="independent draws per snapshot")
     snapshots: PositiveInt = Field(
         3, description="training snapshots used; fewer if there are fewer"

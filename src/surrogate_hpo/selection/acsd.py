@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from surrogate_hpo.errors import ConfigError, DataError
 
 Definition = Literal["fiedler2022", "mala2024"]
+# Multiplications in a product of blocks, below which BLAS does not wake its threads: these
+# products are so small that waiting for each other would cost more than the work.
+BLOCK_OPERATIONS = 2**18
 
 
 def draw_points(per_side: int, *, seed: int) -> NDArray[np.float64]:
@@ -103,8 +106,17 @@ def cosine_similarities(vectors_a: ArrayLike, vectors_b: ArrayLike) -> NDArray[n
         left = a / np.linalg.norm(a, axis=1, keepdims=True)
         right = b / np.linalg.norm(b, axis=1, keepdims=True)
         # Rounding must not make a descriptor more similar than equal.
-        similarity: NDArray[np.float64] = np.clip(left @ right.T, -1, 1)
+        similarity: NDArray[np.float64] = np.clip(_products(left, right), -1, 1)
     return similarity
+
+
+def _products(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute a·b of all pairs of rows."""
+    out = np.empty((len(a), len(b)))
+    rows = max(1, BLOCK_OPERATIONS // max(1, b.size))
+    for begin in range(0, len(a), rows):
+        np.matmul(a[begin : begin + rows], b.T, out=out[begin : begin + rows])
+    return out
 
 
 def nested_similarities(
@@ -136,19 +148,20 @@ def nested_similarities(
     points = vectors.shape[1]
     products = np.zeros((points, points))
     squares = np.zeros((2, points))
-    before: NDArray[np.integer] = np.array([], np.intp)
+    before: set[int] = set()
     for twojmax in sorted(columns):
-        if not np.isin(before, columns[twojmax]).all():
+        kept = set(columns[twojmax].tolist())
+        if not before <= kept:
             raise ConfigError(
                 "The columns of the candidates are not nested.",
                 where=f"columns of 2·J_max {twojmax}",
-                expected=f"at least the columns {before.tolist()}",
-                got=str(columns[twojmax].tolist()),
+                expected=f"at least the columns {sorted(before)}",
+                got=str(sorted(kept)),
             )
-        added = vectors[..., np.setdiff1d(columns[twojmax], before)].astype(np.float64)
-        before = columns[twojmax]
+        added = vectors[..., sorted(kept - before)].astype(np.float64, copy=False)
+        before = kept
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            products += added[0] @ added[1].T
+            products += _products(added[0], added[1])
             squares += np.square(added).sum(axis=2)
             lengths = np.sqrt(squares)
             similarity = products / lengths[0][:, None]

@@ -108,9 +108,7 @@ def score_candidates(
         for key, scores in sorted(found.items())
     )
     constant = tuple(constant_values)
-    return ScoreTable(
-        objective, definition, labels, candidates, float(np.mean(constant)), constant
-    )
+    return ScoreTable(objective, definition, labels, candidates, float(np.mean(constant)), constant)
 
 
 def candidate_similarities(

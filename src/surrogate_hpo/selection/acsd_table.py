@@ -123,7 +123,9 @@ class ScoreTable:
                 expected=f"{self.name} on {len(self.draws)} draws {self.draws[:2]}…",
                 got=f"{other.name} on {len(other.draws)} draws {other.draws[:2]}…",
             )
-        both = sorted(self.candidates + other.candidates, key=lambda s: (s.cutoff_radius, s.twojmax))
+        both = sorted(
+            self.candidates + other.candidates, key=lambda s: (s.cutoff_radius, s.twojmax)
+        )
         return replace(self, candidates=tuple(both))
 
 

@@ -31,10 +31,10 @@ def similarity_moments(similarities: ArrayLike) -> tuple[float, float]:
     """
     centred: NDArray[np.float64] = np.array(similarities, np.float64).ravel()
     centred -= centred.mean()
-    squares = centred * centred
-    std = math.sqrt(squares.mean())
-    third = float(squares @ centred) / centred.size
-    return std, third / std**3 if std**3 > 0 else math.nan
+    powers = centred * centred
+    std = math.sqrt(powers.mean())
+    powers *= centred
+    return std, float(powers.mean()) / std**3 if std**3 > 0 else math.nan
 
 
 def kernel_spread(std: float, skewness: float) -> float:

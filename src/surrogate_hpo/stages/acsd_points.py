@@ -71,9 +71,7 @@ class SampledSnapshot:
         Draw
             One per draw.
         """
-        weights, radii = atom_parameters(
-            list(self.atoms.symbols), element_weights, element_radii
-        )
+        weights, radii = atom_parameters(list(self.atoms.symbols), element_weights, element_radii)
         descriptors = {
             radius: bispectrum(
                 self.points,
