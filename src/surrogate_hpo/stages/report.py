@@ -33,6 +33,7 @@ def report(
     descriptors: DescriptorStores,
     acsd_scores: Annotated[Path, Input("CSV of the acsd stage")],
     acsd_choice: Annotated[Path, Input("JSON of the acsd stage")],
+    acsd_similarities: Annotated[Path, Input("store of the acsd stage: similarities of pairs")],
     naswot_scores: Annotated[Path, Input("CSV of the naswot stage")],
     naswot_choice: Annotated[Path, Input("JSON of the naswot stage")],
     trials: Annotated[Path, Input("CSV of the search stage")],
@@ -53,7 +54,16 @@ def report(
     acsd, naswot, search = map(read_document, (acsd_choice, naswot_choice, search_choice))
     cost = total_cost(costs)
     drawings = draw_all(
-        Sources(acsd_scores, naswot_scores, trials, histories, energies, dos, ldos_samples),
+        Sources(
+            acsd=acsd_scores,
+            similarities=acsd_similarities,
+            naswot=naswot_scores,
+            trials=trials,
+            histories=histories,
+            energies=energies,
+            dos=dos,
+            ldos_samples=ldos_samples,
+        ),
         acsd,
         naswot,
         search,
