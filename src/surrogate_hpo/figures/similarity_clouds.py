@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import INK, DrawnFigure, drawn, new_figure, styled
+from surrogate_hpo.figures.style import INK, DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
 
-BINS = (56, 28)
+BINS = (40, 20)
 
 
 def similarity_clouds_table(
@@ -105,7 +105,7 @@ def draw_similarity_clouds(table: FigureTable) -> Figure:
     require_rows(table, "similarity_clouds")
     words = np.array(table.words("candidate"))
     names = list(dict.fromkeys(words))
-    figure = new_figure(1.9 * len(names) + 0.6)
+    figure = new_figure(1.9 * max(2, len(names)) + 0.6)
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     norm = LogNorm(1, max(10.0, table.numbers("pairs").max()))
     for axes, name in zip(panels, names, strict=True):
@@ -115,6 +115,7 @@ def draw_similarity_clouds(table: FigureTable) -> Figure:
     figure.supylabel("similarity of the descriptors, S_C(B)", fontsize="medium")
     bar = figure.colorbar(panels[0].collections[0], ax=panels.tolist(), pad=0.02)
     bar.set_label("pairs per bin")
+    set_decades(bar.ax.yaxis)
     return figure
 
 
