@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.config.acsd import AcsdSettings
+from surrogate_hpo.config.replace import replaced
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import nested_columns
 from surrogate_hpo.io.documents import write_document
@@ -55,7 +56,7 @@ def acsd(
     `kernel-spread` the SNAP similarities alone are judged, and no LDOS is read.
     """
     if refine is not None:
-        settings = AcsdSettings.model_validate(settings.model_dump() | {"refine": refine})
+        settings = replaced(settings, refine=refine)
     if ldos and not settings.needs_ldos:
         logger.warning("acsd.objective %s needs no LDOS: it is not read", settings.objective)
     labels = (ldos or []) if settings.needs_ldos else []
