@@ -250,6 +250,25 @@ def test_common_scatter_does_not_make_candidates_level():
     assert (choice.cutoff_radius, choice.ambiguous) == (3.0, False)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "chosen", "close"),
+    [
+        (2.1, 3.0, 1),
+        (1.9, 3.0, 2),
+        (1.1, 3.0, 2),
+        (0.9, 5.0, 2),
+    ],
+)
+def test_candidates_near_the_threshold_make_the_choice_ambiguous(ratio, chosen, close):
+    # Two differences ratio ± 1/√2 have a standard deviation of 1.
+    second = (1 + ratio - 0.5**0.5, 1 + ratio + 0.5**0.5)
+    choice = choose(table_of([(3.0, 4, (1.0, 1.0), False), (5.0, 4, second, False)]))
+    assert (choice.cutoff_radius, len(choice.close)) == (chosen, close)
+    assert choice.ambiguous == (close > 1)
+    assert set(choice.level) <= set(choice.close)
+    assert any("other draws might" in r for r in choice.reasons) == (chosen == 3.0 and close == 2)
+
+
 def test_level_candidates_largest_cutoff_then_smallest_band_limit():
     choice = choose(
         table_of(

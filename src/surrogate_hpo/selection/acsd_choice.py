@@ -7,6 +7,10 @@ import numpy as np
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.selection.acsd_table import CandidateScore, ScoreTable, is_level
 
+# In standard deviations of the paired difference. Any threshold has candidates near it, which
+# other draws would put on its other side: the warning reaches further than the rule.
+CLOSE_WITHIN = 2
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -26,8 +30,12 @@ class Choice:
         Cutoff radius (Å) and 2·J_max of the best score of all.
     level
         All candidates that the draws cannot tell from the best, itself included.
+    close
+        All candidates within twice that distance: those that are level, and those that other
+        draws might have made so.
     ambiguous
-        Whether there is more than one such candidate, so that the rule had to decide.
+        Whether there is more than one close candidate, so that the rule had to decide, or
+        would have to with other draws.
     rejected
         Candidates that could not win, each with the reason.
     reasons
@@ -40,6 +48,7 @@ class Choice:
     mean: float
     best: tuple[float, int]
     level: tuple[tuple[float, int], ...]
+    close: tuple[tuple[float, int], ...]
     ambiguous: bool
     rejected: tuple[tuple[float, int, str], ...]
     reasons: tuple[str, ...]
@@ -75,6 +84,7 @@ def choose(table: ScoreTable) -> Choice:
     rejected = [(s, fault_of(s)) for s in table.candidates if fault_of(s)]
     eligible = [s for s in table.candidates if not fault_of(s)]
     level = [s for s in eligible if is_level(s, best, table.sign)]
+    close = [s for s in eligible if is_level(s, best, table.sign, spreads=CLOSE_WITHIN)]
     chosen = min(level, key=lambda s: (-s.cutoff_radius, s.twojmax))
     return Choice(
         cutoff_radius=chosen.cutoff_radius,
@@ -83,9 +93,10 @@ def choose(table: ScoreTable) -> Choice:
         mean=chosen.mean,
         best=(best.cutoff_radius, best.twojmax),
         level=tuple((s.cutoff_radius, s.twojmax) for s in level),
-        ambiguous=len(level) > 1,
+        close=tuple((s.cutoff_radius, s.twojmax) for s in close),
+        ambiguous=len(close) > 1,
         rejected=tuple((s.cutoff_radius, s.twojmax, fault) for s, fault in rejected),
-        reasons=_reasons(table, best, level, chosen, rejected),
+        reasons=_reasons(table, best, level, close, chosen, rejected),
     )
 
 
@@ -146,6 +157,7 @@ def _reasons(
     table: ScoreTable,
     best: CandidateScore,
     level: list[CandidateScore],
+    close: list[CandidateScore],
     chosen: CandidateScore,
     rejected: list[tuple[CandidateScore, str]],
 ) -> tuple[str, ...]:
@@ -160,6 +172,9 @@ def _reasons(
         reasons.append(f"of these, largest cutoff radius, then smallest 2J_max: {_name(chosen)}")
     else:
         reasons.append("no other candidate comes within the spread of the paired difference")
+    near = ", ".join(_name(s) for s in close if s not in level)
+    if near:
+        reasons.append(f"close, so that other draws might have made them level: {near}")
     gain = table.sign * np.subtract(table.constant_values, chosen.values)
     if gain.mean() <= gain.std(ddof=1):
         vectors = "LDOS vectors may be too alike (broad kernel)"

@@ -14,7 +14,7 @@ from surrogate_hpo.selection.acsd import (
     cosine_similarities,
     nested_similarities,
 )
-from surrogate_hpo.selection.acsd_table import CandidateScore, Objective, ScoreTable, spreads
+from surrogate_hpo.selection.acsd_table import CandidateScore, Objective, ScoreTable, spreads_of
 
 # A descriptor whose similarities vary less than this, relative to the LDOS's, tells no
 # point from another: its score is the one of a constant vector.
@@ -194,7 +194,7 @@ def _summary(
     round_number: int,
 ) -> CandidateScore:
     values = tuple(score.value for score in scores)
-    spread, spread_seeds, spread_snapshots = spreads(values, labels)
+    spread, spread_seeds, spread_snapshots = spreads_of(values, labels)
     return CandidateScore(
         cutoff_radius=key[0],
         twojmax=key[1],

@@ -129,7 +129,7 @@ class ScoreTable:
         return replace(self, candidates=tuple(both))
 
 
-def is_level(score: CandidateScore, best: CandidateScore, sign: int) -> bool:
+def is_level(score: CandidateScore, best: CandidateScore, sign: int, *, spreads: float = 1) -> bool:
     """Tell whether the draws cannot tell a candidate from the best.
 
     It is worse on average by no more than the standard deviation of the paired difference
@@ -143,6 +143,8 @@ def is_level(score: CandidateScore, best: CandidateScore, sign: int) -> bool:
         The one it is compared with, on the same draws.
     sign
         Of the table: 1 where smaller scores are better.
+    spreads
+        How many standard deviations count as level.
 
     Returns
     -------
@@ -150,10 +152,10 @@ def is_level(score: CandidateScore, best: CandidateScore, sign: int) -> bool:
         False also where a score is not finite.
     """
     difference = sign * np.subtract(score.values, best.values)
-    return bool(difference.mean() <= difference.std(ddof=1))
+    return bool(difference.mean() <= spreads * difference.std(ddof=1))
 
 
-def spreads(
+def spreads_of(
     scores: Sequence[float], draws: Sequence[tuple[str, int]]
 ) -> tuple[float | None, float | None, float | None]:
     """Spread of scores over all draws, over seeds within a snapshot, and between snapshots.

@@ -182,13 +182,14 @@ def _facts(
 def _warnings(acsd: dict[str, Any], naswot: dict[str, Any]) -> list[Notice]:
     notices = [Notice("naswot", message) for message in naswot["warnings"]]
     if acsd["decision"]["ambiguous"]:
-        level = ", ".join(
-            f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["level"]
+        close = ", ".join(
+            f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["close"]
         )
         notices.append(
             Notice(
                 "acsd",
-                f"The draws cannot tell these candidates (cutoff radius / 2J_max) apart: {level}.",
+                "The draws cannot safely tell these candidates (cutoff radius / 2J_max) apart: "
+                f"{close}.",
             )
         )
     return notices
