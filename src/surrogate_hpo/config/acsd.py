@@ -25,7 +25,7 @@ class AcsdSettings(Section):
     )
     definition: Literal["fiedler2022", "mala2024"] = Field(
         "fiedler2022",
-        description="of the ACSD: mean |S(d)-S(B)| of the paper, or mean max(0, S(B)-S(d))",
+        description="of the ACSD: mean abs(S(d)-S(B)) of the paper, or mean max(0, S(B)-S(d))",
     )
     refine: Annotated[int, Field(ge=0, le=10)] = Field(
         0, description="rounds that halve the spacing of the cutoff radii around the best one"
@@ -36,7 +36,7 @@ class AcsdSettings(Section):
         3, description="training snapshots used; fewer if there are fewer"
     )
     element_weights: dict[str, FiniteFloat] = Field(
-        {}, description="w per element, e.g. `{Al: 1.0, Ti: 1.7}`; needed if there are several"
+        {}, description="weight per element, e.g. `{Al: 1.0, Ti: 1.7}`; needed if there are several"
     )
     element_radii: dict[str, PositiveFloat] = Field(
         {}, description="an element is seen up to 2 x radius x cutoff radius; 0.5 by default"

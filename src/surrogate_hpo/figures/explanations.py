@@ -191,6 +191,9 @@ FIGURES: dict[str, FigureText] = {
 }
 """Words per figure; ``parity`` serves the parity plots of all quantities."""
 
+ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarity_clouds"}
+"""Figures of a score without LDOS, and those of the ACSD whose place they take."""
+
 
 def figure_text(name: str) -> FigureText | None:
     """Return the words for a figure of this name, if there are any."""
