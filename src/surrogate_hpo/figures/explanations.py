@@ -112,8 +112,8 @@ FIGURES: dict[str, FigureText] = {
         "acsd",
         "All pairs of points of one draw: cosine similarity of the descriptors against that of "
         "the LDOS, for the chosen candidate, the best and the worst. The diagonal is where both "
-        "agree; the ACSD in the title is the mean distance from it over all draws. Horizontal "
-        "axes are the same, vertical ones differ.",
+        "agree; the ACSD in the title, the mean over all draws with its spread, measures the "
+        "distance from it. Horizontal axes are the same, vertical ones differ.",
         "A good descriptor follows the diagonal. Pairs far above it look alike to the descriptor "
         "though their LDOS differ, and no network can repair that; pairs below it only look more "
         "different than they are. Note where most pairs lie: colours are logarithmic.",
