@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from surrogate_hpo.figures.acsd_map import acsd_map
+from surrogate_hpo.figures.acsd_map import SCORES, acsd_map
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
@@ -16,6 +16,8 @@ from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.parity import parity
 from surrogate_hpo.figures.report import Notice, Provenance, ReportContext
 from surrogate_hpo.figures.search_history import search_history
+from surrogate_hpo.figures.similarity_clouds import similarity_clouds
+from surrogate_hpo.figures.similarity_spread import similarity_spread
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.stages.graph import DEPENDENCIES as EDGES
 from surrogate_hpo.stages.graph import SUMMARIES as STAGES
@@ -39,6 +41,29 @@ def acsd_arrays():
         "chosen": (6.5, 6),
         "constant_descriptor_acsd": 0.012,
     }
+
+
+def similarity_arrays():
+    """900 pairs: a descriptor near the diagonal and one that is far below it."""
+    generator = np.random.default_rng(4)
+    ldos = 1 - generator.gamma(2, 0.008, 900)
+    good = np.clip(ldos + generator.normal(0, 0.005, 900), -1, 1)
+    return {
+        "snapshot": "training-0000",
+        "candidate": [
+            "chosen, best: 4.676 Å, 2J_max 10, ACSD 0.0083 ± 0.0016",
+            "worst: 3 Å, 2J_max 4, ACSD 0.084 ± 0.004",
+        ],
+        "ldos_similarity": ldos,
+        "descriptor_similarity": np.array([good, 1 - 9 * (1 - ldos)]),
+    }
+
+
+def spread_arrays():
+    """The same descriptors, judged without an LDOS."""
+    arrays = similarity_arrays()
+    del arrays["ldos_similarity"]
+    return arrays
 
 
 def naswot_arrays():
@@ -173,6 +198,9 @@ def fictional_run():
         figures=(
             dag(nodes=list(STAGES), edges=EDGES, descriptions=STAGES),
             acsd_map(**acsd_arrays()),
+            acsd_map(**acsd_arrays(), score=SCORES["kernel-spread"]),
+            similarity_clouds(**similarity_arrays()),
+            similarity_spread(**spread_arrays()),
             naswot_ranking(**naswot_arrays()),
             search_history(**search_arrays()),
             learning_curves(**learning_arrays()),

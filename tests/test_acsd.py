@@ -4,14 +4,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.selection.acsd import acsd, cosine_similarities, draw_pairs
-from surrogate_hpo.selection.acsd_choice import choose
-from surrogate_hpo.selection.acsd_scores import (
-    CandidateScore,
-    Draw,
-    ScoreTable,
-    score_candidates,
+from surrogate_hpo.selection.acsd import (
+    acsd,
+    cosine_similarities,
+    draw_pairs,
+    draw_points,
+    nested_similarities,
 )
+from surrogate_hpo.selection.acsd_choice import choose
+from surrogate_hpo.selection.acsd_scores import Draw, candidate_similarities, score_candidates
+from surrogate_hpo.selection.acsd_table import CandidateScore, ScoreTable
+from surrogate_hpo.selection.kernel_spread import kernel_spread, similarity_moments
+from surrogate_hpo.selection.refine import finer_radii
 
 
 def test_cosines_of_known_angles():
@@ -81,6 +85,44 @@ def test_a_small_grid_says_how_many_pairs_it_has(per_side):
         draw_pairs(100, per_side, seed=0)
 
 
+@given(seed=st.integers(0, 2**32 - 1), points=st.sampled_from([1, 7, 60]))
+def test_nested_similarities_are_the_cosines_of_the_columns(seed, points):
+    generator = np.random.default_rng(seed)
+    vectors = generator.normal(size=(2, points, 9)) * 10 ** generator.uniform(-6, 6, 9)
+    columns = {8: np.arange(9), 2: np.array([0, 4]), 4: np.array([0, 1, 4, 7])}
+    found = list(nested_similarities(vectors, columns))
+    assert [twojmax for twojmax, _ in found] == [2, 4, 8]
+    for twojmax, similarity in found:
+        kept = vectors[..., columns[twojmax]]
+        expected = cosine_similarities(kept[0], kept[1])
+        np.testing.assert_allclose(similarity, expected, rtol=0, atol=1e-14)
+        assert np.abs(similarity).max() <= 1
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+def test_nested_similarities_of_a_vector_without_direction(bad):
+    vectors = np.ones((2, 3, 2))
+    vectors[0, 1] = bad
+    ((_, similarity),) = nested_similarities(vectors, {2: np.array([0, 1])})
+    assert np.isnan(similarity[1]).all()
+    assert np.isfinite(similarity[[0, 2]]).all()
+
+
+def test_columns_that_are_not_nested_are_refused():
+    with pytest.raises(ConfigError, match=r"not nested(.|\n)*columns of 2·J_max 4"):
+        list(nested_similarities(np.ones((2, 3, 4)), {2: np.array([0, 1]), 4: np.array([1, 2])}))
+
+
+def test_points_without_a_grid_fill_the_cell_evenly():
+    points = draw_points(5000, seed=3)
+    assert points.shape == (2, 5000, 3)
+    np.testing.assert_array_equal(points, draw_points(5000, seed=3))
+    assert ((points >= 0) & (points < 1)).all()
+    counts = np.histogramdd(points.reshape(-1, 3), bins=2, range=[(0, 1)] * 3)[0]
+    # Each octant holds 1250 ± 33 of the 10 000; five standard deviations.
+    assert np.abs(counts - 1250).max() < 165
+
+
 def make_draw(snapshot, seed, *, n=30):
     """LDOS made of the first two of three positive features; candidates see some of them."""
     rng = np.random.default_rng([seed, *snapshot.encode()])
@@ -106,7 +148,7 @@ def test_scores_find_the_descriptor_that_is_the_ldos():
     table = score_candidates(DRAWS, COLUMNS)
     scores = {(s.cutoff_radius, s.twojmax): s for s in table.candidates}
     assert list(scores) == [(r, t) for r in (2.0, 3.0, 5.0, 6.0) for t in (2, 4)]
-    assert scores[3.0, 2].mean == 0
+    assert scores[3.0, 2].mean == pytest.approx(0, abs=1e-15)
     assert scores[3.0, 4].mean > 0.01
     assert scores[3.0, 4].components == 3
     assert scores[5.0, 2].constant
@@ -179,19 +221,52 @@ def test_bad_draws_are_named():
         score_candidates([Draw("b", 0, good.descriptors, dark)], COLUMNS)
 
 
-def table_of(scores, constant=(9.0, 9.1)):
+def table_of(scores, constant=(9.0, 9.1), objective="acsd"):
     candidates = tuple(
-        CandidateScore(r, t, 10 * t, float(np.mean(v)), 0.0, None, None, flat, tuple(v))
+        CandidateScore(
+            cutoff_radius=r,
+            twojmax=t,
+            components=10 * t,
+            mean=float(np.mean(v)),
+            spread=0.0,
+            spread_seeds=None,
+            spread_snapshots=None,
+            constant=flat,
+            values=tuple(v),
+            similarity_std=0.1,
+            similarity_skewness=-1.0,
+            round_number=0,
+        )
         for r, t, v, flat in scores
     )
     draws = tuple(("a", k) for k in range(len(constant)))
-    return ScoreTable("fiedler2022", draws, candidates, float(np.mean(constant)), constant)
+    mean = float(np.mean(constant))
+    return ScoreTable(objective, "fiedler2022", draws, candidates, mean, constant)
 
 
 def test_common_scatter_does_not_make_candidates_level():
     # Both vary by 1 between the draws, together: the second is worse by 0.1 in each.
     choice = choose(table_of([(3.0, 4, (1.0, 2.0), False), (5.0, 4, (1.1, 2.101), False)]))
     assert (choice.cutoff_radius, choice.ambiguous) == (3.0, False)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "chosen", "close"),
+    [
+        (2.1, 3.0, 1),
+        (1.9, 3.0, 2),
+        (1.1, 3.0, 2),
+        (0.9, 5.0, 2),
+    ],
+)
+def test_candidates_near_the_threshold_make_the_choice_ambiguous(ratio, chosen, close):
+    # Two differences ratio ± 1/√2 have a standard deviation of 1.
+    second = (1 + ratio - 0.5**0.5, 1 + ratio + 0.5**0.5)
+    choice = choose(table_of([(3.0, 4, (1.0, 1.0), False), (5.0, 4, second, False)]))
+    assert (choice.cutoff_radius, len(choice.close)) == (chosen, close)
+    assert choice.ambiguous == (close > 1)
+    assert set(choice.level) <= set(choice.close)
+    assert any("other draws might" in r for r in choice.reasons) == (chosen == 3.0 and close == 2)
 
 
 def test_level_candidates_largest_cutoff_then_smallest_band_limit():
@@ -207,7 +282,7 @@ def test_level_candidates_largest_cutoff_then_smallest_band_limit():
         )
     )
     assert (choice.cutoff_radius, choice.twojmax, choice.components) == (5.0, 6, 60)
-    assert choice.minimum == (3.0, 4)
+    assert choice.best == (3.0, 4)
     assert choice.level == ((3.0, 4), (5.0, 8), (5.0, 6), (4.0, 2))
     assert choice.ambiguous
     assert any("largest cutoff radius, then smallest 2J_max" in r for r in choice.reasons)
@@ -236,3 +311,136 @@ def test_warns_when_a_constant_descriptor_is_as_good():
     scores = [(3.0, 4, (1.0, 2.0), False)]
     assert any("WARNING" in r for r in choose(table_of(scores, (1.1, 1.9))).reasons)
     assert not any("WARNING" in r for r in choose(table_of(scores)).reasons)
+
+
+def test_without_an_ldos_there_is_no_acsd():
+    draw = Draw("a", 0, {3.0: np.ones((2, 4, 3))})
+    with pytest.raises(DataError, match="compares with the LDOS, and there is none"):
+        score_candidates([draw], COLUMNS)
+
+
+def test_similarities_are_those_that_were_scored():
+    draw = DRAWS[0]
+    found = dict(candidate_similarities(draw, COLUMNS))
+    ldos = cosine_similarities(draw.ldos[0], draw.ldos[1])
+    table = score_candidates([draw], COLUMNS)
+    for score in table.candidates:
+        similarity = found[score.cutoff_radius, score.twojmax]
+        expected = acsd(similarity, ldos, "fiedler2022")
+        np.testing.assert_equal(score.values, (expected,))
+        np.testing.assert_allclose(score.similarity_std, similarity.std(), rtol=1e-12)
+
+
+# --- kernel spread ---
+
+
+def test_moments_in_closed_form():
+    # A share p at 1, the rest at 0: σ² = p(1 − p), γ = (1 − 2p)/σ.
+    for share in (0.1, 0.5, 0.75):
+        values = np.repeat([1.0, 0.0], [round(1000 * share), round(1000 * (1 - share))])
+        sigma = np.sqrt(share * (1 - share))
+        expected = (sigma, (1 - 2 * share) / sigma)
+        assert similarity_moments(values) == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(similarity_moments(np.full(9, 0.5))[1])
+    assert np.isnan(similarity_moments([0.5, np.nan])).all()
+
+
+@given(
+    std=st.floats(1e-3, 1),
+    wider=st.floats(1.01, 5),
+    skewness=st.floats(-9, 9),
+    more=st.floats(0.1, 9),
+)
+def test_kernel_spread_rises_with_the_width_and_falls_with_the_skewness(std, wider, skewness, more):
+    score = kernel_spread(std, skewness)
+    assert 0 < score <= std
+    assert kernel_spread(wider * std, skewness) > score
+    assert kernel_spread(std, skewness + np.copysign(more, skewness)) < score
+    assert kernel_spread(std, -skewness) == score
+
+
+def test_kernel_spread_of_a_constant_descriptor_is_nothing():
+    assert kernel_spread(*similarity_moments(np.full((4, 4), 0.5))) == 0
+    assert kernel_spread(1e-9, 3.0) == 0
+    assert np.isnan(kernel_spread(np.nan, np.nan))
+
+
+def spread_draw(seed):
+    """Two descriptors of the same points: one tells them apart, one hardly; one is constant."""
+    vectors = np.random.default_rng(seed).uniform(0, 1, (2, 30, 3))
+    return Draw("a", seed, {3.0: vectors, 4.0: 5 + vectors, 5.0: np.ones((2, 30, 3))})
+
+
+def test_without_labels_the_widest_distribution_wins():
+    table = score_candidates(
+        [spread_draw(seed) for seed in range(4)], COLUMNS, objective="kernel-spread"
+    )
+    scores = {(s.cutoff_radius, s.twojmax): s for s in table.candidates}
+    assert table.sign == -1
+    assert table.constant_values == (0.0,) * 4
+    assert scores[3.0, 2].mean > 3 * scores[4.0, 2].mean > 0
+    assert scores[5.0, 2].values == (0.0,) * 4
+    assert scores[3.0, 4].values[0] == pytest.approx(
+        kernel_spread(*similarity_moments(cosine_similarities(*spread_draw(0).descriptors[3.0]))),
+        rel=1e-12,
+    )
+    choice = choose(table)
+    assert choice.cutoff_radius == 3.0
+    assert choice.reasons[0].startswith("largest kernel spread over 4 draws: 3 Å")
+    assert {(r, t) for r, t, _ in choice.rejected} == {(5.0, 2), (5.0, 4)}
+
+
+def test_level_means_not_smaller_where_larger_is_better():
+    scores = [(3.0, 4, (2.0, 3.0), False), (5.0, 4, (1.9, 2.899), False)]
+    choice = choose(table_of(scores, (0.0, 0.0), "kernel-spread"))
+    assert (choice.cutoff_radius, choice.ambiguous) == (3.0, False)
+    scores[1] = (5.0, 4, (1.0, 3.5), False)
+    choice = choose(table_of(scores, (0.0, 0.0), "kernel-spread"))
+    assert (choice.cutoff_radius, choice.best, choice.ambiguous) == (5.0, (3.0, 4), True)
+
+
+# --- refinement ---
+
+
+@pytest.mark.parametrize(("best", "expected"), [(4.0, (3.5, 4.6)), (3.0, (3.5,)), (5.2, (4.6,))])
+def test_refinement_halves_the_spacing_around_the_best(best, expected):
+    scores = [
+        (r, t, (1 + abs(r - best) + t, 2 + abs(r - best) + t), False)
+        for r in (3.0, 4.0, 5.2)
+        for t in (2, 4)
+    ]
+    assert finer_radii(table_of(scores)) == pytest.approx(expected)
+
+
+def test_refinement_stops_where_the_neighbours_are_level():
+    scores = [
+        (3.0, 4, (1.5, 1.1), False),
+        (4.0, 4, (1.0, 1.5), False),
+        (5.0, 4, (1.2, 1.4), False),
+        (5.0, 2, (9.0, 9.1), False),
+    ]
+    assert finer_radii(table_of(scores)) == ()
+    scores[0] = (3.0, 4, (1.5, 2.0), False)
+    assert finer_radii(table_of(scores)) == (3.5, 4.5)
+
+
+def test_refinement_finds_the_minimum_of_a_smooth_curve():
+    def score(radii):
+        return [(r, 4, ((r - 4.3) ** 2, 0.1 + (r - 4.3) ** 2), False) for r in radii]
+
+    table = table_of(score([3.0, 4.0, 5.0, 6.0]))
+    for _ in range(7):
+        table = table.joined(table_of(score(finer_radii(table))))
+    assert choose(table).cutoff_radius == pytest.approx(4.3, abs=2**-7)
+    assert len(table.candidates) == 4 + 7 * 2
+
+
+def test_one_cutoff_radius_cannot_be_refined():
+    with pytest.raises(ConfigError, match="no neighbours to refine between"):
+        finer_radii(table_of([(3.0, 4, (1.0, 2.0), False)]))
+
+
+def test_tables_of_other_draws_do_not_join():
+    one = table_of([(3.0, 4, (1.0, 2.0), False)])
+    with pytest.raises(DataError, match="different draws"):
+        one.joined(table_of([(4.0, 4, (1.0, 2.0), False)], constant=(9.0, 9.2)))

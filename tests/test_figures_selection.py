@@ -8,14 +8,18 @@ from fictional_run import (
     acsd_arrays,
     naswot_arrays,
     search_arrays,
+    similarity_arrays,
+    spread_arrays,
     words,
 )
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.acsd_map import acsd_map
+from surrogate_hpo.figures.acsd_map import SCORES, acsd_map
 from surrogate_hpo.figures.dag import dag, dag_table
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.search_history import search_history, search_history_table
+from surrogate_hpo.figures.similarity_clouds import similarity_clouds, similarity_clouds_table
+from surrogate_hpo.figures.similarity_spread import similarity_spread
 
 # --- dag ---
 
@@ -111,6 +115,76 @@ def test_acsd_map_of_one_candidate():
 def test_a_choice_that_has_no_score_is_refused(chosen):
     with pytest.raises(DataError, match="exactly one candidate with a finite ACSD"):
         acsd_map(**{**acsd_arrays(), "chosen": chosen})
+
+
+def test_the_map_of_the_kernel_spread_says_that_larger_is_better():
+    arrays = acsd_arrays() | {"constant_descriptor_acsd": 0.0}
+    figure = acsd_map(**arrays, score=SCORES["kernel-spread"])
+    assert figure.name == "kernel_spread_map"
+    assert figure.title.startswith("Kernel spread of 25 descriptor candidates")
+    assert "kernel spread (10⁻²), larger is better" in words(figure)
+    assert "a constant descriptor scores 0" in words(figure)
+    names = [column.name for column in figure.table.columns]
+    assert {"kernel_spread_mean", "kernel_spread_std"} <= set(names)
+    assert not any("acsd" in name for name in names)
+
+
+# --- similarities ---
+
+
+def test_clouds_hold_every_pair_once():
+    arrays = similarity_arrays()
+    del arrays["snapshot"]
+    table = similarity_clouds_table(**arrays)
+    for name, cloud in zip(arrays["candidate"], arrays["descriptor_similarity"], strict=True):
+        rows = np.array(table.words("candidate")) == name
+        x, y, width, height, pairs = (
+            table.numbers(column)[rows]
+            for column in (
+                "ldos_similarity",
+                "descriptor_similarity",
+                "ldos_width",
+                "descriptor_width",
+                "pairs",
+            )
+        )
+        assert pairs.sum() == 900
+        assert pairs.min() >= 1
+        for k in (0, len(x) // 2, len(x) - 1):
+            # Some pairs lie on the last edge, at 1.
+            inside = np.abs(arrays["ldos_similarity"] - x[k] - width[k] / 2) <= width[k] / 2 + 1e-12
+            inside &= np.abs(cloud - y[k] - height[k] / 2) <= height[k] / 2 + 1e-12
+            assert inside.sum() == pairs[k]
+        # Means over bins are those of the pairs to half a bin.
+        mean = (pairs * (y + height / 2)).sum() / 900
+        assert mean == pytest.approx(cloud.mean(), abs=height[0] / 2)
+
+
+def test_clouds_and_spread_say_what_they_show():
+    text = words(similarity_clouds(**similarity_arrays()))
+    assert {"similarity of the LDOS, S_C(d)", "pairs per bin"} <= set(text)
+    assert set(similarity_arrays()["candidate"]) <= set(text)
+    spread = similarity_spread(**spread_arrays())
+    assert spread.table.numbers("pairs").sum() == 1800
+    assert {"similarity of the descriptors, S_C(B)", "pairs of points"} <= set(words(spread))
+
+
+def test_similarities_of_a_constant_descriptor_are_drawn():
+    similarity_clouds(
+        snapshot="a",
+        candidate=["x"],
+        ldos_similarity=np.ones(5),
+        descriptor_similarity=np.ones((1, 5)),
+    )
+
+
+@pytest.mark.parametrize("bad", [np.ones((1, 900)), np.ones((2, 4)), np.full((2, 900), np.nan)])
+def test_similarities_of_other_pairs_are_refused(bad):
+    with pytest.raises(DataError, match=r"not of the same pairs|not finite"):
+        similarity_clouds(**{**similarity_arrays(), "descriptor_similarity": bad})
+    if bad.shape != (2, 4):
+        with pytest.raises(DataError, match=r"as many candidates|not finite"):
+            similarity_spread(**{**spread_arrays(), "descriptor_similarity": bad})
 
 
 # --- naswot_ranking ---

@@ -14,8 +14,8 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing, write_text
 from surrogate_hpo.io.descriptor_store import read_descriptors
 from surrogate_hpo.io.documents import read_document, write_document
-from surrogate_hpo.io.provenance import checksum
 from surrogate_hpo.io.ldos_store import LdosData, read_ldos, write_ldos
+from surrogate_hpo.io.provenance import checksum
 from surrogate_hpo.io.tables import read_table, write_table
 from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.seeds import derive_seed

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from snap_oracle import neighbour_vectors
 
-from surrogate_hpo.descriptors.grid import GridBox, grid_boxes, grid_points
+from surrogate_hpo.descriptors.grid import grid_boxes, grid_points
 from surrogate_hpo.descriptors.neighbours import neighbour_bins
 from surrogate_hpo.errors import ConfigError, DataError
 

@@ -215,6 +215,18 @@ def test_a_missing_figure_is_named(context):
         render_report(replace(context, figures=context.figures[1:]))
 
 
+def test_figures_of_one_objective_are_enough(context):
+    labelled, free = ("acsd_map", "similarity_clouds"), ("kernel_spread_map", "similarity_spread")
+    for absent, present in ((labelled, free), (free, labelled)):
+        kept = [figure for figure in context.figures if figure.name not in absent]
+        page = Page(render_report(replace(context, figures=kept)))
+        assert set(present) <= {name.removeprefix("figure-") for name in page.ids}
+        assert not set(absent) & {name.removeprefix("figure-") for name in page.ids}
+    kept = [f for f in context.figures if f.name not in ("acsd_map", "kernel_spread_map")]
+    with pytest.raises(DataError, match="missing: acsd_map"):
+        render_report(replace(context, figures=kept))
+
+
 def test_missing_parity_plots_are_named(context):
     kept = [figure for figure in context.figures if not figure.name.startswith("parity")]
     with pytest.raises(DataError, match="missing: parity"):

@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import surrogate_hpo
@@ -15,7 +16,7 @@ from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.stages.graph import STAGES
-from surrogate_hpo.stages.interface import Argument, Input, Output, State
+from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
 
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 GROUPS = {
@@ -23,6 +24,7 @@ GROUPS = {
     Output: "outputs (written completely or not at all)",
     State: "state of an interrupted run",
     Argument: "item",
+    Option: "options",
 }
 
 
@@ -109,22 +111,29 @@ def _add_common(verb: argparse.ArgumentParser) -> None:
 
 def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., None]) -> None:
     groups = {kind: verb.add_argument_group(title) for kind, title in GROUPS.items()}
+    parameters = inspect.signature(function).parameters
     hints = get_type_hints(function, include_extras=True)
     for name, hint in hints.items():
         if get_origin(hint) is not Annotated:
             continue
         base, role = get_args(hint)[:2]
-        several = get_origin(base) is list
+        kind, several = _kind(base)
+        required = parameters[name].default is inspect.Parameter.empty
         groups[type(role)].add_argument(
             f"--{name.replace('_', '-')}",
-            nargs="+" if several else None,
-            type=get_args(base)[0] if several else base,
-            required=True,
-            metavar=_metavar(base),
+            nargs=("+" if required else "*") if several else None,
+            type=kind,
+            required=required,
+            default=None if required else parameters[name].default,
+            metavar={Path: "PATH", int: "N"}.get(kind, "NAME"),
             help=role.help,
         )
 
 
-def _metavar(base: Any) -> str:  # noqa: ANN401 (a type expression)
-    kind = get_args(base)[0] if get_origin(base) is list else base
-    return {Path: "PATH", int: "N"}.get(kind, "NAME")
+def _kind(base: Any) -> tuple[type, bool]:  # noqa: ANN401 (a type expression)
+    """Type of one value, and whether there may be several; `None` only says: may be absent."""
+    if get_origin(base) is UnionType:
+        (base,) = (part for part in get_args(base) if part is not NoneType)
+    if get_origin(base) is list:
+        return get_args(base)[0], True
+    return base, False

@@ -6,11 +6,14 @@ rule acsd:
             first=CONFIG.acsd.snapshots,
         ),
         ldos=of(
-            "results/ldos/{snapshot}.zarr.zip", "training", first=CONFIG.acsd.snapshots
+            "results/ldos/{snapshot}.zarr.zip",
+            *ACSD_LABELS,
+            first=CONFIG.acsd.snapshots,
         ),
     output:
         scores="results/acsd/scores.csv",
         choice="results/acsd/choice.json",
+        similarities="results/acsd/similarities.zarr.zip",
         cost="results/cost/acsd/all.json",
     log:
         "logs/acsd.log",
@@ -24,8 +27,8 @@ rule acsd:
         code=code_digest("acsd"),
         config=config_files,
     message:
-        "descriptor chosen by average cosine similarity distance, without training"
+        "descriptor chosen by the similarities of points, without training"
     shell:
         "surrogate-hpo acsd --config {params.config:q} --structures {input.structures:q}"
         " --ldos {input.ldos:q} --scores {output.scores:q} --choice {output.choice:q}"
-        " --cost {output.cost:q} 2> {log:q}"
+        " --similarities {output.similarities:q} --cost {output.cost:q} 2> {log:q}"

@@ -32,6 +32,8 @@ except SurrogateHpoError as error:
     raise WorkflowError(str(error))
 
 SEEDS = range(CONFIG.train.seeds)
+# The split whose LDOS the acsd stage reads: none if its score needs no labels.
+ACSD_LABELS = ["training"] if CONFIG.acsd.needs_ldos else []
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
 

@@ -6,6 +6,7 @@ rule report:
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test", first=1),
         acsd_scores="results/acsd/scores.csv",
         acsd_choice="results/acsd/choice.json",
+        acsd_similarities="results/acsd/similarities.zarr.zip",
         naswot_scores="results/naswot/scores.csv",
         naswot_choice="results/naswot/choice.json",
         trials="results/search/trials.csv",
@@ -38,6 +39,7 @@ rule report:
         "surrogate-hpo report --config {params.config:q} --structures {input.structures:q}"
         " --dft {input.dft:q} --ldos {input.ldos:q} --descriptors {input.descriptors:q}"
         " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"
+        " --acsd-similarities {input.acsd_similarities:q}"
         " --naswot-scores {input.naswot_scores:q} --naswot-choice {input.naswot_choice:q}"
         " --trials {input.trials:q} --search-choice {input.search_choice:q}"
         " --models {input.models:q} --histories {input.histories:q}"

@@ -1,4 +1,6 @@
-"""ACSD of every descriptor candidate: heat map of cutoff radius against 2J_max."""
+"""Score of every descriptor candidate: heat map of cutoff radius against 2J_max."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +20,32 @@ from surrogate_hpo.figures.table import (
 )
 
 
+@dataclass(frozen=True)
+class Score:
+    """What is drawn.
+
+    Attributes
+    ----------
+    name
+        Prefix of its columns, ``<name>_mean``; the figure is called ``<name>_map``.
+    label
+        The same for people.
+    better
+        ``smaller`` or ``larger`` scores.
+    """
+
+    name: str
+    label: str
+    better: str
+
+
+SCORES = {
+    "acsd": Score("acsd", "ACSD", "smaller"),
+    "kernel-spread": Score("kernel_spread", "kernel spread", "larger"),
+}
+"""Per objective of the acsd stage."""
+
+
 def acsd_map_table(
     *,
     cutoff_radius_angstrom: ArrayLike,
@@ -26,6 +54,7 @@ def acsd_map_table(
     acsd_std: ArrayLike,
     within_spread: ArrayLike,
     chosen: tuple[float, int],
+    score: Score = SCORES["acsd"],
 ) -> FigureTable:
     """Collect the scores of the candidates, one row each.
 
@@ -43,11 +72,13 @@ def acsd_map_table(
         Whether the rule of choice cannot tell the candidate from the minimum.
     chosen
         Cutoff radius (Å) and 2J_max of the choice.
+    score
+        Which score it is.
 
     Returns
     -------
     FigureTable
-        Columns ``cutoff_radius_angstrom``, ``twojmax``, ``acsd_mean``, ``acsd_std``,
+        Columns ``cutoff_radius_angstrom``, ``twojmax``, ``<score>_mean``, ``<score>_std``,
         ``within_spread``, ``chosen``; sorted by radius, then 2J_max.
 
     Raises
@@ -58,23 +89,24 @@ def acsd_map_table(
     """
     radius, degree = np.asarray(cutoff_radius_angstrom, float), np.asarray(twojmax, int)
     order = np.lexsort((degree, radius))
+    mean, std = (np.asarray(values, float)[order] for values in (acsd_mean, acsd_std))
     is_chosen = np.isclose(radius, chosen[0]) & (degree == chosen[1])
     table = FigureTable(
         (
             number_column("cutoff_radius_angstrom", "cutoff radius", "Å", radius[order]),
             number_column("twojmax", "2J_max", "", degree[order]),
-            number_column("acsd_mean", "ACSD, mean", "", np.asarray(acsd_mean, float)[order]),
-            number_column("acsd_std", "ACSD, spread", "", np.asarray(acsd_std, float)[order]),
+            number_column(f"{score.name}_mean", f"{score.label}, mean", "", mean),
+            number_column(f"{score.name}_std", f"{score.label}, spread", "", std),
             number_column(
                 "within_spread", "within the spread", "", np.asarray(within_spread, bool)[order]
             ),
             number_column("chosen", "chosen", "", is_chosen[order]),
         )
     )
-    if is_chosen.sum() != 1 or not np.isfinite(table.numbers("acsd_mean")[is_chosen[order]]).all():
+    if is_chosen.sum() != 1 or not np.isfinite(mean[is_chosen[order]]).all():
         raise DataError(
-            "the chosen descriptor must be exactly one candidate with a finite ACSD",
-            where="figure acsd_map",
+            f"the chosen descriptor must be exactly one candidate with a finite {score.label}",
+            where=f"figure {score.name}_map",
             expected=f"cutoff radius {chosen[0]} Å with 2J_max {chosen[1]} once among the scores",
             got=f"{int(is_chosen.sum())} such candidates",
         )
@@ -82,7 +114,9 @@ def acsd_map_table(
 
 
 @styled
-def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Figure:
+def draw_acsd_map(
+    table: FigureTable, *, constant_descriptor_acsd: float, score: Score = SCORES["acsd"]
+) -> Figure:
     """Draw the heat map; the choice is framed, candidates within the spread are hatched.
 
     Parameters
@@ -91,6 +125,8 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
         As made by `acsd_map_table`.
     constant_descriptor_acsd
         Score of a descriptor that is the same at every point: the degenerate limit.
+    score
+        Which score it is.
 
     Returns
     -------
@@ -101,7 +137,7 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
     radii, row = np.unique(table.numbers("cutoff_radius_angstrom"), return_inverse=True)
     degrees, column = np.unique(table.numbers("twojmax"), return_inverse=True)
     mean = np.full((radii.size, degrees.size), np.nan)
-    mean[row, column] = table.numbers("acsd_mean")
+    mean[row, column] = table.numbers(f"{score.name}_mean")
     largest = float(np.nanmax(mean))
     exponent = int(np.floor(np.log10(largest))) if largest > 0 else 0
     scale = 10.0**-exponent
@@ -115,15 +151,16 @@ def draw_acsd_map(table: FigureTable, *, constant_descriptor_acsd: float) -> Fig
     axes.set(xlabel="2J_max (angular resolution)", ylabel="cutoff radius (Å)", facecolor="#DDDDDD")
     axes.grid(visible=False)
     factor = f"10{superscript(exponent)}"
-    bar = figure.colorbar(image, ax=axes, label=f"ACSD ({factor}), smaller is better", pad=0.02)
+    bar = figure.colorbar(
+        image, ax=axes, label=f"{score.label} ({factor}), {score.better} is better", pad=0.02
+    )
     lower, upper = image.get_clim()
     constant = constant_descriptor_acsd * scale
     if lower <= constant <= upper:
         bar.ax.axhline(constant, color=VERMILION, lw=2.5)
-    axes.set_title(
-        f"a constant descriptor scores {format_number(constant, 3)} × {factor}", weight="normal"
-    )
-    _annotate(axes, table, np.stack([column, row]), scale, image)
+    shown = f"{format_number(constant, 3)} × {factor}" if constant else "0"
+    axes.set_title(f"a constant descriptor scores {shown}", weight="normal")
+    _annotate(axes, table, np.stack([column, row]), score.name, scale, image)
     figure.legend(
         handles=[
             Patch(fc="none", ec=VERMILION, lw=2.5, label="chosen"),
@@ -139,11 +176,12 @@ def _annotate(
     axes: Axes,
     table: FigureTable,
     cells: NDArray[np.int64],
+    name: str,
     scale: float,
     image: ScalarMappable,
 ) -> None:
     """Write mean ± spread into each cell and mark it."""
-    mean, std = table.numbers("acsd_mean") * scale, table.numbers("acsd_std") * scale
+    mean, std = (table.numbers(f"{name}_{kind}") * scale for kind in ("mean", "std"))
     within, chosen = table.flags("within_spread"), table.flags("chosen")
     # Luminance after Rec. 709, squared for gamma: where black and white text stand out equally.
     dark = image.to_rgba(mean)[:, :3] ** 2 @ np.array([0.2126, 0.7152, 0.0722]) < 0.2
@@ -171,8 +209,9 @@ def acsd_map(
     within_spread: ArrayLike,
     chosen: tuple[float, int],
     constant_descriptor_acsd: float,
+    score: Score = SCORES["acsd"],
 ) -> DrawnFigure:
-    """Draw the ACSD heat map; parameters as in `acsd_map_table` and `draw_acsd_map`."""
+    """Draw the heat map; parameters as in `acsd_map_table` and `draw_acsd_map`."""
     table = acsd_map_table(
         cutoff_radius_angstrom=cutoff_radius_angstrom,
         twojmax=twojmax,
@@ -180,10 +219,11 @@ def acsd_map(
         acsd_std=acsd_std,
         within_spread=within_spread,
         chosen=chosen,
+        score=score,
     )
     title = (
-        f"ACSD of {len(table)} descriptor candidates; chosen: cutoff radius {chosen[0]:g} Å, "
-        f"2J_max {chosen[1]}."
+        f"{score.label} of {len(table)} descriptor candidates; "
+        f"chosen: cutoff radius {chosen[0]:g} Å, 2J_max {chosen[1]}."
     )
-    figure = draw_acsd_map(table, constant_descriptor_acsd=constant_descriptor_acsd)
-    return drawn("acsd_map", title, figure, table)
+    figure = draw_acsd_map(table, constant_descriptor_acsd=constant_descriptor_acsd, score=score)
+    return drawn(f"{score.name}_map", title[0].upper() + title[1:], figure, table)

@@ -44,7 +44,8 @@ STAGES: dict[str, str] = {
         "A network learns best from descriptors that are similar where the LDOS is similar. The "
         "average cosine similarity distance (ACSD) measures the mismatch on random pairs of "
         "grid points, and so picks cutoff radius and angular resolution (2J_max) of the SNAP "
-        "descriptors without training a network."
+        "descriptors without training a network. The kernel spread, its alternative without an "
+        "LDOS, only asks how well the descriptors tell points apart."
     ),
     "descriptors": (
         "SNAP bispectrum components on every grid point for the chosen cutoff radius and "
@@ -96,6 +97,33 @@ FIGURES: dict[str, FigureText] = {
         "smallest 2J_max. Compare with the score of a constant descriptor, in the title: it "
         "describes nothing, so where candidates score little better, the ACSD has little to "
         "say and the choice is a weak one.",
+    ),
+    "kernel_spread_map": FigureText(
+        "acsd",
+        "The kernel spread of every candidate, σ/(1 + |γ|) with the standard deviation σ and the "
+        "skewness γ of the descriptors' similarities, averaged over snapshots and random draws, "
+        "with its spread. Larger is better. The framed candidate was chosen; hatched ones cannot "
+        "be told from the best within the spread.",
+        "No LDOS entered: the score says how well a descriptor tells points apart, not whether "
+        "the LDOS differs there. It favours short cutoffs and few components. Compare with "
+        "the ACSD as soon as there is an LDOS.",
+    ),
+    "similarity_clouds": FigureText(
+        "acsd",
+        "All pairs of points of one draw: cosine similarity of the descriptors against that of "
+        "the LDOS, for the chosen candidate, the best and the worst. The diagonal is where both "
+        "agree; the ACSD in the title, the mean over all draws with its spread, measures the "
+        "distance from it. Horizontal axes are the same, vertical ones differ.",
+        "A good descriptor follows the diagonal. Pairs far above it look alike to the descriptor "
+        "though their LDOS differ, and no network can repair that; pairs below it only look more "
+        "different than they are. Note where most pairs lie: colours are logarithmic.",
+    ),
+    "similarity_spread": FigureText(
+        "acsd",
+        "Distribution of the cosine similarity of the descriptors over all pairs of points of one "
+        "draw, for the chosen candidate, the best and the worst, on a logarithmic axis.",
+        "A peak at 1 means a descriptor to which all points look alike. A wide, even "
+        "distribution tells points apart.",
     ),
     "naswot_ranking": FigureText(
         "naswot",
@@ -162,6 +190,9 @@ FIGURES: dict[str, FigureText] = {
     ),
 }
 """Words per figure; ``parity`` serves the parity plots of all quantities."""
+
+ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarity_clouds"}
+"""Figures of a score without LDOS, and those of the ACSD whose place they take."""
 
 
 def figure_text(name: str) -> FigureText | None:

@@ -8,7 +8,13 @@ from markupsafe import Markup
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.error_summary import QuantityError
-from surrogate_hpo.figures.explanations import FIGURES, STAGES, FigureText, figure_text
+from surrogate_hpo.figures.explanations import (
+    ALTERNATIVES,
+    FIGURES,
+    STAGES,
+    FigureText,
+    figure_text,
+)
 from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.figures.table import Value, format_value
 from surrogate_hpo.figures.verdict import Targets, headline, judge, summary
@@ -79,7 +85,8 @@ class ReportContext:
     training_seeds
         Number of trained networks behind the spread.
     figures
-        One of each name in `surrogate_hpo.figures.explanations.FIGURES`, and at least one
+        One of each name in `surrogate_hpo.figures.explanations.FIGURES`, or what stands in its
+        place by ``ALTERNATIVES``, and at least one
         parity plot.
     settings
         The resolved configuration, nested mappings allowed.
@@ -218,20 +225,23 @@ def _group_figures(figures: Sequence[DrawnFigure]) -> dict[str, list[_FigureGrou
     names = [figure.name for figure in figures]
     unknown = [name for name in names if figure_text(name) is None]
     given = {"parity" if name.startswith("parity_") else name for name in names}
-    missing = [name for name in FIGURES if name not in given]
+    given |= {ALTERNATIVES[name] for name in given & ALTERNATIVES.keys()}
+    wanted = [name for name in FIGURES if name not in ALTERNATIVES]
+    missing = [name for name in wanted if name not in given]
     twice = sorted({name for name in names if names.count(name) > 1})
     if unknown or missing or twice:
         faults = {"missing": missing, "unknown": unknown, "given twice": twice}
         raise DataError(
             "the figures of the report are not complete",
             where="report",
-            expected=f"each of {', '.join(FIGURES)} (parity_<quantity> for parity) once",
+            expected=f"each of {', '.join(wanted)} (parity_<quantity> for parity) once",
             got="; ".join(f"{kind}: {', '.join(found)}" for kind, found in faults.items() if found),
         )
     sections: dict[str, list[_FigureGroup]] = {}
     for text in FIGURES.values():
         members = [figure for figure in figures if figure_text(figure.name) is text]
-        sections.setdefault(text.section, []).append(_FigureGroup(text, members))
+        if members:
+            sections.setdefault(text.section, []).append(_FigureGroup(text, members))
     return sections
 
 

@@ -142,7 +142,7 @@ def writing_descriptors(
         with replacing(mark) as partial:
             partial.write_text(json.dumps(identity), encoding="utf-8")
     array = zarr.open_array(folder / "store" / "descriptors", mode="r+")
-    # Each of zarr's threads would reserve memory of its own; the engine's threads are the ones needed.
+    # Each of zarr's threads would reserve memory of its own.
     with zarr.config.set({"threading.max_workers": 1}):
         yield DescriptorWriter(array, folder / "store" / "descriptors")
     with replacing(path) as partial:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_hpo.errors import ConfigError, EngineError
-from surrogate_hpo.io.serial import serial_environment
 
 WHEEL_VARIABLE = "SURROGATE_HPO_QE_PYTHON"
 _WHEEL_PLACE = Path(".venv-qe/bin/python")

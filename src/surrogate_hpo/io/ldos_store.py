@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from surrogate_hpo.io.zarr_zip import cell_variable, read_dataset, write_dataset
+from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, read_dataset, write_dataset
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def write_ldos(path: Path, data: LdosData, provenance: Mapping[str, Any]) -> Non
     dataset = xr.Dataset(
         {"ldos": values, "cell": cell_variable(data.cell)}, coords={"energy": energy}
     )
-    write_dataset(path, dataset, "ldos", attributes, provenance)
+    chunks = {"ldos": chunk_shape(data.values.shape)}
+    write_dataset(path, dataset, chunks, attributes, provenance)
 
 
 def read_ldos(path: Path) -> LdosData:

@@ -43,7 +43,7 @@ def chunk_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 def write_dataset(
     path: Path,
     dataset: xr.Dataset,
-    chunked: str,
+    chunks: Mapping[str, tuple[int, ...]],
     attributes: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> None:
@@ -55,15 +55,15 @@ def write_dataset(
         File to write; replaced if it exists.
     dataset
         All of its arrays.
-    chunked
-        Name of the variable that is stored in chunks of :func:`chunk_shape`.
+    chunks
+        Shape of the chunks of each large variable.
     attributes
         What describes the data, plain values.
     provenance
         What made them.
     """
     dataset.attrs = {**attributes, "provenance": json.dumps(provenance, sort_keys=True)}
-    encoding = {chunked: {"chunks": chunk_shape(dataset[chunked].shape)}}
+    encoding = {name: {"chunks": shape} for name, shape in chunks.items()}
     # Writing straight into a ZipStore leaves duplicate entries: write a folder, then pack it.
     with replacing(path) as partial:
         folder = partial.with_suffix(".folder")

@@ -4,6 +4,7 @@ Fiedler et al., Mach. Learn.: Sci. Technol. 3, 045008 (2022), eqs. 16-17; the on
 form is the one that the MALA code adopted in 2024.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,27 @@ from numpy.typing import ArrayLike, NDArray
 from surrogate_hpo.errors import ConfigError, DataError
 
 Definition = Literal["fiedler2022", "mala2024"]
+# Multiplications in a product of blocks, below which BLAS does not wake its threads: these
+# products are so small that waiting for each other would cost more than the work.
+BLOCK_OPERATIONS = 2**18
+
+
+def draw_points(per_side: int, *, seed: int) -> NDArray[np.float64]:
+    """Draw two sets of points anywhere in the cell, where there is no grid to draw from.
+
+    Parameters
+    ----------
+    per_side
+        Points in each set.
+    seed
+        Same seed, same points.
+
+    Returns
+    -------
+    array [2, per_side, 3]
+        Fractional coordinates, uniform in [0, 1).
+    """
+    return np.random.default_rng(seed).random((2, per_side, 3))
 
 
 def draw_pairs(
@@ -84,8 +106,68 @@ def cosine_similarities(vectors_a: ArrayLike, vectors_b: ArrayLike) -> NDArray[n
         left = a / np.linalg.norm(a, axis=1, keepdims=True)
         right = b / np.linalg.norm(b, axis=1, keepdims=True)
         # Rounding must not make a descriptor more similar than equal.
-        similarity: NDArray[np.float64] = np.clip(left @ right.T, -1, 1)
+        similarity: NDArray[np.float64] = np.clip(_products(left, right), -1, 1)
     return similarity
+
+
+def _products(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute a·b of all pairs of rows."""
+    out = np.empty((len(a), len(b)))
+    rows = max(1, BLOCK_OPERATIONS // max(1, b.size))
+    for begin in range(0, len(a), rows):
+        np.matmul(a[begin : begin + rows], b.T, out=out[begin : begin + rows])
+    return out
+
+
+def nested_similarities(
+    vectors: NDArray[np.floating], columns: Mapping[int, NDArray[np.integer]]
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Compute S_C of all pairs for nested choices of columns, each from the one before.
+
+    A·B and the squared lengths are sums over columns, so a larger choice only adds its own.
+    Equal to :func:`cosine_similarities` of the columns but for rounding.
+
+    Parameters
+    ----------
+    vectors
+        The two sets, [2, points, n].
+    columns
+        For each 2·J_max the columns that it keeps; those of a larger one include those of a
+        smaller one.
+
+    Yields
+    ------
+    int, array [points, points]
+        2·J_max and its similarities, smallest 2·J_max first; NaN as :func:`cosine_similarities`.
+
+    Raises
+    ------
+    ConfigError
+        If the columns are not nested.
+    """
+    points = vectors.shape[1]
+    products = np.zeros((points, points))
+    squares = np.zeros((2, points))
+    before: set[int] = set()
+    for twojmax in sorted(columns):
+        kept = set(columns[twojmax].tolist())
+        if not before <= kept:
+            raise ConfigError(
+                "The columns of the candidates are not nested.",
+                where=f"columns of 2·J_max {twojmax}",
+                expected=f"at least the columns {sorted(before)}",
+                got=str(sorted(kept)),
+            )
+        added = vectors[..., sorted(kept - before)].astype(np.float64, copy=False)
+        before = kept
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            products += _products(added[0], added[1])
+            squares += np.square(added).sum(axis=2)
+            lengths = np.sqrt(squares)
+            similarity = products / lengths[0][:, None]
+            similarity /= lengths[1]
+        # Rounding must not make a descriptor more similar than equal.
+        yield twojmax, np.clip(similarity, -1, 1, out=similarity)
 
 
 def acsd(
@@ -117,7 +199,8 @@ def acsd(
     DataError
         If the shapes differ.
     """
-    descriptor, ldos = np.asarray(descriptor_similarity), np.asarray(ldos_similarity)
+    descriptor = np.asarray(descriptor_similarity, np.float64)
+    ldos = np.asarray(ldos_similarity, np.float64)
     if descriptor.shape != ldos.shape:
         raise DataError(
             "Descriptors and LDOS were compared on different pairs of points.",
@@ -126,9 +209,9 @@ def acsd(
         )
     excess = descriptor - ldos
     if definition == "fiedler2022":
-        return float(np.abs(excess).mean())
+        return float(np.abs(excess, out=excess).mean())
     if definition == "mala2024":
-        return float(np.maximum(0, excess).mean())
+        return float(np.maximum(0, excess, out=excess).mean())
     raise ConfigError(
         "There is no such definition of the ACSD.",
         where="definition",

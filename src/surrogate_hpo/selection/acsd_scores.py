@@ -7,11 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.selection.acsd import Definition, acsd, cosine_similarities
+from surrogate_hpo.selection import kernel_spread
+from surrogate_hpo.selection.acsd import (
+    Definition,
+    acsd,
+    cosine_similarities,
+    nested_similarities,
+)
+from surrogate_hpo.selection.acsd_table import CandidateScore, Objective, ScoreTable, spreads_of
 
 # A descriptor whose similarities vary less than this, relative to the LDOS's, tells no
 # point from another: its score is the one of a constant vector.
 CONSTANT_BELOW = 0.01
+Candidate = tuple[float, int]
 
 
 @dataclass(frozen=True)
@@ -23,89 +31,38 @@ class Draw:
     snapshot
         Name of the snapshot.
     seed
-        Seed of :func:`draw_pairs`.
+        Number of the draw.
     descriptors
         For each cutoff radius in Å: raw descriptor vectors at the highest 2·J_max at the two
         sets of points, [2, points, components].
     ldos
-        LDOS vectors at the same points, 1/(eV Å³), [2, points, energies].
+        LDOS vectors at the same points, 1/(eV Å³), [2, points, energies]; None for a score
+        that needs no labels.
     """
 
     snapshot: str
     seed: int
     descriptors: Mapping[float, NDArray[np.floating]]
-    ldos: NDArray[np.floating]
+    ldos: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)
-class CandidateScore:
-    """Score of one (cutoff radius, 2·J_max); smaller is better.
+class _Score:
+    """Score of one candidate on one draw."""
 
-    Attributes
-    ----------
-    cutoff_radius
-        Å.
-    twojmax
-        2·J_max.
-    components
-        Length of the descriptor vector.
-    mean
-        Mean over all draws; NaN if a draw has no finite score.
-    spread
-        Standard deviation over all draws. Mostly common to all candidates, since they share
-        the points: it says how well the score is known, not how well candidates are told
-        apart. None with one draw.
-    spread_seeds
-        Root of the mean variance over seeds within a snapshot; None with one seed.
-    spread_snapshots
-        Standard deviation over snapshots of the mean over seeds; None with one snapshot.
-    constant
-        Whether the descriptor is constant for all purposes, in some draw.
-    values
-        Score in each draw, in the order of the draws.
-    """
-
-    cutoff_radius: float
-    twojmax: int
-    components: int
-    mean: float
-    spread: float | None
-    spread_seeds: float | None
-    spread_snapshots: float | None
+    value: float
+    std: float
+    skewness: float
     constant: bool
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class ScoreTable:
-    """Scores of all candidates, and of a constant descriptor for comparison.
-
-    Attributes
-    ----------
-    definition
-        Which form of the distance was taken.
-    draws
-        Snapshot and seed of each draw.
-    candidates
-        One score per cutoff radius and 2·J_max.
-    constant_mean
-        Mean score of a descriptor that is the same at all points.
-    constant_values
-        The same in each draw.
-    """
-
-    definition: Definition
-    draws: tuple[tuple[str, int], ...]
-    candidates: tuple[CandidateScore, ...]
-    constant_mean: float
-    constant_values: tuple[float, ...]
 
 
 def score_candidates(
     draws: Sequence[Draw],
     columns: Mapping[int, NDArray[np.integer]],
     *,
+    objective: Objective = "acsd",
     definition: Definition = "fiedler2022",
+    round_number: int = 0,
 ) -> ScoreTable:
     """Score every cutoff radius with every 2·J_max on the same draws.
 
@@ -116,8 +73,12 @@ def score_candidates(
     columns
         For each 2·J_max the columns of the descriptor vectors that it keeps, see
         ``descriptors.triples.nested_columns``.
+    objective
+        ``acsd`` compares with the LDOS, ``kernel-spread`` needs none, see :mod:`.kernel_spread`.
     definition
         Form of the distance, see :func:`acsd`.
+    round_number
+        Round of the refinement, recorded with the scores.
 
     Returns
     -------
@@ -129,29 +90,61 @@ def score_candidates(
     ConfigError
         If there is nothing to score, or the draws differ in their cutoff radii.
     DataError
-        If LDOS and descriptors belong to different points, or an LDOS vector is zero or
-        not finite.
+        If LDOS and descriptors belong to different points, an LDOS is missing, or an LDOS
+        vector is zero or not finite.
     """
     radii = _shared_radii(draws, columns)
-    values: dict[tuple[float, int], list[float]] = {(r, t): [] for r in radii for t in columns}
-    constant = dict.fromkeys(values, False)
+    found: dict[Candidate, list[_Score]] = {(r, t): [] for r in radii for t in columns}
     constant_values: list[float] = []
     for draw in draws:
-        ldos = _ldos_similarities(draw)
-        constant_values.append(acsd(np.ones_like(ldos), ldos, definition))
-        for (radius, twojmax), scores in values.items():
-            vectors = draw.descriptors[radius][..., columns[twojmax]]
-            similarity = cosine_similarities(vectors[0], vectors[1])
-            scores.append(acsd(similarity, ldos, definition))
-            constant[radius, twojmax] |= bool(similarity.std() <= CONSTANT_BELOW * ldos.std())
+        ldos = _ldos_similarities(draw) if objective == "acsd" else None
+        constant_values.append(0.0 if ldos is None else acsd(np.ones_like(ldos), ldos, definition))
+        variation = 0.0 if ldos is None else float(ldos.std())
+        for candidate, similarity in candidate_similarities(draw, columns):
+            found[candidate].append(_score(similarity, ldos, variation, definition))
     labels = tuple((draw.snapshot, draw.seed) for draw in draws)
     candidates = tuple(
-        _summary(key, len(columns[key[1]]), scores, constant[key], labels)
-        for key, scores in sorted(values.items())
+        _summary(key, len(columns[key[1]]), scores, labels, round_number)
+        for key, scores in sorted(found.items())
     )
-    return ScoreTable(
-        definition, labels, candidates, float(np.mean(constant_values)), tuple(constant_values)
-    )
+    constant = tuple(constant_values)
+    return ScoreTable(objective, definition, labels, candidates, float(np.mean(constant)), constant)
+
+
+def candidate_similarities(
+    draw: Draw, columns: Mapping[int, NDArray[np.integer]]
+) -> Iterator[tuple[Candidate, NDArray[np.float64]]]:
+    """Compute S_C(B) of all pairs of a draw for every candidate.
+
+    Parameters
+    ----------
+    draw
+        Vectors at the points.
+    columns
+        As for :func:`score_candidates`.
+
+    Yields
+    ------
+    (float, int), array [points, points]
+        Cutoff radius (Å) and 2·J_max, and the similarities.
+    """
+    for radius, vectors in draw.descriptors.items():
+        for twojmax, similarity in nested_similarities(vectors, columns):
+            yield (radius, twojmax), similarity
+
+
+def _score(
+    similarity: NDArray[np.float64],
+    ldos: NDArray[np.float64] | None,
+    variation: float,
+    definition: Definition,
+) -> _Score:
+    std, skewness = kernel_spread.similarity_moments(similarity)
+    if ldos is None:
+        value, threshold = kernel_spread.kernel_spread(std, skewness), kernel_spread.CONSTANT_BELOW
+    else:
+        value, threshold = acsd(similarity, ldos, definition), CONSTANT_BELOW * variation
+    return _Score(value, std, skewness, std <= threshold)
 
 
 def _shared_radii(draws: Sequence[Draw], columns: Mapping[int, NDArray[np.integer]]) -> set[float]:
@@ -169,6 +162,12 @@ def _shared_radii(draws: Sequence[Draw], columns: Mapping[int, NDArray[np.intege
 
 def _ldos_similarities(draw: Draw) -> NDArray[np.float64]:
     """Compare the LDOS vectors of a draw, having checked them."""
+    if draw.ldos is None:
+        raise DataError(
+            "The ACSD compares with the LDOS, and there is none.",
+            where=f"snapshot {draw.snapshot}",
+            remedy="give the LDOS, or take the objective kernel-spread",
+        )
     for radius, vectors in draw.descriptors.items():
         if vectors.ndim != 3 or vectors.shape[:2] != draw.ldos.shape[:2] or len(vectors) != 2:
             raise DataError(
@@ -188,35 +187,25 @@ def _ldos_similarities(draw: Draw) -> NDArray[np.float64]:
 
 
 def _summary(
-    key: tuple[float, int],
+    key: Candidate,
     components: int,
-    scores: Sequence[float],
-    constant: bool,
+    scores: Sequence[_Score],
     labels: Sequence[tuple[str, int]],
+    round_number: int,
 ) -> CandidateScore:
-    values = np.array(scores)
-    groups = list(_by_snapshot(values, labels))
-    several_seeds = [group for group in groups if len(group) > 1]
+    values = tuple(score.value for score in scores)
+    spread, spread_seeds, spread_snapshots = spreads_of(values, labels)
     return CandidateScore(
         cutoff_radius=key[0],
         twojmax=key[1],
         components=components,
-        mean=float(values.mean()),
-        spread=float(values.std(ddof=1)) if len(values) > 1 else None,
-        spread_seeds=float(np.sqrt(np.mean([g.var(ddof=1) for g in several_seeds])))
-        if several_seeds
-        else None,
-        spread_snapshots=float(np.std([g.mean() for g in groups], ddof=1))
-        if len(groups) > 1
-        else None,
-        constant=constant,
-        values=tuple(scores),
+        mean=float(np.mean(values)),
+        spread=spread,
+        spread_seeds=spread_seeds,
+        spread_snapshots=spread_snapshots,
+        constant=any(score.constant for score in scores),
+        values=values,
+        similarity_std=float(np.mean([score.std for score in scores])),
+        similarity_skewness=float(np.mean([score.skewness for score in scores])),
+        round_number=round_number,
     )
-
-
-def _by_snapshot(
-    values: NDArray[np.float64], labels: Sequence[tuple[str, int]]
-) -> Iterator[NDArray[np.float64]]:
-    names = np.array([snapshot for snapshot, _ in labels])
-    for name in dict.fromkeys(names):
-        yield values[names == name]

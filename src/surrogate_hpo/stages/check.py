@@ -8,6 +8,7 @@ from ase import Atoms
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.snapshots import SPLITS
+from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, SurrogateHpoError
@@ -51,8 +52,10 @@ def check(config: Config) -> None:
     attempt(_one_functional, potentials)
     attempt(find_engine, config.dft.command)
     attempt(_no_leak_between_splits, config)
+    elements: set[str] = set()
     for name in _to_open(config):
-        attempt(_check_structure, config, potentials, name)
+        attempt(_check_structure, config, potentials, name, elements)
+    attempt(_check_elements, config, elements)
     for name in config.snapshots.all_names():
         attempt(_check_results, config, name)
     if faults:
@@ -116,12 +119,15 @@ def _to_open(config: Config) -> list[str]:
     return names if config.snapshots.method == "files" else names[:1]
 
 
-def _check_structure(config: Config, potentials: dict[str, Pseudopotential], name: str) -> None:
+def _check_structure(
+    config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
+) -> None:
     atoms: Atoms = (
         read_structure(config.snapshots.source_of(name))
         if config.snapshots.method == "files"
         else make_snapshot(config.snapshots, name, seed=0)
     )
+    elements.update(atoms.symbols)
     missing = sorted(set(atoms.symbols) - set(config.dft.pseudopotentials))
     if missing:
         raise ConfigError(
@@ -140,6 +146,23 @@ def _check_structure(config: Config, potentials: dict[str, Pseudopotential], nam
             expected=f"more than {electrons / 2:g}, with room for the smearing, for {name}",
             got=str(config.dft.bands),
         )
+
+
+def _check_elements(config: Config, elements: set[str]) -> None:
+    """Each element needs its weight in the descriptor, and each weight its element."""
+    if not elements:
+        return  # no structure could be read: said already
+    settings = config.acsd
+    element_parameters(elements, settings.element_weights, settings.element_radii)
+    for key in ("element_weights", "element_radii"):
+        idle = sorted(set(getattr(settings, key)) - elements)
+        if idle:
+            raise ConfigError(
+                "an element of the descriptor occurs in no snapshot",
+                where=f"acsd.{key}",
+                expected=f"of {', '.join(sorted(elements))}",
+                got=", ".join(idle),
+            )
 
 
 def _check_results(config: Config, name: str) -> None:

@@ -13,12 +13,12 @@ from surrogate_hpo.config.evaluate import EvaluateSettings
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.datasets import flat, read_pair
+from surrogate_hpo.io.descriptor_store import DescriptorData
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import write_document
+from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.models import TrainedModel, read_model
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.descriptor_store import DescriptorData
-from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.tables import Cell, write_table
 from surrogate_hpo.io.upf import read_upf

@@ -33,6 +33,13 @@ class Argument:
     help: str
 
 
+@dataclass(frozen=True)
+class Option:
+    """A setting that this call takes instead of the config's, if given."""
+
+    help: str
+
+
 Structure = Annotated[Path, Input("extxyz file of the snapshot; Å")]
 Structures = Annotated[list[Path], Input("extxyz files of the snapshots; Å")]
 Dft = Annotated[Path, Input("JSON of the DFT run: energies in eV, grid, electrons")]

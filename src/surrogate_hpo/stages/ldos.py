@@ -12,8 +12,8 @@ from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.io.cubes import read_ldos_cubes, run_pp_ldos
 from surrogate_hpo.io.dft_results import read_dft_result
-from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.ldos_store import LdosData, write_ldos
+from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.guards import check_window
 from surrogate_hpo.stages.interface import Dft, Input, Output

@@ -9,10 +9,10 @@ import torch
 
 from surrogate_hpo.config.naswot import NaswotSettings
 from surrogate_hpo.io.datasets import flat
-from surrogate_hpo.io.documents import write_document
-from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.descriptor_store import read_descriptors
+from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.ldos_store import read_ldos
+from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import search_space
 from surrogate_hpo.networks.scaling import fit_input_scaler

@@ -14,9 +14,9 @@ from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import read_state
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
 from surrogate_hpo.stages.report_figures import Sources, draw_all
 
@@ -33,6 +33,7 @@ def report(
     descriptors: DescriptorStores,
     acsd_scores: Annotated[Path, Input("CSV of the acsd stage")],
     acsd_choice: Annotated[Path, Input("JSON of the acsd stage")],
+    acsd_similarities: Annotated[Path, Input("store of the acsd stage: similarities of pairs")],
     naswot_scores: Annotated[Path, Input("CSV of the naswot stage")],
     naswot_choice: Annotated[Path, Input("JSON of the naswot stage")],
     trials: Annotated[Path, Input("CSV of the search stage")],
@@ -53,7 +54,16 @@ def report(
     acsd, naswot, search = map(read_document, (acsd_choice, naswot_choice, search_choice))
     cost = total_cost(costs)
     drawings = draw_all(
-        Sources(acsd_scores, naswot_scores, trials, histories, energies, dos, ldos_samples),
+        Sources(
+            acsd=acsd_scores,
+            similarities=acsd_similarities,
+            naswot=naswot_scores,
+            trials=trials,
+            histories=histories,
+            energies=energies,
+            dos=dos,
+            ldos_samples=ldos_samples,
+        ),
         acsd,
         naswot,
         search,
@@ -172,13 +182,14 @@ def _facts(
 def _warnings(acsd: dict[str, Any], naswot: dict[str, Any]) -> list[Notice]:
     notices = [Notice("naswot", message) for message in naswot["warnings"]]
     if acsd["decision"]["ambiguous"]:
-        level = ", ".join(
-            f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["level"]
+        close = ", ".join(
+            f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["close"]
         )
         notices.append(
             Notice(
                 "acsd",
-                f"The draws cannot tell these candidates (cutoff radius / 2J_max) apart: {level}.",
+                "The draws cannot safely tell these candidates (cutoff radius / 2J_max) apart: "
+                f"{close}.",
             )
         )
     return notices

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.acsd_map import acsd_map
+from surrogate_hpo.figures.acsd_map import SCORES, acsd_map
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
@@ -19,7 +19,11 @@ from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.parity import parity
 from surrogate_hpo.figures.search_history import search_history
+from surrogate_hpo.figures.similarity_clouds import similarity_clouds
+from surrogate_hpo.figures.similarity_spread import similarity_spread
 from surrogate_hpo.figures.style import DrawnFigure
+from surrogate_hpo.figures.table import format_with_spread
+from surrogate_hpo.io.similarities import read_similarities
 from surrogate_hpo.io.tables import read_table
 from surrogate_hpo.stages.energies import REFERENCE_LDOS
 from surrogate_hpo.stages.graph import DEPENDENCIES, STAGES, SUMMARIES
@@ -33,6 +37,7 @@ class Sources:
     """The tables of a run."""
 
     acsd: Path
+    similarities: Path
     naswot: Path
     trials: Path
     histories: Sequence[Path]
@@ -72,9 +77,13 @@ def draw_all(
         In the order of the report.
     """
     energies = read_table(sources.energies, columns=("snapshot", "source", "atoms"))
+    candidates = read_table(sources.acsd)
+    labelled = acsd["objective"] == "acsd"
+    edges = [edge for edge in DEPENDENCIES if labelled or edge != ("ldos", "acsd")]
     return [
-        dag(nodes=STAGES, edges=DEPENDENCIES, descriptions=SUMMARIES),
-        _acsd(read_table(sources.acsd), acsd),
+        dag(nodes=STAGES, edges=edges, descriptions=SUMMARIES),
+        _acsd(candidates, acsd),
+        _similarities(candidates, acsd, sources.similarities),
         _naswot(read_table(sources.naswot), naswot),
         _search(read_table(sources.trials), search),
         _learning_curves(sources.histories),
@@ -101,14 +110,44 @@ def _flags(rows: Sequence[Row], column: str) -> list[bool]:
 
 
 def _acsd(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
+    score = SCORES[choice["objective"]]
     return acsd_map(
         cutoff_radius_angstrom=_numbers(rows, "cutoff_radius_angstrom"),
         twojmax=_numbers(rows, "twojmax"),
-        acsd_mean=_numbers(rows, "acsd_mean"),
-        acsd_std=_numbers(rows, "acsd_std"),
+        acsd_mean=_numbers(rows, f"{score.name}_mean"),
+        acsd_std=_numbers(rows, f"{score.name}_std"),
         within_spread=_flags(rows, "within_spread"),
         chosen=(choice["cutoff_radius_angstrom"], choice["twojmax"]),
-        constant_descriptor_acsd=choice["constant_descriptor_acsd"],
+        constant_descriptor_acsd=choice["constant_descriptor_score"],
+        score=score,
+    )
+
+
+def _similarities(rows: Sequence[Row], choice: Mapping[str, Any], store: Path) -> DrawnFigure:
+    """Similarities of the pairs, for the chosen, the best and the worst candidate."""
+    score = SCORES[choice["objective"]]
+    data = read_similarities(store)
+    mean, spread = (_numbers(rows, f"{score.name}_{kind}") for kind in ("mean", "std"))
+    eligible = [index for index, row in enumerate(rows) if not row["rejected"]]
+    ranked = sorted(eligible, key=lambda i: mean[i] if score.better == "smaller" else -mean[i])
+    roles: dict[int, list[str]] = {_flags(rows, "chosen").index(True): ["chosen"]}
+    roles.setdefault(ranked[0], []).append("best")
+    roles.setdefault(ranked[-1], []).append("worst")
+    titles = [
+        f"{', '.join(words)}: {float(rows[i]['cutoff_radius_angstrom']):g} Å, "
+        f"2J_max {rows[i]['twojmax']}, {score.label} {format_with_spread(mean[i], spread[i])}"
+        for i, words in roles.items()
+    ]
+    clouds = data.descriptor[list(roles)]
+    if data.ldos is None:
+        return similarity_spread(
+            snapshot=data.snapshot, candidate=titles, descriptor_similarity=clouds
+        )
+    return similarity_clouds(
+        snapshot=data.snapshot,
+        candidate=titles,
+        ldos_similarity=data.ldos,
+        descriptor_similarity=clouds,
     )
 
 

@@ -1,0 +1,183 @@
+"""Points at which descriptor candidates are compared, and the vectors there."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from surrogate_hpo.config.acsd import AcsdSettings
+from surrogate_hpo.descriptors.bispectrum import bispectrum
+from surrogate_hpo.descriptors.elements import atom_parameters
+from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.datasets import CELL_TOLERANCE_ANGSTROM, flat
+from surrogate_hpo.io.ldos_store import LdosData, read_ldos
+from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.selection.acsd import draw_pairs, draw_points
+from surrogate_hpo.selection.acsd_scores import Draw
+
+
+@dataclass(frozen=True)
+class SampledSnapshot:
+    """All draws of one snapshot.
+
+    Attributes
+    ----------
+    name
+        Of the snapshot.
+    atoms
+        The structure, Å.
+    points
+        Cartesian coordinates of the distinct points of all draws, Å, [P, 3].
+    places
+        For each draw the rows of `points` that make its two sets, [draws, 2, points].
+    ldos
+        LDOS at `points`, 1/(eV Å³), [P, energies]; None if no labels are needed.
+    """
+
+    name: str
+    atoms: Atoms
+    points: NDArray[np.float64]
+    places: NDArray[np.intp]
+    ldos: NDArray[np.float32] | None
+
+    def draws(
+        self,
+        cutoff_radii: Sequence[float],
+        twojmax: int,
+        *,
+        element_weights: dict[str, float],
+        element_radii: dict[str, float],
+    ) -> Iterator[Draw]:
+        """Evaluate SNAP at every point, once per cutoff radius, and hand it out to the draws.
+
+        Parameters
+        ----------
+        cutoff_radii
+            Å.
+        twojmax
+            Highest 2·J_max.
+        element_weights
+            Weight of every element.
+        element_radii
+            Radius factor of every element.
+
+        Yields
+        ------
+        Draw
+            One per draw.
+        """
+        weights, radii = atom_parameters(list(self.atoms.symbols), element_weights, element_radii)
+        descriptors = {
+            radius: bispectrum(
+                self.points,
+                self.atoms.positions,
+                self.atoms.cell[:],
+                cutoff_radius=radius,
+                twojmax=twojmax,
+                weights=weights,
+                radii=radii,
+            )
+            for radius in cutoff_radii
+        }
+        for number, places in enumerate(self.places):
+            yield Draw(
+                snapshot=self.name,
+                seed=number,
+                descriptors={radius: values[places] for radius, values in descriptors.items()},
+                ldos=None if self.ldos is None else self.ldos[places],
+            )
+
+
+def sample_snapshots(
+    structures: Sequence[Path], ldos: Sequence[Path], settings: AcsdSettings, *, seed: int
+) -> list[SampledSnapshot]:
+    """Draw the points of all snapshots.
+
+    Parameters
+    ----------
+    structures
+        Files of the snapshots.
+    ldos
+        LDOS stores of the same snapshots, in the same order; none for `kernel-spread`.
+    settings
+        Section of the config.
+    seed
+        Root seed.
+
+    Returns
+    -------
+    list of SampledSnapshot
+        Points on the LDOS grid, or anywhere in the cell where no LDOS is needed.
+
+    Raises
+    ------
+    DataError
+        If structures and LDOS do not pair up, or do not belong to the same cell.
+    ConfigError
+        If the grid is too small for the draws.
+    """
+    if settings.needs_ldos and len(ldos) != len(structures):
+        raise DataError(
+            "The ACSD compares descriptors with the LDOS of the same snapshots.",
+            where="--ldos",
+            expected=f"{len(structures)} LDOS stores, one per structure",
+            got=str(len(ldos)),
+            remedy="give them, or set acsd.objective: kernel-spread, which needs none",
+        )
+    if not settings.needs_ldos:
+        return [_anywhere(path, settings, seed) for path in structures]
+    return [
+        _on_grid(structure, store, settings, seed)
+        for structure, store in zip(structures, ldos, strict=True)
+    ]
+
+
+def _anywhere(structure: Path, settings: AcsdSettings, seed: int) -> SampledSnapshot:
+    atoms = read_structure(structure)
+    scaled = np.stack(
+        [draw_points(settings.points, seed=s) for s in _seeds(structure, settings, seed)]
+    )
+    places = np.arange(scaled.size // 3, dtype=np.intp).reshape(scaled.shape[:3])
+    points = scaled.reshape(-1, 3) @ atoms.cell[:]
+    return SampledSnapshot(structure.stem, atoms, points, places, None)
+
+
+def _on_grid(structure: Path, store: Path, settings: AcsdSettings, seed: int) -> SampledSnapshot:
+    atoms, ldos = read_structure(structure), read_ldos(store)
+    _check_same_cell(atoms, ldos, where=f"{structure} and {store}")
+    shape = ldos.values.shape[:3]
+    indices = np.stack(
+        [
+            draw_pairs(int(np.prod(shape)), settings.points, seed=s)
+            for s in _seeds(structure, settings, seed)
+        ]
+    )
+    # Draws overlap: on a small grid many points occur in several of them.
+    distinct, places = np.unique(indices, return_inverse=True)
+    return SampledSnapshot(
+        name=structure.stem,
+        atoms=atoms,
+        points=grid_points(shape, ldos.cell, indices=distinct),
+        places=places.reshape(indices.shape),
+        ldos=flat(ldos.values)[distinct],
+    )
+
+
+def _seeds(structure: Path, settings: AcsdSettings, seed: int) -> list[int]:
+    return [derive_seed(seed, "acsd", structure.stem, n) for n in range(settings.draws)]
+
+
+def _check_same_cell(atoms: Atoms, ldos: LdosData, *, where: str) -> None:
+    if not np.allclose(atoms.cell[:], ldos.cell, atol=CELL_TOLERANCE_ANGSTROM, rtol=0):
+        raise DataError(
+            "structure and LDOS belong to different cells (Å)",
+            where=where,
+            expected=str(atoms.cell[:].tolist()),
+            got=str(ldos.cell.tolist()),
+            remedy="give structures and LDOS stores of the same snapshots in the same order",
+        )
