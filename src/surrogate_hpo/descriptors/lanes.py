@@ -6,6 +6,7 @@ reads as if it handled a single point. LLVM splits the vectors on narrower proce
 Arrays of lanes have the shape [rows, lane_count(dtype)], see :func:`lane_array`.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
@@ -62,9 +63,41 @@ class _LanesModel(models.PrimitiveModel):
         initialise(manager, lanes, ir.VectorType(scalar, lanes.count))
 
 
-def _operation(define: Callable[..., _Generator]) -> Callable[..., Lanes]:
-    """Make an operation of compiled code out of the function that types and generates it."""
-    return cast(Callable[..., Lanes], intrinsic(define))
+def _operation(define: Callable[..., _Generator]) -> Callable[..., Any]:
+    """Make an operation of compiled code out of the function that types and generates it.
+
+    Arguments may be tuples of equal length: the operation is then done for each position,
+    with the other arguments as they are. Tuples of lanes are what a loop whose length
+    is known when it is compiled works on, all in registers.
+    """
+
+    @functools.wraps(define)
+    def typed(typing: _Generator, *arguments: _Generator) -> _Generator:
+        tuples = [a for a in arguments if isinstance(a, types.UniTuple)]
+        if not tuples:
+            return define(typing, *arguments)
+        scalars = [a.dtype if a in tuples else a for a in arguments]
+        signature, generate_one = define(typing, *scalars)
+
+        def generate(
+            context: _Generator, builder: _Generator, outer: _Generator, args: _Generator
+        ) -> _Generator:
+            results = []
+            for i in range(tuples[0].count):
+                picked = [
+                    builder.extract_value(value, i) if kind in tuples else value
+                    for kind, value in zip(outer.args, args, strict=True)
+                ]
+                results.append(generate_one(context, builder, signature, picked))
+            if signature.return_type == types.void:
+                return context.get_dummy_value()
+            return context.make_tuple(builder, outer.return_type, results)
+
+        if signature.return_type == types.void:
+            return types.void(*arguments), generate
+        return types.UniTuple(signature.return_type, tuples[0].count)(*arguments), generate
+
+    return cast(Callable[..., Any], intrinsic(typed))
 
 
 @_operation
@@ -111,6 +144,55 @@ def splat(_typing: _Generator, array: _Generator, scalar: _Generator) -> _Genera
     return lanes(array, scalar), generate
 
 
+@intrinsic
+def _numbers(_typing: _Generator, array: _Generator, start: _Generator, zeros: _Generator) -> _Generator:
+    """Read as many successive numbers of an array as there are zeros."""
+    result = types.UniTuple(array.dtype, zeros.count)
+
+    def generate(
+        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
+    ) -> _Generator:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        first = context.cast(builder, args[1], signature.args[1], types.intp)
+        addresses = [
+            builder.gep(data, [builder.add(first, ir.Constant(first.type, i))])
+            for i in range(zeros.count)
+        ]
+        return context.make_tuple(builder, result, [builder.load(a) for a in addresses])
+
+    return result(array, start, zeros), generate
+
+
+numbers = cast(Callable[..., Any], _numbers)
+
+
+@_operation
+def store_part(
+    _typing: _Generator,
+    array: _Generator,
+    row: _Generator,
+    first_lane: _Generator,
+    value: _Generator,
+) -> _Generator:
+    """Write lanes into a part of one row of a lane array, rounded to its precision."""
+
+    def generate(
+        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
+    ) -> _Generator:
+        lanes = _LanesType(signature.args[0].dtype)
+        rounded, target = args[3], context.get_value_type(lanes.scalar)
+        if rounded.type.element != target:
+            rounded = builder.fptrunc(rounded, ir.VectorType(target, rounded.type.count))
+        row = _address(context, builder, signature, args)
+        first = builder.bitcast(row, target.as_pointer())
+        lane = context.cast(builder, args[2], signature.args[2], types.intp)
+        address = builder.bitcast(builder.gep(first, [lane]), rounded.type.as_pointer())
+        builder.store(rounded, address, align=REGISTER_BYTES * rounded.type.count // lanes.count)
+        return context.get_dummy_value()
+
+    return types.void(array, row, first_lane, value), generate
+
+
 @_operation
 def multiply(_typing: _Generator, left: _Generator, right: _Generator) -> _Generator:
     """Return left·right, lane by lane."""
@@ -124,6 +206,30 @@ def multiply(_typing: _Generator, left: _Generator, right: _Generator) -> _Gener
 
 
 @_operation
+def divide(_typing: _Generator, left: _Generator, right: _Generator) -> _Generator:
+    """Return left/right, lane by lane."""
+
+    def generate(
+        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
+    ) -> _Generator:
+        return builder.fdiv(*args)
+
+    return left(left, right), generate
+
+
+@_operation
+def square_root(_typing: _Generator, value: _Generator) -> _Generator:
+    """Return the square root, lane by lane."""
+
+    def generate(
+        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
+    ) -> _Generator:
+        return _call(builder, "sqrt", *args)
+
+    return value(value), generate
+
+
+@_operation
 def multiply_add(
     _typing: _Generator, left: _Generator, right: _Generator, addend: _Generator
 ) -> _Generator:
@@ -132,7 +238,7 @@ def multiply_add(
     def generate(
         _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
     ) -> _Generator:
-        return _fused(builder, *args)
+        return _call(builder, "fmuladd", *args)
 
     return left(left, right, addend), generate
 
@@ -146,7 +252,7 @@ def multiply_subtract(
     def generate(
         _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
     ) -> _Generator:
-        return _fused(builder, builder.fneg(args[0]), args[1], args[2])
+        return _call(builder, "fmuladd", builder.fneg(args[0]), args[1], args[2])
 
     return left(left, right, minuend), generate
 
@@ -162,11 +268,10 @@ def _address(
     return builder.bitcast(first, context.get_value_type(lanes).as_pointer())
 
 
-def _fused(
-    builder: _Generator, left: _Generator, right: _Generator, addend: _Generator
-) -> _Generator:
-    vector = left.type
-    name = f"llvm.fmuladd.v{vector.count}f{REGISTER_BYTES * 8 // vector.count}"
+def _call(builder: _Generator, function: str, *operands: _Generator) -> _Generator:
+    """Call a mathematical function that LLVM knows for vectors."""
+    vector = operands[0].type
+    name = f"llvm.{function}.v{vector.count}f{REGISTER_BYTES * 8 // vector.count}"
     declare: _Generator = cgutils.get_or_insert_function
-    function = declare(builder.module, ir.FunctionType(vector, [vector] * 3), name)
-    return builder.call(function, [left, right, addend])
+    kind = ir.FunctionType(vector, [vector] * len(operands))
+    return builder.call(declare(builder.module, kind, name), operands)

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(__AVX512F__)
 #define REGISTER_BYTES 64
@@ -24,12 +25,23 @@
 #define TOGETHER 3
 #define BATCH 2
 #endif
+/* Left alone, GCC loads an operand again for each use, and loads become the bottleneck. */
+#if defined(__AVX512F__)
+#define KEEP(vector) __asm__("" : "+v"(vector));
+#elif defined(__x86_64__)
+#define KEEP(vector) __asm__("" : "+x"(vector));
+#elif defined(__aarch64__)
+#define KEEP(vector) __asm__("" : "+w"(vector));
+#else
+#define KEEP(vector)
+#endif
 #define INLINE static inline __attribute__((always_inline))
 #define DOUBLES (REGISTER_BYTES / (int)sizeof(double))
 #define LANES (REGISTER_BYTES / (int)sizeof(REAL))
 
 typedef double doubles __attribute__((vector_size(REGISTER_BYTES)));
 typedef REAL lanes __attribute__((vector_size(REGISTER_BYTES)));
+typedef REAL rounded __attribute__((vector_size(DOUBLES * sizeof(REAL))));
 
 /* descriptors.neighbours.NeighbourBins, with the properties of each atom. */
 typedef struct {
@@ -215,8 +227,15 @@ static void add_moments(const rotation_t *rotations, int64_t twojmax, doubles *c
     }
 }
 
+/* Round the lanes of one half, or of all if REAL is double, and put them in their place. */
+INLINE void put(lanes *target, int part, doubles value)
+{
+    rounded half = __builtin_convertvector(value, rounded);
+    memcpy((char *)target + (size_t)part * sizeof half, &half, sizeof half);
+}
+
 /* Make all U_j out of the moments, add the point's own identity, and round to REAL. */
-static void complete(const doubles *moments, const tables_t *tables, lanes *total, int first_lane)
+static void complete(const doubles *moments, const tables_t *tables, lanes *total, int part)
 {
     const double *radial = tables->radial;
     for (int64_t q = -tables->twojmax; q <= tables->twojmax; q++) {
@@ -227,7 +246,7 @@ static void complete(const doubles *moments, const tables_t *tables, lanes *tota
             for (int64_t k = 0; k < count; k++) {
                 int64_t j = p + size + 2 * k, low = k * (j + 2);
                 int64_t at = tables->first[j] + low + (q < 0 ? size * (j + 1) : size);
-                int64_t image = tables->first[j] + (j + 1) * (j + 1) - 1 - (at - tables->first[j]);
+                int64_t image = tables->first[j] + tables->first[j + 1] - 1 - at;
                 doubles real = {0}, imag = {0};
                 real += q == 0;
                 for (int64_t n = 0; n <= k; n++) {
@@ -235,12 +254,10 @@ static void complete(const doubles *moments, const tables_t *tables, lanes *tota
                     imag += radial[n] * moments[2 * n + 1];
                 }
                 radial += k + 1;
-                for (int lane = 0; lane < DOUBLES; lane++) {
-                    total[2 * at][first_lane + lane] = (REAL)real[lane];
-                    total[2 * at + 1][first_lane + lane] = (REAL)imag[lane];
-                    total[2 * image][first_lane + lane] = (REAL)(sign * real[lane]);
-                    total[2 * image + 1][first_lane + lane] = (REAL)(-sign * imag[lane]);
-                }
+                put(total + 2 * at, part, real);
+                put(total + 2 * at + 1, part, imag);
+                put(total + 2 * image, part, sign * real);
+                put(total + 2 * image + 1, part, -sign * imag);
             }
             moments += 2 * count;
         }
@@ -267,8 +284,10 @@ INLINE void couple(const int many, const int64_t *job, const lanes *total,
         for (int i = 0; i < many; i++)
             real[i] = imag[i] = (lanes){0};
         for (int64_t k = job[COLUMNS]; k > 0; k--) {
-            lanes product_real = x[0] * y[0] - x[1] * y[1];
-            lanes product_imag = x[0] * y[1] + x[1] * y[0];
+            lanes x_real = x[0], x_imag = x[1], y_real = y[0], y_imag = y[1];
+            KEEP(x_real) KEEP(x_imag) KEEP(y_real) KEEP(y_imag)
+            lanes product_real = x_real * y_real - x_imag * y_imag;
+            lanes product_imag = x_real * y_imag + x_imag * y_real;
             for (int i = 0; i < many; i++) {
                 real[i] += c[i] * product_real;
                 imag[i] += c[i] * product_imag;
@@ -333,7 +352,7 @@ int bispectrum(int64_t n_points, const double *points, const bins_t *bins, const
                 moments[k] = (doubles){0};
             for (int64_t k = 0; k < n; k += BATCH)
                 add_moments(rotations + k, twojmax, chebyshev, powers, moments);
-            complete(moments, tables, total, lane);
+            complete(moments, tables, total, lane / DOUBLES);
         }
         contract(total, tables, result);
         for (int64_t lane = 0; lane < filled; lane++)
