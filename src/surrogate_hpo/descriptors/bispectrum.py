@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from surrogate_hpo.descriptors.kernel import bispectrum_kernel, kernel_scratch
+from surrogate_hpo.descriptors.kernel import Kernel, bispectrum_kernel, kernel_scratch
 from surrogate_hpo.descriptors.neighbours import neighbour_bins
 from surrogate_hpo.descriptors.tables import kernel_tables
 from surrogate_hpo.descriptors.triples import n_components
@@ -32,6 +32,7 @@ def bispectrum(
     dtype: DTypeLike = np.float64,
     threads: int = 1,
     block: int = 4096,
+    kernel: Kernel = bispectrum_kernel,
 ) -> NDArray[Any]:
     r"""Compute the SNAP bispectrum of the atoms around each point.
 
@@ -68,6 +69,8 @@ def bispectrum(
         Number of threads; the numbers do not depend on it.
     block
         Points handed to a thread at a time; the numbers do not depend on it.
+    kernel
+        Numba's, or that of :func:`surrogate_hpo.io.compiled_kernel.load_compiled_kernel`.
 
     Returns
     -------
@@ -101,7 +104,7 @@ def bispectrum(
     def fill(begin: int) -> None:
         part = slice(begin, begin + block)
         scratch = kernel_scratch(tables, bins.max_candidates, kind)
-        bispectrum_kernel(where[part], bins, cutoffs, strengths, tables, scratch, out[part])
+        kernel(where[part], bins, cutoffs, strengths, tables, scratch, out[part])
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(0, len(where), block)))
