@@ -110,7 +110,9 @@ def _build_kernel(sources: str) -> Kernel:
 
 
 def _digest_of_sources() -> str:
-    modules = (sys.modules[f"{__package__}.{name}"] for name in ("geometry", "kernel", "lanes", "moments"))
+    modules = (
+        sys.modules[f"{__package__}.{name}"] for name in ("geometry", "kernel", "lanes", "moments")
+    )
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 

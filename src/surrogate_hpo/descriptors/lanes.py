@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 REGISTER_BYTES = 64
 Lanes: TypeAlias = NDArray[Any]
 # Objects of numba's and LLVM's code generators, which carry no annotations.
-_Generator: TypeAlias = Any
+_Llvm: TypeAlias = Any
+_tuple_type: _Llvm = types.UniTuple
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -47,7 +48,7 @@ def lane_array(rows: int, dtype: np.dtype[Any]) -> Lanes:
 class _LanesType(types.Type):
     """Numba's name for a vector of scalars."""
 
-    def __init__(self, scalar: _Generator) -> None:
+    def __init__(self, scalar: _Llvm) -> None:
         self.scalar = scalar
         self.count = REGISTER_BYTES * 8 // scalar.bitwidth
         super().__init__(name=f"Lanes({scalar} x {self.count})")
@@ -57,13 +58,13 @@ class _LanesType(types.Type):
 class _LanesModel(models.PrimitiveModel):
     """LLVM's type for a vector of scalars."""
 
-    def __init__(self, manager: _Generator, lanes: _LanesType) -> None:
+    def __init__(self, manager: _Llvm, lanes: _LanesType) -> None:
         scalar = manager.lookup(lanes.scalar).get_value_type()
-        initialise: _Generator = super().__init__
+        initialise: _Llvm = super().__init__
         initialise(manager, lanes, ir.VectorType(scalar, lanes.count))
 
 
-def _operation(define: Callable[..., _Generator]) -> Callable[..., Any]:
+def _operation(define: Callable[..., _Llvm]) -> Callable[..., Lanes]:
     """Make an operation of compiled code out of the function that types and generates it.
 
     Arguments may be tuples of equal length: the operation is then done for each position,
@@ -72,16 +73,14 @@ def _operation(define: Callable[..., _Generator]) -> Callable[..., Any]:
     """
 
     @functools.wraps(define)
-    def typed(typing: _Generator, *arguments: _Generator) -> _Generator:
+    def typed(typing: _Llvm, *arguments: _Llvm) -> _Llvm:
         tuples = [a for a in arguments if isinstance(a, types.UniTuple)]
         if not tuples:
             return define(typing, *arguments)
         scalars = [a.dtype if a in tuples else a for a in arguments]
         signature, generate_one = define(typing, *scalars)
 
-        def generate(
-            context: _Generator, builder: _Generator, outer: _Generator, args: _Generator
-        ) -> _Generator:
+        def generate(context: _Llvm, builder: _Llvm, outer: _Llvm, args: _Llvm) -> _Llvm:
             results = []
             for i in range(tuples[0].count):
                 picked = [
@@ -95,30 +94,26 @@ def _operation(define: Callable[..., _Generator]) -> Callable[..., Any]:
 
         if signature.return_type == types.void:
             return types.void(*arguments), generate
-        return types.UniTuple(signature.return_type, tuples[0].count)(*arguments), generate
+        return _tuple_type(signature.return_type, tuples[0].count)(*arguments), generate
 
-    return cast(Callable[..., Any], intrinsic(typed))
+    return cast(Callable[..., Lanes], intrinsic(typed))
 
 
 @_operation
-def load(_typing: _Generator, array: _Generator, row: _Generator) -> _Generator:
+def load(_typing: _Llvm, array: _Llvm, row: _Llvm) -> _Llvm:
     """Read one row of a lane array."""
 
-    def generate(
-        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
         return builder.load(_address(context, builder, signature, args), align=REGISTER_BYTES)
 
     return _LanesType(array.dtype)(array, row), generate
 
 
 @_operation
-def store(_typing: _Generator, array: _Generator, row: _Generator, value: _Generator) -> _Generator:
+def store(_typing: _Llvm, array: _Llvm, row: _Llvm, value: _Llvm) -> _Llvm:
     """Write one row of a lane array."""
 
-    def generate(
-        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
         address = _address(context, builder, signature, args)
         builder.store(args[2], address, align=REGISTER_BYTES)
         return context.get_dummy_value()
@@ -127,13 +122,11 @@ def store(_typing: _Generator, array: _Generator, row: _Generator, value: _Gener
 
 
 @_operation
-def splat(_typing: _Generator, array: _Generator, scalar: _Generator) -> _Generator:
+def splat(_typing: _Llvm, array: _Llvm, scalar: _Llvm) -> _Llvm:
     """Fill all lanes of the kind that `array` holds with one number."""
     lanes = _LanesType(array.dtype)
 
-    def generate(
-        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
         vector = context.get_value_type(lanes)
         number = context.cast(builder, args[1], signature.args[1], lanes.scalar)
         empty = ir.Constant(vector, ir.Undefined)
@@ -145,13 +138,11 @@ def splat(_typing: _Generator, array: _Generator, scalar: _Generator) -> _Genera
 
 
 @intrinsic
-def _numbers(_typing: _Generator, array: _Generator, start: _Generator, zeros: _Generator) -> _Generator:
+def _numbers(_typing: _Llvm, array: _Llvm, start: _Llvm, zeros: _Llvm) -> _Llvm:
     """Read as many successive numbers of an array as there are zeros."""
-    result = types.UniTuple(array.dtype, zeros.count)
+    result = _tuple_type(array.dtype, zeros.count)
 
-    def generate(
-        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         first = context.cast(builder, args[1], signature.args[1], types.intp)
         addresses = [
@@ -168,17 +159,15 @@ numbers = cast(Callable[..., Any], _numbers)
 
 @_operation
 def store_part(
-    _typing: _Generator,
-    array: _Generator,
-    row: _Generator,
-    first_lane: _Generator,
-    value: _Generator,
-) -> _Generator:
+    _typing: _Llvm,
+    array: _Llvm,
+    row: _Llvm,
+    first_lane: _Llvm,
+    value: _Llvm,
+) -> _Llvm:
     """Write lanes into a part of one row of a lane array, rounded to its precision."""
 
-    def generate(
-        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
         lanes = _LanesType(signature.args[0].dtype)
         rounded, target = args[3], context.get_value_type(lanes.scalar)
         if rounded.type.element != target:
@@ -194,72 +183,56 @@ def store_part(
 
 
 @_operation
-def multiply(_typing: _Generator, left: _Generator, right: _Generator) -> _Generator:
+def multiply(_typing: _Llvm, left: _Llvm, right: _Llvm) -> _Llvm:
     """Return left·right, lane by lane."""
 
-    def generate(
-        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
         return builder.fmul(*args)
 
     return left(left, right), generate
 
 
 @_operation
-def divide(_typing: _Generator, left: _Generator, right: _Generator) -> _Generator:
+def divide(_typing: _Llvm, left: _Llvm, right: _Llvm) -> _Llvm:
     """Return left/right, lane by lane."""
 
-    def generate(
-        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
         return builder.fdiv(*args)
 
     return left(left, right), generate
 
 
 @_operation
-def square_root(_typing: _Generator, value: _Generator) -> _Generator:
+def square_root(_typing: _Llvm, value: _Llvm) -> _Llvm:
     """Return the square root, lane by lane."""
 
-    def generate(
-        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
         return _call(builder, "sqrt", *args)
 
     return value(value), generate
 
 
 @_operation
-def multiply_add(
-    _typing: _Generator, left: _Generator, right: _Generator, addend: _Generator
-) -> _Generator:
+def multiply_add(_typing: _Llvm, left: _Llvm, right: _Llvm, addend: _Llvm) -> _Llvm:
     """Return left·right + addend, lane by lane, fused where the processor can."""
 
-    def generate(
-        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
         return _call(builder, "fmuladd", *args)
 
     return left(left, right, addend), generate
 
 
 @_operation
-def multiply_subtract(
-    _typing: _Generator, left: _Generator, right: _Generator, minuend: _Generator
-) -> _Generator:
+def multiply_subtract(_typing: _Llvm, left: _Llvm, right: _Llvm, minuend: _Llvm) -> _Llvm:
     """Return minuend − left·right, lane by lane, fused where the processor can."""
 
-    def generate(
-        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
         return _call(builder, "fmuladd", builder.fneg(args[0]), args[1], args[2])
 
     return left(left, right, minuend), generate
 
 
-def _address(
-    context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-) -> _Generator:
+def _address(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
     """Point to row args[1] of array args[0] as a vector."""
     lanes = _LanesType(signature.args[0].dtype)
     row = context.cast(builder, args[1], signature.args[1], types.intp)
@@ -268,10 +241,10 @@ def _address(
     return builder.bitcast(first, context.get_value_type(lanes).as_pointer())
 
 
-def _call(builder: _Generator, function: str, *operands: _Generator) -> _Generator:
+def _call(builder: _Llvm, function: str, *operands: _Llvm) -> _Llvm:
     """Call a mathematical function that LLVM knows for vectors."""
     vector = operands[0].type
     name = f"llvm.{function}.v{vector.count}f{REGISTER_BYTES * 8 // vector.count}"
-    declare: _Generator = cgutils.get_or_insert_function
+    declare: _Llvm = cgutils.get_or_insert_function
     kind = ir.FunctionType(vector, [vector] * len(operands))
     return builder.call(declare(builder.module, kind, name), operands)

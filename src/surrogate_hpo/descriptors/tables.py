@@ -150,7 +150,7 @@ def _shared_pair(triple: tuple[int, int, int]) -> tuple[int, int, int]:
     exchange of rows of use; else the two odd ones, and the largest if there are none.
     """
     low, middle, high = sorted(triple)
-    if low == middle or middle == high:
+    if middle in (low, high):
         return middle, middle, high if low == middle else low
     if low % 2 == 0 and middle % 2 == 0:
         return middle, high, low

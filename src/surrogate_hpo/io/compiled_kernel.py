@@ -31,7 +31,7 @@ _LINES_SHOWN = 8
 class _Bins(ctypes.Structure):
     """`bins_t` of the C source."""
 
-    _fields_ = [  # noqa: RUF012 - ctypes wants a list
+    _fields_ = [
         *((name, ctypes.c_void_p) for name in NeighbourBins._fields),
         ("cutoffs", ctypes.c_void_p),
         ("weights", ctypes.c_void_p),
@@ -42,7 +42,7 @@ class _Bins(ctypes.Structure):
 class _Tables(ctypes.Structure):
     """`tables_t` of the C source."""
 
-    _fields_ = [  # noqa: RUF012 - ctypes wants a list
+    _fields_ = [
         ("twojmax", ctypes.c_int64),
         ("n_moments", ctypes.c_int64),
         ("n_components", ctypes.c_int64),
