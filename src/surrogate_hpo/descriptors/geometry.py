@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
-    compiled,
     divide,
+    inlined,
     load,
     multiply,
     multiply_add,
@@ -35,7 +35,7 @@ _SINE = tuple((-1) ** n / factorial(2 * n + 1) for n in range(8, -1, -1))
 _COSINE = tuple((-1) ** n / factorial(2 * n) for n in range(9, -1, -1))
 
 
-@compiled
+@inlined
 def gather(
     points: NDArray[np.float64],
     begin: int,
@@ -52,8 +52,9 @@ def gather(
     """
     lanes = geometry.shape[1]
     found = np.zeros(lanes, np.int64)
+    near = np.empty(geometry.shape[0] // ROWS_PER_NEIGHBOUR, np.int64)
     for lane in range(filled):
-        found[lane] = _find(points, begin + lane, bins, cutoffs, weights, geometry, lane)
+        found[lane] = _find(points, begin + lane, bins, cutoffs, weights, near, geometry, lane)
     longest = found.max() + found.max() % 2
     for lane in range(lanes):
         for k in range(found[lane], longest):
@@ -64,13 +65,14 @@ def gather(
     return int(longest)
 
 
-@compiled
+@inlined
 def _find(
     points: NDArray[np.float64],
     p: int,
     bins: NeighbourBins,
     cutoffs: NDArray[np.float64],
     weights: NDArray[np.float64],
+    near: NDArray[np.int64],
     geometry: NDArray[np.float64],
     lane: int,
 ) -> int:
@@ -87,24 +89,27 @@ def _find(
         index = min(int((scaled - turns) * bins.shape[k]), bins.shape[k] - 1)
         target = target * bins.shape[k] + index
     found = 0
+    # Without a branch: which candidates are near cannot be predicted.
     for candidate in range(bins.start[target], bins.start[target + 1]):
         dx = home_x - bins.positions[candidate, 0]
         dy = home_y - bins.positions[candidate, 1]
         dz = home_z - bins.positions[candidate, 2]
         squared = dx * dx + dy * dy + dz * dz
         cutoff = cutoffs[bins.atoms[candidate]]
-        if ON_POINT < squared < cutoff * cutoff:
-            row = ROWS_PER_NEIGHBOUR * found
-            geometry[row, lane] = dx
-            geometry[row + 1, lane] = dy
-            geometry[row + 2, lane] = dz
-            geometry[row + 3, lane] = 1 / cutoff
-            geometry[row + 4, lane] = weights[bins.atoms[candidate]]
-            found += 1
+        near[found] = candidate
+        found += int((squared > ON_POINT) & (squared < cutoff * cutoff))
+    for k in range(found):
+        candidate = near[k]
+        row = ROWS_PER_NEIGHBOUR * k
+        geometry[row, lane] = home_x - bins.positions[candidate, 0]
+        geometry[row + 1, lane] = home_y - bins.positions[candidate, 1]
+        geometry[row + 2, lane] = home_z - bins.positions[candidate, 2]
+        geometry[row + 3, lane] = 1 / cutoffs[bins.atoms[candidate]]
+        geometry[row + 4, lane] = weights[bins.atoms[candidate]]
     return found
 
 
-@compiled
+@inlined
 def rotate(geometry: Lanes, rotations: Lanes, n_neighbours: int) -> None:
     """Turn distances into unit quaternions and weights.
 
@@ -129,13 +134,13 @@ def rotate(geometry: Lanes, rotations: Lanes, n_neighbours: int) -> None:
         store(rotations, k + 4, multiply(load(geometry, k + 4), multiply(switch, switch)))
 
 
-@compiled
+@inlined
 def _double(sine: Lanes, one: Lanes, two: Lanes) -> Lanes:
     """Return the cosine of the double angle, 1 − 2 sin²."""
     return multiply_subtract(two, multiply(sine, sine), one)
 
 
-@compiled
+@inlined
 def _sine_cosine(like: Lanes, angle: Lanes) -> tuple[Lanes, Lanes]:
     """Taylor series of sin and cos, exact to the last bit or two for |angle| ≤ π/4."""
     square = multiply(angle, angle)

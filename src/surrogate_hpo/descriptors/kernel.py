@@ -4,6 +4,10 @@ Three steps for each group of points: the rotations (a, b) of all neighbours, th
 U_j = 1 + Σ_i w_i f_c(r_i) u_j(a_i, b_i), and their contraction to B. The first two
 are always in double precision. Complex numbers are pairs of rows of a lane array: row 2k
 holds real parts, row 2k + 1 imaginary parts.
+
+The contraction is bound by the number of multiplications. The products of one row of U_x and
+one row of U_y are the dearest part; all components that contain x and y share them, for up
+to `TOGETHER` third momenta z at a time.
 """
 
 import hashlib
@@ -13,12 +17,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import literal_unroll
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.geometry import ROWS_PER_NEIGHBOUR, gather, rotate
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
     compiled,
+    inlined,
     lane_array,
     load,
     multiply,
@@ -59,6 +65,7 @@ def kernel_scratch(tables: Tables, max_neighbours: int, dtype: np.dtype[Any]) ->
     )
 
 
+_ZEROS = tuple((0,) * n for n in range(1, TOGETHER + 1))
 Kernel = Callable[
     [
         NDArray[np.float64],
@@ -110,25 +117,22 @@ def _build_kernel(sources: str) -> Kernel:
 
 
 def _digest_of_sources() -> str:
-    modules = (
-        sys.modules[f"{__package__}.{name}"] for name in ("geometry", "kernel", "lanes", "moments")
-    )
+    names = ("geometry", "kernel", "lanes", "moments", "tables")
+    modules = (sys.modules[f"{__package__}.{name}"] for name in names)
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 
-@compiled
+@inlined
 def _contract(total: Lanes, tables: Tables, result: Lanes) -> None:
     """Couple U_x, U_y and U_z* to all components, over the rows that differ by symmetry."""
     zero = splat(result, 0)
     for k in range(result.shape[0]):
         store(result, k, zero)
-    _couple(total, tables, result, (0,))
-    _couple(total, tables, result, (0, 0))
-    _couple(total, tables, result, (0, 0, 0))
-    _couple(total, tables, result, (0, 0, 0, 0))
+    for zeros in literal_unroll(_ZEROS):
+        _couple(total, tables, result, zeros)
 
 
-@compiled
+@inlined
 def _couple(total: Lanes, tables: Tables, result: Lanes, zeros: tuple[int, ...]) -> None:
     """Add Σ_rows w · Re[(Σ_columns c · U_x · U_y) · U_z*], for as many z together as zeros.
 
@@ -137,15 +141,16 @@ def _couple(total: Lanes, tables: Tables, result: Lanes, zeros: tuple[int, ...])
     jobs, coefficients = tables.jobs, tables.coefficients
     none = splat(total, zeros)
     for job in range(tables.spans[len(zeros), 0], tables.spans[len(zeros), 1]):
-        column_x, column_y = jobs[job, 1], jobs[job, 2]
+        column_x, column_y, columns = jobs[job, 1], jobs[job, 2], jobs[job, 3]
+        first_coefficient, first_row, end_row = jobs[job, 4], jobs[job, 5], jobs[job, 6]
         here = total[2 * (column_x + column_y) :]
         sums = none
-        for row in range(jobs[job, 5], jobs[job, 6]):
+        for row in range(first_row, end_row):
             x = tables.rows[row, 0] + 2 * column_x
             y = tables.rows[row, 1] + 2 * column_y
-            at = jobs[job, 4]
+            at = first_coefficient
             real, imag = none, none
-            for _ in range(jobs[job, 3]):
+            for _ in range(columns):
                 x_real, x_imag = load(total, x), load(total, x + 1)
                 y_real, y_imag = load(total, y), load(total, y + 1)
                 product_real = multiply_subtract(x_imag, y_imag, multiply(x_real, y_real))

@@ -28,7 +28,15 @@ _R = TypeVar("_R")
 
 def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile with numba: cached on disk, without the interpreter lock, IEEE NaN and inf."""
-    jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+    return inlined(function, cache=True)
+
+
+def inlined(function: Callable[_P, _R], *, cache: bool = False) -> Callable[_P, _R]:
+    """Compile a part of a `compiled` function.
+
+    It has no cache of its own: that would not notice an edit of what the part uses itself.
+    """
+    jit = numba.njit(cache=cache, nogil=True, error_model="numpy")
     return cast(Callable[_P, _R], jit(function))
 
 
@@ -158,13 +166,7 @@ numbers = cast(Callable[..., Any], _numbers)
 
 
 @_operation
-def store_part(
-    _typing: _Llvm,
-    array: _Llvm,
-    row: _Llvm,
-    first_lane: _Llvm,
-    value: _Llvm,
-) -> _Llvm:
+def store_part(_typing: _Llvm, array: _Llvm, row: _Llvm, first_lane: _Llvm, value: _Llvm) -> _Llvm:
     """Write lanes into a part of one row of a lane array, rounded to its precision."""
 
     def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:

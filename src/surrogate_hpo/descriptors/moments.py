@@ -8,9 +8,10 @@ the order q = −2J_max … 2J_max (negative: with −b* for b), p = 0 … 2J_ma
 n = 0 … (2J_max − |q| − p)/2; those with q < 0 and p = 0 are left out as conjugates of others.
 """
 
+from surrogate_hpo.descriptors.geometry import ROWS_PER_NEIGHBOUR
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
-    compiled,
+    inlined,
     load,
     multiply,
     multiply_add,
@@ -22,7 +23,7 @@ from surrogate_hpo.descriptors.lanes import (
 from surrogate_hpo.descriptors.tables import Tables
 
 
-@compiled
+@inlined
 def sum_moments(
     rotations: Lanes, n_neighbours: int, twojmax: int, factors: Lanes, moments: Lanes
 ) -> None:
@@ -35,13 +36,14 @@ def sum_moments(
         _add_pair(rotations, k, twojmax, factors, moments)
 
 
-@compiled
+@inlined
 def _fill_factors(rotations: Lanes, k: int, twojmax: int, factors: Lanes) -> None:
     """Write, for two neighbours, all w·T_n(t) and after them real and imaginary parts of b^q."""
     zero, one, two = splat(factors, (0, 0)), splat(factors, (1, 1)), splat(factors, (2, 2))
-    ar, ai = load(rotations, (5 * k, 5 * k + 5)), load(rotations, (5 * k + 1, 5 * k + 6))
-    br, bi = load(rotations, (5 * k + 2, 5 * k + 7)), load(rotations, (5 * k + 3, 5 * k + 8))
-    weight = load(rotations, (5 * k + 4, 5 * k + 9))
+    row, next_row = ROWS_PER_NEIGHBOUR * k, ROWS_PER_NEIGHBOUR * (k + 1)
+    ar, ai = load(rotations, (row, next_row)), load(rotations, (row + 1, next_row + 1))
+    br, bi = load(rotations, (row + 2, next_row + 2)), load(rotations, (row + 3, next_row + 3))
+    weight = load(rotations, (row + 4, next_row + 4))
     t = multiply_subtract(one, one, multiply(two, multiply_add(ar, ar, multiply(ai, ai))))
     twice = multiply(two, t)
     # T_−1 = T_1 starts the recursion T_n = 2t T_n−1 − T_n−2.
@@ -57,10 +59,11 @@ def _fill_factors(rotations: Lanes, k: int, twojmax: int, factors: Lanes) -> Non
         real, imag = _product(real, imag, br, bi)
 
 
-@compiled
+@inlined
 def _add_pair(rotations: Lanes, k: int, twojmax: int, factors: Lanes, moments: Lanes) -> None:
     """Add two neighbours to the moments."""
-    ar, ai = load(rotations, (5 * k, 5 * k + 5)), load(rotations, (5 * k + 1, 5 * k + 6))
+    row, next_row = ROWS_PER_NEIGHBOUR * k, ROWS_PER_NEIGHBOUR * (k + 1)
+    ar, ai = load(rotations, (row, next_row)), load(rotations, (row + 1, next_row + 1))
     into = 0
     for q in range(-twojmax, twojmax + 1):
         power = 2 * (twojmax // 2 + 1) + 4 * abs(q)
@@ -81,7 +84,7 @@ def _add_pair(rotations: Lanes, k: int, twojmax: int, factors: Lanes, moments: L
                 into += 2
 
 
-@compiled
+@inlined
 def _product(xr: Lanes, xi: Lanes, yr: Lanes, yi: Lanes) -> tuple[Lanes, Lanes]:
     """Multiply two complex numbers."""
     return (
@@ -90,7 +93,7 @@ def _product(xr: Lanes, xi: Lanes, yr: Lanes, yi: Lanes) -> tuple[Lanes, Lanes]:
     )
 
 
-@compiled
+@inlined
 def complete(moments: Lanes, tables: Tables, total: Lanes, first_lane: int) -> None:
     """Make all U_j out of the moments, add the point's own identity, and round.
 

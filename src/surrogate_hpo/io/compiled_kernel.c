@@ -168,6 +168,7 @@ static void contract(const lanes *total, const tables_t *tables, lanes *result)
 {
     for (int64_t k = 0; k < tables->n_components; k++)
         result[k] = (lanes){0};
+    _Static_assert(TOGETHER == 4, "one call for each number of momenta");
     couple(1, total, tables, result);
     couple(2, total, tables, result);
     couple(3, total, tables, result);
