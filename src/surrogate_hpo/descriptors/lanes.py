@@ -96,13 +96,14 @@ def _operation(define: Callable[..., _Llvm]) -> Callable[..., Lanes]:
                     for kind, value in zip(outer.args, args, strict=True)
                 ]
                 results.append(generate_one(context, builder, signature, picked))
-            if signature.return_type == types.void:
+            if returned == types.void:
                 return context.get_dummy_value()
-            return context.make_tuple(builder, outer.return_type, results)
+            return context.make_tuple(builder, returned, results)
 
-        if signature.return_type == types.void:
-            return types.void(*arguments), generate
-        return _tuple_type(signature.return_type, tuples[0].count)(*arguments), generate
+        returned = signature.return_type
+        if returned != types.void:
+            returned = _tuple_type(returned, tuples[0].count)
+        return returned(*arguments), generate
 
     return cast(Callable[..., Lanes], intrinsic(typed))
 
@@ -174,8 +175,7 @@ def store_part(_typing: _Llvm, array: _Llvm, row: _Llvm, first_lane: _Llvm, valu
         rounded, target = args[3], context.get_value_type(lanes.scalar)
         if rounded.type.element != target:
             rounded = builder.fptrunc(rounded, ir.VectorType(target, rounded.type.count))
-        row = _address(context, builder, signature, args)
-        first = builder.bitcast(row, target.as_pointer())
+        first = builder.bitcast(_address(context, builder, signature, args), target.as_pointer())
         lane = context.cast(builder, args[2], signature.args[2], types.intp)
         address = builder.bitcast(builder.gep(first, [lane]), rounded.type.as_pointer())
         builder.store(rounded, address, align=REGISTER_BYTES * rounded.type.count // lanes.count)
