@@ -51,7 +51,7 @@ class Bispectrum:
         float64, or float32: faster, with an error below 1e-6 of a component's
         largest value. Neighbours are summed in float64 either way.
     kernel
-        The compiled code that does it.
+        Numba's, or that of :func:`surrogate_hpo.io.compiled_kernel.load_compiled_kernel`.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def bispectrum(
     block
         Points handed to a thread at a time.
     kernel
-        The compiled code that does it.
+        Numba's, or that of :func:`surrogate_hpo.io.compiled_kernel.load_compiled_kernel`.
 
     Returns
     -------

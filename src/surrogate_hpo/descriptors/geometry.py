@@ -10,7 +10,18 @@ import numpy as np
 from numba import literal_unroll
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.lanes import Lanes, compiled
+from surrogate_hpo.descriptors.lanes import (
+    Lanes,
+    divide,
+    inlined,
+    load,
+    multiply,
+    multiply_add,
+    multiply_subtract,
+    splat,
+    square_root,
+    store,
+)
 from surrogate_hpo.descriptors.neighbours import NeighbourBins
 
 # LAMMPS' rfac0: the cutoff maps to 0.99363·π, just short of the pole of the 3-sphere.
@@ -20,11 +31,11 @@ ON_POINT = 1e-20
 # Rows per neighbour: dx, dy, dz, 1/cutoff, weight in the geometry buffer, and
 # Re a, Im a, Re b, Im b, weight among the rotations.
 ROWS_PER_NEIGHBOUR = 5
-_SINE = tuple((-1) ** n / factorial(2 * n + 1) for n in range(11, -1, -1))
-_COSINE = tuple((-1) ** n / factorial(2 * n) for n in range(12, -1, -1))
+_SINE = tuple((-1) ** n / factorial(2 * n + 1) for n in range(8, -1, -1))
+_COSINE = tuple((-1) ** n / factorial(2 * n) for n in range(9, -1, -1))
 
 
-@compiled
+@inlined
 def gather(
     points: NDArray[np.float64],
     begin: int,
@@ -41,9 +52,10 @@ def gather(
     """
     lanes = geometry.shape[1]
     found = np.zeros(lanes, np.int64)
+    near = np.empty(geometry.shape[0] // ROWS_PER_NEIGHBOUR, np.int64)
     for lane in range(filled):
-        found[lane] = _find(points, begin + lane, bins, cutoffs, weights, geometry, lane)
-    longest = found.max()
+        found[lane] = _find(points, begin + lane, bins, cutoffs, weights, near, geometry, lane)
+    longest = found.max() + found.max() % 2
     for lane in range(lanes):
         for k in range(found[lane], longest):
             row = ROWS_PER_NEIGHBOUR * k
@@ -53,13 +65,14 @@ def gather(
     return int(longest)
 
 
-@compiled
+@inlined
 def _find(
     points: NDArray[np.float64],
     p: int,
     bins: NeighbourBins,
     cutoffs: NDArray[np.float64],
     weights: NDArray[np.float64],
+    near: NDArray[np.int64],
     geometry: NDArray[np.float64],
     lane: int,
 ) -> int:
@@ -76,58 +89,64 @@ def _find(
         index = min(int((scaled - turns) * bins.shape[k]), bins.shape[k] - 1)
         target = target * bins.shape[k] + index
     found = 0
+    # Without a branch: which candidates are near cannot be predicted.
     for candidate in range(bins.start[target], bins.start[target + 1]):
         dx = home_x - bins.positions[candidate, 0]
         dy = home_y - bins.positions[candidate, 1]
         dz = home_z - bins.positions[candidate, 2]
         squared = dx * dx + dy * dy + dz * dz
         cutoff = cutoffs[bins.atoms[candidate]]
-        if ON_POINT < squared < cutoff * cutoff:
-            row = ROWS_PER_NEIGHBOUR * found
-            geometry[row, lane] = dx
-            geometry[row + 1, lane] = dy
-            geometry[row + 2, lane] = dz
-            geometry[row + 3, lane] = 1 / cutoff
-            geometry[row + 4, lane] = weights[bins.atoms[candidate]]
-            found += 1
+        near[found] = candidate
+        found += int((squared > ON_POINT) & (squared < cutoff * cutoff))
+    for k in range(found):
+        candidate = near[k]
+        row = ROWS_PER_NEIGHBOUR * k
+        geometry[row, lane] = home_x - bins.positions[candidate, 0]
+        geometry[row + 1, lane] = home_y - bins.positions[candidate, 1]
+        geometry[row + 2, lane] = home_z - bins.positions[candidate, 2]
+        geometry[row + 3, lane] = 1 / cutoffs[bins.atoms[candidate]]
+        geometry[row + 4, lane] = weights[bins.atoms[candidate]]
     return found
 
 
-@compiled
-def rotate(geometry: NDArray[np.float64], rotations: Lanes, n_neighbours: int) -> None:
+@inlined
+def rotate(geometry: Lanes, rotations: Lanes, n_neighbours: int) -> None:
     """Turn distances into unit quaternions and weights.
 
     θ = ANGLE_FACTOR·π·r/R is the angle on the 3-sphere, a = cos θ − i sin θ z/r and
-    b = sin θ (y − i x)/r; a*, −b* and w·f_c are stored. Half angles keep the series short,
-    and plain arithmetic lets the loop over lanes become vector code.
+    b = sin θ (y − i x)/r; a*, −b* and w·f_c are stored. Quarter angles keep the series short.
     """
-    for k in range(n_neighbours):
-        for lane in range(geometry.shape[1]):
-            x = geometry[ROWS_PER_NEIGHBOUR * k, lane]
-            y = geometry[ROWS_PER_NEIGHBOUR * k + 1, lane]
-            z = geometry[ROWS_PER_NEIGHBOUR * k + 2, lane]
-            r = np.sqrt(x * x + y * y + z * z)
-            quarter_turns = r * geometry[ROWS_PER_NEIGHBOUR * k + 3, lane]
-            half = 0.5 * np.pi * ANGLE_FACTOR * quarter_turns
-            sine, cosine = _sine_cosine(half)
-            _, switch = _sine_cosine(0.5 * np.pi * quarter_turns)
-            slope = 2 * sine * cosine / r
-            rotations[5 * k, lane] = 1 - 2 * sine * sine
-            rotations[5 * k + 1, lane] = z * slope
-            rotations[5 * k + 2, lane] = -y * slope
-            rotations[5 * k + 3, lane] = -x * slope
-            rotations[5 * k + 4, lane] = (
-                geometry[ROWS_PER_NEIGHBOUR * k + 4, lane] * switch * switch
-            )
+    one, two = splat(geometry, 1), splat(geometry, 2)
+    zero, scale = splat(geometry, 0), splat(geometry, 0.25 * np.pi)
+    for k in range(0, ROWS_PER_NEIGHBOUR * n_neighbours, ROWS_PER_NEIGHBOUR):
+        x, y, z = load(geometry, k), load(geometry, k + 1), load(geometry, k + 2)
+        r = square_root(multiply_add(x, x, multiply_add(y, y, multiply(z, z))))
+        quarter = multiply(scale, multiply(r, load(geometry, k + 3)))
+        sine, cosine = _sine_cosine(geometry, multiply(splat(geometry, ANGLE_FACTOR), quarter))
+        sine, cosine = multiply(two, multiply(sine, cosine)), _double(sine, one, two)
+        slope = divide(multiply(two, multiply(sine, cosine)), r)
+        store(rotations, k, _double(sine, one, two))
+        store(rotations, k + 1, multiply(z, slope))
+        store(rotations, k + 2, multiply_subtract(y, slope, zero))
+        store(rotations, k + 3, multiply_subtract(x, slope, zero))
+        sine, _ = _sine_cosine(geometry, quarter)
+        switch = _double(sine, one, two)
+        store(rotations, k + 4, multiply(load(geometry, k + 4), multiply(switch, switch)))
 
 
-@compiled
-def _sine_cosine(angle: float) -> tuple[float, float]:
-    """Taylor series of sin and cos, exact to the last bit or two for |angle| ≤ π/2."""
-    square = angle * angle
-    sine, cosine = 0.0, 0.0
+@inlined
+def _double(sine: Lanes, one: Lanes, two: Lanes) -> Lanes:
+    """Return the cosine of the double angle, 1 − 2 sin²."""
+    return multiply_subtract(two, multiply(sine, sine), one)
+
+
+@inlined
+def _sine_cosine(like: Lanes, angle: Lanes) -> tuple[Lanes, Lanes]:
+    """Taylor series of sin and cos, exact to the last bit or two for |angle| ≤ π/4."""
+    square = multiply(angle, angle)
+    sine, cosine = splat(like, 0), splat(like, 0)
     for k in literal_unroll(_SINE):
-        sine = sine * square + k
+        sine = multiply_add(sine, square, splat(like, k))
     for k in literal_unroll(_COSINE):
-        cosine = cosine * square + k
-    return angle * sine, cosine
+        cosine = multiply_add(cosine, square, splat(like, k))
+    return multiply(angle, sine), cosine

@@ -6,6 +6,7 @@ reads as if it handled a single point. LLVM splits the vectors on narrower proce
 Arrays of lanes have the shape [rows, lane_count(dtype)], see :func:`lane_array`.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
@@ -19,14 +20,23 @@ from numpy.typing import NDArray
 REGISTER_BYTES = 64
 Lanes: TypeAlias = NDArray[Any]
 # Objects of numba's and LLVM's code generators, which carry no annotations.
-_Generator: TypeAlias = Any
+_Llvm: TypeAlias = Any
+_tuple_type: _Llvm = types.UniTuple
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile with numba: cached on disk, without the interpreter lock, IEEE NaN and inf."""
-    jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+    return inlined(function, cache=True)
+
+
+def inlined(function: Callable[_P, _R], *, cache: bool = False) -> Callable[_P, _R]:
+    """Compile a part of a `compiled` function.
+
+    It has no cache of its own: that would not notice an edit of what the part uses itself.
+    """
+    jit = numba.njit(cache=cache, nogil=True, error_model="numpy")
     return cast(Callable[_P, _R], jit(function))
 
 
@@ -46,7 +56,7 @@ def lane_array(rows: int, dtype: np.dtype[Any]) -> Lanes:
 class _LanesType(types.Type):
     """Numba's name for a vector of scalars."""
 
-    def __init__(self, scalar: _Generator) -> None:
+    def __init__(self, scalar: _Llvm) -> None:
         self.scalar = scalar
         self.count = REGISTER_BYTES * 8 // scalar.bitwidth
         super().__init__(name=f"Lanes({scalar} x {self.count})")
@@ -56,36 +66,63 @@ class _LanesType(types.Type):
 class _LanesModel(models.PrimitiveModel):
     """LLVM's type for a vector of scalars."""
 
-    def __init__(self, manager: _Generator, lanes: _LanesType) -> None:
+    def __init__(self, manager: _Llvm, lanes: _LanesType) -> None:
         scalar = manager.lookup(lanes.scalar).get_value_type()
-        initialise: _Generator = super().__init__
+        initialise: _Llvm = super().__init__
         initialise(manager, lanes, ir.VectorType(scalar, lanes.count))
 
 
-def _operation(define: Callable[..., _Generator]) -> Callable[..., Lanes]:
-    """Make an operation of compiled code out of the function that types and generates it."""
-    return cast(Callable[..., Lanes], intrinsic(define))
+def _operation(define: Callable[..., _Llvm]) -> Callable[..., Lanes]:
+    """Make an operation of compiled code out of the function that types and generates it.
+
+    Arguments may be tuples of equal length: the operation is then done for each position,
+    with the other arguments as they are. Tuples of lanes are what a loop whose length
+    is known when it is compiled works on, all in registers.
+    """
+
+    @functools.wraps(define)
+    def typed(typing: _Llvm, *arguments: _Llvm) -> _Llvm:
+        tuples = [a for a in arguments if isinstance(a, types.UniTuple)]
+        if not tuples:
+            return define(typing, *arguments)
+        scalars = [a.dtype if a in tuples else a for a in arguments]
+        signature, generate_one = define(typing, *scalars)
+
+        def generate(context: _Llvm, builder: _Llvm, outer: _Llvm, args: _Llvm) -> _Llvm:
+            results = []
+            for i in range(tuples[0].count):
+                picked = [
+                    builder.extract_value(value, i) if kind in tuples else value
+                    for kind, value in zip(outer.args, args, strict=True)
+                ]
+                results.append(generate_one(context, builder, signature, picked))
+            if returned == types.void:
+                return context.get_dummy_value()
+            return context.make_tuple(builder, returned, results)
+
+        returned = signature.return_type
+        if returned != types.void:
+            returned = _tuple_type(returned, tuples[0].count)
+        return returned(*arguments), generate
+
+    return cast(Callable[..., Lanes], intrinsic(typed))
 
 
 @_operation
-def load(_typing: _Generator, array: _Generator, row: _Generator) -> _Generator:
+def load(_typing: _Llvm, array: _Llvm, row: _Llvm) -> _Llvm:
     """Read one row of a lane array."""
 
-    def generate(
-        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
         return builder.load(_address(context, builder, signature, args), align=REGISTER_BYTES)
 
     return _LanesType(array.dtype)(array, row), generate
 
 
 @_operation
-def store(_typing: _Generator, array: _Generator, row: _Generator, value: _Generator) -> _Generator:
+def store(_typing: _Llvm, array: _Llvm, row: _Llvm, value: _Llvm) -> _Llvm:
     """Write one row of a lane array."""
 
-    def generate(
-        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
         address = _address(context, builder, signature, args)
         builder.store(args[2], address, align=REGISTER_BYTES)
         return context.get_dummy_value()
@@ -94,13 +131,11 @@ def store(_typing: _Generator, array: _Generator, row: _Generator, value: _Gener
 
 
 @_operation
-def splat(_typing: _Generator, array: _Generator, scalar: _Generator) -> _Generator:
+def splat(_typing: _Llvm, array: _Llvm, scalar: _Llvm) -> _Llvm:
     """Fill all lanes of the kind that `array` holds with one number."""
     lanes = _LanesType(array.dtype)
 
-    def generate(
-        context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
         vector = context.get_value_type(lanes)
         number = context.cast(builder, args[1], signature.args[1], lanes.scalar)
         empty = ir.Constant(vector, ir.Undefined)
@@ -111,49 +146,95 @@ def splat(_typing: _Generator, array: _Generator, scalar: _Generator) -> _Genera
     return lanes(array, scalar), generate
 
 
+@intrinsic
+def _numbers(_typing: _Llvm, array: _Llvm, start: _Llvm, zeros: _Llvm) -> _Llvm:
+    """Read as many successive numbers of an array as there are zeros."""
+    result = _tuple_type(array.dtype, zeros.count)
+
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        first = context.cast(builder, args[1], signature.args[1], types.intp)
+        addresses = [
+            builder.gep(data, [builder.add(first, ir.Constant(first.type, i))])
+            for i in range(zeros.count)
+        ]
+        return context.make_tuple(builder, result, [builder.load(a) for a in addresses])
+
+    return result(array, start, zeros), generate
+
+
+numbers = cast(Callable[..., Any], _numbers)
+
+
 @_operation
-def multiply(_typing: _Generator, left: _Generator, right: _Generator) -> _Generator:
+def store_part(_typing: _Llvm, array: _Llvm, row: _Llvm, first_lane: _Llvm, value: _Llvm) -> _Llvm:
+    """Write lanes into a part of one row of a lane array, rounded to its precision."""
+
+    def generate(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
+        lanes = _LanesType(signature.args[0].dtype)
+        rounded, target = args[3], context.get_value_type(lanes.scalar)
+        if rounded.type.element != target:
+            rounded = builder.fptrunc(rounded, ir.VectorType(target, rounded.type.count))
+        first = builder.bitcast(_address(context, builder, signature, args), target.as_pointer())
+        lane = context.cast(builder, args[2], signature.args[2], types.intp)
+        address = builder.bitcast(builder.gep(first, [lane]), rounded.type.as_pointer())
+        builder.store(rounded, address, align=REGISTER_BYTES * rounded.type.count // lanes.count)
+        return context.get_dummy_value()
+
+    return types.void(array, row, first_lane, value), generate
+
+
+@_operation
+def multiply(_typing: _Llvm, left: _Llvm, right: _Llvm) -> _Llvm:
     """Return left·right, lane by lane."""
 
-    def generate(
-        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
-    ) -> _Generator:
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
         return builder.fmul(*args)
 
     return left(left, right), generate
 
 
 @_operation
-def multiply_add(
-    _typing: _Generator, left: _Generator, right: _Generator, addend: _Generator
-) -> _Generator:
+def divide(_typing: _Llvm, left: _Llvm, right: _Llvm) -> _Llvm:
+    """Return left/right, lane by lane."""
+
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
+        return builder.fdiv(*args)
+
+    return left(left, right), generate
+
+
+@_operation
+def square_root(_typing: _Llvm, value: _Llvm) -> _Llvm:
+    """Return the square root, lane by lane."""
+
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
+        return _call(builder, "sqrt", *args)
+
+    return value(value), generate
+
+
+@_operation
+def multiply_add(_typing: _Llvm, left: _Llvm, right: _Llvm, addend: _Llvm) -> _Llvm:
     """Return left·right + addend, lane by lane, fused where the processor can."""
 
-    def generate(
-        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
-    ) -> _Generator:
-        return _fused(builder, *args)
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
+        return _call(builder, "fmuladd", *args)
 
     return left(left, right, addend), generate
 
 
 @_operation
-def multiply_subtract(
-    _typing: _Generator, left: _Generator, right: _Generator, minuend: _Generator
-) -> _Generator:
+def multiply_subtract(_typing: _Llvm, left: _Llvm, right: _Llvm, minuend: _Llvm) -> _Llvm:
     """Return minuend − left·right, lane by lane, fused where the processor can."""
 
-    def generate(
-        _context: _Generator, builder: _Generator, _signature: _Generator, args: _Generator
-    ) -> _Generator:
-        return _fused(builder, builder.fneg(args[0]), args[1], args[2])
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
+        return _call(builder, "fmuladd", builder.fneg(args[0]), args[1], args[2])
 
     return left(left, right, minuend), generate
 
 
-def _address(
-    context: _Generator, builder: _Generator, signature: _Generator, args: _Generator
-) -> _Generator:
+def _address(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
     """Point to row args[1] of array args[0] as a vector."""
     lanes = _LanesType(signature.args[0].dtype)
     row = context.cast(builder, args[1], signature.args[1], types.intp)
@@ -162,11 +243,10 @@ def _address(
     return builder.bitcast(first, context.get_value_type(lanes).as_pointer())
 
 
-def _fused(
-    builder: _Generator, left: _Generator, right: _Generator, addend: _Generator
-) -> _Generator:
-    vector = left.type
-    name = f"llvm.fmuladd.v{vector.count}f{REGISTER_BYTES * 8 // vector.count}"
-    declare: _Generator = cgutils.get_or_insert_function
-    function = declare(builder.module, ir.FunctionType(vector, [vector] * 3), name)
-    return builder.call(function, [left, right, addend])
+def _call(builder: _Llvm, function: str, *operands: _Llvm) -> _Llvm:
+    """Call a mathematical function that LLVM knows for vectors."""
+    vector = operands[0].type
+    name = f"llvm.{function}.v{vector.count}f{REGISTER_BYTES * 8 // vector.count}"
+    declare: _Llvm = cgutils.get_or_insert_function
+    kind = ir.FunctionType(vector, [vector] * len(operands))
+    return builder.call(declare(builder.module, kind, name), operands)

@@ -1,50 +1,80 @@
-"""Constant tables that the compiled kernel walks through for one band limit."""
+"""Constant tables that the kernels walk through for one band limit."""
 
+from collections import defaultdict
 from functools import lru_cache
-from math import factorial, sqrt
+from itertools import accumulate
+from math import comb, factorial, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.triples import clebsch_gordan, triples
 
-_Rows = tuple[int, int, int]
+# Momenta z that share the products U_x·U_y: as many as leave their sums in registers.
+TOGETHER = 4
 
 
 class Tables(NamedTuple):
-    """Where the kernel finds its numbers; U_j is stored row by row, one j after the other.
+    """Where a kernel finds its numbers; U_j is stored row by row, one j after the other.
 
     Attributes
     ----------
     twojmax
         2·J_max.
+    n_moments
+        Number of complex sums over neighbours that make up all U_j, see `.moments`.
     first
         Index of the first element of U_j in the list of all, [twojmax + 2].
-    norm
-        sqrt(ma! (j − ma)! / (mb! (j − mb)!)) of every element U_j[mb, ma], [elements].
-    triples
-        j1, j2, j of each component, its first line of `runs`, and its first and one past
-        its last line of `rows`, [components, 6].
-    runs
-        For each m2 of each triple: the lowest and one past the highest m1 that couple with
-        it to some m, that lowest m, and where the coefficients start, [lines, 4].
+    radial
+        Coefficients of T_0 … T_k of every element, in the order of the moments.
+    spans
+        First and one past the last of the `jobs` that treat n momenta z together,
+        [TOGETHER + 1, 2].
+    jobs
+        For the columns of one pair (x, y) with one sum of projections: the first of its
+        momenta in `components`, the lowest column of U_x, its partner in U_y, the number
+        of columns, where `coefficients` start, and the first and one past the last row of
+        U_x and U_y to be multiplied, [jobs, 7].
+    components
+        Component of each momentum z of each pair (x, y).
     coefficients
-        Clebsch-Gordan coefficients in the order of `runs`, m1 upwards.
+        Clebsch-Gordan coefficients of columns, `TOGETHER` for each, columns of U_x upwards.
     rows
-        m1, m2, m of the row triples that differ by symmetry, m1 slowest, [lines, 3].
+        Where a row of U_x starts and where its partner in U_y, counted in lanes: two for each
+        complex element, [rows, 2].
+    row_targets
+        Where the row of U_z starts, counted in lanes, less the excess of columns;
+        `TOGETHER` for each of `rows`.
     row_weights
-        Clebsch-Gordan coefficient of each of `rows` times its number of equals.
+        Clebsch-Gordan coefficient of the rows times their number of equals.
     """
 
     twojmax: int
+    n_moments: int
     first: NDArray[np.int64]
-    norm: NDArray[np.float64]
-    triples: NDArray[np.int64]
-    runs: NDArray[np.int64]
+    radial: NDArray[np.float64]
+    spans: NDArray[np.int64]
+    jobs: NDArray[np.int64]
+    components: NDArray[np.int64]
     coefficients: NDArray[Any]
     rows: NDArray[np.int64]
+    row_targets: NDArray[np.int64]
     row_weights: NDArray[Any]
+
+
+class _Lists:
+    """The tables of the contraction as they grow, pair by pair."""
+
+    def __init__(self, first: list[int]) -> None:
+        self.first = first
+        self.jobs: list[tuple[int, ...]] = []
+        self.components: list[int] = []
+        self.coefficients: list[NDArray[np.float64]] = []
+        self.rows: list[tuple[int, int]] = []
+        self.row_targets: list[NDArray[np.int64]] = []
+        self.row_weights: list[NDArray[np.float64]] = []
 
 
 @lru_cache(maxsize=16)
@@ -63,69 +93,120 @@ def kernel_tables(twojmax: int, precision: str) -> Tables:
     Tables
         Read-only by convention: one instance serves all callers and threads.
     """
-    sizes = [(j + 1) ** 2 for j in range(twojmax + 1)]
-    norm = [
-        sqrt(factorial(ma) * factorial(j - ma) / (factorial(mb) * factorial(j - mb)))
-        for j in range(twojmax + 1)
-        for mb in range(j + 1)
-        for ma in range(j + 1)
-    ]
-    heads: list[tuple[int, ...]] = []
-    runs: list[tuple[int, int, int, int]] = []
-    coefficients: list[float] = []
-    rows: list[_Rows] = []
-    row_weights: list[float] = []
-    for j1, j2, j in triples(twojmax):
-        coupling = clebsch_gordan(j1, j2, j)
-        head = (j1, j2, j, len(runs), len(rows))
-        excess = (j1 + j2 - j) // 2
-        for m2 in range(j2 + 1):
-            low, high = max(0, excess - m2), min(j1, j + excess - m2) + 1
-            runs.append((low, high, low + m2 - excess, len(coefficients)))
-            coefficients.extend(coupling[low:high, m2])
-        for (m1, m2, m), equals in _distinct_rows(j1, j2, j).items():
-            rows.append((m1, m2, m))
-            row_weights.append(equals * coupling[m1, m2])
-        heads.append((*head, len(rows)))
+    first = [0, *accumulate((j + 1) ** 2 for j in range(twojmax + 1))]
+    pairs: dict[tuple[int, int], list[tuple[int, int, float]]] = defaultdict(list)
+    for component, triple in enumerate(triples(twojmax)):
+        x, y, z = _shared_pair(triple)
+        pairs[x, y].append((z, component, (triple[2] + 1) / (z + 1)))
+    lists = _Lists(first)
+    for (x, y), momenta in sorted(pairs.items()):
+        falling = sorted(momenta, reverse=True)
+        for begin in range(0, len(falling), TOGETHER):
+            _couple(lists, x, y, falling[begin : begin + TOGETHER])
+    jobs = np.array(sorted(lists.jobs, key=lambda job: job[0]), np.int64)
+    ends = np.searchsorted(jobs[:, 0], np.arange(TOGETHER + 2))
     return Tables(
         twojmax,
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        np.array(norm),
-        np.array(heads, np.int64),
-        np.array(runs, np.int64),
-        np.array(coefficients, precision),
-        np.array(rows, np.int64),
-        np.array(row_weights, precision),
+        sum(((j + 1) ** 2 + 1) // 2 for j in range(twojmax + 1)),
+        np.array(first, np.int64),
+        _radial(twojmax),
+        np.column_stack([ends[:-1], ends[1:]]).astype(np.int64),
+        np.ascontiguousarray(jobs[:, 1:]),
+        np.array(lists.components, np.int64),
+        np.concatenate(lists.coefficients).astype(precision),
+        np.array(lists.rows, np.int64),
+        np.concatenate(lists.row_targets),
+        np.concatenate(lists.row_weights).astype(precision),
     )
 
 
-def _distinct_rows(j1: int, j2: int, j: int) -> dict[_Rows, int]:
-    """Count the row triples (m1, m2, m) of a component that contribute the same number.
+def _radial(twojmax: int) -> NDArray[np.float64]:
+    """Expand the polynomial of every element U_j[mb, ma] with mb + ma ≤ j in Chebyshev's.
 
-    A component is Σ_rows C_rows Σ_columns C_columns U_j1 U_j2 U_j*, summed over all m with
-    m1 + m2 = m (in textbook projections). Two symmetries map one row triple on another of
-    equal value: U[j − mb, j − ma] = ±U[mb, ma]* turns all projections around; and equal
-    angular momenta can be exchanged, if m is written as −m to put all three on a par.
+    U_j[k, k + q] is a^p b^q, p = j − q − 2k, times N Σ_s (−1)^(k−s) binomial(k, s)
+    binomial(j − k, k + q − s) |a|^2s |b|^2(k−s), where |a|², |b|² = (1 ± t)/2; its mirror
+    image U_j[k + q, k] has −b* for b.
     """
-    excess = (j1 + j2 - j) // 2
-    counts: dict[_Rows, int] = {}
-    for m1 in range(j1 + 1):
-        for m2 in range(max(0, excess - m1), min(j2, j + excess - m1) + 1):
-            on_par = (m1, m2, j - (m1 + m2 - excess))
-            turned = (j1 - on_par[0], j2 - on_par[1], j - on_par[2])
-            images = {
-                (picked[p], picked[q], picked[r])
-                for picked in (on_par, turned)
-                for p, q, r in _exchanges(j1, j2, j)
-            }
-            one, two, three = min(images)
-            key = (one, two, j - three)
-            counts[key] = counts.get(key, 0) + 1
-    return dict(sorted(counts.items()))
+    coefficients: list[float] = []
+    for signed in range(-twojmax, twojmax + 1):
+        q = abs(signed)
+        for p in range(signed < 0, twojmax - q + 1):
+            for k in range((twojmax - q - p) // 2 + 1):
+                j = p + q + 2 * k
+                norm = factorial(k + q) * factorial(j - k - q) / factorial(k) / factorial(j - k)
+                polynomial = np.zeros(k + 1)
+                for s in range(k + 1):
+                    ways = (-1) ** (k - s) * comb(k, s) * comb(j - k, k + q - s)
+                    powers = chebyshev.chebpow([0.5, 0.5], s), chebyshev.chebpow([0.5, -0.5], k - s)
+                    polynomial += ways * chebyshev.chebmul(*powers)
+                coefficients.extend(sqrt(norm) * polynomial)
+    return np.array(coefficients)
 
 
-def _exchanges(j1: int, j2: int, j: int) -> list[_Rows]:
-    """List the permutations of positions that leave (j1, j2, j) as it is."""
-    orders = [(0, 1, 2), (1, 0, 2), (2, 1, 0), (0, 2, 1), (1, 2, 0), (2, 0, 1)]
-    momenta = (j1, j2, j)
-    return [o for o in orders if tuple(momenta[k] for k in o) == momenta]
+def _shared_pair(triple: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Order a triple as (x, y, z), such that many z share a pair (x, y).
+
+    B/(j + 1) does not depend on the order. Equal momenta make the pair, as only there is the
+    exchange of rows of use; else the two odd ones, and the largest if there are none.
+    """
+    low, middle, high = sorted(triple)
+    if middle in (low, high):
+        return middle, middle, high if low == middle else low
+    if low % 2 == 0 and middle % 2 == 0:
+        return middle, high, low
+    odd = [j for j in (low, middle, high) if j % 2]
+    return odd[0], odd[1], low + middle + high - sum(odd)
+
+
+def _couple(lists: _Lists, x: int, y: int, momenta: list[tuple[int, int, float]]) -> None:
+    """List what couples U_x and U_y to (z, component, factor) of falling z.
+
+    Projections count from 0, so that those of z are the sum of both less the `excess`. The
+    momenta that a sum can belong to are always the first few, because z is falling.
+    """
+    coupling = [clebsch_gordan(x, y, z) for z, _, _ in momenta]
+    excess = np.array([(x + y - z) // 2 for z, _, _ in momenta])
+    fitting = [int(np.sum(excess <= min(s, x + y - s))) for s in range(x + y + 1)]
+    equals = _distinct_rows(x, y)
+    rows = sorted((r for r in equals if fitting[sum(r)]), key=lambda r: (-fitting[sum(r)], r))
+    reach = [fitting[sum(r)] for r in rows]
+    start, component = len(lists.rows), len(lists.components)
+    lists.components.extend(c for _, c, _ in momenta)
+    for mx, my in rows:
+        targets, weights = np.zeros(TOGETHER, np.int64), np.zeros(TOGETHER)
+        for i in range(fitting[mx + my]):
+            z, _, factor = momenta[i]
+            targets[i] = 2 * (lists.first[z] + (mx + my - excess[i]) * (z + 1) - excess[i])
+            weights[i] = equals[mx, my] * factor * coupling[i][mx, my]
+        starts = lists.first[x] + mx * (x + 1), lists.first[y] + my * (y + 1)
+        lists.rows.append((2 * starts[0], 2 * starts[1]))
+        lists.row_targets.append(targets)
+        lists.row_weights.append(weights)
+    for s in range(x + y + 1):
+        low, high = max(0, s - y), min(x, s)
+        here = component, low, s - low, high - low + 1, TOGETHER * len(lists.coefficients)
+        for column in range(low, high + 1) if fitting[s] else ():
+            line = [c[column, s - column] for c in coupling[: fitting[s]]]
+            lists.coefficients.append(np.pad(line, (0, TOGETHER - len(line))))
+        for n in range(1, fitting[s] + 1):
+            # Rows that fit more momenta than these columns do are cut down to as many.
+            begin = 0 if n == fitting[s] else sum(r > n for r in reach)
+            end = sum(r >= n for r in reach)
+            if begin < end:
+                lists.jobs.append((n, *here, start + begin, start + end))
+
+
+def _distinct_rows(x: int, y: int) -> dict[tuple[int, int], int]:
+    """Count the pairs of rows of U_x and U_y that contribute the same number to any z.
+
+    U[j − mb, j − ma] = ±U[mb, ma]* turns all projections around; equal momenta can be
+    exchanged.
+    """
+    counts: dict[tuple[int, int], int] = defaultdict(int)
+    for mx in range(x + 1):
+        for my in range(y + 1):
+            images = [(mx, my), (x - mx, y - my)]
+            if x == y:
+                images += [(my, mx), (y - my, x - mx)]
+            counts[min(images, key=lambda r: (sum(r), r))] += 1
+    return counts

@@ -93,10 +93,11 @@ def _module_digest(module: str) -> str:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
     digest = hashlib.sha256(ast.dump(tree).encode())
-    # A template decides what its module writes as much as the code does.
-    template = _file(module).with_suffix(".html")
-    if template.is_file():
-        digest.update(template.read_bytes())
+    # A template, or a source in C, decides what its module does as much as the code.
+    for suffix in (".html", ".c", ".h"):
+        companion = _file(module).with_suffix(suffix)
+        if companion.is_file():
+            digest.update(companion.read_bytes())
     return digest.hexdigest()
 
 
