@@ -169,20 +169,14 @@ def torch_bispectrum_of_neighbours(
     tables = sphere_tables(twojmax, dtype, displacements.device)
     sums = _sum_rotations(displacements, cutoffs, weights, twojmax)
     halves = [torch.cat([u.real, u.imag]).to(dtype).T for u in sums]
-    correlations = torch.stack(
-        [
-            _correlations(
-                torch.stack(
-                    [
-                        torch.addmm(own, half, wave)
-                        for own, half, wave in zip(owns, halves, waves, strict=True)
-                    ]
-                )
-            )
-            for owns, waves in zip(tables.own, tables.waves, strict=True)
-        ]
-    ).sum(0)
-    return correlations[:, tables.columns] * tables.factors
+    correlations = torch.zeros((), dtype=dtype, device=displacements.device)
+    for own, waves in zip(tables.own, tables.waves, strict=True):
+        values = [torch.addmm(o, half, w) for o, half, w in zip(own, halves, waves, strict=True)]
+        correlations = correlations + _correlations(torch.stack(values))
+    # f_0 is constant on the sphere. Summing thousands of equal numbers to its mean would
+    # be the largest rounding error of all in single precision.
+    cube = (1 + sums[0].real.T) ** 3
+    return torch.cat([cube.to(dtype), correlations[:, tables.columns] * tables.factors], dim=1)
 
 
 def _sum_rotations(
@@ -207,8 +201,8 @@ def _sum_rotations(
 def _correlations(values: Tensor) -> Tensor:
     """Sum f_j1 f_j2 f_j over nodes; from [j, P, nodes] to [P, correlation_order]."""
     functions = values.transpose(0, 1)
-    parts = []
-    for j1 in range(len(values)):
+    parts = [functions.new_empty(len(functions), 0)]
+    for j1 in range(1, len(values)):
         low, high = functions[:, : j1 + 1], functions[:, j1:]
         middle = functions[:, j1 : j1 + 1]
         if low.shape[1] <= high.shape[1]:

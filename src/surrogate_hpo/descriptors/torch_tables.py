@@ -29,9 +29,9 @@ class SphereTables(NamedTuple):
     own
         Per chunk of nodes and per j, the point's own term ∛w_k U_j(q_0·q_k), [nodes].
     columns
-        Where each component is found among the correlations, [components].
+        Where each component but the first is found among the correlations, [components − 1].
     factors
-        j + 1 of each component, [components].
+        j + 1 of each component but the first, [components − 1].
     """
 
     twojmax: int
@@ -77,8 +77,9 @@ def half_rotations(first: Tensor, second: Tensor, start: Tensor, twojmax: int) -
             signs = signs.to(first.real.dtype).view(-1, *[1] * first.ndim)
             # ma runs backwards in the mirrored row, so its sign is that of its source, j−1−ma.
             rows = torch.cat([rows, (-signs * rows[-1].conj()).flip(0)[None]])
-        left, right = first * rows, second * rows
-        rows = torch.cat([left[:, :1], left[:, 1:] - right[:, :-1], -right[:, -1:]], dim=1)
+        grown = torch.cat([first * rows, torch.zeros_like(rows[:, :1])], dim=1)
+        grown[:, 1:].addcmul_(second, rows, value=-1)
+        rows = grown
         yield rows.flatten(0, 1)[: half_size(j)]
 
 
@@ -90,10 +91,10 @@ def squared_norms(j: int) -> Tensor:
 
 
 def correlation_order(twojmax: int) -> list[tuple[int, int, int]]:
-    """List (j1, j2, j) in the order in which the correlations are computed."""
+    """List (j1, j2, j) in the order in which the correlations are computed, from j1 = 1."""
     return [
         (j1, j2, j)
-        for j1 in range(twojmax + 1)
+        for j1 in range(1, twojmax + 1)
         for odd in (0, 1)
         for j2 in range(odd, j1 + 1, 2)
         for j in range(j1 + odd, twojmax + 1, 2)
@@ -141,11 +142,11 @@ def sphere_tables(twojmax: int, dtype: torch.dtype, device: torch.device) -> Sph
         return tuple(tuple(p.contiguous() for p in part) for part in zip(*parts, strict=True))
 
     order = {triple: k for k, triple in enumerate(correlation_order(twojmax))}
-    wanted = triples(twojmax)
+    wanted = triples(twojmax)[1:]
     return SphereTables(
         twojmax,
         chunks(waves),
         chunks(own),
-        torch.tensor([order[triple] for triple in wanted], device=device),
+        torch.tensor([order[triple] for triple in wanted], dtype=torch.int64, device=device),
         torch.tensor([j + 1 for _, _, j in wanted], dtype=dtype, device=device),
     )
