@@ -2,13 +2,13 @@
 
 Instead of Clebsch-Gordan coupling, the functions f_j are evaluated at the nodes of a
 quadrature on the 3-sphere that is exact for a product of three, one matrix product per j,
-and their triple correlations are batched matrix products. Only this module and
-``torch_tables`` import torch, which takes seconds.
+and their triple correlations are batched matrix products. Only this module and the two that
+it uses, ``torch_neighbours`` and ``torch_tables``, import torch, which takes seconds.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from torch import Tensor
 
 from surrogate_hpo.descriptors.geometry import ANGLE_FACTOR, ON_POINT
 from surrogate_hpo.descriptors.neighbours import NeighbourBins, neighbour_bins
-from surrogate_hpo.descriptors.torch_tables import SphereTables, half_rotations, sphere_tables
+from surrogate_hpo.descriptors.torch_neighbours import neighbours, surroundings
+from surrogate_hpo.descriptors.torch_tables import half_rotations, sphere_tables
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import (
     check_positive_integer,
@@ -34,15 +35,9 @@ _CPU_POINTS, _GPU_POINTS = 128, 16384
 _CPU_BYTES = 2**29
 # A complex number, and how many arrays of its kind live at once in the recursion.
 _BYTES_PER_ELEMENT = 16 * 6
-
-
-class _Surroundings(NamedTuple):
-    """Bins and atoms as tensors."""
-
-    bins: dict[str, Tensor]
-    longest: int
-    cutoffs: Tensor
-    weights: Tensor
+# Once a block of nearly 32 MiB has been freed, glibc keeps up to twice as much instead of
+# giving it back after each step; getting it again would take a fifth of the time.
+_KEPT_BYTES = 2**25 - 2**16
 
 
 def torch_bispectrum(
@@ -119,17 +114,13 @@ def torch_bispectrum(
     bins = neighbour_bins(atoms, lattice, cutoff_radius=float(cutoffs.max(initial=0.0)) or 1.0)
     step = _default_block(bins, int(twojmax), place) if block is None else block
     check_positive_integer("block", step)
-    around = _Surroundings(
-        {name: _tensor(array, place) for name, array in bins._asdict().items()},
-        bins.max_candidates,
-        _tensor(cutoffs, place),
-        _tensor(strengths, place),
-    )
+    around = surroundings(bins, cutoffs, strengths, place)
     precision = torch.float32 if kind == np.float32 else torch.float64
+    torch.empty(_KEPT_BYTES, dtype=torch.uint8)
     with torch.no_grad(), _full_precision():
         for begin in range(0, len(where), step):
             part = slice(begin, begin + step)
-            near = _neighbours(_tensor(where[part], place), around)
+            near = neighbours(torch.as_tensor(where[part], device=place), around)
             values = torch_bispectrum_of_neighbours(*near, twojmax=int(twojmax), dtype=precision)
             out[part] = values.cpu().numpy()
     return out
@@ -216,33 +207,6 @@ def _correlations(values: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def _neighbours(points: Tensor, around: _Surroundings) -> tuple[Tensor, Tensor, Tensor]:
-    """Find displacements, cutoffs and weights of all neighbours, padded with zeros."""
-    bins = around.bins
-    scaled = points @ bins["inverse"]
-    turns = scaled.floor()
-    home = points - turns @ bins["cell"]
-    x, y, z = torch.minimum(((scaled - turns) * bins["shape"]).long(), bins["shape"] - 1).T
-    target = (x * bins["shape"][1] + y) * bins["shape"][2] + z
-    begin, end = bins["start"][target], bins["start"][target + 1]
-    slots = begin[:, None] + torch.arange(around.longest, device=points.device)
-    listed = slots < end[:, None]
-    slots = torch.where(listed, slots, 0)
-    squared = ((home[:, None] - bins["positions"][slots]) ** 2).sum(-1)
-    cutoffs = around.cutoffs[bins["atoms"][slots]]
-    near = listed & (squared > ON_POINT) & (squared < cutoffs * cutoffs)
-    owner, candidate = near.nonzero(as_tuple=True)
-    rank = (near.cumsum(1) - 1)[owner, candidate]
-    found = slots[owner, candidate]
-    longest = int(near.sum(1).max())
-    atoms = bins["atoms"][found]
-    padded = torch.zeros(len(points), longest, 5, dtype=torch.float64, device=points.device)
-    padded[owner, rank, :3] = home[owner] - bins["positions"][found]
-    padded[owner, rank, 3] = around.cutoffs[atoms]
-    padded[owner, rank, 4] = around.weights[atoms]
-    return padded[..., :3], padded[..., 3], padded[..., 4]
-
-
 def _default_block(bins: NeighbourBins, twojmax: int, device: torch.device) -> int:
     """Choose how many points at a time are fast and fit into memory."""
     elements = (twojmax // 2 + 1) * (twojmax + 1)
@@ -251,10 +215,6 @@ def _default_block(bins: NeighbourBins, twojmax: int, device: torch.device) -> i
         return max(1, min(_CPU_POINTS, _CPU_BYTES // per_point))
     free, _ = torch.cuda.mem_get_info(device)
     return max(1, min(_GPU_POINTS, free // 2 // per_point))
-
-
-def _tensor(array: Any, device: torch.device) -> Tensor:
-    return torch.as_tensor(array, device=device)
 
 
 def _checked_device(name: str) -> torch.device:

@@ -138,7 +138,7 @@ def sphere_tables(twojmax: int, dtype: torch.dtype, device: torch.device) -> Sph
         own.append(scaled.real[identity].sum(0))
 
     def chunks(rows: list[Tensor]) -> tuple[tuple[Tensor, ...], ...]:
-        parts = (row.to(device, dtype).split(_NODES_AT_A_TIME, dim=-1) for row in rows)
+        parts = (torch.split(row.to(device, dtype), _NODES_AT_A_TIME, dim=-1) for row in rows)
         return tuple(tuple(p.contiguous() for p in part) for part in zip(*parts, strict=True))
 
     order = {triple: k for k, triple in enumerate(correlation_order(twojmax))}
