@@ -62,7 +62,6 @@ def adjoint_scratch(
     elements = 2 * int(tables.first[-1])
     per_row = tables.twojmax + 1
     geometry = lane_array(ROWS_PER_NEIGHBOUR * max_neighbours, double)
-    # One element more than u_{j−1} has: the row below its last one is read, times zero.
     slopes = sum(j * ((j + 1) // 2) for j in range(1, tables.twojmax + 1))
     return AdjointScratch(
         geometry=geometry,

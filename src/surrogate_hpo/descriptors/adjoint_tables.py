@@ -50,6 +50,15 @@ class AdjointTables(NamedTuple):
     coefficients: NDArray[np.float64]
 
 
+class _Lists(NamedTuple):
+    """The tables of the coupling as they grow."""
+
+    jobs: list[tuple[int, ...]]
+    rows: list[tuple[int, ...]]
+    row_weights: list[tuple[float, ...]]
+    coefficients: list[tuple[float, ...]]
+
+
 @lru_cache(maxsize=16)
 def adjoint_tables(twojmax: int) -> AdjointTables:
     """Build the tables of one band limit.
@@ -67,19 +76,18 @@ def adjoint_tables(twojmax: int) -> AdjointTables:
     first = [0, *accumulate((j + 1) ** 2 for j in range(twojmax + 1))]
     ways = [[comb(j, m) for m in range(j + 1)] for j in range(twojmax + 1)]
     norm = [sqrt(mb / ma) for of_j in ways for mb in of_j for ma in of_j]
-    lists: tuple[list[tuple[int, ...]], ...] = ([], [], [], [])
+    lists = _Lists([], [], [], [])
     for (x, y), partners in sorted(_shared_pairs(twojmax).items()):
         for begin in range(0, len(partners), 2):
-            _couple(first, x, y, partners[begin : begin + 2], *lists)
-    jobs, rows, row_weights, coefficients = lists
+            _couple(first, x, y, partners[begin : begin + 2], lists)
     return AdjointTables(
         twojmax,
         np.array(first, np.int64),
         np.array(norm),
-        np.array(jobs, np.int64),
-        np.array(rows, np.int64),
-        np.array(row_weights),
-        np.array(coefficients),
+        np.array(lists.jobs, np.int64),
+        np.array(lists.rows, np.int64),
+        np.array(lists.row_weights),
+        np.array(lists.coefficients),
     )
 
 
@@ -103,16 +111,7 @@ def _shared_pairs(twojmax: int) -> dict[_Pair, list[_Partner]]:
     return {pair: sorted(partners) for pair, partners in pairs.items()}
 
 
-def _couple(
-    first: list[int],
-    x: int,
-    y: int,
-    partners: list[_Partner],
-    jobs: list[tuple[int, ...]],
-    rows: list[tuple[int, ...]],
-    row_weights: list[tuple[int, ...]],
-    coefficients: list[tuple[int, ...]],
-) -> None:
+def _couple(first: list[int], x: int, y: int, partners: list[_Partner], lists: _Lists) -> None:
     """Append what couples U_x and U_y to one or two U_z.
 
     Projections count from 0, so that those of z are the sum of both less (x + y − z)/2.
@@ -127,21 +126,21 @@ def _couple(
         there = [total - (x + y - z) // 2 for z in momenta]
         return [m if 0 <= m <= z else 0 for m, z in zip(there, momenta, strict=True)]
 
-    begin = len(rows)
+    begin = len(lists.rows)
     for (mx, my), equals in _distinct_rows(x, y).items():
         weights = [equals * f * c[mx, my] for c, (_, _, f) in zip(coupling, twice, strict=True)]
         if any(weights):
             lines = [first[z] + m * (z + 1) for z, m in zip(momenta, targets(mx + my), strict=True)]
-            rows.append((first[x] + mx * (x + 1), first[y] + my * (y + 1), *lines))
-            row_weights.append(tuple(weights))
+            lists.rows.append((first[x] + mx * (x + 1), first[y] + my * (y + 1), *lines))
+            lists.row_weights.append(tuple(weights))
     for total in range(x + y + 1):
         low, high = max(0, total - y), min(x, total)
         columns = [tuple(c[m, total - m] for c in coupling) for m in range(low, high + 1)]
         if np.any(columns):
             components = [c for _, c, _ in twice]
-            where = low, total - low, len(columns), *targets(total), len(coefficients)
-            jobs.append((*components, *where, begin, len(rows)))
-            coefficients.extend(columns)
+            where = low, total - low, len(columns), *targets(total), len(lists.coefficients)
+            lists.jobs.append((*components, *where, begin, len(lists.rows)))
+            lists.coefficients.extend(columns)
 
 
 def _distinct_rows(x: int, y: int) -> dict[_Pair, int]:
