@@ -194,13 +194,13 @@ def _correlations(values: Tensor) -> Tensor:
     functions = values.transpose(0, 1)
     parts = [functions.new_empty(len(functions), 0)]
     for j1 in range(1, len(values)):
-        low, high = functions[:, : j1 + 1], functions[:, j1:]
+        # j2 ≤ j1 ≤ j ≤ j1 + j2, with an even sum.
+        low, high = functions[:, : j1 + 1], functions[:, j1 : 2 * j1 + 1]
         middle = functions[:, j1 : j1 + 1]
         if low.shape[1] <= high.shape[1]:
             low = low * middle
         else:
             high = high * middle
-        # Only an even j1 + j2 + j couples.
         for odd in (0, 1):
             some = torch.bmm(low[:, odd::2], high[:, odd::2].transpose(1, 2))
             parts.append(some.flatten(1))

@@ -97,7 +97,7 @@ def correlation_order(twojmax: int) -> list[tuple[int, int, int]]:
         for j1 in range(1, twojmax + 1)
         for odd in (0, 1)
         for j2 in range(odd, j1 + 1, 2)
-        for j in range(j1 + odd, twojmax + 1, 2)
+        for j in range(j1 + odd, min(twojmax, 2 * j1) + 1, 2)
     ]
 
 
