@@ -24,10 +24,11 @@ from surrogate_hpo.descriptors.adjoint_rotations import (
     sum_rotations,
 )
 from surrogate_hpo.descriptors.adjoint_tables import AdjointTables
-from surrogate_hpo.descriptors.geometry import ROWS_PER_NEIGHBOUR, gather, rotate
+from surrogate_hpo.descriptors.geometry import ROWS_PER_NEIGHBOUR, gather, neighbour_array, rotate
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
     compiled,
+    inlined,
     lane_array,
     load,
     multiply,
@@ -61,19 +62,19 @@ def adjoint_scratch(
     double = np.dtype(np.float64)
     elements = 2 * int(tables.first[-1])
     per_row = tables.twojmax + 1
-    geometry = lane_array(ROWS_PER_NEIGHBOUR * max_neighbours, double)
+    geometry = neighbour_array(max_neighbours)
     slopes = sum(j * ((j + 1) // 2) for j in range(1, tables.twojmax + 1))
     return AdjointScratch(
         geometry=geometry,
-        owners=np.empty((max_neighbours, geometry.shape[1]), np.int64),
-        rotations=lane_array(ROWS_PER_NEIGHBOUR * max_neighbours, double),
+        owners=np.empty((len(geometry) // ROWS_PER_NEIGHBOUR, geometry.shape[1]), np.int64),
+        rotations=neighbour_array(max_neighbours),
         recursion=lane_array(2 * per_row * (tables.twojmax // 2 + 1), double),
         sums=lane_array(elements, double),
         total=lane_array(elements, double),
         given=lane_array(n_components, double),
         adjoint=lane_array(elements, double),
         slopes=lane_array(ROWS_PER_SLOPE * slopes, double),
-        result=lane_array(ROWS_PER_RESULT * max_neighbours, double),
+        result=neighbour_array(max_neighbours, ROWS_PER_RESULT),
     )
 
 
@@ -136,7 +137,7 @@ def _digest_of_sources() -> str:
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 
-@compiled
+@inlined
 def _weigh(
     geometry: Lanes, owners: NDArray[np.int64], n_neighbours: int, weights: NDArray[np.float64]
 ) -> None:
@@ -149,7 +150,7 @@ def _weigh(
                 geometry[row, lane] = weights[owners[k, lane]]
 
 
-@compiled
+@inlined
 def _couple(total: Lanes, given: Lanes, tables: AdjointTables, adjoint: Lanes) -> None:
     """Compute dE/dU of all elements, mirrored or not, as if they were independent."""
     for k in range(adjoint.shape[0]):
@@ -175,7 +176,7 @@ def _couple(total: Lanes, given: Lanes, tables: AdjointTables, adjoint: Lanes) -
             )
 
 
-@compiled
+@inlined
 def _differentiate_products(
     total: Lanes,
     x: int,
@@ -214,7 +215,7 @@ def _differentiate_products(
     store(adjoint, z2 + 1, multiply_add(weight2, imag2, load(adjoint, z2 + 1)))
 
 
-@compiled
+@inlined
 def _add_product(
     adjoint: Lanes, at: int, left_r: Lanes, left_i: Lanes, right_r: Lanes, right_i: Lanes
 ) -> None:

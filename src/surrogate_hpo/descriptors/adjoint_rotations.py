@@ -13,7 +13,7 @@ from surrogate_hpo.descriptors.adjoint_tables import AdjointTables
 from surrogate_hpo.descriptors.geometry import ANGLE_FACTOR, ROWS_PER_NEIGHBOUR
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
-    compiled,
+    inlined,
     load,
     multiply,
     multiply_add,
@@ -29,7 +29,7 @@ ROWS_PER_SLOPE = 8
 ROWS_PER_RESULT = 5
 
 
-@compiled
+@inlined
 def sum_rotations(
     rotations: Lanes, n_neighbours: int, tables: AdjointTables, recursion: Lanes, sums: Lanes
 ) -> None:
@@ -51,7 +51,7 @@ def sum_rotations(
                     store(sums, into + row, multiply_add(one, raised, load(sums, into + row)))
 
 
-@compiled
+@inlined
 def complete(sums: Lanes, tables: AdjointTables, total: Lanes) -> None:
     """Apply `norm`, add the point's own identity, and mirror the rows mb > j/2."""
     zero = splat(sums, 0)
@@ -72,7 +72,7 @@ def complete(sums: Lanes, tables: AdjointTables, total: Lanes) -> None:
                 store(total, 2 * k + 1, imag)
 
 
-@compiled
+@inlined
 def _raise(rotations: Lanes, k: int, rows: Lanes, j: int, stride: int) -> None:
     """Raise the rows mb ≤ j/2 of u_{j−1} to u_j in place.
 
@@ -104,7 +104,7 @@ def _raise(rotations: Lanes, k: int, rows: Lanes, j: int, stride: int) -> None:
             store(rows, at + 1, imag)
 
 
-@compiled
+@inlined
 def fold(adjoint: Lanes, tables: AdjointTables, folded: Lanes) -> None:
     """Carry dE/dU_j of mirrored rows over to the rows mb ≤ j/2, and take back `norm`."""
     for j in range(tables.twojmax + 1):
@@ -120,7 +120,7 @@ def fold(adjoint: Lanes, tables: AdjointTables, folded: Lanes) -> None:
             store(folded, 2 * k + 1, multiply_subtract(signed, load(adjoint, image + 1), imag))
 
 
-@compiled
+@inlined
 def slope_factors(folded: Lanes, tables: AdjointTables, slopes: Lanes) -> None:
     """Compute what each element of u_{j−1} counts in the derivatives of Re Σ F_j* u_j.
 
@@ -144,7 +144,7 @@ def slope_factors(folded: Lanes, tables: AdjointTables, slopes: Lanes) -> None:
                 at += ROWS_PER_SLOPE
 
 
-@compiled
+@inlined
 def _write_slope(
     folded: Lanes, one: int, up: Lanes, other: int, down: Lanes, slopes: Lanes, at: int
 ) -> None:
@@ -161,7 +161,7 @@ def _write_slope(
     store(slopes, at + 3, multiply_subtract(splat(folded, 1), swapped, splat(folded, 0)))
 
 
-@compiled
+@inlined
 def differentiate(
     rotations: Lanes,
     n_neighbours: int,
@@ -189,7 +189,7 @@ def differentiate(
             at += ROWS_PER_SLOPE * j * ((j + 1) // 2)
 
 
-@compiled
+@inlined
 def _add_slopes(
     rotations: Lanes,
     k: int,
@@ -227,7 +227,7 @@ def _add_slopes(
     store(result, into + 4, multiply_add(splat(rows, 1 / j), value, load(result, into + 4)))
 
 
-@compiled
+@inlined
 def pull(
     geometry: Lanes,
     owners: NDArray[np.int64],

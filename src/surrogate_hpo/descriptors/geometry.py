@@ -14,6 +14,7 @@ from surrogate_hpo.descriptors.lanes import (
     Lanes,
     divide,
     inlined,
+    lane_array,
     load,
     multiply,
     multiply_add,
@@ -33,6 +34,12 @@ ON_POINT = 1e-20
 ROWS_PER_NEIGHBOUR = 5
 _SINE = tuple((-1) ** n / factorial(2 * n + 1) for n in range(8, -1, -1))
 _COSINE = tuple((-1) ** n / factorial(2 * n) for n in range(9, -1, -1))
+
+
+def neighbour_array(max_neighbours: int, rows_per_neighbour: int = ROWS_PER_NEIGHBOUR) -> Lanes:
+    """Allocate double-precision rows for the neighbours of a group of points."""
+    # `gather` pads the longest list to an even length: neighbours are taken two by two.
+    return lane_array(rows_per_neighbour * (max_neighbours + 1), np.dtype(np.float64))
 
 
 @inlined

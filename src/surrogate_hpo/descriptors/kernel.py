@@ -20,7 +20,7 @@ import numpy as np
 from numba import literal_unroll
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.geometry import ROWS_PER_NEIGHBOUR, gather, rotate
+from surrogate_hpo.descriptors.geometry import gather, neighbour_array, rotate
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
     compiled,
@@ -53,11 +53,9 @@ class Scratch(NamedTuple):
 def kernel_scratch(tables: Tables, max_neighbours: int, dtype: np.dtype[Any]) -> Scratch:
     """Allocate working memory for points with at most `max_neighbours` neighbours."""
     double = np.dtype(np.float64)
-    # Neighbours are taken two by two.
-    most = ROWS_PER_NEIGHBOUR * (max_neighbours + 1)
     return Scratch(
-        geometry=lane_array(most, double),
-        rotations=lane_array(most, double),
+        geometry=neighbour_array(max_neighbours),
+        rotations=neighbour_array(max_neighbours),
         factors=lane_array(2 * (tables.twojmax // 2 + 1) + 4 * (tables.twojmax + 1), double),
         moments=lane_array(2 * tables.n_moments, double),
         total=lane_array(2 * int(tables.first[-1]), dtype),
