@@ -101,7 +101,7 @@ def test_all_engines_write_the_same_file(stage, engine):
 
 
 def test_killed_job_goes_on_and_gives_the_same_file(stage):
-    stage.prepare(grid=64, precision="float32", block_points=1)
+    stage.prepare(grid=80, precision="float32", block_points=1)
     job = subprocess.Popen(stage.command("a.zarr.zip"), cwd=stage.folder)
     deadline = time.monotonic() + 60
     while not list(stage.folder.glob(".partial-a*/store/descriptors/c/1/0/0/0")):

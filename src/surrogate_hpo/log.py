@@ -49,11 +49,12 @@ class Progress:
             self._told = now
             rate = self._done / (now - self._begin)
             self._logger.info(
-                "%.0f %% of %d %s, %s/s, %s left",
+                "%.0f %% of %d %s, %s %s/s, %s left",
                 100 * self._done / self.total,
                 self.total,
                 self._unit,
                 _rounded(rate),
+                self._unit,
                 _duration((self.total - self._done) / rate),
             )
 
@@ -61,11 +62,12 @@ class Progress:
         """Tell the total and the mean rate."""
         seconds = time.monotonic() - self._begin
         self._logger.info(
-            "%d %s in %s, %s/s",
+            "%d %s in %s, %s %s/s",
             self._done,
             self._unit,
             _duration(seconds),
             _rounded(self._done / max(seconds, 1e-9)),
+            self._unit,
         )
 
 
