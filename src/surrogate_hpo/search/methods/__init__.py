@@ -1,0 +1,1 @@
+"""Methods of hyperparameter search behind one interface."""

@@ -1,0 +1,14 @@
+"""Names that a config offers for the scores of architectures; importing them imports no torch."""
+
+from typing import Literal
+
+ProxyName = Literal[
+    "naswot",
+    "naswot_original",
+    "activation_patterns",
+    "zico",
+    "parameters",
+    "readout",
+    "short_training",
+]
+Direction = Literal["maximise", "minimise"]
