@@ -29,6 +29,8 @@ class EvaluationStore(MutableMapping[str, dict[str, Any]]):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._records, self._size = _read(path)
+        # Also true while a line is written: a full disk leaves half of it.
+        self._torn = path.exists() and path.stat().st_size > self._size
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         return self._records[key]
@@ -60,10 +62,14 @@ class EvaluationStore(MutableMapping[str, dict[str, Any]]):
     def _append(self, line: bytes) -> None:
         new = not self._path.exists()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab", buffering=0) as handle:
-            handle.truncate(self._size)
+        with self._path.open("ab") as handle:
+            if self._torn:
+                handle.truncate(self._size)
+            self._torn = True
             handle.write(line)
+            handle.flush()
             os.fsync(handle.fileno())
+        self._torn = False
         self._size += len(line)
         if new:
             _sync_folder(self._path.parent)

@@ -10,6 +10,7 @@ from typing import Any
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.search.methods.base import Evaluation, Hyperparameters, Objective, TrainingFree
+from surrogate_hpo.search.methods.guard import guarded
 
 Store = MutableMapping[str, dict[str, Any]]
 _STATES = ("complete", "pruned", "failed")
@@ -43,7 +44,7 @@ def canonical_key(
 
 
 class Memoised:
-    """An objective that evaluates no point twice.
+    """An objective that evaluates no point twice; failures are remembered as well.
 
     Parameters
     ----------
@@ -64,8 +65,11 @@ class Memoised:
         """Return the stored evaluation with the cost it had, or make and store it."""
         key = canonical_key(hyperparameters, initialisations=initialisations, fidelity=fidelity)
         if key not in self._store:
-            evaluation = self._objective(
-                hyperparameters, initialisations=initialisations, fidelity=fidelity
+            evaluation = guarded(
+                lambda: self._objective(
+                    hyperparameters, initialisations=initialisations, fidelity=fidelity
+                ),
+                trainings=initialisations * fidelity,
             )
             self._store[key] = to_record(evaluation)
         return from_record(self._store[key], where=key)
@@ -90,7 +94,8 @@ class MemoisedScore:
         """Return the stored score with the cost it had, or make and store it."""
         key = _canonical({"hyperparameters": dict(hyperparameters), "kind": "score"})
         if key not in self._store:
-            self._store[key] = to_record(self._training_free(hyperparameters))
+            score = guarded(lambda: self._training_free(hyperparameters), trainings=0.0)
+            self._store[key] = to_record(score)
         return from_record(self._store[key], where=key)
 
 

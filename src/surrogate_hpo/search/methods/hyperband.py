@@ -13,6 +13,9 @@ from surrogate_hpo.search.methods.recorder import Recorder
 from surrogate_hpo.search.space import SearchSpace
 from surrogate_hpo.seeds import derive_seed
 
+# Fidelities such as 1/3 are rounded; their sums are compared with whole trainings.
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -53,7 +56,8 @@ class Hyperband(SearchMethod):
 
     def minimum_trials(self, space: SearchSpace) -> int:  # noqa: ARG002
         """The first bracket."""
-        return math.ceil(_cost(bracket(self.halvings, halvings=self.halvings, eta=self.eta)))
+        first = bracket(self.halvings, halvings=self.halvings, eta=self.eta)
+        return math.ceil(_cost(first) - _ROUNDING)
 
     def check(self, space: SearchSpace, budget: Budget) -> None:
         """As `SearchMethod.check`, and eta of 2 or more."""
@@ -74,7 +78,7 @@ class Hyperband(SearchMethod):
             number = self.halvings - brackets % (self.halvings + 1)
             rungs = bracket(number, halvings=self.halvings, eta=self.eta)
             spent += _cost(rungs)
-            if spent > budget.trials * (1 + 1e-12):
+            if spent > budget.trials + _ROUNDING:
                 break
             self._halve(recorder, space, rungs, derive_seed(seed, self.name, brackets))
             brackets += 1

@@ -6,7 +6,7 @@ from surrogate_hpo.search.methods.architectures import score_architectures
 from surrogate_hpo.search.methods.ask_tell import AskTell, tpe_sampler
 from surrogate_hpo.search.methods.base import Budget, Trial
 from surrogate_hpo.search.methods.frame import SearchMethod, describe_best
-from surrogate_hpo.search.methods.points import default_point, in_order, training_part
+from surrogate_hpo.search.methods.points import default_point, training_part
 from surrogate_hpo.search.methods.recorder import Recorder
 from surrogate_hpo.search.methods.tpe import train_asked
 from surrogate_hpo.search.space import SearchSpace
@@ -53,6 +53,6 @@ class NaswotOptimised(SearchMethod):
         sampler = AskTell(
             training_part(space), tpe_sampler(derive_seed(root, "training"), self.startup_trials)
         )
-        train_asked(recorder, sampler, budget.trials, in_order(space, chosen.hyperparameters))
+        train_asked(recorder, sampler, budget.trials, chosen.hyperparameters)
         best = recorder.best()
         return best, f"{reason}; then {describe_best(best, budget.trials)}"

@@ -74,8 +74,13 @@ class OrthogonalArray(SearchMethod):
         means = main_effects(design, values)
         advice = _combination(factors, [int(np.argmin(row)) for row in means])
         verification = recorder.train({**fixed, **advice})
-        return recorder.best(), _explain(
-            best_run, verification, dict(zip(factors, means, strict=True))
+        confirmed = (
+            verification.evaluation.usable
+            and verification.evaluation.value <= best_run.evaluation.value
+        )
+        best = verification if confirmed else best_run
+        return best, _explain(
+            best_run, verification, dict(zip(factors, means, strict=True)), confirmed
         )
 
     def _levels(self, space: SearchSpace) -> dict[str, tuple[Value, ...]]:
@@ -164,17 +169,18 @@ def _combination(
     return {key: factors[key][index] for key, index in zip(factors, indices, strict=True)}
 
 
-def _explain(best_run: Trial, verification: Trial, means: Mapping[str, Sequence[float]]) -> str:
+def _explain(
+    best_run: Trial, verification: Trial, means: Mapping[str, Sequence[float]], confirmed: bool
+) -> str:
     finite = {key: [mean for mean in row if math.isfinite(mean)] for key, row in means.items()}
     spans = {key: max(row) - min(row) for key, row in finite.items()}
     ranges = ", ".join(f"{key} {spans[key]:.3g}" for key in sorted(spans, key=lambda k: -spans[k]))
-    run, advice = best_run.evaluation.value, verification.evaluation
-    if advice.usable and advice.value <= run:
-        verdict = f"combination of the best levels, {advice.value:.6g} when trained"
-    else:
-        found = f"{advice.value:.6g}" if advice.usable else advice.state
-        verdict = (
-            f"run {best_run.number} of the array, {run:.6g}: the combination of the best levels "
-            f"({found}) was no better, so the hyperparameters interact"
-        )
+    advice = verification.evaluation
+    found = f"{advice.value:.6g}" if advice.usable else advice.state
+    verdict = (
+        f"combination of the best levels, {found} when trained"
+        if confirmed
+        else f"run {best_run.number} of the array, {best_run.evaluation.value:.6g}: the combination "
+        f"of the best levels ({found}) is no better, so the hyperparameters interact"
+    )
     return f"{verdict}; ranges of the main effects: {ranges}"

@@ -1,7 +1,6 @@
 """Points of a search space: from the unit cube, at random, at levels, at the defaults."""
 
 import math
-from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -33,7 +32,8 @@ def from_unit(dimension: Interval | Choices, unit: float) -> Value:
         value = math.exp((1 - unit) * math.log(low) + unit * math.log(high))
     else:
         value = (1 - unit) * low + unit * high
-    return float(min(max(value, low), high))
+    # Twelve digits, so that the middle of 1e-5…1e-1 is 0.001 and not 0.0010000000000000002.
+    return min(max(float(f"{value:.12g}"), low), high)
 
 
 def random_point(space: SearchSpace, rng: np.random.Generator) -> dict[str, Value]:
@@ -53,6 +53,8 @@ def levels(dimension: Interval | Choices, count: int) -> tuple[Value, ...]:
     """All options of choices; `count` evenly spaced values of an interval, both ends included."""
     if isinstance(dimension, Choices):
         return dimension.options
+    if count == 1:
+        return (from_unit(dimension, 0.5),)
     return tuple(from_unit(dimension, step / (count - 1)) for step in range(count))
 
 
@@ -64,8 +66,3 @@ def architecture_part(space: SearchSpace) -> dict[str, Interval | Choices]:
 def training_part(space: SearchSpace) -> dict[str, Interval | Choices]:
     """Hyperparameters of its training: all others."""
     return {key: space[key] for key in space if key not in ARCHITECTURE_KEYS}
-
-
-def in_order(space: Iterable[str], point: Mapping[str, Value]) -> dict[str, Value]:
-    """Copy a point with its hyperparameters in the order of the space."""
-    return {key: point[key] for key in space}

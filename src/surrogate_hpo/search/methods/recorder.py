@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -15,6 +14,7 @@ from surrogate_hpo.search.methods.base import (
     TrainingFree,
     Trial,
 )
+from surrogate_hpo.search.methods.guard import guarded
 
 Kind = Literal["training", "score"]
 _REASONS_SHOWN = 5
@@ -56,13 +56,18 @@ class Recorder:
     def train(self, point: Hyperparameters, fidelity: float = 1.0) -> Trial:
         """Train with these hyperparameters, for a share of the epochs."""
 
-        def evaluate() -> Evaluation:
-            return self._objective(
-                dict(point), initialisations=self._initialisations, fidelity=fidelity
-            )
-
-        cost = self._initialisations * fidelity
-        evaluation = self._once("training", point, fidelity, lambda: _sound(evaluate, cost))
+        initialisations = self._initialisations
+        evaluation = self._once(
+            "training",
+            point,
+            fidelity,
+            lambda: guarded(
+                lambda: self._objective(
+                    dict(point), initialisations=initialisations, fidelity=fidelity
+                ),
+                trainings=initialisations * fidelity,
+            ),
+        )
         return self._append("training", point, fidelity, evaluation)
 
     def score(self, point: Hyperparameters, threshold: float = math.inf) -> Trial:
@@ -70,7 +75,9 @@ class Recorder:
         score = self._training_free
         if score is None:
             raise ConfigError("This search method needs a training-free score.")
-        evaluation = self._once("score", point, 0.0, lambda: _sound(lambda: score(dict(point)), 0))
+        evaluation = self._once(
+            "score", point, 0.0, lambda: guarded(lambda: score(dict(point)), trainings=0.0)
+        )
         if evaluation.usable and evaluation.value > threshold:
             reason = f"score {evaluation.value:.6g} above the threshold {threshold:.6g}"
             evaluation = dataclasses.replace(evaluation, state="pruned", reason=reason)
@@ -119,21 +126,6 @@ class Recorder:
         if self._on_trial is not None:
             self._on_trial(trial)
         return trial
-
-
-def _sound(evaluate: Callable[[], Evaluation], trainings: float) -> Evaluation:
-    """Turn a diverged training and a value that is not finite into a failed evaluation."""
-    start = time.process_time()
-    try:
-        evaluation = evaluate()
-    except PhysicsError as error:
-        # It did not tell its cost: the CPU time is measured, the trainings are the most it was.
-        seconds = time.process_time() - start
-        return Evaluation(math.nan, (), seconds, trainings, state="failed", reason=str(error))
-    if evaluation.state == "complete" and not evaluation.usable:
-        reason = f"the value is not finite: {evaluation.value}"
-        return dataclasses.replace(evaluation, value=math.nan, state="failed", reason=reason)
-    return evaluation
 
 
 def _nothing_usable(kind: Kind, pool: list[Trial]) -> PhysicsError:

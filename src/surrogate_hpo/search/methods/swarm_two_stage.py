@@ -9,7 +9,6 @@ from surrogate_hpo.search.methods.particle_swarm import Confidence
 from surrogate_hpo.search.methods.points import (
     architecture_part,
     default_point,
-    in_order,
     training_part,
 )
 from surrogate_hpo.search.methods.recorder import Recorder
@@ -66,9 +65,9 @@ class SwarmTwoStage(SearchMethod):
             architecture_part(space), self.scores, derive_seed(root, "first"), self.confidence
         )
         for _ in range(self.scores):
-            score = recorder.score(in_order(space, {**defaults, **first.ask()})).evaluation
+            score = recorder.score({**defaults, **first.ask()}).evaluation
             first.tell(score.value if score.usable else None)
-        network = in_order(space, recorder.best("score").hyperparameters)
+        network = recorder.best("score").hyperparameters
         second = swarm_of(
             training_part(space), budget.trials, derive_seed(root, "second"), self.confidence
         )
