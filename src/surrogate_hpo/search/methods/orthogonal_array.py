@@ -180,7 +180,7 @@ def _explain(
     verdict = (
         f"combination of the best levels, {found} when trained"
         if confirmed
-        else f"run {best_run.number} of the array, {best_run.evaluation.value:.6g}: the combination "
-        f"of the best levels ({found}) is no better, so the hyperparameters interact"
+        else f"run {best_run.number} of the array, {best_run.evaluation.value:.6g}: "
+        f"the combination of the best levels ({found}) is no better, so hyperparameters interact"
     )
     return f"{verdict}; ranges of the main effects: {ranges}"
