@@ -22,8 +22,8 @@ from surrogate_hpo.seeds import derive_seed
 class OrthogonalArray(SearchMethod):
     """Train a strength-2 orthogonal array, combine the best levels, train the combination.
 
-    Zhang et al., *Deep learning hyperparameter tuning method based on orthogonal array*,
-    AI 2019, LNCS 11919; range analysis after Taguchi. The array of Bose, OA(p², p + 1, p, 2)
+    Zhang et al., *Deep neural network hyperparameter optimization with orthogonal array
+    tuning*, arXiv:1907.13359; range analysis after Taguchi. The array of Bose, OA(p², p + 1, p, 2)
     with p prime, comes from scipy. A hyperparameter of m < p options takes level l mod m:
     pairs of levels are then as frequent as the product of their shares, so that main effects
     stay orthogonal (Addelman, *Technometrics* 4, 21 (1962)).
