@@ -1,11 +1,12 @@
 """The `naswot` section: which architectures are scored, and how the score is read."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
 from surrogate_hpo.networks.options import Activation, InputScaling
+from surrogate_hpo.selection.options import Direction
 
 
 class NaswotSettings(Section):
@@ -22,7 +23,7 @@ class NaswotSettings(Section):
         50, description="N_batch: grid points; clipped to the number of descriptor components"
     )
     initialisations: PositiveInt = Field(5, description="T: random initialisations averaged over")
-    direction: Literal["maximise", "minimise"] = Field(
+    direction: Direction = Field(
         "maximise", description="of the score: `maximise` as the paper, `minimise` as the original"
     )
     regularisation: PositiveFloat = Field(1e-4, description="k of the score")
