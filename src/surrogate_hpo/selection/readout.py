@@ -41,6 +41,12 @@ class Readout:
     ridge
         The ratio :math:`\rho` of the ridge and the mean squared norm of a feature. It keeps
         the regression well-posed in float64 for any features.
+    name
+        Its name in `PROXIES`.
+    label
+        Its name in figures and texts.
+    direction
+        How its publication reads it.
     """
 
     points: int = 2000

@@ -45,6 +45,12 @@ class ShortTraining:
         Learning rate of the first step.
     held_out_points
         Number of points to measure the error on, at most.
+    name
+        Its name in `PROXIES`.
+    label
+        Its name in figures and texts.
+    direction
+        How its publication reads it.
     """
 
     steps: int = 48
