@@ -23,7 +23,7 @@ from surrogate_hpo.stages.energies import energies_of
 from surrogate_hpo.stages.fitting import Training, new_training, scale
 
 RESULTS = Path("results")
-OUT = Path("benchmarks/out/training.json")
+OUT = Path("benchmarks/out/recipes.json")
 SOAP = {"optimiser": "soap", "learning_rate": 3e-3, "batch_size": 2000, "schedule": "cosine"}
 ADAM = {"optimiser": "adam", "learning_rate": 2e-3, "batch_size": 1000, "schedule": "cosine"}
 RECIPES: list[tuple[str, Activation, str, int, dict[str, Any]]] = [
