@@ -62,8 +62,8 @@ class Recipe:
     maximum_epochs: int = 20
     patience: int = 8
     schedule: Schedule = "cosine"
-    weight_decay: float = 0.3
     plateau_factor: float = 0.1
+    weight_decay: float = 0.3
     dos_weight: float = 0.0
     mixed_precision: bool = False
 

@@ -75,7 +75,7 @@ def search(
             "hyperparameters": result.best.hyperparameters,
             "value": result.best.value,
             "trial": result.best.number,
-            "objective": "mean squared error of the validation LDOS over the largest LDOS, squared",
+            "objective": "validation loss of the scaled LDOS",
             "objective_unit": "",
             "provenance": record,
         },
