@@ -20,7 +20,7 @@ from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.options import Activation
 from surrogate_hpo.stages.energies import energies_of
-from surrogate_hpo.stages.fitting import Training, new_training, scale
+from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, Training, new_training, scale
 
 RESULTS = Path("results")
 OUT = Path("benchmarks/out/recipes.json")
@@ -32,6 +32,15 @@ RECIPES: list[tuple[str, Activation, str, int, dict[str, Any]]] = [
     ("SOAP, annealed", "relu", "whitened", 10, SOAP),
     ("SOAP, early stopping", "tanh", "whitened", 10, SOAP | {"schedule": "constant"}),
     ("SOAP, early stopping", "relu", "whitened", 10, SOAP | {"schedule": "constant"}),
+    ("SOAP, plateau", "tanh", "standardised", 10, SOAP | {"schedule": "plateau", "patience": 1}),
+    ("SOAP, annealed, DOS weight 10", "tanh", "standardised", 10, SOAP | {"dos_weight": 10.0}),
+    (
+        "SOAP, annealed, each energy by its maximum",
+        "tanh",
+        "standardised",
+        10,
+        SOAP | {OUTPUT_SCALING_KEY: "feature_maximum"},
+    ),
     ("Adam, annealed", "tanh", "whitened", 20, ADAM | {"weight_decay": 0.0}),
     ("Adam, annealed", "tanh", "standardised", 20, ADAM | {"weight_decay": 0.0}),
 ]
@@ -85,7 +94,12 @@ def main() -> None:
     for label, activation, scaling, epochs, hyperparameters in RECIPES:
         start = time.process_time()
         fit = new_training(
-            scale(training, validation, scaling),
+            scale(
+                training,
+                validation,
+                scaling,
+                hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
+            ),
             Architecture((options.width,) * 3, activation),
             hyperparameters,
             maximum_epochs=epochs,
