@@ -17,7 +17,14 @@ from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.search.space import Choices, Interval, TrialRow
 from surrogate_hpo.search.study import Objective, run_study
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.fitting import SCALING_KEY, ScaledData, new_training, scale, subset
+from surrogate_hpo.stages.fitting import (
+    OUTPUT_SCALING_KEY,
+    SCALING_KEY,
+    ScaledData,
+    new_training,
+    scale,
+    subset,
+)
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, State
 
 logger = logging.getLogger(__name__)
@@ -83,9 +90,12 @@ def _space(settings: SearchSettings) -> dict[str, Interval | Choices]:
         "batch_size": Choices(tuple(settings.batch_size)),
         "schedule": Choices(tuple(settings.schedule)),
         "patience": Choices(tuple(settings.patience)),
+        "plateau_factor": Choices(tuple(settings.plateau_factor)),
         "weight_decay": Choices(tuple(settings.weight_decay)),
+        "dos_weight": Choices(tuple(settings.dos_weight)),
         "optimiser": Choices(tuple(settings.optimiser)),
         SCALING_KEY: Choices(tuple(settings.input_scaling)),
+        OUTPUT_SCALING_KEY: Choices(tuple(settings.output_scaling)),
     }
 
 
@@ -96,14 +106,14 @@ def _objective(
     training: PointData,
     validation: PointData,
 ) -> Objective:
-    scaled: dict[str, ScaledData] = {}
+    scaled: dict[tuple[str, str], ScaledData] = {}
 
     def objective(
         hyperparameters: Mapping[str, Any], report: Callable[[int, float], None]
     ) -> float:
-        scaling = hyperparameters[SCALING_KEY]
+        scaling = (hyperparameters[SCALING_KEY], hyperparameters[OUTPUT_SCALING_KEY])
         if scaling not in scaled:
-            scaled[scaling] = scale(training, validation, scaling)
+            scaled[scaling] = scale(training, validation, *scaling)
         losses = []
         for number in range(settings.initialisations):
             fit = new_training(
@@ -113,6 +123,7 @@ def _objective(
                 maximum_epochs=settings.maximum_epochs,
                 seed=derive_seed(seed, "search", "initialisation", number),
                 use_gpu=settings.use_gpu,
+                mixed_precision=settings.mixed_precision,
             )
             losses.append(fit.run(_reporter(report, number)).validation_loss)
         return sum(losses) / len(losses)
