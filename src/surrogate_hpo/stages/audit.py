@@ -100,7 +100,8 @@ def _score(
         batch_size=settings.batch_size,
         points=settings.points,
         held_out_points=settings.held_out_points,
-        seed=derive_seed(seed, "audit", "score"),
+        stage="audit",
+        seed=seed,
     )
     found = []
     for name in settings.scores:

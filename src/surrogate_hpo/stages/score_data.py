@@ -26,6 +26,7 @@ def make_score_data(
     batch_size: int,
     points: int,
     held_out_points: int,
+    stage: str,
     seed: int,
 ) -> ScoreData:
     """Scale the points and draw from them.
@@ -46,8 +47,10 @@ def make_score_data(
         Wanted labelled points; all if there are fewer.
     held_out_points
         The same of the held-out ones.
+    stage
+        Name of the stage, from which and the root seed the seeds of the draws follow.
     seed
-        Of the draws.
+        Root seed.
 
     Returns
     -------
@@ -57,15 +60,15 @@ def make_score_data(
     inputs = torch.from_numpy(descriptors)
     scaler = fit_input_scaler(inputs, input_scaling)
     output_scaler = fit_output_scaler(torch.from_numpy(labelled.ldos), "maximum")
-    chosen = subset(labelled, points, derive_seed(seed, "points"))
-    judged = subset(held_out, held_out_points, derive_seed(seed, "held_out_points"))
+    chosen = subset(labelled, points, derive_seed(seed, stage, "points"))
+    judged = subset(held_out, held_out_points, derive_seed(seed, stage, "held_out_points"))
     return ScoreData(
         inputs=scaler.transform(torch.from_numpy(chosen.descriptors)),
         targets=output_scaler.transform(torch.from_numpy(chosen.ldos)),
         held_out_inputs=scaler.transform(torch.from_numpy(judged.descriptors)),
         held_out_targets=output_scaler.transform(torch.from_numpy(judged.ldos)),
         minibatch=draw_minibatch(
-            scaler.transform(inputs), batch_size=batch_size, seed=derive_seed(seed, "batch")
+            scaler.transform(inputs), batch_size=batch_size, seed=derive_seed(seed, stage, "batch")
         ),
     )
 
