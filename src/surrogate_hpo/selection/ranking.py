@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from surrogate_hpo.errors import ConfigError, DataError
@@ -33,10 +33,6 @@ class ArchitectureScore:
         S' = mean + std.
     status
         ``ok``, or why the architecture is rejected.
-    proxy
-        Name of the score.
-    seconds
-        CPU time that it took.
     """
 
     architecture: Architecture
@@ -47,8 +43,6 @@ class ArchitectureScore:
     std: float
     score: float
     status: str
-    proxy: str = "naswot"
-    seconds: float = field(default=math.nan, compare=False)
 
     @property
     def accepted(self) -> bool:
