@@ -20,8 +20,10 @@ from surrogate_hpo.figures.similarity_clouds import similarity_clouds
 from surrogate_hpo.figures.similarity_spread import similarity_spread
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.stages.graph import DEPENDENCIES as EDGES
-from surrogate_hpo.stages.graph import SUMMARIES as STAGES
+from surrogate_hpo.stages.graph import STAGES as STAGE_NAMES
+from surrogate_hpo.stages.graph import SUMMARIES
 
+STAGES = {stage: SUMMARIES[stage] for stage in STAGE_NAMES}
 SEEDS, HELD_OUT = 3, 20
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -52,9 +52,7 @@ def test_the_bootstrap_is_that_of_explicit_resamples(seed, count):
 @given(values=st.lists(st.floats(-1e3, 1e3).map(lambda x: round(x, 3)), min_size=5, unique=True))
 def test_any_increasing_function_is_perfect_and_any_decreasing_one_perfectly_wrong(values):
     score = np.array(values)
-    same, opposite = (
-        agreement(score, error, seed=1, resamples=20) for error in (score**3, -score)
-    )
+    same, opposite = (agreement(score, error, seed=1, resamples=20) for error in (score**3, -score))
     assert (same.tau, same.rho) == (pytest.approx(1), pytest.approx(1))
     assert (opposite.tau, opposite.rho) == (pytest.approx(-1), pytest.approx(-1))
     assert same.tau_low == pytest.approx(1)
@@ -163,5 +161,3 @@ def test_a_rejected_score_is_picked_last_and_divergence_counts_as_the_worst():
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-

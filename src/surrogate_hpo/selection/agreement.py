@@ -28,12 +28,16 @@ class Agreement:
     ----------
     tau
         Kendall's τ-b, −1…1. Negative: higher scores go with lower errors. NaN if undefined.
-    tau_low, tau_high
-        Ends of its bootstrap interval.
+    tau_low
+        Lower end of its bootstrap interval.
+    tau_high
+        Upper end.
     rho
         Spearman's ρ with mean ranks for ties.
-    rho_low, rho_high
-        Ends of its bootstrap interval.
+    rho_low
+        Lower end of its bootstrap interval.
+    rho_high
+        Upper end.
     architectures
         Number of architectures behind the numbers.
     reason
@@ -48,6 +52,12 @@ class Agreement:
     rho_high: float
     architectures: int
     reason: str = ""
+
+    @classmethod
+    def undefined(cls, architectures: int, reason: str) -> "Agreement":
+        """Say why there are no numbers."""
+        nan = math.nan
+        return cls(nan, nan, nan, nan, nan, nan, architectures, reason)
 
 
 @dataclass(frozen=True)
@@ -116,16 +126,19 @@ def agreement(
     for name, values in (("scores", s), ("errors", e)):
         if np.all(values == values[0]):
             reason = f"all {name} are equal, so there is no order to compare"
-            return Agreement(*[math.nan] * 6, architectures=len(s), reason=reason)
+            return Agreement.undefined(len(s), reason)
     draws = np.random.default_rng(seed).integers(len(s), size=(resamples, len(s)))
     counts = np.array([np.bincount(row, minlength=len(s)) for row in draws], dtype=np.float64)
     once = np.ones((1, len(s)))
     tau, rho = _kendall(s, e, counts), _spearman(s, e, counts)
+    (tau_low, tau_high), (rho_low, rho_high) = _interval(tau, level), _interval(rho, level)
     return Agreement(
-        float(_kendall(s, e, once)[0]),
-        *_interval(tau, level),
-        float(_spearman(s, e, once)[0]),
-        *_interval(rho, level),
+        tau=float(_kendall(s, e, once)[0]),
+        tau_low=tau_low,
+        tau_high=tau_high,
+        rho=float(_spearman(s, e, once)[0]),
+        rho_low=rho_low,
+        rho_high=rho_high,
         architectures=len(s),
     )
 

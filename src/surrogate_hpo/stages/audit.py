@@ -1,4 +1,4 @@
-"""Audit: do the training-free scores rank architectures as training does?"""
+"""Audit: training-free scores of architectures against the error of trained networks."""
 
 import logging
 import shutil

@@ -25,9 +25,7 @@ TOP = (1, 5)
 CONTROL: ProxyName = "parameters"
 
 
-def score_rows(
-    found: Sequence[ArchitectureScore], errors: Mapping[str, TrainedError]
-) -> list[Row]:
+def score_rows(found: Sequence[ArchitectureScore], errors: Mapping[str, TrainedError]) -> list[Row]:
     """One row per architecture and score, beside the error of its trainings.
 
     Parameters
@@ -116,7 +114,7 @@ def _compare(members: Sequence[Row], *, seed: int, resamples: int) -> Agreement:
     usable = [row for row in members if math.isfinite(row["value"])]
     if len(usable) < MINIMUM_ARCHITECTURES:
         reason = f"fewer than {MINIMUM_ARCHITECTURES} architectures with a score"
-        return Agreement(*[math.nan] * 6, architectures=len(usable), reason=reason)
+        return Agreement.undefined(len(usable), reason)
     score, error = ([row[key] for row in usable] for key in ("value", "error_mean"))
     return agreement(score, error, seed=seed, resamples=resamples)
 
