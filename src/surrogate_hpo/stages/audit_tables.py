@@ -146,8 +146,9 @@ def _regrets(members: Sequence[Row], direction: Direction) -> dict[str, float]:
 
 
 def _costs(members: Sequence[Row]) -> dict[str, float]:
+    """Medians per architecture: the first call of all also pays for late imports."""
     score, training = (
-        float(np.mean([row[key] for row in members])) for key in ("seconds", "training_seconds")
+        float(np.median([row[key] for row in members])) for key in ("seconds", "training_seconds")
     )
     return {"seconds": score, "training_seconds": training, "cost_share": score / training}
 
