@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.selection.agreement import agreement, verdict
+from surrogate_hpo.selection.agreement import agreement, gain, verdict
 from surrogate_hpo.selection.regret import top_regret
 
 TIED = st.integers(0, 4).map(float)
@@ -108,6 +108,19 @@ def test_a_diverged_training_ranks_as_the_worst():
     assert agreement(score, worst, seed=0) == agreement(score, error, seed=0)
     best_diverged = np.where(error == 1, np.inf, error)
     assert agreement(score, best_diverged, seed=0).tau < 1
+
+
+def test_the_gain_over_a_control_is_paired():
+    generator = np.random.default_rng(5)
+    error = generator.lognormal(size=60)
+    control = -error * generator.lognormal(0, 1, 60)
+    assert gain(control, control, error, seed=0) == (0, 0, 0)
+    assert gain(-control, control, error, seed=0) == (0, 0, 0), "the direction does not matter"
+    value, low, high = gain(error, control, error, seed=0)
+    assert value == pytest.approx(1 - abs(scipy.stats.kendalltau(control, error).statistic))
+    assert 0 < low < value < high
+    one = agreement(control, error, seed=0)
+    assert (1 - low, 1 - high) == pytest.approx((-one.tau_low, -one.tau_high))
 
 
 def test_same_seed_same_interval():

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, SymmetricalLogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.figures.style import (
@@ -110,10 +111,16 @@ def _set_score_axis(axes: Axes, values: NDArray[np.float64]) -> None:
     if scale == "log":
         axes.set(xscale="log", xlim=log_limits(values))
         set_decades(axes.xaxis)
+        # The panels are narrow, and a logarithmic axis spans a power of ten or more.
+        axes.xaxis.set_major_locator(LogLocator(numticks=5))
     elif scale == "symlog":
         sizes = np.abs(values[np.isfinite(values) & (values != 0)])
-        axes.set_xscale("symlog", linthresh=float(np.median(sizes)))
+        threshold = float(np.quantile(sizes, 0.05))
+        axes.set_xscale("symlog", linthresh=threshold)
         set_decades(axes.xaxis, scale)
+        locator = SymmetricalLogLocator(base=10, linthresh=threshold)
+        locator.set_params(numticks=5)
+        axes.xaxis.set_major_locator(locator)
 
 
 def _mark_diverged(axes: Axes, values: NDArray[np.float64]) -> None:

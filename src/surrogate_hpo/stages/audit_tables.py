@@ -11,6 +11,7 @@ from surrogate_hpo.selection.agreement import (
     MINIMUM_ARCHITECTURES,
     Agreement,
     agreement,
+    gain,
     verdict,
 )
 from surrogate_hpo.selection.options import Direction, ProxyName
@@ -100,6 +101,7 @@ def agreement_rows(rows: Sequence[Row], *, seed: int, resamples: int) -> list[Ro
                     "group": group,
                     "verdict": verdict(compared, direction).words,
                     **_statistics(compared),
+                    **_gain(members, seed=seed, resamples=resamples),
                     "rejected_scores": len(members) - compared.architectures,
                     "direction": direction,
                     **_regrets(members, direction),
@@ -117,6 +119,17 @@ def _compare(members: Sequence[Row], *, seed: int, resamples: int) -> Agreement:
         return Agreement.undefined(len(usable), reason)
     score, error = ([row[key] for row in usable] for key in ("value", "error_mean"))
     return agreement(score, error, seed=seed, resamples=resamples)
+
+
+def _gain(members: Sequence[Row], *, seed: int, resamples: int) -> dict[str, float]:
+    """How much better than the number of parameters, the control, a score ranks."""
+    usable = [row for row in members if math.isfinite(row["value"])]
+    found = (math.nan, math.nan, math.nan)
+    if len(usable) >= MINIMUM_ARCHITECTURES:
+        columns = ([row[key] for row in usable] for key in ("value", "parameters", "error_mean"))
+        found = gain(*columns, seed=seed, resamples=resamples)
+    names = ("gain_over_parameters", "gain_low", "gain_high")
+    return dict(zip(names, found, strict=True))
 
 
 def _statistics(found: Agreement) -> dict[str, Cell]:
@@ -227,7 +240,8 @@ def _judgement(name: ProxyName, row: Row) -> dict[str, Any]:
     published = PROXIES[name].direction
     informative = row["verdict"].startswith("informative")
     keys = ("label", "verdict", "architectures", "rejected_scores", "tau", "tau_low", "tau_high")
-    more = ("rho", "rho_low", "rho_high", "seconds", "cost_share", "reason")
+    more = ("rho", "rho_low", "rho_high", "gain_over_parameters", "gain_low", "gain_high")
+    more += ("seconds", "cost_share", "reason")
     return {key: row[key] for key in keys} | {
         "direction": row["direction"] if informative else None,
         "published_direction": published,
@@ -245,12 +259,10 @@ def _reasons(overall: Mapping[str, Row], best: str | None) -> list[str]:
         f"{chosen['tau']:+.2f} [{chosen['tau_low']:+.2f}, {chosen['tau_high']:+.2f}]; "
         f"{chosen['verdict']}"
     ]
-    control = overall.get(CONTROL)
-    if control and best != CONTROL:
-        reasons.append(
-            f"the control, {control['label'].lower()}, has {control['tau']:+.2f} "
-            f"[{control['tau_low']:+.2f}, {control['tau_high']:+.2f}]"
-        )
     if best == CONTROL:
-        reasons.append("WARNING: no score ranks better than counting parameters does")
+        return [*reasons, "WARNING: no score ranks better than counting parameters does"]
+    low, high = chosen["gain_low"], chosen["gain_high"]
+    difference = f"{chosen['gain_over_parameters']:+.2f} [{low:+.2f}, {high:+.2f}]"
+    better = "ranks better than" if low > 0 else "cannot be told from"
+    reasons.append(f"it {better} counting parameters: difference of |τ| {difference}")
     return reasons
