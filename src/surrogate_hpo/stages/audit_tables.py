@@ -18,10 +18,10 @@ from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.ranking import ArchitectureScore
 from surrogate_hpo.selection.regret import Regret, top_regret
+from surrogate_hpo.stages.audit_figure import ALL
 from surrogate_hpo.stages.brief import TrainedError, diverged
 
 Row = dict[str, Any]
-ALL = "all"
 TOP = (1, 5)
 CONTROL: ProxyName = "parameters"
 
@@ -164,44 +164,6 @@ def _costs(members: Sequence[Row]) -> dict[str, float]:
         float(np.median([row[key] for row in members])) for key in ("seconds", "training_seconds")
     )
     return {"seconds": score, "training_seconds": training, "cost_share": score / training}
-
-
-def figure_arguments(rows: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]]) -> Row:
-    """Arguments of the figure, from the rows of both tables as made here or read back.
-
-    Parameters
-    ----------
-    rows
-        Of `scores.csv`.
-    groups
-        Of `agreement.csv`.
-
-    Returns
-    -------
-    dict
-        Keywords of :func:`surrogate_hpo.figures.score_agreement.score_agreement`.
-    """
-
-    def numbers(table: Sequence[Mapping[str, Any]], key: str) -> list[float]:
-        return [math.nan if row[key] == "" else float(row[key]) for row in table]
-
-    overall = [row for row in groups if row["group"] == ALL]
-    return {
-        "score": [row["score"] for row in rows],
-        "architecture": [row["architecture"] for row in rows],
-        "activation": [row["activation"] for row in rows],
-        "value": numbers(rows, "value"),
-        "error": numbers(rows, "error_mean"),
-        "labels": {row["score"]: row["label"] for row in overall},
-        "tau": {
-            row["score"]: (tau, low, high)
-            for row, tau, low, high in zip(
-                overall,
-                *(numbers(overall, key) for key in ("tau", "tau_low", "tau_high")),
-                strict=True,
-            )
-        },
-    }
 
 
 def verdict_document(groups: Sequence[Row], errors: Mapping[str, TrainedError]) -> dict[str, Any]:

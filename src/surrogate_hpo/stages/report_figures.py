@@ -26,7 +26,7 @@ from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.figures.table import format_with_spread
 from surrogate_hpo.io.similarities import read_similarities
 from surrogate_hpo.io.tables import read_table
-from surrogate_hpo.stages.audit_tables import figure_arguments
+from surrogate_hpo.stages.audit_figure import figure_arguments
 from surrogate_hpo.stages.energies import REFERENCE_LDOS
 from surrogate_hpo.stages.graph import AUDIT_DEPENDENCIES, DEPENDENCIES, STAGES, SUMMARIES
 
