@@ -122,20 +122,7 @@ def descriptor_agreement(
     score_label: str,
     tau: tuple[float, float, float],
 ) -> DrawnFigure:
-    """Draw the audit of the descriptors' scores.
-
-    Parameters
-    ----------
-    cutoff_radius_angstrom, twojmax, score, error, error_std, score_label
-        As in `descriptor_agreement_table`.
-    tau
-        Kendall's τ between score and error, and the ends of its interval.
-
-    Returns
-    -------
-    DrawnFigure
-        Named ``descriptor_agreement``.
-    """
+    """Draw the audit of the descriptors; parameters as of the table and the drawing."""
     table = descriptor_agreement_table(
         cutoff_radius_angstrom=cutoff_radius_angstrom,
         twojmax=twojmax,

@@ -68,7 +68,22 @@ def score_agreement_table(
 def draw_score_agreement(
     table: FigureTable, *, labels: Mapping[str, str], tau: Mapping[str, Interval]
 ) -> Figure:
-    """Draw one panel per score, a marker and colour per activation; all share the error's axis."""
+    """Draw one panel per score, a marker and colour per activation; all share the error's axis.
+
+    Parameters
+    ----------
+    table
+        The points.
+    labels
+        Name of each score for people, in the order of the panels.
+    tau
+        Kendall's τ with the error of each score, and the ends of its interval.
+
+    Returns
+    -------
+    Figure
+        The drawing.
+    """
     require_rows(table, "score_agreement")
     rows = -(-len(labels) // COLUMNS)
     figure = new_figure(0.9 + 2.25 * rows)
@@ -153,22 +168,7 @@ def score_agreement(
     labels: Mapping[str, str],
     tau: Mapping[str, Interval],
 ) -> DrawnFigure:
-    """Draw the audit of all scores.
-
-    Parameters
-    ----------
-    score, architecture, activation, value, error
-        As in `score_agreement_table`.
-    labels
-        Name of each score for people, in the order of the panels.
-    tau
-        Kendall's τ with the error of each score, and the ends of its interval.
-
-    Returns
-    -------
-    DrawnFigure
-        Named ``score_agreement``.
-    """
+    """Draw the audit of all scores; parameters as of the table and the drawing."""
     table = score_agreement_table(
         score=score, architecture=architecture, activation=activation, value=value, error=error
     )

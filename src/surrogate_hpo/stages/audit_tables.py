@@ -202,7 +202,14 @@ def _judgement(name: ProxyName, row: Row) -> dict[str, Any]:
     published = PROXIES[name].direction
     informative = row["verdict"].startswith("informative")
     keys = ("label", "verdict", "architectures", "rejected_scores", "tau", "tau_low", "tau_high")
-    more = ("rho", "rho_low", "rho_high", "gain_over_parameters", "gain_low", "gain_high")
+    more: tuple[str, ...] = (
+        "rho",
+        "rho_low",
+        "rho_high",
+        "gain_over_parameters",
+        "gain_low",
+        "gain_high",
+    )
     more += ("seconds", "cost_share", "reason")
     return {key: row[key] for key in keys} | {
         "direction": row["direction"] if informative else None,
