@@ -17,6 +17,7 @@ from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.io.zarr_zip import read_provenance
+from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
 from surrogate_hpo.stages.report_figures import Sources, draw_all
 
@@ -44,6 +45,11 @@ def report(
     dos: Annotated[Path, Input("CSV of the evaluate stage, 1/eV")],
     ldos_samples: Annotated[Path, Input("CSV of the evaluate stage, 1/(eV Å³)")],
     summary: Annotated[Path, Input("JSON of the evaluate stage, meV/atom")],
+    audit_scores: Annotated[
+        list[Path] | None, Input("CSV of the audit stage, where naswot.direction is audit")
+    ] = None,
+    audit_agreement: Annotated[list[Path] | None, Input("CSV of the audit stage")] = None,
+    audit_verdict: Annotated[list[Path] | None, Input("JSON of the audit stage")] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG with its table as CSV")],
@@ -63,6 +69,7 @@ def report(
             energies=energies,
             dos=dos,
             ldos_samples=ldos_samples,
+            audit=[*(audit_scores or []), *(audit_agreement or [])],
         ),
         acsd,
         naswot,
@@ -82,6 +89,8 @@ def report(
         "evaluate": evaluated["provenance"],
         "report": provenance("report", settings, seed, []),
     }
+    if audit_verdict:
+        records["audit"] = read_document(audit_verdict[0])["provenance"]
     context = ReportContext(
         title=settings.title,
         material=_material(structures[0], records),
@@ -163,6 +172,7 @@ def _facts(
             "CPU time (s)": total["cpu_seconds"],
         }
         for stage, total in cost.items()
+        if stage in STAGES
     }
     fermi = evaluated["fermi_energy"]
     facts["acsd"] |= {
@@ -170,6 +180,8 @@ def _facts(
         "chosen 2J_max": acsd["twojmax"],
     }
     facts["naswot"] |= {"chosen architecture": naswot["label"], "direction": naswot["direction"]}
+    if "audit" in cost:
+        facts["naswot"]["audit of the score, CPU time (s)"] = cost["audit"]["cpu_seconds"]
     facts["search"] |= {f"chosen {key}": value for key, value in search["hyperparameters"].items()}
     facts["evaluate"] |= {
         "held-out snapshots": evaluated["held_out_snapshots"],
@@ -200,6 +212,4 @@ def _save_figures(folder: Path, drawings: list[DrawnFigure]) -> None:
         partial.mkdir()
         for drawing in drawings:
             write_text(partial / f"{drawing.name}.svg", drawing.svg)
-            names = [column.name for column in drawing.table.columns]
-            rows = [dict(zip(names, row, strict=True)) for row in drawing.table.rows()]
-            write_table(partial / f"{drawing.name}.csv", rows)
+            write_table(partial / f"{drawing.name}.csv", drawing.table.records())

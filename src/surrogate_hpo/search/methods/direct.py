@@ -22,6 +22,10 @@ class DirectSearch(SearchMethod):
     ----------
     levels
         Values that an interval is cut into.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
     """
 
     levels: int = 5

@@ -47,6 +47,10 @@ class Hyperband(SearchMethod):
         Of so many points one is promoted, to trainings as many times longer.
     halvings
         s_max: the shortest training is eta^−s_max of a full one.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
     """
 
     eta: int = 3

@@ -21,6 +21,12 @@ class NaswotFixed(SearchMethod):
     ----------
     scores
         Largest number of architectures scored.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
+    needs_score
+        It scores architectures without training.
     """
 
     scores: int = 200

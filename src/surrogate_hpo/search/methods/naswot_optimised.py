@@ -26,6 +26,14 @@ class NaswotOptimised(SearchMethod):
         Largest number of architectures scored.
     startup_trials
         Trainings at random before TPE takes over.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
+    needs_score
+        It scores architectures without training.
+    needs_training_part
+        It searches the hyperparameters of the training by themselves.
     """
 
     scores: int = 200

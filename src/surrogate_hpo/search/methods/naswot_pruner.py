@@ -32,6 +32,12 @@ class NaswotPruner(SearchMethod):
     patience
         After so many pruned candidates in a row the next is trained whatever its score: a
         misleading score delays the search, but cannot stop it.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
+    needs_score
+        It scores architectures without training.
     """
 
     startup_trials: int = 5

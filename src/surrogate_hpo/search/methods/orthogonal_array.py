@@ -33,6 +33,10 @@ class OrthogonalArray(SearchMethod):
     levels
         Values that an interval is cut into. By default intervals are refused: which values
         the array compares is then the user's choice.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
     """
 
     levels: int | None = None

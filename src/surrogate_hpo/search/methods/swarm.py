@@ -26,6 +26,10 @@ class Swarm(SearchMethod):
     ----------
     confidence
         Inertia, self and swarm confidence.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
     """
 
     confidence: Confidence = field(default_factory=Confidence)

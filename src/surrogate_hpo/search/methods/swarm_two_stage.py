@@ -32,6 +32,14 @@ class SwarmTwoStage(SearchMethod):
         Evaluations of the first swarm; a network met again is not scored again.
     confidence
         Inertia, self and swarm confidence.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
+    needs_score
+        It scores architectures without training.
+    needs_training_part
+        It searches the hyperparameters of the training by themselves.
     """
 
     scores: int = 100

@@ -21,6 +21,10 @@ class Tpe(SearchMethod):
     ----------
     startup_trials
         Trials at random before the model takes over.
+    name
+        Name in configs and tables.
+    label
+        Name in figures and texts.
     """
 
     startup_trials: int = 5
