@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench-recipes bench-training bench-descriptors bench-acsd lint format environment quantum-espresso lock generated clean
+.PHONY: help run test bench-recipes bench-training bench-descriptors bench-acsd bench-naswot lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -26,6 +26,9 @@ bench-training: environment  ## one epoch of training beside MALA (installed in 
 
 bench-descriptors: .venv/dev-installed  ## SNAP engines against LAMMPS: µs per point, threads, atoms
 	.venv/bin/python benchmarks/descriptors.py
+
+bench-naswot: environment  ## scores of architectures beside MALA (installed in .venv-mala)
+	.venv/bin/python benchmarks/naswot.py
 
 bench-acsd: environment  ## cost and stability of the descriptor choice; needs a finished `make run`
 	.venv/bin/python benchmarks/acsd.py
