@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mala_environment import mala_python
 
 from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, search_space
 from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
@@ -29,18 +29,6 @@ WORKER = Path(__file__).with_name("mala_naswot_worker.py")
 POINTS, COMPONENTS, ENERGIES = 50, 91, 77
 INITIALISATIONS, ARCHITECTURES = 5, 100
 WIDTHS = [25, 50, 100, 200, 400]
-
-
-def mala_python(folder: Path) -> Path:
-    """Python with MALA; its environment is made if it is missing."""
-    python, installed = folder / "bin/python", folder / "installed"
-    if not installed.exists():
-        print(f"installing MALA into {folder}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        packages = [f"torch=={torch.__version__.split('+')[0]}", "materials-learning-algorithms"]
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True)
-        installed.touch()
-    return python
 
 
 @dataclass
@@ -128,20 +116,24 @@ def summary(rows: list[dict[str, Any]], seconds_of_all: float) -> dict[str, Any]
 def main() -> None:
     """Print a row per architecture and write the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mala", type=Path, default=Path(".venv-mala"), help="its environment")
     parser.add_argument("--architectures", type=int, default=ARCHITECTURES)
     parser.add_argument("--repetitions", type=int, default=5, help="of which the shortest counts")
     options = parser.parse_args()
-    python = mala_python(options.mala)
+    python = mala_python()
     torch.set_num_threads(1)
-    candidates = search_space([1, 2, 3, 4], WIDTHS, ACTIVATIONS, seed=0)
-    chosen = np.random.default_rng(0).permutation(len(candidates))[: options.architectures]
+    architectures = search_space(
+        [1, 2, 3, 4],
+        WIDTHS,
+        ACTIVATIONS,
+        equal_widths=False,
+        sample=options.architectures,
+        seed=0,
+    )
     # Collinear components of the spread that standardised SNAP components have.
     generator = torch.Generator().manual_seed(0)
     mixing = torch.randn(COMPONENTS, COMPONENTS, generator=generator) / COMPONENTS**0.5
     points = torch.randn(2000, COMPONENTS, generator=generator) @ mixing
     minibatch = draw_minibatch(points, batch_size=POINTS, seed=0)
-    architectures = [candidates[number] for number in sorted(chosen)]
     start = time.process_time()
     for architecture in architectures:
         score_architecture(
