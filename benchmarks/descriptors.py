@@ -20,9 +20,11 @@ import numpy as np
 import torch
 from descriptor_cases import Array, Case, Lammps, alloy, aluminium
 
+from surrogate_hpo.descriptors.adjoint import bispectrum_adjoint
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.neighbours import neighbour_bins
 from surrogate_hpo.descriptors.torch_bispectrum import torch_bispectrum
+from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.errors import EngineError
 from surrogate_hpo.io.compiled_kernel import load_compiled_kernel
 
@@ -239,6 +241,27 @@ def numbers_of_neighbours(contenders: Mapping[str, Contender], case: Case) -> No
     )
 
 
+def derivatives(case: Case) -> dict[str, float]:
+    """Time of the adjoint, dE/dR from dE/dB, beside that of the descriptors."""
+    generator = np.random.default_rng(0)
+    runs: dict[tuple[str, int], Callable[[], Result]] = {}
+    for twojmax in TWOJMAX:
+        gradient = generator.normal(size=(len(case.points), n_components(twojmax)))
+        runs["descriptors", twojmax] = partial(by_engine, bispectrum, case, twojmax)
+        adjoint = partial(bispectrum_adjoint, gradient=gradient)
+        runs["adjoint", twojmax] = partial(by_engine, adjoint, case, twojmax)
+    times = {key: 1e6 * result.seconds for key, result in race(runs).items()}
+    print_table(
+        f"Derivatives: {case.name}, native_float64, µs per point",
+        ["", *(f"2J_max {n}" for n in TWOJMAX)],
+        (
+            [name, *(f"{times[name, n]:.1f}" for n in TWOJMAX)]
+            for name in ("descriptors", "adjoint")
+        ),
+    )
+    return {str(n): times["adjoint", n] for n in TWOJMAX}
+
+
 def processor() -> str:
     """Name of the processor, as far as the system tells."""
     info = Path("/proc/cpuinfo")
@@ -257,6 +280,7 @@ def main() -> None:
     threads = two_threads(replace(metal, grid=40))
     atoms = numbers_of_atoms(contenders, replace(metal, grid=32))
     numbers_of_neighbours(contenders, replace(metal, grid=12))
+    adjoint = derivatives(replace(metal, grid=12))
     lammps.close()
     figures = {
         "speedup_over_lammps": {
@@ -269,6 +293,7 @@ def main() -> None:
         "cost_ratio_2048_to_32_atoms_by_twojmax": atoms,
         "one_element": first,
         "two_elements": second,
+        "adjoint_microseconds_per_point": adjoint,
         "lammps_version": lammps.version,
         "processor": processor(),
     }

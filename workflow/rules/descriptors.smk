@@ -12,7 +12,7 @@ rule descriptors:
         "../envs/surrogate-hpo.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=2000,
         runtime=240,
     params:
         settings=settings("descriptors"),

@@ -234,7 +234,8 @@ def _checked_device(name: str) -> torch.device:
         raise EngineError(
             "The GPU that was asked for is not there.",
             where="device",
-            expected=f"one of {torch.cuda.device_count()} CUDA devices that torch can see",
+            expected="a CUDA device that torch can see; "
+            f"it sees {torch.cuda.device_count() or 'none'}",
             got=repr(name),
             remedy='take the device "cpu" or the native engine; if the machine has a GPU, check '
             "that `nvidia-smi` shows it, and that torch was installed with CUDA",

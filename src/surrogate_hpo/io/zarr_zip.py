@@ -88,6 +88,16 @@ def pack(folder: Path, target: Path) -> None:
 def open_dataset(path: Path) -> xr.Dataset:
     """Open a store without loading its arrays.
 
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    xarray.Dataset
+        Its arrays are read when they are used.
+
     Raises
     ------
     DataError
@@ -111,6 +121,22 @@ def read_dataset(
     path: Path, variable: str, dims: tuple[str, ...], attributes: tuple[str, ...]
 ) -> xr.Dataset:
     """Load a store that must hold a variable of these dimensions and these attributes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    variable
+        Name of the variable.
+    dims
+        Its dimensions.
+    attributes
+        Names of attributes of the dataset.
+
+    Returns
+    -------
+    xarray.Dataset
+        With all arrays in memory.
 
     Raises
     ------

@@ -104,8 +104,12 @@ def grid_engine(
     options["dtype"] = np.dtype(settings.precision)
     if settings.engine == "torch":
         # torch takes seconds to import, and the other engines do without.
+        import torch  # noqa: PLC0415
+
         from surrogate_hpo.descriptors.torch_bispectrum import torch_bispectrum  # noqa: PLC0415
 
+        # By itself it takes all cores of the machine, and waits for them busily.
+        torch.set_num_threads(threads)
         device = "cuda" if settings.use_gpu else "cpu"
         return GridEngine(
             lambda box: torch_bispectrum(
