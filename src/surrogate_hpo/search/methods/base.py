@@ -164,10 +164,6 @@ class Method(Protocol):
     ) -> MethodResult:
         """Search for the smallest value.
 
-        Raises
-        ------
-        ConfigError
-            As `check`; or a training-free score is needed and absent.
-        PhysicsError
-            No trial was usable.
+        ConfigError as `check`, or if a training-free score is needed and absent; PhysicsError
+        if no trial was usable.
         """
