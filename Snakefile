@@ -17,6 +17,8 @@ include: "workflow/rules/search.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/audit.smk"
+include: "workflow/rules/acsd_audit.smk"
 
 
 rule all:

@@ -34,6 +34,11 @@ except SurrogateHpoError as error:
 SEEDS = range(CONFIG.train.seeds)
 # The split whose LDOS the acsd stage reads: none if its score needs no labels.
 ACSD_LABELS = ["training"] if CONFIG.acsd.needs_ldos else []
+# A score that learns reads the LDOS of all training snapshots, others that of one for its length.
+NASWOT_LABELS = None if CONFIG.naswot.needs_ldos else 1
+NASWOT_HELD_OUT = ["validation"] if CONFIG.naswot.needs_ldos else []
+# The audit is part of the chain only where the direction of the score is its verdict.
+NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
 

@@ -16,6 +16,7 @@ rule evaluate:
             "naswot",
             "search",
             "train",
+            *NASWOT_AUDIT,
         ),
     output:
         energies="results/evaluate/energies.csv",

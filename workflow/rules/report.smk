@@ -17,7 +17,10 @@ rule report:
         dos="results/evaluate/dos.csv",
         ldos_samples="results/evaluate/ldos_samples.csv",
         summary="results/evaluate/summary.json",
-        costs=costs(*STAGES[:-1]),
+        audit_scores=expand("results/{stage}/scores.csv", stage=NASWOT_AUDIT),
+        audit_agreement=expand("results/{stage}/agreement.csv", stage=NASWOT_AUDIT),
+        audit_verdict=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
+        costs=costs(*STAGES[:-1], *NASWOT_AUDIT),
     output:
         report="results/report/report.html",
         figures=directory("results/report/figures"),
@@ -45,5 +48,7 @@ rule report:
         " --models {input.models:q} --histories {input.histories:q}"
         " --energies {input.energies:q} --dos {input.dos:q}"
         " --ldos-samples {input.ldos_samples:q} --summary {input.summary:q}"
+        " --audit-scores {input.audit_scores:q} --audit-agreement {input.audit_agreement:q}"
+        " --audit-verdict {input.audit_verdict:q}"
         " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
 from surrogate_hpo.networks.options import Activation, InputScaling
+from surrogate_hpo.selection.options import LEARNING_SCORES, ProxyName
 
 
 class NaswotSettings(Section):
@@ -15,6 +16,14 @@ class NaswotSettings(Section):
     widths: list[PositiveInt] = Field(..., min_length=1, description="units per hidden layer")
     activations: list[Activation] = Field(..., min_length=1)
     equal_widths: bool = Field(True, description="same width in all layers of a network")
+    score: ProxyName = Field(
+        "naswot", description="which score ranks the architectures; see docs/concepts/audit.md"
+    )
+    direction: Literal["maximise", "minimise", "audit"] = Field(
+        "maximise",
+        description="of the score; for `naswot`: `maximise` as the paper, `minimise` as the "
+        "original; `audit`: as the trained networks of the audit stage say",
+    )
     sample: PositiveInt | None = Field(
         None, description="score this many architectures drawn at random instead of all"
     )
@@ -22,10 +31,18 @@ class NaswotSettings(Section):
         50, description="N_batch: grid points; clipped to the number of descriptor components"
     )
     initialisations: PositiveInt = Field(5, description="T: random initialisations averaged over")
-    direction: Literal["maximise", "minimise"] = Field(
-        "maximise", description="of the score: `maximise` as the paper, `minimise` as the original"
+    regularisation: PositiveFloat = Field(1e-4, description="k of the NASWOT score")
+    points: PositiveInt = Field(
+        4000, description="training points that `readout`, `short_training` and `zico` see"
     )
-    regularisation: PositiveFloat = Field(1e-4, description="k of the score")
+    held_out_points: PositiveInt = Field(
+        2000, description="points of the validation snapshots that such a score is judged on"
+    )
     input_scaling: InputScaling = Field(
         "standardised", description="how the descriptors enter the untrained networks"
     )
+
+    @property
+    def needs_ldos(self) -> bool:
+        """Whether the score learns from the LDOS, so that all labelled snapshots are read."""
+        return self.score in LEARNING_SCORES

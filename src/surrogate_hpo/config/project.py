@@ -5,6 +5,8 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.acsd import AcsdSettings
+from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
+from surrogate_hpo.config.audit import AuditSettings
 from surrogate_hpo.config.base import Section
 from surrogate_hpo.config.descriptors import DescriptorsSettings
 from surrogate_hpo.config.dft import DftSettings
@@ -31,12 +33,24 @@ class Config(Section):
     train: TrainSettings
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
+    audit: AuditSettings = AuditSettings()
+    acsd_audit: AcsdAuditSettings = AcsdAuditSettings()
 
     @model_validator(mode="after")
     def _elements_have_potentials(self) -> Self:
         cell = self.snapshots.cell
         if cell is not None and cell.symbol and cell.symbol not in self.dft.pseudopotentials:
             msg = f"dft.pseudopotentials has no entry for {cell.symbol} of snapshots.cell"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _the_audit_knows_the_score(self) -> Self:
+        if self.naswot.direction == "audit" and self.naswot.score not in self.audit.scores:
+            msg = (
+                f"naswot.direction is `audit`, but audit.scores lacks {self.naswot.score}: "
+                "add it there"
+            )
             raise ValueError(msg)
         return self
 

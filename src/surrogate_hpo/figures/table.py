@@ -95,6 +95,11 @@ class FigureTable:
         """Return the rows, each a tuple in column order."""
         return list(zip(*(column.values for column in self.columns), strict=True))
 
+    def records(self) -> list[dict[str, Value]]:
+        """Return the rows as mappings from machine names, as a CSV writer takes them."""
+        names = [column.name for column in self.columns]
+        return [dict(zip(names, row, strict=True)) for row in self.rows()]
+
 
 def number_column(name: str, label: str, unit: str, values: ArrayLike) -> Column:
     """Make a column of numbers.

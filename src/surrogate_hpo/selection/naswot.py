@@ -2,21 +2,25 @@
 
 Equations 13 and 14 of L. Fiedler et al., Mach. Learn.: Sci. Technol. 3, 045008 (2022), after
 J. Mellor et al., "Neural Architecture Search without Training", arXiv:2006.04647v1. The two
-disagree about the sign, so the direction is the caller's choice.
+disagree about the sign: the first maximises what the second, had it the same sign, would
+minimise. Each reading is a score of its own here, with the direction of its publication.
 """
 
 import logging
-import math
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
+from surrogate_hpo.selection.eigenvalues import correlation_scores
+from surrogate_hpo.selection.options import Direction, ProxyName
+from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
+from surrogate_hpo.selection.scoring import Values, scored
 
 _log = logging.getLogger(__name__)
 
@@ -76,70 +80,6 @@ def draw_minibatch(descriptors: Tensor, *, batch_size: int, seed: int) -> Tensor
     return descriptors[list(chosen.values())].to(torch.float64)
 
 
-def input_jacobian(network: nn.Module, minibatch: Tensor) -> Tensor:
-    r"""Return the gradients of the summed outputs with respect to each input.
-
-    .. math:: J_{ic} = \frac{\partial \sum_\epsilon M_\epsilon(B_i)}{\partial B_{ic}}
-
-    Parameters
-    ----------
-    network
-        Network without coupling between points, of the minibatch's type.
-    minibatch
-        Shape (N, components).
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (N, components).
-    """
-    inputs = minibatch.detach().requires_grad_()
-    (jacobian,) = torch.autograd.grad(network(inputs).sum(), inputs)
-    return jacobian
-
-
-def correlation_score(jacobian: NDArray[np.float64], *, k: float = 1e-4) -> float:
-    r"""Score a Jacobian by the eigenvalues of the correlation matrix of its rows.
-
-    .. math:: S = \sum_i \left[\log(\sigma_i + k) + \frac{1}{\sigma_i + k}\right]
-
-    Uncorrelated rows (all eigenvalues one) give about N, equal rows about (N − 1)/k.
-
-    Parameters
-    ----------
-    jacobian
-        Shape (N, components).
-    k
-        Regularisation of vanishing eigenvalues.
-
-    Returns
-    -------
-    float
-        The score S, equation 13 of the paper.
-
-    Raises
-    ------
-    ValueError
-        A row is constant or not finite, so that it has no correlation with others; or the
-        eigenvalues do not converge.
-    """
-    if not np.isfinite(jacobian).all():
-        raise ValueError("the Jacobian is not finite")
-    rows = jacobian - jacobian.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    # Relative to the row: rounding leaves a constant row with a deviation that is not zero.
-    if (norms <= 1e-12 * np.linalg.norm(jacobian, axis=1, keepdims=True)).any():
-        raise ValueError("a Jacobian row is constant")
-    rows = rows / norms
-    try:
-        # Driver "ev" (QR) also converges for repeated rows, where divide and conquer may not.
-        eigenvalues = scipy.linalg.eigh(rows @ rows.T, eigvals_only=True, driver="ev")
-    except np.linalg.LinAlgError as error:
-        raise ValueError("the eigenvalues did not converge") from error
-    shifted = np.clip(eigenvalues, 0.0, None) + k
-    return float(np.sum(np.log(shifted) + 1 / shifted))
-
-
 def score_architecture(
     architecture: Architecture,
     minibatch: Tensor,
@@ -184,6 +124,106 @@ def score_architecture(
         No initialisation, or `k` is not positive.
     """
     points, components = minibatch.shape
+    _check(points, components, k)
+    seeds = initialisation_seeds(seed, initialisations)
+    return scored(
+        lambda: _eigenvalue_sums(architecture, minibatch, outputs, seeds, k),
+        proxy="naswot",
+        architecture=architecture,
+        parameters=architecture.parameter_count(components, outputs),
+        batch_size=points,
+        initialisations=initialisations,
+        combine="mean_plus_std",
+    )
+
+
+@dataclass(frozen=True)
+class Naswot:
+    """The score of Fiedler et al. (2022), equations 13 and 14; see `score_architecture`.
+
+    Attributes
+    ----------
+    k
+        Regularisation of vanishing eigenvalues.
+    """
+
+    k: float = 1e-4
+    name: ProxyName = "naswot"
+    label: str = "NASWOT (Fiedler 2022, eq. 14)"
+    direction: Direction = "maximise"
+
+    def __call__(
+        self, architecture: Architecture, data: ScoreData, *, seed: int, initialisations: int
+    ) -> ArchitectureScore:
+        """Score one architecture; see `Proxy`."""
+        return score_architecture(
+            architecture,
+            data.minibatch,
+            outputs=data.energies,
+            seed=seed,
+            initialisations=initialisations,
+            k=self.k,
+        )
+
+
+@dataclass(frozen=True)
+class OriginalNaswot:
+    r"""The score of Mellor et al., arXiv:2006.04647v1.
+
+    .. math:: s = -\sum_i \left[\log(\sigma_i + k) + \frac{1}{\sigma_i + k}\right] = -S
+
+    The largest score wins: rows that are *less* correlated are preferred. Averaged over the
+    initialisations, without the standard deviation, which the publication does not have.
+
+    Attributes
+    ----------
+    k
+        Regularisation of vanishing eigenvalues: 1e-5 in the publication, the same as in `Naswot`
+        here, so that the two scores have the same eigenvalue sums.
+    """
+
+    k: float = 1e-4
+    name: ProxyName = "naswot_original"
+    label: str = "NASWOT (Mellor 2020)"
+    direction: Direction = "maximise"
+
+    def __call__(
+        self, architecture: Architecture, data: ScoreData, *, seed: int, initialisations: int
+    ) -> ArchitectureScore:
+        """Score one architecture; see `Proxy`."""
+        points = len(data.minibatch)
+        _check(points, data.components, self.k)
+        seeds = initialisation_seeds(seed, initialisations)
+
+        def negative_sums() -> Values:
+            sums = _eigenvalue_sums(architecture, data.minibatch, data.energies, seeds, self.k)
+            return Values(-sums.numbers, sums.reasons)
+
+        return scored(
+            negative_sums,
+            proxy=self.name,
+            architecture=architecture,
+            parameters=data.parameter_count(architecture),
+            batch_size=points,
+            initialisations=initialisations,
+        )
+
+
+def _eigenvalue_sums(
+    architecture: Architecture, minibatch: Tensor, outputs: int, seeds: list[int], k: float
+) -> Values:
+    networks = initial_networks(
+        architecture,
+        inputs=minibatch.shape[1],
+        outputs=outputs,
+        seeds=seeds,
+        dtype=torch.float64,
+        device=minibatch.device,
+    )
+    return correlation_scores(networks.input_jacobian(minibatch.double()), k=k)
+
+
+def _check(points: int, components: int, k: float) -> None:
     if points > components:
         raise DataError(
             "The NASWOT minibatch has more points than descriptor components.",
@@ -191,36 +231,5 @@ def score_architecture(
             got=f"{points} points",
             remedy="Draw the minibatch with draw_minibatch, which clips it.",
         )
-    if initialisations < 1 or not k > 0:
-        raise ConfigError(
-            "The NASWOT settings make no sense.",
-            expected="one initialisation or more, and k above zero",
-            got=f"initialisations = {initialisations}, k = {k}",
-        )
-    values, status = [], "ok"
-    for number in range(initialisations):
-        network = build_network(
-            architecture, inputs=components, outputs=outputs, seed=_derived_seed(seed, number)
-        ).double()
-        try:
-            jacobian = input_jacobian(network, minibatch.double())
-            values.append(correlation_score(jacobian.numpy(force=True), k=k))
-        except ValueError as error:
-            values.append(math.nan)
-            status = f"rejected: initialisation {number}: {error}"
-    mean, std = float(np.mean(values)), float(np.std(values))
-    return ArchitectureScore(
-        architecture=architecture,
-        parameters=architecture.parameter_count(components, outputs),
-        batch_size=points,
-        values=tuple(values),
-        mean=mean,
-        std=std,
-        score=mean + std,
-        status=status,
-    )
-
-
-def _derived_seed(seed: int, initialisation: int) -> int:
-    words = np.random.SeedSequence([seed, initialisation]).generate_state(1, np.uint64)
-    return int(words[0]) >> 1  # torch takes 63 bits
+    if not k > 0:
+        raise ConfigError("NASWOT needs k above zero.", got=f"k = {k}")

@@ -12,3 +12,6 @@ ProxyName = Literal[
     "short_training",
 ]
 Direction = Literal["maximise", "minimise"]
+
+LEARNING_SCORES: frozenset[ProxyName] = frozenset({"readout", "short_training", "zico"})
+"""Scores that look at the LDOS of training points; all others only at descriptors."""

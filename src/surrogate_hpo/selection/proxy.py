@@ -5,6 +5,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.ranking import ArchitectureScore
@@ -27,6 +28,11 @@ class ScoreData:
     minibatch
         Shape (N, components), float64, N at most the number of components; from
         :func:`.naswot.draw_minibatch`.
+
+    Raises
+    ------
+    DataError
+        The shapes do not fit each other, or a set is empty.
     """
 
     inputs: Tensor
@@ -34,6 +40,40 @@ class ScoreData:
     held_out_inputs: Tensor
     held_out_targets: Tensor
     minibatch: Tensor
+
+    def __post_init__(self) -> None:
+        shapes = {name: tuple(getattr(self, name).shape) for name in self.__dataclass_fields__}
+        if (
+            any(len(shape) != 2 or 0 in shape for shape in shapes.values())
+            or len(self.inputs) != len(self.targets)
+            or len(self.held_out_inputs) != len(self.held_out_targets)
+            or len({shapes[name][1] for name in ("inputs", "held_out_inputs", "minibatch")}) > 1
+            or self.targets.shape[1] != self.held_out_targets.shape[1]
+        ):
+            raise DataError(
+                "Descriptors and LDOS for the scores do not fit each other.",
+                expected="(points, components) and (points, energies), the same in all sets",
+                got=", ".join(f"{name} {shape}" for name, shape in shapes.items()),
+            )
+
+    @property
+    def components(self) -> int:
+        """Number of descriptor components."""
+        return self.inputs.shape[1]
+
+    @property
+    def energies(self) -> int:
+        """Number of energies of the LDOS."""
+        return self.targets.shape[1]
+
+    def parameter_count(self, architecture: Architecture) -> int:
+        """Return the number of weights and biases that an architecture has on these data."""
+        return architecture.parameter_count(self.components, self.energies)
+
+    def held_out(self, points: int) -> tuple[Tensor, Tensor]:
+        """Return at most this many held-out inputs and targets, evenly spaced among all."""
+        stride = -(-len(self.held_out_inputs) // points)
+        return self.held_out_inputs[::stride], self.held_out_targets[::stride]
 
 
 class Proxy(Protocol):

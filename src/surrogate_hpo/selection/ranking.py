@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import Architecture
-
-Direction = Literal["maximise", "minimise"]
+from surrogate_hpo.selection.options import Direction, ProxyName
 
 
 @dataclass(frozen=True)
@@ -22,17 +20,21 @@ class ArchitectureScore:
     parameters
         Number of weights and biases: the naive score to compare with.
     batch_size
-        Number of grid points in the minibatch; scores of different sizes do not compare.
+        Number of grid points that the score looks at; scores of different sizes do not compare.
     values
-        Score S of each initialisation; NaN where it could not be computed.
+        Value of each initialisation; NaN where it could not be computed.
     mean
         Mean of `values`, NaN if one of them is.
     std
         Population standard deviation of `values`, NaN if one of them is.
     score
-        S' = mean + std.
+        What is ranked: S' = mean + std for ``naswot``, the mean for all others.
     status
         ``ok``, or why the architecture is rejected.
+    proxy
+        Which score it is.
+    seconds
+        CPU time that the score took; not part of the comparison of two scores.
     """
 
     architecture: Architecture
@@ -43,6 +45,8 @@ class ArchitectureScore:
     std: float
     score: float
     status: str
+    proxy: ProxyName = "naswot"
+    seconds: float = field(default=math.nan, compare=False)
 
     @property
     def accepted(self) -> bool:
@@ -56,9 +60,9 @@ def rank(scores: Iterable[ArchitectureScore], direction: Direction) -> list[Arch
     Parameters
     ----------
     scores
-        Scores from minibatches of one size.
+        Scores of one kind, from minibatches of one size.
     direction
-        ``maximise`` as the paper, ``minimise`` as the original publication.
+        Whether the largest or the smallest score wins.
 
     Returns
     -------
@@ -70,17 +74,20 @@ def rank(scores: Iterable[ArchitectureScore], direction: Direction) -> list[Arch
     ConfigError
         Unknown direction.
     DataError
-        Scores from minibatches of different sizes.
+        Scores of different kinds, or from minibatches of different sizes.
     """
     if direction not in ("maximise", "minimise"):
         raise ConfigError(
-            "Unknown direction of the NASWOT score.",
+            "Unknown direction of a score.",
             expected="maximise or minimise",
             got=repr(direction),
         )
     scores = list(scores)
+    kinds = sorted({score.proxy for score in scores})
+    if len(kinds) > 1:
+        raise DataError("Scores of different kinds do not compare.", got=", ".join(kinds))
     if len({score.batch_size for score in scores}) > 1:
-        raise DataError("NASWOT scores from minibatches of different sizes do not compare.")
+        raise DataError("Scores from minibatches of different sizes do not compare.")
     sign = -1 if direction == "maximise" else 1
     return sorted(
         scores,
@@ -101,9 +108,9 @@ def best_architecture(
     Parameters
     ----------
     scores
-        Scores from minibatches of one size.
+        Scores of one kind, from minibatches of one size.
     direction
-        ``maximise`` or ``minimise``.
+        Whether the largest or the smallest score wins.
 
     Returns
     -------
@@ -118,7 +125,7 @@ def best_architecture(
     ranking = rank(scores, direction)
     if not ranking or not ranking[0].accepted:
         raise DataError(
-            "NASWOT accepted no architecture.",
+            "The score accepted no architecture.",
             got="; ".join(f"{s.architecture.label}: {s.status}" for s in ranking) or "no scores",
             remedy="Offer wider networks or other activations in the search space.",
         )

@@ -149,7 +149,7 @@ def _anywhere(structure: Path, settings: AcsdSettings, seed: int) -> SampledSnap
 
 def _on_grid(structure: Path, store: Path, settings: AcsdSettings, seed: int) -> SampledSnapshot:
     atoms, ldos = read_structure(structure), read_ldos(store)
-    _check_same_cell(atoms, ldos, where=f"{structure} and {store}")
+    check_same_cell(atoms, ldos, where=f"{structure} and {store}")
     shape = ldos.values.shape[:3]
     indices = np.stack(
         [
@@ -172,7 +172,8 @@ def _seeds(structure: Path, settings: AcsdSettings, seed: int) -> list[int]:
     return [derive_seed(seed, "acsd", structure.stem, n) for n in range(settings.draws)]
 
 
-def _check_same_cell(atoms: Atoms, ldos: LdosData, *, where: str) -> None:
+def check_same_cell(atoms: Atoms, ldos: LdosData, *, where: str) -> None:
+    """Raise `DataError` if a structure and an LDOS do not belong to the same cell."""
     if not np.allclose(atoms.cell[:], ldos.cell, atol=CELL_TOLERANCE_ANGSTROM, rtol=0):
         raise DataError(
             "structure and LDOS belong to different cells (Å)",

@@ -13,6 +13,9 @@ STAGES = (
     "report",
 )
 
+# They compare choices with trainings; run when asked for, or when a setting needs their verdict.
+AUDITS = ("audit", "acsd_audit")
+
 # Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
 DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("snapshots", "dft"),
@@ -47,6 +50,19 @@ DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("evaluate", "report"),
 )
 
+# What the audits read; the last two only where naswot.direction is `audit`.
+AUDIT_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("descriptors", "audit"),
+    ("ldos", "audit"),
+    ("audit", "naswot"),
+    ("audit", "report"),
+)
+ACSD_AUDIT_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("snapshots", "acsd_audit"),
+    ("ldos", "acsd_audit"),
+    ("acsd", "acsd_audit"),
+)
+
 SUMMARIES = {
     "snapshots": "atomic configurations",
     "dft": "Quantum ESPRESSO",
@@ -58,4 +74,6 @@ SUMMARIES = {
     "train": "final networks",
     "evaluate": "total free energy",
     "report": "figures and tables",
+    "audit": "scores against trainings",
+    "acsd_audit": "descriptors against trainings",
 }

@@ -1,27 +1,31 @@
-"""NASWOT: choose the architecture of the network without training."""
+"""NASWOT: choose the architecture of the network without training, or nearly so."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 
 from surrogate_hpo.config.naswot import NaswotSettings
-from surrogate_hpo.io.datasets import flat
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.datasets import PointData, flat, read_points
 from surrogate_hpo.io.descriptor_store import read_descriptors
 from surrogate_hpo.io.documents import write_document
-from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.io.tables import Cell, write_table
 from surrogate_hpo.networks.architecture import search_space
-from surrogate_hpo.networks.scaling import fit_input_scaler
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.selection.naswot import draw_minibatch, score_architecture
+from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.ranking import ArchitectureScore, best_architecture, rank
-from surrogate_hpo.stages.interface import DescriptorStores, LdosStores, Output
+from surrogate_hpo.stages.direction import Reading, reading
+from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output
+from surrogate_hpo.stages.score_data import make_score_data, split_labelled
 
 logger = logging.getLogger(__name__)
+Verdicts = Annotated[
+    list[Path] | None, Input("JSON: verdict of the audit stage, for naswot.direction: audit")
+]
 
 
 def naswot(
@@ -30,21 +34,38 @@ def naswot(
     seed: int,
     descriptors: DescriptorStores,
     ldos: LdosStores,
+    validation_descriptors: Annotated[
+        list[Path] | None, Input("descriptor stores of held-out snapshots, for scores that learn")
+    ] = None,
+    validation_ldos: Annotated[
+        list[Path] | None, Input("LDOS stores of the same held-out snapshots; 1/(eV Å³)")
+    ] = None,
+    verdicts: Verdicts = None,
     scores: Annotated[Path, Output("CSV: a row per architecture, best first (dimensionless)")],
     choice: Annotated[Path, Output("JSON: the chosen architecture, and why")],
 ) -> None:
-    """Score untrained networks by the correlation of their input Jacobians and choose one.
+    """Score untrained networks and choose one.
 
-    One minibatch of grid points goes through each network at several initialisations
-    (Fiedler et al. 2022, eq. 13-14). The direction of the score is a setting: the paper
-    maximises, the original publication minimises.
+    By default by the correlation of their input Jacobians at one minibatch of grid points
+    (Fiedler et al. 2022, eq. 13-14). Which score, and which way it is read, are settings.
+    Scores that learn from the LDOS need it for all training snapshots, and are judged on
+    the validation snapshots; without these, on the last training snapshot.
     """
-    values = np.concatenate([flat(read_descriptors(path).values) for path in descriptors])
-    outputs = len(read_ldos(ldos[0]).energy)
-    inputs = torch.from_numpy(values)
-    scaled = fit_input_scaler(inputs, settings.input_scaling).transform(inputs)
-    batch = draw_minibatch(
-        scaled, batch_size=settings.batch_size, seed=derive_seed(seed, "naswot", "batch")
+    proxy = PROXIES[settings.score]
+    read = reading(settings, proxy, verdicts or [])
+    labelled, held_out = _labelled(
+        settings, descriptors, ldos, validation_descriptors or [], validation_ldos or [], seed
+    )
+    data = make_score_data(
+        np.concatenate([flat(read_descriptors(path).values) for path in descriptors]),
+        labelled,
+        held_out,
+        input_scaling=settings.input_scaling,
+        batch_size=settings.batch_size,
+        points=settings.points,
+        held_out_points=settings.held_out_points,
+        stage="naswot",
+        seed=seed,
     )
     candidates = search_space(
         settings.layers,
@@ -57,18 +78,17 @@ def naswot(
     found = []
     for number, architecture in enumerate(candidates, start=1):
         found.append(
-            score_architecture(
+            proxy(
                 architecture,
-                batch,
-                outputs=outputs,
+                data,
                 seed=derive_seed(seed, "naswot", architecture.label),
                 initialisations=settings.initialisations,
-                k=settings.regularisation,
             )
         )
         logger.info("%d/%d %s %s", number, len(candidates), architecture.label, found[-1].status)
-    best = best_architecture(found, settings.direction)
-    write_table(scores, _rows(rank(found, settings.direction), best))
+    best = best_architecture(found, read.direction)
+    inputs = [*descriptors, *ldos, *(validation_descriptors or []), *(validation_ldos or [])]
+    write_table(scores, _rows(rank(found, read.direction), best))
     write_document(
         choice,
         {
@@ -76,18 +96,42 @@ def naswot(
             "label": best.architecture.label,
             "parameters": best.parameters,
             "score": best.score,
-            "direction": settings.direction,
-            "batch_size": len(batch),
-            "reasons": _reasons(settings, found, best),
-            "warnings": _warnings(settings, len(batch), found),
-            "provenance": provenance("naswot", settings, seed, [*descriptors, *ldos]),
+            "score_name": proxy.name,
+            "score_label": proxy.label,
+            "direction": read.direction,
+            "direction_source": read.source,
+            "batch_size": len(data.minibatch),
+            "reasons": _reasons(settings, read, found, best),
+            "warnings": _warnings(settings, read, len(data.minibatch), found),
+            "provenance": provenance("naswot", settings, seed, [*inputs, *(verdicts or [])]),
         },
     )
 
 
-def _rows(
-    ranking: list[ArchitectureScore], best: ArchitectureScore
-) -> list[dict[str, str | int | float | bool | None]]:
+def _labelled(
+    settings: NaswotSettings,
+    descriptors: Sequence[Path],
+    ldos: Sequence[Path],
+    validation_descriptors: Sequence[Path],
+    validation_ldos: Sequence[Path],
+    seed: int,
+) -> tuple[PointData, PointData]:
+    """Points with an LDOS, and others that are held out."""
+    if validation_ldos:
+        held_out = read_points(validation_descriptors, validation_ldos)
+        return read_points(descriptors[: len(ldos)], ldos), held_out
+    if settings.needs_ldos and len(ldos) < 2:
+        raise DataError(
+            f"The score {settings.score} learns from the LDOS and is judged on other snapshots.",
+            where="--ldos, --validation-ldos",
+            expected="LDOS of two training snapshots or more, or of validation snapshots",
+            got=f"{len(ldos)} training and no validation snapshots",
+            remedy="give them, or choose a score that needs no LDOS",
+        )
+    return split_labelled(descriptors, ldos, seed=derive_seed(seed, "naswot", "held_out"))
+
+
+def _rows(ranking: list[ArchitectureScore], best: ArchitectureScore) -> list[dict[str, Cell]]:
     return [
         {
             "rank": position,
@@ -107,22 +151,25 @@ def _rows(
 
 
 def _reasons(
-    settings: NaswotSettings, found: list[ArchitectureScore], best: ArchitectureScore
+    settings: NaswotSettings,
+    read: Reading,
+    found: list[ArchitectureScore],
+    best: ArchitectureScore,
 ) -> list[str]:
-    rule = {
-        "minimise": "the smallest score wins, as in the original NASWOT publication",
-        "maximise": "the largest score wins, as in Fiedler et al. 2022",
-    }[settings.direction]
     largest = max(found, key=lambda score: score.parameters)
     return [
-        f"{len(found)} architectures, {settings.initialisations} initialisations each; {rule}",
+        f"{len(found)} architectures scored by {PROXIES[settings.score].label}, "
+        f"{settings.initialisations} initialisations each",
+        read.reason,
         f"chosen: {best.architecture.label} with {best.parameters} parameters "
         f"(the largest candidate has {largest.parameters})",
     ]
 
 
-def _warnings(settings: NaswotSettings, batch: int, found: list[ArchitectureScore]) -> list[str]:
-    messages = []
+def _warnings(
+    settings: NaswotSettings, read: Reading, batch: int, found: list[ArchitectureScore]
+) -> list[str]:
+    messages = [read.warning] if read.warning else []
     if batch < settings.batch_size:
         messages.append(
             f"The minibatch of {settings.batch_size} points was clipped to {batch}, the number of "

@@ -200,6 +200,4 @@ def _save_figures(folder: Path, drawings: list[DrawnFigure]) -> None:
         partial.mkdir()
         for drawing in drawings:
             write_text(partial / f"{drawing.name}.svg", drawing.svg)
-            names = [column.name for column in drawing.table.columns]
-            rows = [dict(zip(names, row, strict=True)) for row in drawing.table.rows()]
-            write_table(partial / f"{drawing.name}.csv", rows)
+            write_table(partial / f"{drawing.name}.csv", drawing.table.records())

@@ -1,0 +1,89 @@
+"""Closed-form readout: an untrained network whose last layer alone is fitted."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.selection.batched_networks import (
+    initial_networks,
+    initialisation_seeds,
+    shuffled_rows,
+)
+from surrogate_hpo.selection.options import Direction, ProxyName
+from surrogate_hpo.selection.proxy import ScoreData
+from surrogate_hpo.selection.ranking import ArchitectureScore
+from surrogate_hpo.selection.scoring import Values, scored
+
+
+@dataclass(frozen=True)
+class Readout:
+    r"""Held-out error of a ridge regression on the random features of the last hidden layer.
+
+    .. math::
+        W = (\Phi^T\Phi + \lambda I)^{-1} \Phi^T Y, \qquad
+        \lambda = \rho\, \mathrm{tr}(\Phi^T\Phi) / h, \qquad
+        s = \langle (\Phi_* W - Y_*)^2 \rangle
+
+    with :math:`\Phi` the centred values of the h units of the last hidden layer, Y the
+    centred scaled LDOS, and a star for held-out points. Random features: A. Rahimi and
+    B. Recht, NIPS 2007; a network judged with random weights and a fitted readout: A. Saxe
+    et al., ICML 2011.
+
+    Attributes
+    ----------
+    points
+        Number of points to fit to.
+    held_out_points
+        Number of points to measure the error on, at most.
+    ridge
+        The ratio :math:`\rho` of the ridge and the mean squared norm of a feature. It keeps
+        the regression well-posed in float64 for any features.
+    """
+
+    points: int = 2000
+    held_out_points: int = 1000
+    ridge: float = 1e-6
+    name: ProxyName = "readout"
+    label: str = "random features, ridge readout"
+    direction: Direction = "minimise"
+
+    def __call__(
+        self, architecture: Architecture, data: ScoreData, *, seed: int, initialisations: int
+    ) -> ArchitectureScore:
+        """Score one architecture; see `Proxy`."""
+        seeds = initialisation_seeds(seed, initialisations)
+        rows = shuffled_rows(len(data.inputs), self.points, seed=seed)
+        return scored(
+            lambda: self._errors(architecture, data, seeds, rows),
+            proxy=self.name,
+            architecture=architecture,
+            parameters=data.parameter_count(architecture),
+            batch_size=len(rows),
+            initialisations=initialisations,
+        )
+
+    def _errors(
+        self, architecture: Architecture, data: ScoreData, seeds: list[int], rows: Tensor
+    ) -> Values:
+        networks = initial_networks(
+            architecture,
+            inputs=data.components,
+            outputs=data.energies,
+            seeds=seeds,
+            device=data.inputs.device,
+        )
+        rows = rows.to(data.inputs.device)
+        features = networks.hidden(data.inputs[rows])[-1].double()
+        targets = data.targets[rows].double()
+        centre, middle = features.mean(1, keepdim=True), targets.mean(0)
+        features = features - centre
+        gram = features.mT @ features
+        diagonal = gram.diagonal(dim1=1, dim2=2)
+        ridge = self.ridge * diagonal.mean(1, keepdim=True)
+        factor = torch.linalg.cholesky(gram + torch.diag_embed(ridge.expand_as(diagonal)))
+        weights = torch.cholesky_solve(features.mT @ (targets - middle), factor)
+        held_out, held_out_targets = data.held_out(self.held_out_points)
+        predicted = (networks.hidden(held_out)[-1].double() - centre) @ weights + middle
+        return Values((predicted - held_out_targets).square().mean((1, 2)))

@@ -1,0 +1,189 @@
+"""Audit of the descriptor scores: does a network learn better where the score is better?"""
+
+import logging
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
+from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.figures.descriptor_agreement import descriptor_agreement
+from surrogate_hpo.io.atomic import write_text
+from surrogate_hpo.io.documents import read_document, write_document
+from surrogate_hpo.io.ledger import Ledger
+from surrogate_hpo.io.provenance import fingerprint, provenance
+from surrogate_hpo.io.tables import read_table, write_table
+from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.selection.agreement import MINIMUM_ARCHITECTURES, Agreement, agreement
+from surrogate_hpo.selection.agreement import verdict as judge
+from surrogate_hpo.selection.options import Direction
+from surrogate_hpo.selection.regret import top_regret
+from surrogate_hpo.stages.acsd_audit_points import candidate_data, sample_points
+from surrogate_hpo.stages.brief import TrainedError, diverged, train_all
+from surrogate_hpo.stages.interface import Input, LdosStores, Output, State, Structures
+
+logger = logging.getLogger(__name__)
+Row = dict[str, Any]
+# Per objective of the acsd stage: prefix of its columns, name for people, and its reading.
+SCORES: dict[str, tuple[str, str, Direction]] = {
+    "acsd": ("acsd", "ACSD", "minimise"),
+    "kernel-spread": ("kernel_spread", "kernel spread", "maximise"),
+}
+
+
+def acsd_audit(
+    *,
+    settings: AcsdAuditSettings,
+    seed: int,
+    acsd_scores: Annotated[Path, Input("CSV of the acsd stage: scores of all candidates")],
+    acsd_choice: Annotated[Path, Input("JSON of the acsd stage: what was chosen")],
+    structures: Structures,
+    ldos: LdosStores,
+    validation_structures: Structures,
+    validation_ldos: LdosStores,
+    candidates: Annotated[
+        Path, Output("CSV: a row per candidate, its score and its trained error (scaled)")
+    ],
+    verdict: Annotated[Path, Output("JSON: whether the score says anything about the error")],
+    figure: Annotated[Path, Output("SVG: score and trained error over cutoff radius and 2 J_max")],
+    figure_table: Annotated[Path, Output("CSV: the numbers of the figure")],
+    state: Annotated[Path, State("folder of the finished trainings")],
+) -> None:
+    """Train one network briefly on every candidate descriptor and compare with its score.
+
+    Descriptors are computed at the training and validation points only. The error is the
+    validation loss of the scaled LDOS, which is the same for all candidates.
+    """
+    choice = read_document(acsd_choice, keys=("objective", "element_weights", "element_radii"))
+    scored = _scored(read_table(acsd_scores), SCORES[choice["objective"]][0], settings)
+    inputs = [*structures, *ldos, *validation_structures, *validation_ldos]
+    record = provenance("acsd_audit", settings, seed, [acsd_scores, acsd_choice, *inputs])
+    recipe = settings.training
+    data = candidate_data(
+        sample_points(structures, ldos, recipe.points, seed=seed),
+        sample_points(validation_structures, validation_ldos, recipe.validation_points, seed=seed),
+        [(row["cutoff_radius_angstrom"], row["twojmax"]) for row in scored],
+        choice,
+        recipe.input_scaling,
+    )
+    architecture = Architecture((settings.width,) * settings.layers, settings.activation)
+    folder = state / fingerprint(record)
+    errors = train_all(
+        {name: (architecture, scaled) for name, scaled in data.items()},
+        recipe,
+        Ledger(folder / "trainings.jsonl"),
+        seed=derive_seed(seed, "acsd_audit", "training"),
+    )
+    rows = _rows(scored, errors)
+    found = _compare(rows, settings, seed)
+    drawing = descriptor_agreement(
+        cutoff_radius_angstrom=[row["cutoff_radius_angstrom"] for row in rows],
+        twojmax=[row["twojmax"] for row in rows],
+        score=[row["score"] for row in rows],
+        error=[row["error_mean"] for row in rows],
+        error_std=[row["error_std"] for row in rows],
+        score_label=SCORES[choice["objective"]][1],
+        tau=(found.tau, found.tau_low, found.tau_high),
+    )
+    write_table(candidates, rows)
+    write_text(figure, drawing.svg)
+    write_table(figure_table, drawing.table.records())
+    write_document(
+        verdict,
+        _document(rows, found, choice["objective"], architecture, errors) | {"provenance": record},
+    )
+    shutil.rmtree(folder)
+
+
+def _scored(
+    table: Sequence[Mapping[str, str]], prefix: str, settings: AcsdAuditSettings
+) -> list[Row]:
+    """The scored candidates that the settings name."""
+    rows = [
+        {
+            "cutoff_radius_angstrom": float(row["cutoff_radius_angstrom"]),
+            "twojmax": int(row["twojmax"]),
+            "components": int(row["components"]),
+            "score": float(row[f"{prefix}_mean"] or "nan"),
+            "score_std": float(row[f"{prefix}_std"] or "nan"),
+            "chosen": row["chosen"] == "True",
+        }
+        for row in table
+    ]
+    for key in ("cutoff_radii_angstrom", "twojmax"):
+        wanted = getattr(settings, key)
+        column = key.replace("radii", "radius")
+        known = sorted({row[column] for row in rows})
+        if wanted is not None and not set(wanted) <= set(known):
+            raise ConfigError(
+                "The acsd stage has not scored all candidates of the audit.",
+                where=f"acsd_audit.{key}",
+                expected=f"some of {known}",
+                got=str(wanted),
+            )
+        rows = [row for row in rows if wanted is None or row[column] in wanted]
+    if len(rows) < MINIMUM_ARCHITECTURES:
+        raise ConfigError(
+            "Too few candidates to judge the score by.",
+            where="acsd_audit, acsd",
+            expected=f"at least {MINIMUM_ARCHITECTURES} pairs of cutoff radius and 2 J_max",
+            got=str(len(rows)),
+            remedy="score more candidates in the acsd section, or audit more of them",
+        )
+    return rows
+
+
+def _rows(scored: Sequence[Row], errors: Mapping[str, TrainedError]) -> list[Row]:
+    return [
+        {
+            **row,
+            "error_mean": error.mean,
+            "error_std": error.std,
+            "training_status": error.status,
+            "training_seconds": error.seconds,
+        }
+        for row, error in zip(scored, errors.values(), strict=True)
+    ]
+
+
+def _compare(rows: Sequence[Row], settings: AcsdAuditSettings, seed: int) -> Agreement:
+    usable = [row for row in rows if math.isfinite(row["score"])]
+    return agreement(
+        [row["score"] for row in usable],
+        [row["error_mean"] for row in usable],
+        seed=derive_seed(seed, "acsd_audit", "bootstrap"),
+        resamples=settings.resamples,
+    )
+
+
+def _document(
+    rows: Sequence[Row],
+    found: Agreement,
+    objective: str,
+    architecture: Architecture,
+    errors: Mapping[str, TrainedError],
+) -> dict[str, Any]:
+    _, label, published = SCORES[objective]
+    judged = judge(found, published)
+    values, trained = ([row[key] for row in rows] for key in ("score", "error_mean"))
+    best, regret = min(trained), top_regret(values, trained, direction=published)
+    chosen = next((row for row in rows if row["chosen"]), None)
+    return {
+        "score": label,
+        "verdict": judged.words,
+        "direction": judged.direction,
+        "published_direction": published,
+        "agrees_with_publication": judged.agrees_with_publication,
+        **{key: getattr(found, key) for key in ("tau", "tau_low", "tau_high")},
+        **{key: getattr(found, key) for key in ("rho", "rho_low", "rho_high", "reason")},
+        "candidates": found.architectures,
+        "regret_of_best_score": regret.picked,
+        "regret_of_random_pick": regret.random,
+        "regret_of_chosen": chosen["error_mean"] / best - 1 if chosen else None,
+        "error": "validation loss of the scaled LDOS after a brief training",
+        "architecture": architecture.label,
+        "warnings": [f"{name}: {errors[name].status}" for name in diverged(errors)],
+    }

@@ -1,0 +1,39 @@
+rule acsd_audit:
+    input:
+        acsd_scores="results/acsd/scores.csv",
+        acsd_choice="results/acsd/choice.json",
+        structures=of("results/snapshots/{snapshot}.extxyz", "training"),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
+        validation_structures=of("results/snapshots/{snapshot}.extxyz", "validation"),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+    output:
+        candidates="results/acsd_audit/candidates.csv",
+        verdict="results/acsd_audit/verdict.json",
+        figure="results/acsd_audit/figure.svg",
+        figure_table="results/acsd_audit/figure.csv",
+        cost="results/cost/acsd_audit/all.json",
+    log:
+        "logs/acsd_audit.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=settings("acsd_audit"),
+        code=code_digest("acsd_audit"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/acsd_audit",
+    message:
+        "scores of descriptors against trained networks"
+    shell:
+        "surrogate-hpo acsd_audit --config {params.config:q} --threads {threads}"
+        " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"
+        " --structures {input.structures:q} --ldos {input.ldos:q}"
+        " --validation-structures {input.validation_structures:q}"
+        " --validation-ldos {input.validation_ldos:q}"
+        " --candidates {output.candidates:q} --verdict {output.verdict:q}"
+        " --figure {output.figure:q} --figure-table {output.figure_table:q}"
+        " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"

@@ -1,0 +1,40 @@
+rule audit:
+    input:
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        ),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+    output:
+        scores="results/audit/scores.csv",
+        agreement="results/audit/agreement.csv",
+        verdict="results/audit/verdict.json",
+        figure="results/audit/figure.svg",
+        figure_table="results/audit/figure.csv",
+        cost="results/cost/audit/all.json",
+    log:
+        "logs/audit.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=settings("audit"),
+        code=code_digest("audit"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/audit",
+    message:
+        "training-free scores against trained networks"
+    shell:
+        "surrogate-hpo audit --config {params.config:q} --threads {threads}"
+        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
+        " --validation-descriptors {input.validation_descriptors:q}"
+        " --validation-ldos {input.validation_ldos:q}"
+        " --scores {output.scores:q} --agreement {output.agreement:q}"
+        " --verdict {output.verdict:q} --figure {output.figure:q}"
+        " --figure-table {output.figure_table:q} --state {params.state:q}"
+        " --cost {output.cost:q} 2> {log:q}"
