@@ -1,0 +1,19 @@
+"""The space of the optimisation hyperparameters, as the settings of a search describe it."""
+
+from surrogate_hpo.config.search import SearchSettings
+from surrogate_hpo.search.space import Choices, Interval
+from surrogate_hpo.stages.fitting import SCALING_KEY
+
+
+def training_space(settings: SearchSettings) -> dict[str, Interval | Choices]:
+    """Hyperparameters of a training with their ranges and options."""
+    low, high = settings.learning_rate
+    return {
+        "learning_rate": Interval(low, high, logarithmic=True),
+        "batch_size": Choices(tuple(settings.batch_size)),
+        "schedule": Choices(tuple(settings.schedule)),
+        "patience": Choices(tuple(settings.patience)),
+        "weight_decay": Choices(tuple(settings.weight_decay)),
+        "optimiser": Choices(tuple(settings.optimiser)),
+        SCALING_KEY: Choices(tuple(settings.input_scaling)),
+    }
