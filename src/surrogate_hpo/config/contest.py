@@ -66,7 +66,9 @@ class ContestSettings(SearchSettings):
     @model_validator(mode="after")
     def _options_differ(self) -> Self:
         lists = {
-            name: value for name in type(self).model_fields if _is_list(value := getattr(self, name))
+            name: value
+            for name in type(self).model_fields
+            if _is_list(value := getattr(self, name))
         }
         twice = [name for name, value in lists.items() if len(set(value)) < len(value)]
         if twice:

@@ -1,6 +1,7 @@
 """The final trainings of a recommended network, and its errors on held-out snapshots."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +12,17 @@ import numpy as np
 import torch
 
 from surrogate_hpo.config.contest import ContestSettings
+from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.io.datasets import PointData, flat
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.models import TrainedModel
 from surrogate_hpo.io.upf import Pseudopotential
-from surrogate_hpo.networks.training import HistoryRow
+from surrogate_hpo.networks.training import DivergenceError, HistoryRow
 from surrogate_hpo.search.methods.base import Hyperparameters
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.contest_objective import architecture_of, compute_seconds, recipe_of
 from surrogate_hpo.stages.energies import SnapshotEnergies, reference_energies
-from surrogate_hpo.stages.fitting import SCALING_KEY, new_training, scale
+from surrogate_hpo.stages.fitting import SCALING_KEY, Training, new_training, scale
 from surrogate_hpo.stages.held_out import (
     HeldOut,
     accuracies,
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 QUANTITIES = ("total_free_energy", "band_energy")
 BLOCK_POINTS = 16384
 TIMED_PREDICTIONS = 5
+HeldOutFiles = tuple[Sequence[Path], Sequence[Path], Sequence[Path], Sequence[Path]]
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,23 @@ class FinalNetwork:
     history
         All epochs.
     used
-        The epoch whose weights the model has.
+        The epoch whose weights the model has; `None` if the training diverged.
     seconds
-        Compute of the training.
+        Compute of the training; of one that diverged, since it was last resumed.
+    failure
+        Why the network is of no use, else empty.
     """
 
     model: TrainedModel
     history: tuple[HistoryRow, ...]
-    used: HistoryRow
+    used: HistoryRow | None
     seconds: float
+    failure: str = ""
+
+    @property
+    def validation_loss(self) -> float:
+        """Loss of the weights that the model has; NaN if the training diverged."""
+        return math.nan if self.used is None else self.used.validation_loss
 
 
 def train_finally(
@@ -100,13 +111,6 @@ def train_finally(
             seed=derive_seed(seed, "contest", "final", number),
             use_gpu=settings.use_gpu,
         )
-        used, seconds = run_resumable(
-            fit,
-            state / f"final-{number}.pt",
-            clock=lambda: compute_seconds(use_gpu=settings.use_gpu),
-            on_epoch=_log,
-        )
-        logger.info("final training %d: loss %.4e, %.1f s", number, used.validation_loss, seconds)
         model = TrainedModel(
             surrogate=fit.model,
             energy=training.energy,
@@ -114,8 +118,27 @@ def train_finally(
             width=training.width,
             definition=training.definition,
         )
-        networks.append(FinalNetwork(model, tuple(fit.trainer.history), used, seconds))
+        network = _train(fit, model, state / f"final-{number}.pt", use_gpu=settings.use_gpu)
+        logger.info(
+            "final training %d: loss %.4e, %.1f s",
+            number,
+            network.validation_loss,
+            network.seconds,
+        )
+        networks.append(network)
     return networks
+
+
+def _train(fit: Training, model: TrainedModel, checkpoint: Path, *, use_gpu: bool) -> FinalNetwork:
+    start = compute_seconds(use_gpu=use_gpu)
+    used, failure = None, ""
+    try:
+        used, seconds = run_resumable(
+            fit, checkpoint, clock=lambda: compute_seconds(use_gpu=use_gpu), on_epoch=_log
+        )
+    except DivergenceError as error:
+        seconds, failure = compute_seconds(use_gpu=use_gpu) - start, str(error)
+    return FinalNetwork(model, tuple(fit.trainer.history), used, seconds, failure)
 
 
 def _log(row: HistoryRow) -> None:
@@ -126,7 +149,7 @@ def judge(
     networks: Sequence[FinalNetwork],
     *,
     training_dft: Sequence[Path],
-    held_out: tuple[Sequence[Path], Sequence[Path], Sequence[Path], Sequence[Path]],
+    held_out: HeldOutFiles,
     potentials: Mapping[str, Pseudopotential],
     use_gpu: bool,
 ) -> dict[str, Any]:
@@ -148,8 +171,29 @@ def judge(
     Returns
     -------
     dict
-        Errors in meV/atom per quantity, and the time of a prediction in µs per grid point.
+        Errors in meV/atom per quantity, and the time of a prediction in µs per grid point. If
+        a network is of no use - its training diverged, or its LDOS does not even hold the
+        electrons - there are no errors, and `failure` says why: a mean over the others would
+        flatter the method.
     """
+    failure = next((network.failure for network in networks if network.failure), "")
+    found: dict[str, Any] = {}
+    if not failure:
+        try:
+            found = _errors(networks, training_dft, held_out, potentials, use_gpu=use_gpu)
+        except PhysicsError as error:
+            failure = str(error)
+    return {"failure": failure, "held_out_snapshots": len(held_out[0]), **found}
+
+
+def _errors(
+    networks: Sequence[FinalNetwork],
+    training_dft: Sequence[Path],
+    held_out: HeldOutFiles,
+    potentials: Mapping[str, Pseudopotential],
+    *,
+    use_gpu: bool,
+) -> dict[str, Any]:
     models = {f"seed-{number}": network.model for number, network in enumerate(networks)}
     rows: list[SnapshotEnergies] = []
     microseconds = None
@@ -169,11 +213,7 @@ def judge(
         | {"mae_per_initialisation_mev_per_atom": [a[name]["mae_mev_per_atom"] for a in alone]}
         for name in QUANTITIES
     }
-    return {
-        **errors,
-        "inference_microseconds_per_point": microseconds,
-        "held_out_snapshots": len(held_out[0]),
-    }
+    return {**errors, "inference_microseconds_per_point": microseconds}
 
 
 def _inference_microseconds(model: TrainedModel, snapshot: HeldOut, use_gpu: bool) -> float:

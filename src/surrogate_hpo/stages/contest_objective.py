@@ -61,9 +61,7 @@ class TrainingObjective:
     ) -> None:
         self._settings = settings
         self._seed = seed
-        self._training = subset(
-            training, settings.points, derive_seed(seed, "contest", "points")
-        )
+        self._training = subset(training, settings.points, derive_seed(seed, "contest", "points"))
         self._validation = subset(
             validation, settings.validation_points, derive_seed(seed, "contest", "validation")
         )

@@ -15,11 +15,13 @@ from surrogate_hpo.stages.training_space import training_space
 
 def contest_space(settings: ContestSettings) -> dict[str, Interval | Choices]:
     """Hyperparameters of network and training with their ranges and options."""
-    options = (settings.layers, settings.widths, settings.activations)
+    layers, width, activation = ARCHITECTURE_KEYS
     network = {
-        key: Choices(tuple(values)) for key, values in zip(ARCHITECTURE_KEYS, options, strict=True)
+        layers: Choices(tuple(settings.layers)),
+        width: Choices(tuple(settings.widths)),
+        activation: Choices(tuple(settings.activations)),
     }
-    return {**network, **training_space(settings)}
+    return network | training_space(settings)
 
 
 def contestant(name: str, settings: ContestSettings) -> SearchMethod:

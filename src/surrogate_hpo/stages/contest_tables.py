@@ -68,7 +68,7 @@ def history_rows(networks: Sequence[FinalNetwork]) -> list[Row]:
         return {"initialisation": number, **asdict(epoch), "used": used}
 
     return [
-        row(number, epoch, epoch.epoch == network.used.epoch)
+        row(number, epoch, epoch == network.used)
         for number, network in enumerate(networks)
         for epoch in network.history
     ]
@@ -120,6 +120,6 @@ def result_document(
             "epochs": settings.final_epochs,
             "initialisations": len(networks),
             "seconds": [network.seconds for network in networks],
-            "validation_loss": [network.used.validation_loss for network in networks],
+            "validation_loss": [network.validation_loss for network in networks],
         },
     }

@@ -10,6 +10,7 @@ from surrogate_hpo.stages.fitting import Training
 
 logger = logging.getLogger(__name__)
 
+
 def run_resumable(
     fit: Training,
     checkpoint: Path,

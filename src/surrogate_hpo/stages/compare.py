@@ -1,0 +1,1 @@
+"""Search methods side by side: the table, the verdict and the figures."""
