@@ -17,7 +17,7 @@ from surrogate_hpo.search.methods.base import MethodResult, Trial
 from surrogate_hpo.search.methods.frame import SearchMethod
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.contest_final import judge, train_finally
-from surrogate_hpo.stages.contest_objective import ScoreObjective, TrainingObjective
+from surrogate_hpo.stages.contest_objective import ScoreObjective, TrainingObjective, warm_up
 from surrogate_hpo.stages.contest_space import budget_of, contest_space, contestant
 from surrogate_hpo.stages.contest_tables import history_rows, result_document, trial_rows
 from surrogate_hpo.stages.interface import (
@@ -70,6 +70,7 @@ def contest(
     validation = read_points(validation_descriptors, validation_ldos)
     objective = TrainingObjective(training, validation, settings, seed)
     score = ScoreObjective(training, validation, settings, seed)
+    warm_up(settings)
     found = _search(searcher, objective, score, settings, seed, folder)
     networks = train_finally(found.best, training, validation, settings, seed=seed, state=folder)
     judged = judge(

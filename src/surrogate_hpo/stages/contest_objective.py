@@ -9,9 +9,11 @@ import torch
 
 from surrogate_hpo.config.contest import ContestSettings
 from surrogate_hpo.io.datasets import PointData
-from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.networks.batches import TrainingData
 from surrogate_hpo.networks.options import Activation
-from surrogate_hpo.networks.training import DivergenceError
+from surrogate_hpo.networks.recipe import Recipe
+from surrogate_hpo.networks.training import DivergenceError, Trainer
 from surrogate_hpo.search.methods.base import Evaluation, Hyperparameters
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import Value
@@ -28,6 +30,20 @@ def compute_seconds(*, use_gpu: bool) -> float:
         return time.process_time()
     torch.cuda.synchronize()
     return time.perf_counter()
+
+
+def warm_up(settings: ContestSettings) -> None:
+    """Train something tiny with each optimiser: the first step of a process costs a second.
+
+    That second would be charged to the first trial, and so to the methods with few trials.
+    """
+    points = torch.rand(64, 4, generator=torch.Generator().manual_seed(0))
+    for optimiser in settings.optimiser:
+        network = build_network(Architecture((4,), "tanh"), inputs=4, outputs=4, seed=0)
+        recipe = Recipe(optimiser=optimiser, batch_size=32, maximum_epochs=2)
+        device = "cuda" if settings.use_gpu else "cpu"
+        data = TrainingData(points, points, points, points)
+        Trainer(network, data, recipe, seed=0, device=device).run()
 
 
 def architecture_of(hyperparameters: Hyperparameters) -> Architecture:
