@@ -116,7 +116,7 @@ def draw_compare_cost(table: FigureTable, *, cost_label: str) -> Figure:
     table
         As made by `compare_cost_table`.
     cost_label
-        Name of the cost with its unit, under all panels.
+        Name of the cost with its unit, under each panel.
 
     Returns
     -------
@@ -125,13 +125,13 @@ def draw_compare_cost(table: FigureTable, *, cost_label: str) -> Figure:
     """
     require_rows(table, "compare_cost")
     costs = table.columns[_FIXED_COLUMNS:]
-    figure = new_figure(3.4 + 0.2 * ((len(table) + 1) // 2))
+    figure = new_figure(3.6 + 0.2 * ((len(table) + 1) // 2))
     panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
     for axes, column in zip(panels, costs, strict=True):
         _draw_panel(axes, table, column.name)
         axes.set_title(column.label, weight="normal", size=9.5)
-    panels[0].set_ylabel("MAE of the total free energy (meV/atom)")
-    figure.supxlabel(cost_label, size=10)
+        axes.set_xlabel(cost_label)
+    panels[0].set_ylabel("MAE, total free energy (meV/atom)")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, columnspacing=1.2)
     return figure
@@ -144,17 +144,18 @@ def _draw_panel(axes: Axes, table: FigureTable, cost: str) -> None:
     seconds = table.numbers(cost)
     axes.set(xscale="log", xlim=log_limits(seconds))
     for number, label in enumerate(table.words("method")):
-        # A second round of colours comes with other markers.
-        marker = MARKERS[(number + number // len(SERIES)) % len(MARKERS)]
+        colour = SERIES[number % len(SERIES)]
+        again = number // len(SERIES)  # a second round of colours has other markers, unfilled
         axes.errorbar(
             seconds[number],
             mae[number],
             yerr=std[number],
-            fmt=marker,
+            fmt=MARKERS[(number + again) % len(MARKERS)],
             ms=6.5,
-            mec=INK,
-            mew=0.6,
-            color=SERIES[number % len(SERIES)],
+            mfc="white" if again else colour,
+            mec=colour if again else INK,
+            mew=1.6 if again else 0.6,
+            color=colour,
             elinewidth=1.2,
             label=label,
         )
@@ -184,7 +185,7 @@ def compare_cost(
     title
         What it shows, in a sentence.
     cost_label
-        Under all panels, with its unit.
+        Under each panel, with its unit.
     method
         As in `compare_cost_table`.
     mae

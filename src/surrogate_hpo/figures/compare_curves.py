@@ -80,7 +80,9 @@ def draw_compare_curves(table: FigureTable) -> Figure:
         set_decades(axes.yaxis)
     for axes in grid.flat[len(methods) :]:
         axes.remove()
-    figure.supxlabel("epoch of the final training", size=10)
+    for axes in grid.flat[max(0, len(methods) - columns) : len(methods)]:
+        axes.set_xlabel("epoch of the final training")
+        axes.xaxis.set_tick_params(labelbottom=True)
     figure.supylabel("validation loss (scaled LDOS)", size=10)
     handles = [
         Line2D([], [], color=BLUE, lw=1.2, label="initialisations of this method"),

@@ -9,7 +9,12 @@ from surrogate_hpo.figures.compare_architectures import compare_architectures
 from surrogate_hpo.figures.compare_cost import CostPanel, compare_cost
 from surrogate_hpo.figures.compare_curves import compare_curves
 from surrogate_hpo.figures.style import DrawnFigure
-from surrogate_hpo.stages.compare_table import Contest, Row, total_free_energy_floor
+from surrogate_hpo.stages.compare_table import (
+    Contest,
+    Row,
+    number,
+    total_free_energy_floor,
+)
 
 DEVICES = {"cpu": "CPU time", "gpu": "GPU time"}
 
@@ -82,16 +87,16 @@ def _compute(rows: Sequence[Row], floor: float) -> DrawnFigure:
 def _wall_time(rows: Sequence[Row], floor: float, settings: CompareSettings) -> DrawnFigure:
     panels = [
         CostPanel(
-            f"wall_seconds_{number}_workers",
-            f"{number} worker" + ("s" if number > 1 else ""),
-            _numbers(rows, f"wall_seconds_{number}_workers"),
+            f"wall_seconds_{workers}_workers",
+            f"{workers} worker" + ("s" if workers > 1 else ""),
+            _numbers(rows, f"wall_seconds_{workers}_workers"),
         )
-        for number in settings.workers
+        for workers in settings.workers
     ]
     return compare_cost(
         name="compare_wall_time",
         title="Error of the network that each search method finds, against modelled wall time.",
-        cost_label="wall time of search and one final training (s)",
+        cost_label="wall time, with final training (s)",
         **_errors(rows),
         floor=floor,
         panels=panels,
@@ -107,4 +112,4 @@ def _errors(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _numbers(rows: Sequence[Row], key: str) -> list[float]:
-    return [float(row[key] or 0.0) for row in rows]
+    return [number(row[key]) for row in rows]

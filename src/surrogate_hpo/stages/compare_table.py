@@ -98,7 +98,7 @@ def _row(contest: Contest, reference: Contest | None, settings: CompareSettings)
         "band_energy_std_over_initialisations_mev_per_atom": contest.error(
             "band_energy", "std_over_seeds"
         ),
-        "validation_loss": float(np.mean([_number(v) for v in result["final"]["validation_loss"]])),
+        "validation_loss": float(np.mean([number(v) for v in result["final"]["validation_loss"]])),
         "parameters": result["parameters"],
         "inference_microseconds_per_point": result.get("inference_microseconds_per_point"),
         "architecture": result["architecture_label"],
@@ -123,18 +123,18 @@ def _ratios(contest: Contest, reference: Contest | None) -> Row:
     if reference is None:
         return cells
     own, other = (c.error("total_free_energy") for c in (contest, reference))
+    # One network has no spread: how sure its ratio is cannot be said.
+    count = contest.result["final"]["initialisations"]
     relative = [
-        c.error("total_free_energy", "std_over_seeds")
-        / (c.error("total_free_energy") * math.sqrt(c.result["final"]["initialisations"]))
+        c.error("total_free_energy", "std_over_seeds") / c.error("total_free_energy")
         for c in (contest, reference)
     ]
+    error = math.hypot(*relative) / math.sqrt(count) if count > 1 else math.nan
     return {
         "search_compute_saving": reference.result["search"]["seconds"]
         / contest.result["search"]["seconds"],
         "mae_ratio": own / other,
-        "mae_ratio_standard_error": own / other * math.hypot(*relative)
-        if contest is not reference
-        else 0.0,
+        "mae_ratio_standard_error": 0.0 if contest is reference else own / other * error,
         "reference_seconds_to_equal_value": _seconds_to_reach(reference, _best(contest)),
     }
 
@@ -158,8 +158,9 @@ def _whole_trainings(contest: Contest) -> list[tuple[float, float]]:
     ]
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+def number(cell: Cell) -> float:
+    """A cell as a number; NaN if it is empty."""
+    return math.nan if cell is None else float(cell)
 
 
 def total_free_energy_floor(contests: Sequence[Contest]) -> float:
@@ -196,7 +197,7 @@ def _sentence(row: Row, reference: str, settings: CompareSettings) -> str:
     if row["failure"]:
         return f"{row['label']} failed: {row['failure']}"
     saving, ratio, error = (
-        float(row[key] or math.nan)
+        number(row[key])
         for key in ("search_compute_saving", "mae_ratio", "mae_ratio_standard_error")
     )
     cost = (
@@ -205,13 +206,11 @@ def _sentence(row: Row, reference: str, settings: CompareSettings) -> str:
         else f"{format_number(1 / saving, 3)}× more search compute"
     )
     limit = settings.comparable_mae_ratio
-    if ratio <= limit:
-        quality = f"comparable (at most {limit:g})"
-    elif ratio - 2 * error <= limit:
-        quality = f"above {limit:g}, though not by two standard errors"
-    else:
-        quality = f"worse than {limit:g}"
+    quality = f"at most {limit:g}: comparable" if ratio <= limit else f"above {limit:g}: worse"
+    if abs(ratio - limit) < 2 * error:
+        quality += ", though not by two standard errors"
+    spread = f" ± {error:.2f}" if math.isfinite(error) else ""
     return (
         f"{row['label']} against {reference}: {cost} at an MAE ratio of "
-        f"{ratio:.2f} ± {error:.2f}: {quality}."
+        f"{ratio:.2f}{spread}: {quality}."
     )
