@@ -95,9 +95,7 @@ def test_one_worker_takes_the_sum_and_many_take_the_longest_chain(rows):
     batch, seconds, parts = zip(*rows, strict=True)
     alone = wall_seconds(batch, seconds, parts, workers=1)
     assert alone == pytest.approx(sum(seconds))
-    longest = sum(
-        max(s / p for b, s, p in rows if b == number) for number in sorted(set(batch))
-    )
+    longest = sum(max(s / p for b, s, p in rows if b == number) for number in sorted(set(batch)))
     assert wall_seconds(batch, seconds, parts, workers=1000) == pytest.approx(longest)
     for workers in (2, 3):
         found = wall_seconds(batch, seconds, parts, workers=workers)
