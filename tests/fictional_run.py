@@ -15,13 +15,16 @@ from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.parity import parity
 from surrogate_hpo.figures.report import Notice, Provenance, ReportContext
+from surrogate_hpo.figures.score_agreement import score_agreement
 from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.similarity_clouds import similarity_clouds
 from surrogate_hpo.figures.similarity_spread import similarity_spread
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.stages.graph import DEPENDENCIES as EDGES
-from surrogate_hpo.stages.graph import SUMMARIES as STAGES
+from surrogate_hpo.stages.graph import STAGES as STAGE_NAMES
+from surrogate_hpo.stages.graph import SUMMARIES
 
+STAGES = {stage: SUMMARIES[stage] for stage in STAGE_NAMES}
 SEEDS, HELD_OUT = 3, 20
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -82,6 +85,60 @@ def naswot_arrays():
         "score_std": 0.1 * score,
         "chosen": int(np.nanargmin(score)),
         "direction": "minimise",
+    }
+
+
+def audit_arrays():
+    """Seven scores of 60 architectures: one rejected score, and one diverged training."""
+    generator = np.random.default_rng(6)
+    labels = {
+        "naswot": "NASWOT (Fiedler 2022, eq. 14)",
+        "naswot_original": "NASWOT (Mellor 2020)",
+        "activation_patterns": "activation patterns (Mellor 2021)",
+        "zico": "gradient statistics (ZiCo)",
+        "parameters": "number of parameters",
+        "readout": "random features, ridge readout",
+        "short_training": "short training",
+    }
+    error = 1e-4 * generator.lognormal(0, 1, 60)
+    error[7] = np.inf
+    finite = np.where(np.isfinite(error), error, 1e-3)
+    value = {
+        "naswot": 2000 + 1e5 * generator.lognormal(0, 1, 60),
+        "naswot_original": -2000 - 1e5 * generator.lognormal(0, 1, 60),
+        "activation_patterns": generator.normal(-80, 40, 60),
+        "zico": generator.normal(12, 3, 60),
+        "parameters": np.round(1 / finite),
+        "readout": finite * generator.lognormal(0, 0.6, 60),
+        "short_training": 3 * finite * generator.lognormal(0, 0.2, 60),
+    }
+    value["naswot"][3] = np.nan
+    return {
+        "score": [name for name in labels for _ in range(60)],
+        "architecture": [f"{i}x{i}" for i in range(60)] * 7,
+        "activation": ["relu", "leaky_relu", "sigmoid", "tanh"] * 105,
+        "value": np.concatenate([value[name] for name in labels]),
+        "error": np.tile(error, 7),
+        "labels": labels,
+        "tau": dict.fromkeys(labels, (-0.318, -0.51, -0.102)) | {"zico": (np.nan,) * 3},
+    }
+
+
+def descriptor_audit_arrays():
+    """24 candidates, of which one diverged and one has no score."""
+    radius, degree = np.meshgrid([3.0, 3.5, 4.0, 4.676, 5.5, 6.5], [4, 6, 8, 10], indexing="ij")
+    error = 1e-4 * (1 + (radius - 4.5) ** 2) * 8 / degree
+    error[2, 1] = np.inf
+    score = 0.01 * (1 + (6.5 - radius) ** 2) * 8 / degree
+    score[4, 2] = np.nan
+    return {
+        "cutoff_radius_angstrom": radius.ravel(),
+        "twojmax": degree.ravel(),
+        "score": score.ravel(),
+        "error": error.ravel(),
+        "error_std": 0.1 * np.where(np.isfinite(error), error, np.nan).ravel(),
+        "score_label": "ACSD",
+        "tau": (0.41, -0.123, 0.62),
     }
 
 
@@ -202,6 +259,7 @@ def fictional_run():
             similarity_clouds(**similarity_arrays()),
             similarity_spread(**spread_arrays()),
             naswot_ranking(**naswot_arrays()),
+            score_agreement(**audit_arrays()),
             search_history(**search_arrays()),
             learning_curves(**learning_arrays()),
             dos_overlay(**dos_arrays()),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.selection.agreement import agreement, verdict
+from surrogate_hpo.selection.agreement import agreement, gain, verdict
 from surrogate_hpo.selection.regret import top_regret
 
 TIED = st.integers(0, 4).map(float)
@@ -52,9 +52,7 @@ def test_the_bootstrap_is_that_of_explicit_resamples(seed, count):
 @given(values=st.lists(st.floats(-1e3, 1e3).map(lambda x: round(x, 3)), min_size=5, unique=True))
 def test_any_increasing_function_is_perfect_and_any_decreasing_one_perfectly_wrong(values):
     score = np.array(values)
-    same, opposite = (
-        agreement(score, error, seed=1, resamples=20) for error in (score**3, -score)
-    )
+    same, opposite = (agreement(score, error, seed=1, resamples=20) for error in (score**3, -score))
     assert (same.tau, same.rho) == (pytest.approx(1), pytest.approx(1))
     assert (opposite.tau, opposite.rho) == (pytest.approx(-1), pytest.approx(-1))
     assert same.tau_low == pytest.approx(1)
@@ -112,6 +110,19 @@ def test_a_diverged_training_ranks_as_the_worst():
     assert agreement(score, best_diverged, seed=0).tau < 1
 
 
+def test_the_gain_over_a_control_is_paired():
+    generator = np.random.default_rng(5)
+    error = generator.lognormal(size=60)
+    control = -error * generator.lognormal(0, 1, 60)
+    assert gain(control, control, error, seed=0) == (0, 0, 0)
+    assert gain(-control, control, error, seed=0) == (0, 0, 0), "the direction does not matter"
+    value, low, high = gain(error, control, error, seed=0)
+    assert value == pytest.approx(1 - abs(scipy.stats.kendalltau(control, error).statistic))
+    assert 0 < low < value < high
+    one = agreement(control, error, seed=0)
+    assert (1 - low, 1 - high) == pytest.approx((-one.tau_low, -one.tau_high))
+
+
 def test_same_seed_same_interval():
     x, y = np.random.default_rng(0).normal(size=(2, 30))
     assert agreement(x, y, seed=3) == agreement(x, y, seed=3)
@@ -163,5 +174,3 @@ def test_a_rejected_score_is_picked_last_and_divergence_counts_as_the_worst():
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-

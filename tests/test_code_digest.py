@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from surrogate_hpo.io import code_digest as module
-from surrogate_hpo.stages.graph import STAGES
+from surrogate_hpo.stages.graph import AUDITS, STAGES
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def test_error_messages_rerun_nothing(package):
 
 
 def test_every_stage_reaches_its_own_config_section_only():
-    for stage in STAGES:
+    for stage in (*STAGES, *AUDITS):
         modules = module.imported_modules(f"surrogate_hpo.stages.{stage}")
         sections = {name.rpartition(".")[2] for name in modules if ".config." in name}
         assert stage in sections
-        assert sections & set(STAGES) == {stage}
+        assert sections & {*STAGES, *AUDITS} == {stage}
 
 
 def test_expensive_stages_do_not_depend_on_what_comes_after_them():

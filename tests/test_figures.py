@@ -10,6 +10,7 @@ import pytest
 from fictional_run import (
     SVG,
     cost_arrays,
+    descriptor_audit_arrays,
     fictional_run,
     naswot_arrays,
     search_arrays,
@@ -20,6 +21,7 @@ from matplotlib.textpath import text_to_path
 
 from surrogate_hpo.figures.acsd_map import acsd_map
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
+from surrogate_hpo.figures.descriptor_agreement import descriptor_agreement
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
@@ -112,6 +114,7 @@ def crowded_figures():
             validation_loss=[1.3e-5 + 1e-6 * e for _, e in history],
             used=[e == 1 for _, e in history],
         ),
+        descriptor_agreement(**descriptor_audit_arrays()),
         naswot_ranking(**{**arrays, "parameter_count": np.full(40, 123456)}),
         search_history(**{**search_arrays(), "value": np.full(24, 3e-6)}),
         cost_per_stage(**{**cost_arrays(), "gpu_seconds": [98765.4] * 10}),

@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from surrogate_hpo.stages.graph import DEPENDENCIES
+from surrogate_hpo.stages.graph import (
+    ACSD_AUDIT_DEPENDENCIES,
+    AUDIT_DEPENDENCIES,
+    AUDITS,
+    DEPENDENCIES,
+)
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -29,6 +34,18 @@ def test_the_stage_graph_is_snakemakes_own():
     costs = {(stage, reader) for stage in names.values() for reader in ("evaluate", "report")}
     assert {edge for edge in edges if edge[1] != "all"} - costs == set(DEPENDENCIES) - costs
     assert set(DEPENDENCIES) <= edges
+
+
+def test_so_is_what_the_audits_read():
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "audit", "acsd_audit", "--rulegraph", "--configfile", "config/tiny.yaml", "--cores", "1"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", done.stdout)}
+    into = {edge for edge in edges if edge[1] in AUDITS}
+    known = {*AUDIT_DEPENDENCIES, *ACSD_AUDIT_DEPENDENCIES}
+    assert into == {edge for edge in known if edge[1] in AUDITS}
 
 
 def test_lock_pins_every_dependency():

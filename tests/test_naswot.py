@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,9 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, build_network
-from surrogate_hpo.selection.naswot import (
-    correlation_score,
-    draw_minibatch,
-    input_jacobian,
-    score_architecture,
-)
+from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
+from surrogate_hpo.selection.eigenvalues import correlation_scores
+from surrogate_hpo.selection.naswot import draw_minibatch, score_architecture
 from surrogate_hpo.selection.ranking import ArchitectureScore, best_architecture, rank
 
 K = 1e-4
@@ -31,6 +29,20 @@ def descriptors(points=400, seed=0):
 def score(architecture=ARCHITECTURE, *, batch_size=20, seed=0, **settings):
     minibatch = draw_minibatch(descriptors(), batch_size=batch_size, seed=1)
     return score_architecture(architecture, minibatch, outputs=OUTPUTS, seed=seed, **settings)
+
+
+def correlation_score(rows, k=K):
+    """The score of one Jacobian."""
+    found = correlation_scores(torch.from_numpy(rows)[None], k=k)
+    assert not found.reasons
+    return float(found.numbers[0])
+
+
+def input_jacobian(network, inputs):
+    """Autograd's gradient of the summed outputs: the oracle of the chain rule by hand."""
+    inputs = inputs.detach().requires_grad_()
+    (jacobian,) = torch.autograd.grad(network(inputs).sum(), inputs)
+    return jacobian
 
 
 def test_uncorrelated_rows_have_unit_eigenvalues():
@@ -75,17 +87,52 @@ def test_score_agrees_with_numpy_corrcoef():
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("widths", [(16,), (16, 8), (5, 20, 7)])
+def test_batched_networks_are_those_of_build_network(activation, widths):
+    """Outputs and Jacobian of every initialisation, against modules and autograd."""
+    architecture = Architecture(widths, activation)
+    seeds = initialisation_seeds(3, 4)
+    stacked = initial_networks(architecture, inputs=5, outputs=3, seeds=seeds, dtype=torch.float64)
+    inputs = torch.randn(6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for number, seed in enumerate(seeds):
+        network = build_network(architecture, inputs=5, outputs=3, seed=seed).double()
+        assert torch.equal(stacked.weights[0][number], network[0].weight)
+        torch.testing.assert_close(stacked.outputs(inputs)[number], network(inputs))
+        torch.testing.assert_close(
+            stacked.input_jacobian(inputs)[number],
+            input_jacobian(network, inputs),
+            rtol=1e-12,
+            atol=1e-14,
+        )
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_jacobian_agrees_with_finite_differences(activation):
-    network = build_network(Architecture((16, 8), activation), inputs=5, outputs=3, seed=0).double()
+    networks = initial_networks(
+        Architecture((16, 8), activation), inputs=5, outputs=3, seeds=[0, 1], dtype=torch.float64
+    )
     inputs = torch.randn(4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    jacobian = input_jacobian(network, inputs)
+    jacobian = networks.input_jacobian(inputs)
     step = 1e-6
-    with torch.no_grad():
-        for component in range(5):
-            shift = torch.zeros(5, dtype=torch.float64)
-            shift[component] = step
-            difference = (network(inputs + shift) - network(inputs - shift)).sum(1) / (2 * step)
-            assert torch.allclose(jacobian[:, component], difference, atol=1e-8)
+    for component in range(5):
+        shift = torch.zeros(5, dtype=torch.float64)
+        shift[component] = step
+        difference = networks.outputs(inputs + shift) - networks.outputs(inputs - shift)
+        expected = difference.sum(2) / (2 * step)
+        assert torch.allclose(jacobian[:, :, component], expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_score_is_that_of_networks_one_by_one(activation):
+    """Batched against module by module, autograd and numpy, to 1e-9."""
+    architecture = Architecture((64, 25), activation)
+    minibatch = draw_minibatch(descriptors(), batch_size=20, seed=1)
+    found = score_architecture(architecture, minibatch, outputs=OUTPUTS, seed=5)
+    for value, seed in zip(found.values, initialisation_seeds(5, 5), strict=True):
+        network = build_network(architecture, inputs=COMPONENTS, outputs=OUTPUTS, seed=seed)
+        rows = input_jacobian(network.double(), minibatch).numpy()
+        shifted = np.linalg.eigvalsh(np.corrcoef(rows)).clip(0) + K
+        assert value == pytest.approx(np.sum(np.log(shifted) + 1 / shifted), rel=1e-9)
 
 
 def test_a_linear_network_in_disguise_is_degenerate():
@@ -173,18 +220,38 @@ def test_equal_scores_prefer_the_smaller_network():
 
 
 @pytest.mark.parametrize(
-    "rows",
+    ("rows", "reason"),
     [
-        np.vstack([np.ones(5), np.arange(5.0)]),
-        np.vstack([np.full(5, 0.1), np.arange(5.0)]),
-        np.vstack([np.zeros(5), np.arange(5.0)]),
-        np.vstack([np.arange(5.0), [0, 1, 2, 3, np.nan]]),
-        np.vstack([np.arange(5.0), [0, 1, 2, 3, np.inf]]),
+        (np.vstack([np.ones(5), np.arange(5.0)]), "constant"),
+        (np.vstack([np.full(5, 0.1), np.arange(5.0)]), "constant"),
+        (np.vstack([np.zeros(5), np.arange(5.0)]), "constant"),
+        (np.vstack([np.arange(5.0), [0, 1, 2, 3, np.nan]]), "not finite"),
+        (np.vstack([np.arange(5.0), [0, 1, 2, 3, np.inf]]), "not finite"),
     ],
 )
-def test_rows_without_a_correlation(rows):
-    with pytest.raises(ValueError, match=r"constant|not finite"):
-        correlation_score(rows)
+def test_rows_without_a_correlation_spoil_their_own_jacobian_only(rows, reason):
+    good = np.random.default_rng(0).normal(size=(2, 5))
+    found = correlation_scores(torch.from_numpy(np.stack([good, rows, good])), k=K)
+    assert list(found.reasons) == [1]
+    assert reason in found.reasons[1]
+    assert found.numbers[0] == found.numbers[2] == pytest.approx(correlation_score(good))
+    assert math.isnan(found.numbers[1])
+
+
+@pytest.mark.parametrize("solver", ["batched", "fallback"])
+def test_identical_rows_do_not_crash(solver, monkeypatch):
+    """All points alike: N − 1 vanishing eigenvalues, from either solver."""
+    if solver == "fallback":
+
+        def fails(_):
+            raise torch.linalg.LinAlgError("did not converge")
+
+        monkeypatch.setattr(torch.linalg, "eigvalsh", fails)
+    rows = torch.randn(3, 1, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = correlation_scores(rows.expand(3, 50, 60), k=K)
+    expected = math.log(50 + K) + 1 / (50 + K) + 49 * (math.log(K) + 1 / K)
+    assert found.numbers.tolist() == pytest.approx([expected] * 3, rel=1e-9)
+    assert not found.reasons
 
 
 @pytest.mark.parametrize(
@@ -206,6 +273,11 @@ def test_rows_without_a_correlation(rows):
         (lambda: score(initialisations=0), ConfigError, "initialisations = 0"),
         (lambda: score(k=0.0), ConfigError, "k above zero"),
         (lambda: rank([made_up(1.0)], "highest"), ConfigError, "maximise or minimise"),
+        (
+            lambda: rank([made_up(1.0), replace(made_up(1.0), proxy="zico")], "minimise"),
+            DataError,
+            r"(?s)different kinds.*naswot, zico",
+        ),
         (
             lambda: rank([made_up(1.0), score(batch_size=9)], "minimise"),
             DataError,

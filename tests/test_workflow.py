@@ -195,6 +195,46 @@ def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_pa
     assert not leftovers
 
 
+def test_the_audits_run_when_asked_for_and_disturb_nothing(run):
+    before = numbers(run)
+    assert planned(run, "audit") == {"audit"}
+    done = snakemake(run, "audit")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    verdict = json.loads((run / "results/audit/verdict.json").read_text())
+    assert len(verdict["scores"]) == 7
+    assert verdict["architectures"] == 8
+    assert not list((run / "results/state/audit").glob("*"))
+    assert planned(run) == set()
+    assert planned(run, "audit") == set()
+    edit_config(run, "acsd", twojmax=[2, 4, 6])
+    done = snakemake(run, "acsd_audit")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert json.loads((run / "results/acsd_audit/verdict.json").read_text())["candidates"] == 6
+    edit_config(run, "acsd", twojmax=[2, 4])
+    shutil.rmtree(run / "results/audit")
+    shutil.rmtree(run / "results/acsd_audit")
+    done = snakemake(run)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert numbers(run) == before
+
+
+def test_the_direction_of_the_audit_is_used_reported_and_paid_for(run):
+    edit_config(run, "naswot", direction="audit", score="short_training")
+    assert planned(run) == {"audit", "naswot", "search", "train", "evaluate", "report"}
+    done = snakemake(run)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    verdict = json.loads((run / "results/audit/verdict.json").read_text())
+    judged = verdict["scores"]["short_training"]
+    choice = json.loads((run / "results/naswot/choice.json").read_text())
+    assert choice["score_name"] == "short_training"
+    assert choice["direction"] == (judged["direction"] or judged["published_direction"])
+    assert judged["verdict"] in choice["reasons"][1]
+    assert "audit" in json.loads((run / "results/evaluate/summary.json").read_text())["cost"]
+    html = (run / "results/report/report.html").read_text()
+    assert "audit of the score, CPU time (s)" in html
+    assert "scores of 8 architectures against the error" in html
+
+
 def test_energies_table_has_units_in_its_header(finished):
     with (finished / "results/evaluate/energies.csv").open() as handle:
         header = next(csv.reader(handle))

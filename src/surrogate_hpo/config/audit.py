@@ -34,7 +34,7 @@ class AuditSettings(Section):
         50, description="points of the minibatch of the Jacobian scores, as for `naswot`"
     )
     points: PositiveInt = Field(4000, description="training points that a score may learn from")
-    held_out_points: PositiveInt = Field(2000, description="points that such a score is judged on")
+    held_out_points: PositiveInt = Field(1000, description="points that such a score is judged on")
     input_scaling: InputScaling = Field(
         "standardised", description="how the descriptors enter the untrained networks"
     )

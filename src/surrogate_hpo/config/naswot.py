@@ -36,7 +36,7 @@ class NaswotSettings(Section):
         4000, description="training points that `readout`, `short_training` and `zico` see"
     )
     held_out_points: PositiveInt = Field(
-        2000, description="points of the validation snapshots that such a score is judged on"
+        1000, description="points of the validation snapshots that such a score is judged on"
     )
     input_scaling: InputScaling = Field(
         "standardised", description="how the descriptors enter the untrained networks"

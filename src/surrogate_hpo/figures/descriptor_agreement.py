@@ -99,12 +99,12 @@ def draw_descriptor_agreement(
         axes.plot(radius[here], score[here], "s--", color=BLUE, ms=4.5, label=score_label)
         _ = [axes.axvline(r, color=VERMILION, lw=1) for r in radius[here & np.isinf(error)]]
         axes.set_title(f"2J_max {value:g}", weight="normal")
+        axes.set_xlabel("cutoff radius (Å)", fontsize=9)
     for axes in list(grid.flat)[len(degrees) :]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel("relative to the smallest", fontsize=9)
         set_decades(axes.yaxis)
-    figure.supxlabel("cutoff radius (Å)", fontsize=10)
     value, low, high = (f"{number:+.2f}".replace("-", "−") for number in tau)
     figure.suptitle(f"{score_label} and trained error: τ = {value} [{low}, {high}]", fontsize=10)
     handles, words = grid.flat[0].get_legend_handles_labels()
@@ -122,20 +122,7 @@ def descriptor_agreement(
     score_label: str,
     tau: tuple[float, float, float],
 ) -> DrawnFigure:
-    """Draw the audit of the descriptors' scores.
-
-    Parameters
-    ----------
-    cutoff_radius_angstrom, twojmax, score, error, error_std, score_label
-        As in `descriptor_agreement_table`.
-    tau
-        Kendall's τ between score and error, and the ends of its interval.
-
-    Returns
-    -------
-    DrawnFigure
-        Named ``descriptor_agreement``.
-    """
+    """Draw the audit of the descriptors; parameters as of the table and the drawing."""
     table = descriptor_agreement_table(
         cutoff_radius_angstrom=cutoff_radius_angstrom,
         twojmax=twojmax,

@@ -134,6 +134,15 @@ FIGURES: dict[str, FigureText] = {
         "the number of parameters, it says no more than that number does. Crosses at the lower "
         "edge have no finite score and can never be chosen.",
     ),
+    "score_agreement": FigureText(
+        "naswot",
+        "Every score against the error of the same networks after a brief training, one panel "
+        "per score and one marker per architecture. τ is Kendall's rank correlation with its "
+        "95 % interval over architectures.",
+        "A score of use falls or rises steadily with the error, and its interval does not "
+        "contain zero; the sign says which way to read it. Compare with the number of parameters: "
+        "a score that ranks no better says no more. Crosses at the upper edge diverged.",
+    ),
     "search_history": FigureText(
         "search",
         "Above: the objective of each trial and the best so far. Below: the same objective "
@@ -193,6 +202,10 @@ FIGURES: dict[str, FigureText] = {
 
 ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarity_clouds"}
 """Figures of a score without LDOS, and those of the ACSD whose place they take."""
+
+
+OPTIONAL = frozenset({"score_agreement"})
+"""Figures of stages that are not part of every run."""
 
 
 def figure_text(name: str) -> FigureText | None:

@@ -11,6 +11,7 @@ from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.explanations import (
     ALTERNATIVES,
     FIGURES,
+    OPTIONAL,
     STAGES,
     FigureText,
     figure_text,
@@ -226,7 +227,7 @@ def _group_figures(figures: Sequence[DrawnFigure]) -> dict[str, list[_FigureGrou
     unknown = [name for name in names if figure_text(name) is None]
     given = {"parity" if name.startswith("parity_") else name for name in names}
     given |= {ALTERNATIVES[name] for name in given & ALTERNATIVES.keys()}
-    wanted = [name for name in FIGURES if name not in ALTERNATIVES]
+    wanted = [name for name in FIGURES if name not in ALTERNATIVES and name not in OPTIONAL]
     missing = [name for name in wanted if name not in given]
     twice = sorted({name for name in names if names.count(name) > 1})
     if unknown or missing or twice:

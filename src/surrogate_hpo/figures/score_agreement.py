@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, SymmetricalLogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.figures.style import (
@@ -67,7 +68,22 @@ def score_agreement_table(
 def draw_score_agreement(
     table: FigureTable, *, labels: Mapping[str, str], tau: Mapping[str, Interval]
 ) -> Figure:
-    """Draw one panel per score, a marker and colour per activation; all share the error's axis."""
+    """Draw one panel per score, a marker and colour per activation; all share the error's axis.
+
+    Parameters
+    ----------
+    table
+        The points.
+    labels
+        Name of each score for people, in the order of the panels.
+    tau
+        Kendall's τ with the error of each score, and the ends of its interval.
+
+    Returns
+    -------
+    Figure
+        The drawing.
+    """
     require_rows(table, "score_agreement")
     rows = -(-len(labels) // COLUMNS)
     figure = new_figure(0.9 + 2.25 * rows)
@@ -110,10 +126,16 @@ def _set_score_axis(axes: Axes, values: NDArray[np.float64]) -> None:
     if scale == "log":
         axes.set(xscale="log", xlim=log_limits(values))
         set_decades(axes.xaxis)
+        # The panels are narrow, and a logarithmic axis spans a power of ten or more.
+        axes.xaxis.set_major_locator(LogLocator(numticks=5))
     elif scale == "symlog":
         sizes = np.abs(values[np.isfinite(values) & (values != 0)])
-        axes.set_xscale("symlog", linthresh=float(np.median(sizes)))
+        threshold = float(np.quantile(sizes, 0.05))
+        axes.set_xscale("symlog", linthresh=threshold)
         set_decades(axes.xaxis, scale)
+        locator = SymmetricalLogLocator(base=10, linthresh=threshold)
+        locator.set_params(numticks=5)
+        axes.xaxis.set_major_locator(locator)
 
 
 def _mark_diverged(axes: Axes, values: NDArray[np.float64]) -> None:
@@ -146,22 +168,7 @@ def score_agreement(
     labels: Mapping[str, str],
     tau: Mapping[str, Interval],
 ) -> DrawnFigure:
-    """Draw the audit of all scores.
-
-    Parameters
-    ----------
-    score, architecture, activation, value, error
-        As in `score_agreement_table`.
-    labels
-        Name of each score for people, in the order of the panels.
-    tau
-        Kendall's τ with the error of each score, and the ends of its interval.
-
-    Returns
-    -------
-    DrawnFigure
-        Named ``score_agreement``.
-    """
+    """Draw the audit of all scores; parameters as of the table and the drawing."""
     table = score_agreement_table(
         score=score, architecture=architecture, activation=activation, value=value, error=error
     )

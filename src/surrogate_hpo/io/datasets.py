@@ -92,6 +92,35 @@ def flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values.reshape(-1, values.shape[-1])
 
 
+def check_same_cell(
+    structure: NDArray[np.floating], ldos: NDArray[np.floating], *, where: str
+) -> None:
+    """Make sure that a structure and an LDOS belong to the same snapshot.
+
+    Parameters
+    ----------
+    structure
+        Cell of the structure, Å, [3, 3].
+    ldos
+        Cell of the LDOS, Å, [3, 3].
+    where
+        Names of the files.
+
+    Raises
+    ------
+    DataError
+        If the cells differ.
+    """
+    if not np.allclose(structure, ldos, atol=CELL_TOLERANCE_ANGSTROM, rtol=0):
+        raise DataError(
+            "structure and LDOS belong to different cells (Å)",
+            where=where,
+            expected=str(np.asarray(structure).tolist()),
+            got=str(np.asarray(ldos).tolist()),
+            remedy="give structures and LDOS stores of the same snapshots in the same order",
+        )
+
+
 def read_pair(descriptor_path: Path, ldos_path: Path) -> tuple[DescriptorData, LdosData]:
     """Descriptors and LDOS of one snapshot, on the same grid of the same cell.
 

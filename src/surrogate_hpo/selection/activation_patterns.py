@@ -41,6 +41,12 @@ class ActivationPatterns:
     ----------
     k
         Regularisation of vanishing eigenvalues.
+    name
+        Its name in `PROXIES`.
+    label
+        Its name in figures and texts.
+    direction
+        How its publication reads it.
     """
 
     k: float = 1e-4

@@ -28,12 +28,16 @@ class Agreement:
     ----------
     tau
         Kendall's τ-b, −1…1. Negative: higher scores go with lower errors. NaN if undefined.
-    tau_low, tau_high
-        Ends of its bootstrap interval.
+    tau_low
+        Lower end of its bootstrap interval.
+    tau_high
+        Upper end.
     rho
         Spearman's ρ with mean ranks for ties.
-    rho_low, rho_high
-        Ends of its bootstrap interval.
+    rho_low
+        Lower end of its bootstrap interval.
+    rho_high
+        Upper end.
     architectures
         Number of architectures behind the numbers.
     reason
@@ -48,6 +52,12 @@ class Agreement:
     rho_high: float
     architectures: int
     reason: str = ""
+
+    @classmethod
+    def undefined(cls, architectures: int, reason: str) -> "Agreement":
+        """Say why there are no numbers."""
+        nan = math.nan
+        return cls(nan, nan, nan, nan, nan, nan, architectures, reason)
 
 
 @dataclass(frozen=True)
@@ -116,18 +126,74 @@ def agreement(
     for name, values in (("scores", s), ("errors", e)):
         if np.all(values == values[0]):
             reason = f"all {name} are equal, so there is no order to compare"
-            return Agreement(*[math.nan] * 6, architectures=len(s), reason=reason)
-    draws = np.random.default_rng(seed).integers(len(s), size=(resamples, len(s)))
-    counts = np.array([np.bincount(row, minlength=len(s)) for row in draws], dtype=np.float64)
-    once = np.ones((1, len(s)))
+            return Agreement.undefined(len(s), reason)
+    counts, once = _resamples(len(s), seed, resamples), np.ones((1, len(s)))
     tau, rho = _kendall(s, e, counts), _spearman(s, e, counts)
+    (tau_low, tau_high), (rho_low, rho_high) = _interval(tau, level), _interval(rho, level)
     return Agreement(
-        float(_kendall(s, e, once)[0]),
-        *_interval(tau, level),
-        float(_spearman(s, e, once)[0]),
-        *_interval(rho, level),
+        tau=float(_kendall(s, e, once)[0]),
+        tau_low=tau_low,
+        tau_high=tau_high,
+        rho=float(_spearman(s, e, once)[0]),
+        rho_low=rho_low,
+        rho_high=rho_high,
         architectures=len(s),
     )
+
+
+def gain(
+    score: ArrayLike,
+    control: ArrayLike,
+    error: ArrayLike,
+    *,
+    seed: int,
+    resamples: int = 2000,
+    level: float = 0.95,
+) -> tuple[float, float, float]:
+    """Compute |τ(score)| − |τ(control)|: how much better a score ranks than a simpler one.
+
+    Paired: both see the same resamples, so what they share does not widen the interval.
+
+    Parameters
+    ----------
+    score
+        One finite number per architecture.
+    control
+        The simpler score of the same architectures.
+    error
+        As for :func:`agreement`.
+    seed
+        Of the resamples.
+    resamples
+        Number of bootstrap resamples.
+    level
+        Confidence level of the interval.
+
+    Returns
+    -------
+    float, float, float
+        The gain and the ends of its interval; NaN where a τ is undefined.
+
+    Raises
+    ------
+    DataError
+        As :func:`agreement`.
+    """
+    s, e = _checked(score, error)
+    c, _ = _checked(control, error)
+
+    def difference(counts: Floats) -> Floats:
+        found: Floats = np.abs(_kendall(s, e, counts)) - np.abs(_kendall(c, e, counts))
+        return found
+
+    low, high = _interval(difference(_resamples(len(s), seed, resamples)), level)
+    return float(difference(np.ones((1, len(s))))[0]), low, high
+
+
+def _resamples(size: int, seed: int, resamples: int) -> Floats:
+    """How often each resample holds each architecture, [resamples, size]."""
+    draws = np.random.default_rng(seed).integers(size, size=(resamples, size))
+    return np.array([np.bincount(row, minlength=size) for row in draws], dtype=np.float64)
 
 
 def _checked(score: ArrayLike, error: ArrayLike) -> tuple[Floats, Floats]:

@@ -145,6 +145,12 @@ class Naswot:
     ----------
     k
         Regularisation of vanishing eigenvalues.
+    name
+        Its name in `PROXIES`.
+    label
+        Its name in figures and texts.
+    direction
+        How its publication reads it.
     """
 
     k: float = 1e-4
@@ -180,6 +186,12 @@ class OriginalNaswot:
     k
         Regularisation of vanishing eigenvalues: 1e-5 in the publication, the same as in `Naswot`
         here, so that the two scores have the same eigenvalue sums.
+    name
+        Its name in `PROXIES`.
+    label
+        Its name in figures and texts.
+    direction
+        How its publication reads it.
     """
 
     k: float = 1e-4

@@ -13,7 +13,17 @@ from surrogate_hpo.selection.scoring import Values, scored
 
 @dataclass(frozen=True)
 class ParameterCount:
-    """Number of weights and biases; larger networks are expected to err less."""
+    """Number of weights and biases; larger networks are expected to err less.
+
+    Attributes
+    ----------
+    name
+        Its name in `PROXIES`.
+    label
+        Its name in figures and texts.
+    direction
+        How its publication reads it.
+    """
 
     name: ProxyName = "parameters"
     label: str = "number of parameters"

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.selection.batched_networks import (
+    StackedNetworks,
     initial_networks,
     initialisation_seeds,
     shuffled_rows,
@@ -75,15 +76,47 @@ class Readout:
             device=data.inputs.device,
         )
         rows = rows.to(data.inputs.device)
-        features = networks.hidden(data.inputs[rows])[-1].double()
-        targets = data.targets[rows].double()
-        centre, middle = features.mean(1, keepdim=True), targets.mean(0)
-        features = features - centre
-        gram = features.mT @ features
-        diagonal = gram.diagonal(dim1=1, dim2=2)
-        ridge = self.ridge * diagonal.mean(1, keepdim=True)
-        factor = torch.linalg.cholesky(gram + torch.diag_embed(ridge.expand_as(diagonal)))
-        weights = torch.cholesky_solve(features.mT @ (targets - middle), factor)
-        held_out, held_out_targets = data.held_out(self.held_out_points)
-        predicted = (networks.hidden(held_out)[-1].double() - centre) @ weights + middle
-        return Values((predicted - held_out_targets).square().mean((1, 2)))
+        errors = readout_errors(
+            networks,
+            (data.inputs[rows], data.targets[rows]),
+            data.held_out(self.held_out_points),
+            ridge=self.ridge,
+        )
+        return Values(errors)
+
+
+@torch.no_grad()
+def readout_errors(
+    networks: StackedNetworks,
+    training: tuple[Tensor, Tensor],
+    held_out: tuple[Tensor, Tensor],
+    *,
+    ridge: float,
+) -> Tensor:
+    """Fit the last layer of each network by ridge regression and measure the held-out error.
+
+    Parameters
+    ----------
+    networks
+        Networks whose hidden layers are used as they are.
+    training
+        Inputs and targets to fit to, shapes (points, components) and (points, energies).
+    held_out
+        Inputs and targets to measure the error on.
+    ridge
+        Ratio of the ridge and the mean squared norm of a feature; see `Readout`.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (initialisations,), float64: mean squared errors.
+    """
+    features, targets = networks.hidden(training[0])[-1].double(), training[1].double()
+    centre, middle = features.mean(1, keepdim=True), targets.mean(0)
+    features = features - centre
+    gram = features.mT @ features
+    diagonal = gram.diagonal(dim1=1, dim2=2)
+    diagonal += ridge * diagonal.mean(1, keepdim=True)
+    weights = torch.cholesky_solve(features.mT @ (targets - middle), torch.linalg.cholesky(gram))
+    predicted = (networks.hidden(held_out[0])[-1].double() - centre) @ weights + middle
+    return (predicted - held_out[1]).square().mean((1, 2))

@@ -26,9 +26,7 @@ class Regret:
     random: float
 
 
-def top_regret(
-    score: ArrayLike, error: ArrayLike, *, direction: Direction, k: int = 1
-) -> Regret:
+def top_regret(score: ArrayLike, error: ArrayLike, *, direction: Direction, k: int = 1) -> Regret:
     """Compute the regret of training only the k networks with the best scores.
 
     A training that diverged counts as the largest finite error: a lower bound of what it costs.

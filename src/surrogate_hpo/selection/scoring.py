@@ -77,7 +77,8 @@ def scored(
     for number, value in enumerate(values):
         if not math.isfinite(value):
             reasons.setdefault(number, f"the value {value} is not finite")
-            values[number] = math.nan
+    for number in reasons:
+        values[number] = math.nan
     first = min(reasons, default=None)
     mean, std = float(np.mean(values)), float(np.std(values))
     return ArchitectureScore(

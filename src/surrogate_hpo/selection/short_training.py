@@ -1,6 +1,7 @@
 """Short training: the held-out error after some tens of optimiser steps."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,8 @@ from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
 from surrogate_hpo.selection.scoring import Values, scored
+
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
 
 @dataclass(frozen=True)
@@ -85,17 +88,40 @@ class ShortTraining:
             return Values((networks.outputs(held_out) - targets).square().mean((1, 2)))
 
     def _train(self, networks: StackedNetworks, inputs: Tensor, targets: Tensor) -> None:
-        parameters = [parameter.requires_grad_() for parameter in networks.parameters]
-        optimiser = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
         batches = max(1, len(inputs) // self.batch_size)
+        optimiser = _Adam(networks.parameters)
         for step in range(self.steps):
-            for group in optimiser.param_groups:
-                group["lr"] = 0.5 * self.learning_rate * (1 + math.cos(math.pi * step / self.steps))
             # Every batch of the drawn order in turn; strided, so that all are of one size.
             batch = slice(step % batches, None, batches)
             outputs = networks.outputs(inputs[batch])
             # A sum over the initialisations keeps their gradients apart.
             loss = (outputs - targets[batch]).square().mean((1, 2)).sum()
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            progress = step / self.steps
+            optimiser.step(loss, 0.5 * self.learning_rate * (1 + math.cos(math.pi * progress)))
+
+
+class _Adam:
+    """Adam on a few large tensors.
+
+    `torch.optim` imports its compiler at the first step: seconds that a score would be charged.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self._parameters = [parameter.requires_grad_() for parameter in parameters]
+        self._first = [torch.zeros_like(parameter) for parameter in parameters]
+        self._second = [torch.zeros_like(parameter) for parameter in parameters]
+        self._steps = 0
+
+    def step(self, loss: Tensor, learning_rate: float) -> None:
+        gradients = torch.autograd.grad(loss, self._parameters)
+        self._steps += 1
+        length = learning_rate / (1 - _BETA_1**self._steps)
+        correction = math.sqrt(1 - _BETA_2**self._steps)
+        with torch.no_grad():
+            for parameter, gradient, first, second in zip(
+                self._parameters, gradients, self._first, self._second, strict=True
+            ):
+                first.lerp_(gradient, 1 - _BETA_1)
+                second.mul_(_BETA_2).addcmul_(gradient, gradient, value=1 - _BETA_2)
+                root = second.sqrt().div_(correction).add_(_EPSILON)
+                parameter.addcdiv_(first, root, value=-length)

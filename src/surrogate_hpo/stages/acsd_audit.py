@@ -1,4 +1,4 @@
-"""Audit of the descriptor scores: does a network learn better where the score is better?"""
+"""Audit of the ACSD: scores of descriptors against the error of networks trained on them."""
 
 import logging
 import math

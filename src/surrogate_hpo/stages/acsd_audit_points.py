@@ -15,12 +15,11 @@ from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.descriptors.triples import nested_columns
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.io.datasets import PointData, flat
+from surrogate_hpo.io.datasets import PointData, check_same_cell, flat
 from surrogate_hpo.io.ldos_store import LdosData, read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.networks.options import InputScaling
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.acsd_points import check_same_cell
 from surrogate_hpo.stages.fitting import ScaledData, scale
 
 Candidate = tuple[float, int]
@@ -101,7 +100,7 @@ def sample_points(
     each, found = -(-count // len(ldos)), []
     for structure, store in zip(structures, ldos, strict=True):
         atoms, data = read_structure(structure), read_ldos(store)
-        check_same_cell(atoms, data, where=f"{structure} and {store}")
+        check_same_cell(atoms.cell[:], data.cell, where=f"{structure} and {store}")
         values = flat(data.values)
         generator = np.random.default_rng(derive_seed(seed, "acsd_audit", structure.stem))
         rows = np.sort(generator.permutation(len(values))[:each])

@@ -13,8 +13,8 @@ from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.io.datasets import CELL_TOLERANCE_ANGSTROM, flat
-from surrogate_hpo.io.ldos_store import LdosData, read_ldos
+from surrogate_hpo.io.datasets import check_same_cell, flat
+from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.acsd import draw_pairs, draw_points
@@ -149,7 +149,7 @@ def _anywhere(structure: Path, settings: AcsdSettings, seed: int) -> SampledSnap
 
 def _on_grid(structure: Path, store: Path, settings: AcsdSettings, seed: int) -> SampledSnapshot:
     atoms, ldos = read_structure(structure), read_ldos(store)
-    check_same_cell(atoms, ldos, where=f"{structure} and {store}")
+    check_same_cell(atoms.cell[:], ldos.cell, where=f"{structure} and {store}")
     shape = ldos.values.shape[:3]
     indices = np.stack(
         [
@@ -170,15 +170,3 @@ def _on_grid(structure: Path, store: Path, settings: AcsdSettings, seed: int) ->
 
 def _seeds(structure: Path, settings: AcsdSettings, seed: int) -> list[int]:
     return [derive_seed(seed, "acsd", structure.stem, n) for n in range(settings.draws)]
-
-
-def check_same_cell(atoms: Atoms, ldos: LdosData, *, where: str) -> None:
-    """Raise `DataError` if a structure and an LDOS do not belong to the same cell."""
-    if not np.allclose(atoms.cell[:], ldos.cell, atol=CELL_TOLERANCE_ANGSTROM, rtol=0):
-        raise DataError(
-            "structure and LDOS belong to different cells (Å)",
-            where=where,
-            expected=str(atoms.cell[:].tolist()),
-            got=str(ldos.cell.tolist()),
-            remedy="give structures and LDOS stores of the same snapshots in the same order",
-        )

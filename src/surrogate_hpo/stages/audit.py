@@ -1,4 +1,4 @@
-"""Audit: do the training-free scores rank architectures as training does?"""
+"""Audit: training-free scores of architectures against the error of trained networks."""
 
 import logging
 import shutil
@@ -17,12 +17,8 @@ from surrogate_hpo.networks.architecture import Architecture, search_space
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.ranking import ArchitectureScore
-from surrogate_hpo.stages.audit_tables import (
-    agreement_rows,
-    figure_arguments,
-    score_rows,
-    verdict_document,
-)
+from surrogate_hpo.stages.audit_figure import figure_arguments
+from surrogate_hpo.stages.audit_tables import agreement_rows, score_rows, verdict_document
 from surrogate_hpo.stages.brief import TrainedError, train_all
 from surrogate_hpo.stages.fitting import scale, subset
 from surrogate_hpo.stages.interface import DescriptorStores, LdosStores, Output, State

@@ -11,23 +11,22 @@ from surrogate_hpo.selection.agreement import (
     MINIMUM_ARCHITECTURES,
     Agreement,
     agreement,
+    gain,
     verdict,
 )
 from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.ranking import ArchitectureScore
 from surrogate_hpo.selection.regret import Regret, top_regret
+from surrogate_hpo.stages.audit_figure import ALL
 from surrogate_hpo.stages.brief import TrainedError, diverged
 
 Row = dict[str, Any]
-ALL = "all"
 TOP = (1, 5)
 CONTROL: ProxyName = "parameters"
 
 
-def score_rows(
-    found: Sequence[ArchitectureScore], errors: Mapping[str, TrainedError]
-) -> list[Row]:
+def score_rows(found: Sequence[ArchitectureScore], errors: Mapping[str, TrainedError]) -> list[Row]:
     """One row per architecture and score, beside the error of its trainings.
 
     Parameters
@@ -102,6 +101,7 @@ def agreement_rows(rows: Sequence[Row], *, seed: int, resamples: int) -> list[Ro
                     "group": group,
                     "verdict": verdict(compared, direction).words,
                     **_statistics(compared),
+                    **_gain(members, seed=seed, resamples=resamples),
                     "rejected_scores": len(members) - compared.architectures,
                     "direction": direction,
                     **_regrets(members, direction),
@@ -116,9 +116,20 @@ def _compare(members: Sequence[Row], *, seed: int, resamples: int) -> Agreement:
     usable = [row for row in members if math.isfinite(row["value"])]
     if len(usable) < MINIMUM_ARCHITECTURES:
         reason = f"fewer than {MINIMUM_ARCHITECTURES} architectures with a score"
-        return Agreement(*[math.nan] * 6, architectures=len(usable), reason=reason)
+        return Agreement.undefined(len(usable), reason)
     score, error = ([row[key] for row in usable] for key in ("value", "error_mean"))
     return agreement(score, error, seed=seed, resamples=resamples)
+
+
+def _gain(members: Sequence[Row], *, seed: int, resamples: int) -> dict[str, float]:
+    """How much better than the number of parameters, the control, a score ranks."""
+    usable = [row for row in members if math.isfinite(row["value"])]
+    found = (math.nan, math.nan, math.nan)
+    if len(usable) >= MINIMUM_ARCHITECTURES:
+        columns = ([row[key] for row in usable] for key in ("value", "parameters", "error_mean"))
+        found = gain(*columns, seed=seed, resamples=resamples)
+    names = ("gain_over_parameters", "gain_low", "gain_high")
+    return dict(zip(names, found, strict=True))
 
 
 def _statistics(found: Agreement) -> dict[str, Cell]:
@@ -148,48 +159,11 @@ def _regrets(members: Sequence[Row], direction: Direction) -> dict[str, float]:
 
 
 def _costs(members: Sequence[Row]) -> dict[str, float]:
+    """Medians per architecture: the first call of all also pays for late imports."""
     score, training = (
-        float(np.mean([row[key] for row in members])) for key in ("seconds", "training_seconds")
+        float(np.median([row[key] for row in members])) for key in ("seconds", "training_seconds")
     )
     return {"seconds": score, "training_seconds": training, "cost_share": score / training}
-
-
-def figure_arguments(rows: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]]) -> Row:
-    """Arguments of the figure, from the rows of both tables as made here or read back.
-
-    Parameters
-    ----------
-    rows
-        Of `scores.csv`.
-    groups
-        Of `agreement.csv`.
-
-    Returns
-    -------
-    dict
-        Keywords of :func:`surrogate_hpo.figures.score_agreement.score_agreement`.
-    """
-
-    def numbers(table: Sequence[Mapping[str, Any]], key: str) -> list[float]:
-        return [math.nan if row[key] == "" else float(row[key]) for row in table]
-
-    overall = [row for row in groups if row["group"] == ALL]
-    return {
-        "score": [row["score"] for row in rows],
-        "architecture": [row["architecture"] for row in rows],
-        "activation": [row["activation"] for row in rows],
-        "value": numbers(rows, "value"),
-        "error": numbers(rows, "error_mean"),
-        "labels": {row["score"]: row["label"] for row in overall},
-        "tau": {
-            row["score"]: (tau, low, high)
-            for row, tau, low, high in zip(
-                overall,
-                *(numbers(overall, key) for key in ("tau", "tau_low", "tau_high")),
-                strict=True,
-            )
-        },
-    }
 
 
 def verdict_document(groups: Sequence[Row], errors: Mapping[str, TrainedError]) -> dict[str, Any]:
@@ -228,7 +202,15 @@ def _judgement(name: ProxyName, row: Row) -> dict[str, Any]:
     published = PROXIES[name].direction
     informative = row["verdict"].startswith("informative")
     keys = ("label", "verdict", "architectures", "rejected_scores", "tau", "tau_low", "tau_high")
-    more = ("rho", "rho_low", "rho_high", "seconds", "cost_share", "reason")
+    more: tuple[str, ...] = (
+        "rho",
+        "rho_low",
+        "rho_high",
+        "gain_over_parameters",
+        "gain_low",
+        "gain_high",
+    )
+    more += ("seconds", "cost_share", "reason")
     return {key: row[key] for key in keys} | {
         "direction": row["direction"] if informative else None,
         "published_direction": published,
@@ -246,12 +228,10 @@ def _reasons(overall: Mapping[str, Row], best: str | None) -> list[str]:
         f"{chosen['tau']:+.2f} [{chosen['tau_low']:+.2f}, {chosen['tau_high']:+.2f}]; "
         f"{chosen['verdict']}"
     ]
-    control = overall.get(CONTROL)
-    if control and best != CONTROL:
-        reasons.append(
-            f"the control, {control['label'].lower()}, has {control['tau']:+.2f} "
-            f"[{control['tau_low']:+.2f}, {control['tau_high']:+.2f}]"
-        )
     if best == CONTROL:
-        reasons.append("WARNING: no score ranks better than counting parameters does")
+        return [*reasons, "WARNING: no score ranks better than counting parameters does"]
+    low, high = chosen["gain_low"], chosen["gain_high"]
+    difference = f"{chosen['gain_over_parameters']:+.2f} [{low:+.2f}, {high:+.2f}]"
+    better = "ranks better than" if low > 0 else "cannot be told from"
+    reasons.append(f"it {better} counting parameters: difference of |τ| {difference}")
     return reasons

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,9 @@ from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.tables import Cell, write_table
 from surrogate_hpo.networks.architecture import search_space
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.selection.naswot import Naswot, OriginalNaswot
 from surrogate_hpo.selection.proxies import PROXIES
+from surrogate_hpo.selection.proxy import Proxy
 from surrogate_hpo.selection.ranking import ArchitectureScore, best_architecture, rank
 from surrogate_hpo.stages.direction import Reading, reading
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output
@@ -51,7 +54,7 @@ def naswot(
     Scores that learn from the LDOS need it for all training snapshots, and are judged on
     the validation snapshots; without these, on the last training snapshot.
     """
-    proxy = PROXIES[settings.score]
+    proxy = _proxy(settings)
     read = reading(settings, proxy, verdicts or [])
     labelled, held_out = _labelled(
         settings, descriptors, ldos, validation_descriptors or [], validation_ldos or [], seed
@@ -106,6 +109,13 @@ def naswot(
             "provenance": provenance("naswot", settings, seed, [*inputs, *(verdicts or [])]),
         },
     )
+
+
+def _proxy(settings: NaswotSettings) -> Proxy:
+    known = PROXIES[settings.score]
+    if isinstance(known, Naswot | OriginalNaswot):
+        return replace(known, k=settings.regularisation)
+    return known
 
 
 def _labelled(

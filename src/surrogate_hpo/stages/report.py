@@ -16,6 +16,7 @@ from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.stages.drawings import save_figures
+from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
 from surrogate_hpo.stages.report_figures import Sources, draw_all
 
@@ -43,6 +44,11 @@ def report(
     dos: Annotated[Path, Input("CSV of the evaluate stage, 1/eV")],
     ldos_samples: Annotated[Path, Input("CSV of the evaluate stage, 1/(eV Å³)")],
     summary: Annotated[Path, Input("JSON of the evaluate stage, meV/atom")],
+    audit_scores: Annotated[
+        list[Path] | None, Input("CSV of the audit stage, where naswot.direction is audit")
+    ] = None,
+    audit_agreement: Annotated[list[Path] | None, Input("CSV of the audit stage")] = None,
+    audit_verdict: Annotated[list[Path] | None, Input("JSON of the audit stage")] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG with its table as CSV")],
@@ -62,6 +68,7 @@ def report(
             energies=energies,
             dos=dos,
             ldos_samples=ldos_samples,
+            audit=[*(audit_scores or []), *(audit_agreement or [])],
         ),
         acsd,
         naswot,
@@ -81,6 +88,8 @@ def report(
         "evaluate": evaluated["provenance"],
         "report": provenance("report", settings, seed, []),
     }
+    if audit_verdict:
+        records["audit"] = read_document(audit_verdict[0])["provenance"]
     context = ReportContext(
         title=settings.title,
         material=_material(structures[0], records),
@@ -162,6 +171,7 @@ def _facts(
             "CPU time (s)": total["cpu_seconds"],
         }
         for stage, total in cost.items()
+        if stage in STAGES
     }
     fermi = evaluated["fermi_energy"]
     facts["acsd"] |= {
@@ -169,6 +179,8 @@ def _facts(
         "chosen 2J_max": acsd["twojmax"],
     }
     facts["naswot"] |= {"chosen architecture": naswot["label"], "direction": naswot["direction"]}
+    if "audit" in cost:
+        facts["naswot"]["audit of the score, CPU time (s)"] = cost["audit"]["cpu_seconds"]
     facts["search"] |= {f"chosen {key}": value for key, value in search["hyperparameters"].items()}
     facts["evaluate"] |= {
         "held-out snapshots": evaluated["held_out_snapshots"],

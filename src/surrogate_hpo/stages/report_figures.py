@@ -18,6 +18,7 @@ from surrogate_hpo.figures.ldos_overlay import ldos_overlay
 from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.parity import parity
+from surrogate_hpo.figures.score_agreement import score_agreement
 from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.similarity_clouds import similarity_clouds
 from surrogate_hpo.figures.similarity_spread import similarity_spread
@@ -25,8 +26,9 @@ from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.figures.table import format_with_spread
 from surrogate_hpo.io.similarities import read_similarities
 from surrogate_hpo.io.tables import read_table
+from surrogate_hpo.stages.audit_figure import figure_arguments
 from surrogate_hpo.stages.energies import REFERENCE_LDOS
-from surrogate_hpo.stages.graph import DEPENDENCIES, STAGES, SUMMARIES
+from surrogate_hpo.stages.graph import AUDIT_DEPENDENCIES, DEPENDENCIES, STAGES, SUMMARIES
 
 Row = Mapping[str, str]
 PARITY = ("band_energy", "total_free_energy")
@@ -34,7 +36,7 @@ PARITY = ("band_energy", "total_free_energy")
 
 @dataclass(frozen=True)
 class Sources:
-    """The tables of a run."""
+    """The tables of a run; those of the audit, scores and agreement, only where it was used."""
 
     acsd: Path
     similarities: Path
@@ -44,6 +46,7 @@ class Sources:
     energies: Path
     dos: Path
     ldos_samples: Path
+    audit: Sequence[Path] = ()
 
 
 def draw_all(
@@ -80,11 +83,16 @@ def draw_all(
     candidates = read_table(sources.acsd)
     labelled = acsd["objective"] == "acsd"
     edges = [edge for edge in DEPENDENCIES if labelled or edge != ("ldos", "acsd")]
+    nodes, audits = list(STAGES), list[DrawnFigure]()
+    if sources.audit:
+        nodes, edges = [*nodes, "audit"], [*edges, *AUDIT_DEPENDENCIES]
+        audits = [score_agreement(**figure_arguments(*map(read_table, sources.audit)))]
     return [
-        dag(nodes=STAGES, edges=edges, descriptions=SUMMARIES),
+        dag(nodes=nodes, edges=edges, descriptions=SUMMARIES),
         _acsd(candidates, acsd),
         _similarities(candidates, acsd, sources.similarities),
         _naswot(read_table(sources.naswot), naswot),
+        *audits,
         _search(read_table(sources.trials), search),
         _learning_curves(sources.histories),
         _dos(read_table(sources.dos), energies),

@@ -1,0 +1,184 @@
+"""NASWOT beside MALA's: the same batch, the same networks, five initialisations, one thread.
+
+MALA (`materials-learning-algorithms` from PyPI) lives in an environment of its own, which is
+made if it is missing. Both draw the networks and score them within the clock. Eigenvalue sums
+are compared in float64 on weights that are handed over; in float32, MALA's default, rounding
+moves vanishing eigenvalues, so its time there is printed only.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, search_space
+from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
+from surrogate_hpo.selection.naswot import draw_minibatch, score_architecture
+
+OUT = Path("benchmarks/out/naswot.json")
+WORKER = Path(__file__).with_name("mala_naswot_worker.py")
+POINTS, COMPONENTS, ENERGIES = 50, 91, 77
+INITIALISATIONS, ARCHITECTURES = 5, 100
+WIDTHS = [25, 50, 100, 200, 400]
+
+
+def mala_python(folder: Path) -> Path:
+    """Python with MALA; its environment is made if it is missing."""
+    python, installed = folder / "bin/python", folder / "installed"
+    if not installed.exists():
+        print(f"installing MALA into {folder}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        packages = [f"torch=={torch.__version__.split('+')[0]}", "materials-learning-algorithms"]
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True)
+        installed.touch()
+    return python
+
+
+@dataclass
+class Mala:
+    """MALA's process."""
+
+    process: subprocess.Popen[str]
+
+    def __call__(self, **request: Any) -> Any:  # noqa: ANN401
+        """Send one request and wait for its answer."""
+        assert self.process.stdin is not None  # noqa: S101 - opened with pipes
+        assert self.process.stdout is not None  # noqa: S101
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("MALA's process has ended; see its message above.")
+        return json.loads(line)
+
+
+def compare(
+    architecture: Architecture, minibatch: torch.Tensor, mala: Mala, folder: Path, repetitions: int
+) -> dict[str, Any]:
+    """Times of both codes and the largest relative difference of their eigenvalue sums."""
+    common = {
+        "minibatch": str(folder / "minibatch.npy"),
+        "hidden_widths": list(architecture.hidden_widths),
+        "activation": architecture.activation,
+        "outputs": ENERGIES,
+        "initialisations": INITIALISATIONS,
+        "repetitions": repetitions,
+    }
+    times = []
+    for _ in range(repetitions):
+        found = score_architecture(
+            architecture,
+            minibatch,
+            outputs=ENERGIES,
+            seed=0,
+            initialisations=INITIALISATIONS,
+        )
+        times.append(found.seconds)
+    networks = initial_networks(
+        architecture,
+        inputs=COMPONENTS,
+        outputs=ENERGIES,
+        seeds=initialisation_seeds(0, INITIALISATIONS),
+        dtype=torch.float64,
+    )
+    arrays: dict[str, Any] = {}
+    for layer, (weight, bias) in enumerate(zip(networks.weights, networks.biases, strict=True)):
+        # MALA's modules alternate between linear layers and activations, as ours do.
+        arrays[f"layers.{2 * layer}.weight"] = weight.numpy()
+        arrays[f"layers.{2 * layer}.bias"] = bias[:, 0].numpy()
+    np.savez(folder / "weights.npz", **arrays)
+    sums = np.array(mala(**common, dtype="float64", weights=str(folder / "weights.npz")))
+    own = np.array(found.values)
+    seconds = {name: mala(**common, dtype=name) for name in ("float64", "float32")}
+    return {
+        "architecture": architecture.label,
+        "seconds": min(times),
+        "mala_seconds": seconds["float64"],
+        "mala_float32_seconds": seconds["float32"],
+        "speedup": seconds["float64"] / min(times),
+        "largest_relative_difference": float(np.abs(sums / own - 1).max()),
+    }
+
+
+def summary(rows: list[dict[str, Any]], seconds_of_all: float) -> dict[str, Any]:
+    """The numbers that stand for the table."""
+    own = sum(row["seconds"] for row in rows)
+    speedups = [row["speedup"] for row in rows]
+    return {
+        "speedup_over_mala": float(np.median(speedups)),
+        "speedup_smallest": min(speedups),
+        "speedup_largest": max(speedups),
+        "speedup_of_all_together": sum(row["mala_seconds"] for row in rows) / own,
+        "speedup_over_mala_float32": float(
+            np.median([row["mala_float32_seconds"] / row["seconds"] for row in rows])
+        ),
+        "seconds_per_100_architectures": 100 * seconds_of_all / len(rows),
+        "largest_relative_difference": max(row["largest_relative_difference"] for row in rows),
+    }
+
+
+def main() -> None:
+    """Print a row per architecture and write the summary."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mala", type=Path, default=Path(".venv-mala"), help="its environment")
+    parser.add_argument("--architectures", type=int, default=ARCHITECTURES)
+    parser.add_argument("--repetitions", type=int, default=5, help="of which the shortest counts")
+    options = parser.parse_args()
+    python = mala_python(options.mala)
+    torch.set_num_threads(1)
+    candidates = search_space([1, 2, 3, 4], WIDTHS, ACTIVATIONS, seed=0)
+    chosen = np.random.default_rng(0).permutation(len(candidates))[: options.architectures]
+    # Collinear components of the spread that standardised SNAP components have.
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(COMPONENTS, COMPONENTS, generator=generator) / COMPONENTS**0.5
+    points = torch.randn(2000, COMPONENTS, generator=generator) @ mixing
+    minibatch = draw_minibatch(points, batch_size=POINTS, seed=0)
+    architectures = [candidates[number] for number in sorted(chosen)]
+    start = time.process_time()
+    for architecture in architectures:
+        score_architecture(
+            architecture, minibatch, outputs=ENERGIES, seed=0, initialisations=INITIALISATIONS
+        )
+    seconds_of_all = time.process_time() - start
+    rows = []
+    print("| architecture | ms | MALA ms | MALA float32 ms | speed-up | difference of sums |")
+    print("|---|---|---|---|---|---|")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [str(python), str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        ) as process,
+    ):
+        np.save(Path(folder) / "minibatch.npy", minibatch.numpy())
+        mala = Mala(process)
+        for architecture in architectures:
+            row = compare(architecture, minibatch, mala, Path(folder), options.repetitions)
+            rows.append(row)
+            print(
+                f"| {row['architecture']} | {1e3 * row['seconds']:.2f} "
+                f"| {1e3 * row['mala_seconds']:.2f} | {1e3 * row['mala_float32_seconds']:.2f} "
+                f"| {row['speedup']:.1f} | {row['largest_relative_difference']:.1e} |",
+                flush=True,
+            )
+        assert process.stdin is not None  # noqa: S101 - opened with a pipe
+        process.stdin.close()
+    found = summary(rows, seconds_of_all)
+    print("\n" + "\n".join(f"{name}: {value:.3g}" for name, value in found.items()))
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(found | {"rows": rows}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

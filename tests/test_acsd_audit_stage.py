@@ -1,0 +1,152 @@
+"""The audit of descriptors: the error falls where the descriptor behind the LDOS is reached."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.io import write
+
+from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
+from surrogate_hpo.descriptors.bispectrum import bispectrum
+from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.io.ldos_store import LdosData, write_ldos
+from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.stages.acsd_audit import acsd_audit
+
+GRID = (10, 10, 10)
+TRUE_RADIUS = 4.0
+RADII, DEGREES = (2.2, 3.0, 4.0), (2, 4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Snapshots whose "LDOS" is their own bispectrum at 4 Å and 2 J_max 4."""
+    folder = tmp_path_factory.mktemp("snapshots")
+    for number, name in enumerate(["training-0000", "training-0001", "validation-0000"]):
+        atoms = Atoms("Al4", bulk("Al", cubic=True, a=4.05).positions, cell=[4.05] * 3, pbc=True)
+        atoms.rattle(0.15, seed=number)
+        write(folder / f"{name}.extxyz", atoms)
+        values = bispectrum(
+            grid_points(GRID, atoms.cell[:]),
+            atoms.positions,
+            atoms.cell[:],
+            cutoff_radius=TRUE_RADIUS,
+            twojmax=4,
+        )
+        ldos = LdosData(
+            values.reshape(*GRID, -1).astype(np.float32),
+            np.arange(values.shape[1], dtype=float),
+            atoms.cell[:],
+            "gaussian",
+            0.5,
+            12.0,
+        )
+        write_ldos(folder / f"{name}.zarr.zip", ldos, {})
+    return folder
+
+
+def scored(folder: Path, *, radii=RADII, objective: str = "acsd") -> dict[str, Path]:
+    """What an acsd stage leaves behind that found every score right: distance from the truth."""
+    prefix = objective.replace("-", "_")
+    rows = [
+        {
+            "cutoff_radius_angstrom": radius,
+            "twojmax": degree,
+            "components": 5 if degree == 2 else 14,
+            f"{prefix}_mean": 0.01 * (1 + abs(radius - TRUE_RADIUS) + (4 - degree)),
+            f"{prefix}_std": 0.001,
+            "chosen": (radius, degree) == (4.0, 4),
+        }
+        for radius in radii
+        for degree in DEGREES
+    ]
+    write_table(folder / "scores.csv", rows)
+    choice = {"objective": objective, "element_weights": {"Al": 1.0}, "element_radii": {"Al": 0.5}}
+    (folder / "choice.json").write_text(json.dumps(choice))
+    return {"acsd_scores": folder / "scores.csv", "acsd_choice": folder / "choice.json"}
+
+
+def run(folder: Path, out: Path, *, objective: str = "acsd", radii=RADII, **changes: object):
+    settings = {
+        "layers": 1,
+        "width": 16,
+        "training": {"seeds": 1, "points": 800, "validation_points": 400, "epochs": 15}
+        | {"batch_size": 50, "learning_rate": 5e-3, "optimiser": "adam", "weight_decay": 0.0},
+    }
+
+    def of(split: str, suffix: str) -> list[Path]:
+        return sorted(folder.glob(f"{split}-*{suffix}"))
+
+    acsd_audit(
+        settings=AcsdAuditSettings.model_validate(settings | changes),
+        seed=3,
+        **scored(out, objective=objective, radii=radii),
+        structures=of("training", ".extxyz"),
+        ldos=of("training", ".zarr.zip"),
+        validation_structures=of("validation", ".extxyz"),
+        validation_ldos=of("validation", ".zarr.zip"),
+        candidates=out / "candidates.csv",
+        verdict=out / "verdict.json",
+        figure=out / "figure.svg",
+        figure_table=out / "figure.csv",
+        state=out / "state",
+    )
+    with (out / "candidates.csv").open(newline="") as handle:
+        return json.loads((out / "verdict.json").read_text()), list(csv.DictReader(handle))
+
+
+def test_the_descriptor_behind_the_ldos_has_the_smallest_error(folder, tmp_path):
+    verdict, rows = run(folder, tmp_path)
+    errors = {
+        (float(r["cutoff_radius_angstrom"]), int(r["twojmax"])): float(r["error_mean"])
+        for r in rows
+    }
+    assert len(errors) == 6
+    assert min(errors, key=errors.__getitem__) == (TRUE_RADIUS, 4)
+    assert verdict["regret_of_chosen"] == pytest.approx(0)
+    assert verdict["regret_of_best_score"] == pytest.approx(0)
+    assert verdict["regret_of_random_pick"] > 0
+    assert verdict["tau"] > 0
+    assert verdict["published_direction"] == "minimise"
+    assert verdict["candidates"] == 6
+    assert not list((tmp_path / "state").glob("*"))
+    svg = (tmp_path / "figure.svg").read_text()
+    assert "2J_max 4" in svg
+    assert "ACSD and trained error: τ = +" in svg
+
+
+def test_a_score_of_which_more_is_better_is_read_so(folder, tmp_path):
+    verdict, _ = run(folder, tmp_path, objective="kernel-spread")
+    assert verdict["score"] == "kernel spread"
+    assert verdict["published_direction"] == "maximise"
+    assert verdict["regret_of_best_score"] > 0, "the largest score here is the farthest"
+
+
+def test_bad_candidates_are_refused_before_any_training(folder, tmp_path):
+    with pytest.raises(ConfigError, match=r"acsd_audit\.cutoff_radii_angstrom(.|\n)*\[5\.0\]"):
+        run(folder, tmp_path, cutoff_radii_angstrom=[5.0])
+    with pytest.raises(ConfigError, match=r"Too few candidates(.|\n)*at least 5(.|\n)*got: 4"):
+        run(folder, tmp_path, radii=RADII[1:])
+    with pytest.raises(ConfigError, match=r"Too few candidates(.|\n)*got: 3"):
+        run(folder, tmp_path, twojmax=[4])
+    assert not (tmp_path / "state").exists()
+
+
+def test_stores_that_do_not_pair_up(folder, tmp_path):
+    with pytest.raises(DataError, match="do not pair up"):
+        acsd_audit(
+            settings=AcsdAuditSettings(),
+            seed=3,
+            **scored(tmp_path),
+            structures=sorted(folder.glob("training-*.extxyz")),
+            ldos=[],
+            validation_structures=[],
+            validation_ldos=[],
+            **{n: tmp_path / n for n in ("candidates", "verdict", "figure", "figure_table")},
+            state=tmp_path / "state",
+        )
