@@ -22,8 +22,8 @@ from surrogate_hpo.seeds import derive_seed
 class OrthogonalArray(SearchMethod):
     """Train a strength-2 orthogonal array, combine the best levels, train the combination.
 
-    Zhang et al., *Deep learning hyperparameter tuning method based on orthogonal array*,
-    AI 2019, LNCS 11919; range analysis after Taguchi. The array of Bose, OA(p², p + 1, p, 2)
+    Zhang et al., *Deep neural network hyperparameter optimization with orthogonal array
+    tuning*, arXiv:1907.13359; range analysis after Taguchi. The array of Bose, OA(p², p + 1, p, 2)
     with p prime, comes from scipy. A hyperparameter of m < p options takes level l mod m:
     pairs of levels are then as frequent as the product of their shares, so that main effects
     stay orthogonal (Addelman, *Technometrics* 4, 21 (1962)).
@@ -180,7 +180,7 @@ def _explain(
     verdict = (
         f"combination of the best levels, {found} when trained"
         if confirmed
-        else f"run {best_run.number} of the array, {best_run.evaluation.value:.6g}: the combination "
-        f"of the best levels ({found}) is no better, so the hyperparameters interact"
+        else f"run {best_run.number} of the array, {best_run.evaluation.value:.6g}: "
+        f"the combination of the best levels ({found}) is no better, so hyperparameters interact"
     )
     return f"{verdict}; ranges of the main effects: {ranges}"

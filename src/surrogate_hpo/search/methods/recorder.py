@@ -55,7 +55,6 @@ class Recorder:
 
     def train(self, point: Hyperparameters, fidelity: float = 1.0) -> Trial:
         """Train with these hyperparameters, for a share of the epochs."""
-
         initialisations = self._initialisations
         evaluation = self._once(
             "training",
