@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny test bench-training bench-descriptors bench-acsd lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny test bench-recipes bench-training bench-descriptors bench-acsd lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -30,7 +30,10 @@ compare-tiny: environment quantum-espresso  ## the same on the tiny case, in bui
 test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO
 	.venv/bin/python -m pytest
 
-bench-training: environment  ## error against the recipe of the training; needs a finished `make run`
+bench-recipes: environment  ## error against the recipe of the training; needs a finished `make run`
+	.venv/bin/python benchmarks/recipes.py
+
+bench-training: environment  ## one epoch of training beside MALA (installed in .venv-mala)
 	.venv/bin/python benchmarks/training.py
 
 bench-descriptors: .venv/dev-installed  ## SNAP engines against LAMMPS: µs per point, threads, atoms

@@ -29,8 +29,9 @@ from surrogate_hpo.stages.graph import CONTEST_DEPENDENCIES, CONTESTS
 METHODS = CompareSettings().methods
 POINT = {
     "layers": 1, "width": 8, "activation": "tanh", "learning_rate": 3e-3, "batch_size": 100,
-    "schedule": "cosine", "patience": 8, "weight_decay": 0.3, "optimiser": "adam",
-    "input_scaling": "standardised",
+    "schedule": "cosine", "patience": 8, "weight_decay": 0.3, "optimiser": "adamw",
+    "input_scaling": "standardised", "output_scaling": "maximum", "dos_weight": 0.0,
+    "plateau_factor": 0.1,
 }  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def points() -> PointData:
 
 @pytest.fixture
 def small() -> ContestSettings:
-    return ContestSettings(maximum_epochs=4, points=400, validation_points=100, optimiser=["adam"])
+    return ContestSettings(maximum_epochs=4, points=400, validation_points=100, optimiser=["adamw"])
 
 
 def test_a_trial_is_the_mean_of_its_initialisations_and_costs_what_it_trained(points, small):

@@ -61,6 +61,10 @@ def test_all_faults_are_listed_at_once_with_dotted_paths(tmp_path, settings):
         ("snapshots", {"test": ["a.xyz"]}, "`test` must be a number"),
         ("snapshots", {"debye_waller_b_angstrom2": None}, "needs `debye_waller_b_angstrom2`"),
         ("dft", {"pseudopotentials": {"Be": "Be.UPF"}}, "no entry for Al"),
+        ("search", {"optimiser": ["adam"]}, "weight_decay: 0.3 is too large for adam"),
+        ("search", {"output_scaling": ["minmax"]}, "search.output_scaling.0: .*'feature_maximum'"),
+        ("search", {"plateau_factor": [1.0]}, "search.plateau_factor.0: .*less than 1"),
+        ("search", {"dos_weight": [-1.0]}, "search.dos_weight.0: .*greater than or equal to 0"),
     ],
 )
 def test_settings_that_contradict_each_other(tmp_path, settings, section, change, message):

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.networks.losses import ldos_error
 from surrogate_hpo.networks.scaling import (
     INPUT_SCALINGS,
     OUTPUT_SCALINGS,
     AffineScaler,
+    error_weights,
     fit_input_scaler,
     fit_output_scaler,
 )
@@ -79,14 +81,50 @@ def test_fit_does_not_depend_on_chunks():
     assert torch.allclose(fit_input_scaler(data, "standardised").offset, whole, rtol=1e-12)
 
 
-@pytest.mark.parametrize("method", OUTPUT_SCALINGS)
+@pytest.mark.parametrize("method", ["none", "maximum", "standardised"])
 def test_output_scaling_keeps_the_relative_weight_of_energies(method):
     ldos = collinear().abs()
     scaler = fit_output_scaler(ldos, method)
     diagonal = scaler.forward.diagonal()
     assert torch.equal(scaler.forward, torch.diag(diagonal))
     assert torch.equal(diagonal, diagonal[0].expand(6))
-    assert torch.allclose(scaler.inverse(scaler.transform(ldos)), ldos)
+
+
+@pytest.mark.parametrize("method", OUTPUT_SCALINGS)
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=10, deadline=None)
+def test_output_scaling_round_trip(method, seed):
+    ldos = collinear(seed=seed, points=300).abs()
+    scaler = fit_output_scaler(ldos, method)
+    assert torch.allclose(scaler.inverse(scaler.transform(ldos)), ldos, rtol=1e-12)
+
+
+def test_feature_maximum_divides_each_energy_by_its_own_maximum():
+    ldos = collinear(components=3).abs().sqrt()  # sizes 2, 12 and 70
+    scaled = fit_output_scaler(ldos, "feature_maximum").transform(ldos)
+    assert torch.allclose(scaled.amax(0), torch.ones(3).double())
+
+
+def test_feature_maximum_does_not_blow_up_energies_without_states():
+    ldos = collinear(components=3).abs()
+    ldos[:, 0] = 0
+    ldos[:, 1] = 1e-30
+    scaled = fit_output_scaler(ldos, "feature_maximum").transform(ldos)
+    assert torch.equal(scaled[:, 0], torch.zeros(len(ldos)).double())
+    assert float(scaled[:, 1].max()) == pytest.approx(1e-27 / float(ldos.max()), rel=1e-9)
+
+
+@pytest.mark.parametrize("method", OUTPUT_SCALINGS)
+def test_error_weights_make_losses_comparable(method):
+    """The same errors of the LDOS have the same weighted loss in all scalings."""
+    ldos = collinear().abs()
+    errors = collinear(seed=1) / 1000
+    scaler = fit_output_scaler(ldos, method)
+    weights = error_weights(scaler, ldos)
+    assert (weights is None) == (method == "maximum")
+    loss = ldos_error(scaler.transform(ldos + errors), scaler.transform(ldos), weights)
+    expected = (errors / ldos.max()).square().mean()
+    assert float(loss) == pytest.approx(float(expected), rel=1e-8)
 
 
 def test_maximum_divides_by_the_maximum():

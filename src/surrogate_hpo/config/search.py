@@ -5,7 +5,16 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.networks.options import InputScaling, OptimiserName, Schedule
+from surrogate_hpo.networks.options import (
+    LARGEST_COUPLED_DECAY,
+    InputScaling,
+    OptimiserName,
+    OutputScaling,
+    Schedule,
+)
+
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Factor = Annotated[float, Field(gt=0, lt=1)]
 
 
 class SearchSettings(Section):
@@ -24,15 +33,51 @@ class SearchSettings(Section):
     schedule: list[Schedule] = Field(
         ["cosine"],
         min_length=1,
-        description="`cosine` anneals and takes the last weights; `constant` stops early",
+        description="`cosine` anneals and takes the last weights; `constant` stops early; "
+        "`plateau` lowers the learning rate when the validation loss stands still",
     )
     patience: list[PositiveInt] = Field(
-        [8], min_length=1, description="for `constant`: epochs without gain before it stops"
+        [8],
+        min_length=1,
+        description="epochs without gain before `constant` stops or `plateau` lowers the rate",
     )
-    weight_decay: list[Annotated[float, Field(ge=0)]] = Field([0.3], min_length=1)
-    optimiser: list[OptimiserName] = Field(["soap"], min_length=1)
-    input_scaling: list[InputScaling] = Field(["standardised", "whitened"], min_length=1)
+    plateau_factor: list[Factor] = Field(
+        [0.1], min_length=1, description="for `plateau`: factor on the learning rate"
+    )
+    weight_decay: list[NotNegative] = Field(
+        [0.3],
+        min_length=1,
+        description="decoupled for `soap` and `adamw`; for `adam` added to the gradient, "
+        f"at most {LARGEST_COUPLED_DECAY}",
+    )
+    dos_weight: list[NotNegative] = Field(
+        [0.0],
+        min_length=1,
+        description="weight in the loss of the density of states of a batch; a trial's value "
+        "is the error of the LDOS alone",
+    )
+    optimiser: list[OptimiserName] = Field(
+        ["soap"],
+        min_length=1,
+        description="`soap`: Adam in the eigenbasis of the gradients' second moments",
+    )
+    input_scaling: list[InputScaling] = Field(
+        ["standardised", "whitened"],
+        min_length=1,
+        description="`whitened`: rotated to uncorrelated components of unit variance",
+    )
+    output_scaling: list[OutputScaling] = Field(
+        ["maximum"],
+        min_length=1,
+        description="of the LDOS: by its largest value, by its spread, or each energy by its own "
+        "largest value; a trial's value is in the same unit with all",
+    )
     startup_trials: PositiveInt = Field(5, description="trials at random before TPE takes over")
+    mixed_precision: bool = Field(
+        False,
+        description="matrix products in bfloat16: faster where the hardware has it, and another "
+        "rounding of the weights",
+    )
     use_gpu: bool = Field(False, description="train on a CUDA device", json_schema_extra=NO_RERUN)
 
     @model_validator(mode="after")
@@ -40,5 +85,16 @@ class SearchSettings(Section):
         low, high = self.learning_rate
         if low >= high:
             msg = f"learning_rate: the lower bound {low} is not below the upper bound {high}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _decay_fits_adam(self) -> Self:
+        largest = max(self.weight_decay)
+        if "adam" in self.optimiser and largest > LARGEST_COUPLED_DECAY:
+            msg = (
+                f"weight_decay: {largest} is too large for adam, which adds it to the gradient; "
+                f"list values up to {LARGEST_COUPLED_DECAY}, or use adamw, whose decay is decoupled"
+            )
             raise ValueError(msg)
         return self

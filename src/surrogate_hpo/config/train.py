@@ -10,4 +10,9 @@ class TrainSettings(Section):
 
     seeds: PositiveInt = Field(4, description="number of initialisations")
     maximum_epochs: PositiveInt = Field(..., description="passes over the training points")
+    mixed_precision: bool = Field(
+        False,
+        description="matrix products in bfloat16: faster where the hardware has it, and another "
+        "rounding of the weights",
+    )
     use_gpu: bool = Field(False, description="train on a CUDA device", json_schema_extra=NO_RERUN)

@@ -65,7 +65,9 @@ def row_chunks(values: Tensor, rows: int) -> list[Tensor]:
     return [values[start : start + rows] for start in range(0, len(values), rows)]
 
 
-def shuffled_batches(points: int, batch_size: int, *, seed: int, epoch: int) -> tuple[Tensor, ...]:
+def shuffled_batches(
+    points: int, batch_size: int, *, seed: int, epoch: int, device: str | torch.device = "cpu"
+) -> tuple[Tensor, ...]:
     """Cut a random order of all points into near-equal batches.
 
     Parameters
@@ -78,14 +80,16 @@ def shuffled_batches(points: int, batch_size: int, *, seed: int, epoch: int) -> 
         Seed of the training.
     epoch
         Number of the epoch; each has an order of its own.
+    device
+        Where the data are.
 
     Returns
     -------
     tuple[torch.Tensor, ...]
-        Indices on the CPU, whatever the device of the data, so that the order is the same
-        on all devices. Each point occurs once.
+        Indices on the device, drawn on the CPU, so that the order is the same on all
+        devices. Each point occurs once.
     """
     words = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)
     generator = torch.Generator().manual_seed(int(words[0]) >> 1)  # torch takes 63 bits
-    order = torch.randperm(points, generator=generator)
+    order = torch.randperm(points, generator=generator).to(device)
     return order.tensor_split(max(1, round(points / batch_size)))

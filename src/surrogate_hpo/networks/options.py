@@ -7,6 +7,10 @@ from typing import Literal
 
 Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
 InputScaling = Literal["none", "standardised", "whitened"]
-OutputScaling = Literal["none", "maximum", "standardised"]
-OptimiserName = Literal["adam", "soap"]
-Schedule = Literal["constant", "cosine"]
+OutputScaling = Literal["none", "maximum", "standardised", "feature_maximum"]
+OptimiserName = Literal["soap", "adamw", "adam"]
+Schedule = Literal["cosine", "constant", "plateau"]
+
+# Plain Adam adds the decay to the gradient, where the other optimisers multiply the weights by
+# 1 - learning rate × decay: their usual 0.3 would drown the gradient of any loss near its end.
+LARGEST_COUPLED_DECAY = 0.01

@@ -18,6 +18,8 @@ INPUT_SCALINGS: tuple[InputScaling, ...] = get_args(InputScaling)
 OUTPUT_SCALINGS: tuple[OutputScaling, ...] = get_args(OutputScaling)
 
 _ROWS_PER_CHUNK = 65536
+# An energy without states is no reason to divide by zero, or by the tail of a broadening.
+_FEATURE_MAXIMUM_FLOOR = 1e-3
 
 
 class AffineScaler:
@@ -161,19 +163,21 @@ def fit_input_scaler(
 
 
 def fit_output_scaler(ldos: Tensor, method: OutputScaling) -> AffineScaler:
-    """Fit the scaling of the LDOS.
+    r"""Fit the scaling of the LDOS.
 
     ``maximum`` divides all energies by the largest LDOS of the training data;
     ``standardised`` subtracts the mean of each energy and divides all by one number, the
     root mean square of the standard deviations. Neither changes the relative weight of
     the energies in a squared error, which is what energies, sums over them, need.
+    ``feature_maximum`` divides each energy by its own largest LDOS, or by a thousandth of
+    the largest of all where that is larger, so that sparse energies weigh as much as others.
 
     Parameters
     ----------
     ldos
         Shape (points, energies), 1/(eV Å³): LDOS of the training points.
     method
-        ``none``, ``maximum`` or ``standardised``.
+        ``none``, ``maximum``, ``standardised`` or ``feature_maximum``.
 
     Returns
     -------
@@ -194,18 +198,52 @@ def fit_output_scaler(ldos: Tensor, method: OutputScaling) -> AffineScaler:
     zero, one = torch.zeros_like(mean), torch.ones_like(mean)
     if method == "none":
         return _diagonal(zero, one)
-    maximum = ldos.max().to(mean)
+    maximum = _positive_maximum(ldos)
+    if method == "maximum":
+        return _diagonal(zero, one * maximum)
+    if method == "feature_maximum":
+        largest = ldos.amax(0).to(mean)
+        return _diagonal(zero, largest.clamp_min(_FEATURE_MAXIMUM_FLOOR * maximum))
+    spread = covariance.diagonal().mean().clamp_min(0).sqrt()
+    # A constant LDOS leaves nothing to learn but its mean: any positive scale will do.
+    return _diagonal(mean, one * (spread if spread > 1e-12 * maximum else maximum))
+
+
+def error_weights(scaler: AffineScaler, ldos: Tensor) -> Tensor | None:
+    """Factors that express squared errors of a scaled LDOS in units of the largest LDOS.
+
+    With them, the losses of trainings with different output scalings can be compared.
+
+    Parameters
+    ----------
+    scaler
+        A scaling of `fit_output_scaler`.
+    ldos
+        Shape (points, energies), 1/(eV Å³): LDOS of the training points.
+
+    Returns
+    -------
+    torch.Tensor or None
+        Shape (energies,), float64 on the CPU; none if all are one, as for ``maximum``.
+
+    Raises
+    ------
+    DataError
+        An LDOS that is nowhere positive.
+    """
+    weights = (scaler.backward.diagonal() / _positive_maximum(ldos)).square()
+    return None if bool((weights == 1).all()) else weights
+
+
+def _positive_maximum(ldos: Tensor) -> float:
+    maximum = float(ldos.max())
     if maximum <= 0:
         raise DataError(
             "The LDOS of the training data is nowhere positive.",
             expected="a positive maximum in 1/(eV Å³)",
-            got=f"maximum {float(maximum)}",
+            got=f"maximum {maximum}",
         )
-    if method == "maximum":
-        return _diagonal(zero, one * maximum)
-    spread = covariance.diagonal().mean().clamp_min(0).sqrt()
-    # A constant LDOS leaves nothing to learn but its mean: any positive scale will do.
-    return _diagonal(mean, one * (spread if spread > 1e-12 * maximum else maximum))
+    return maximum
 
 
 def _diagonal(offset: Tensor, scale: Tensor) -> AffineScaler:

@@ -20,9 +20,14 @@ from surrogate_hpo.io.upf import Pseudopotential
 from surrogate_hpo.networks.training import DivergenceError, HistoryRow
 from surrogate_hpo.search.methods.base import Hyperparameters
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.contest_objective import architecture_of, compute_seconds, recipe_of
+from surrogate_hpo.stages.contest_objective import (
+    architecture_of,
+    compute_seconds,
+    recipe_of,
+    scalings_of,
+)
 from surrogate_hpo.stages.energies import SnapshotEnergies, reference_energies
-from surrogate_hpo.stages.fitting import SCALING_KEY, Training, new_training, scale
+from surrogate_hpo.stages.fitting import Training, new_training, scale
 from surrogate_hpo.stages.held_out import (
     HeldOut,
     accuracies,
@@ -100,7 +105,7 @@ def train_finally(
     list of FinalNetwork
         One per initialisation.
     """
-    scaled = scale(training, validation, hyperparameters[SCALING_KEY])
+    scaled = scale(training, validation, *scalings_of(hyperparameters))
     networks = []
     for number in range(settings.final_initialisations):
         fit = new_training(
@@ -110,6 +115,7 @@ def train_finally(
             maximum_epochs=settings.final_epochs,
             seed=derive_seed(seed, "contest", "final", number),
             use_gpu=settings.use_gpu,
+            mixed_precision=settings.mixed_precision,
         )
         model = TrainedModel(
             surrogate=fit.model,

@@ -11,7 +11,7 @@ from surrogate_hpo.config.contest import ContestSettings
 from surrogate_hpo.io.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
-from surrogate_hpo.networks.options import Activation
+from surrogate_hpo.networks.options import Activation, InputScaling, OutputScaling
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.training import DivergenceError, Trainer
 from surrogate_hpo.search.methods.base import Evaluation, Hyperparameters
@@ -20,7 +20,14 @@ from surrogate_hpo.search.space import Value
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.proxy import ScoreData
-from surrogate_hpo.stages.fitting import SCALING_KEY, ScaledData, new_training, scale, subset
+from surrogate_hpo.stages.fitting import (
+    OUTPUT_SCALING_KEY,
+    SCALING_KEY,
+    ScaledData,
+    new_training,
+    scale,
+    subset,
+)
 from surrogate_hpo.stages.score_data import make_score_data
 
 
@@ -57,6 +64,14 @@ def recipe_of(hyperparameters: Hyperparameters) -> dict[str, Value]:
     return {key: value for key, value in hyperparameters.items() if key not in ARCHITECTURE_KEYS}
 
 
+def scalings_of(hyperparameters: Hyperparameters) -> tuple[InputScaling, OutputScaling]:
+    """Return the scalings of descriptors and LDOS."""
+    return (
+        cast(InputScaling, hyperparameters[SCALING_KEY]),
+        cast(OutputScaling, hyperparameters[OUTPUT_SCALING_KEY]),
+    )
+
+
 class TrainingObjective:
     """Mean validation loss of the scaled LDOS over short trainings; same seeds for all points.
 
@@ -81,13 +96,13 @@ class TrainingObjective:
         self._validation = subset(
             validation, settings.validation_points, derive_seed(seed, "contest", "validation")
         )
-        self._scaled: dict[Value, ScaledData] = {}
+        self._scaled: dict[tuple[InputScaling, OutputScaling], ScaledData] = {}
 
     def __call__(
         self, hyperparameters: Hyperparameters, *, initialisations: int, fidelity: float = 1.0
     ) -> Evaluation:
         """Train and average; a training that diverges fails the evaluation at what it cost."""
-        data = self._data(hyperparameters[SCALING_KEY])
+        data = self._data(hyperparameters)
         epochs = max(1, round(fidelity * self._settings.maximum_epochs))
         share = epochs / self._settings.maximum_epochs
         use_gpu = self._settings.use_gpu
@@ -102,6 +117,7 @@ class TrainingObjective:
                 maximum_epochs=epochs,
                 seed=derive_seed(self._seed, "contest", "initialisation", number),
                 use_gpu=use_gpu,
+                mixed_precision=self._settings.mixed_precision,
             )
             try:
                 losses.append(fit.run(lambda _: None).validation_loss)
@@ -117,10 +133,11 @@ class TrainingObjective:
             reason=reason,
         )
 
-    def _data(self, scaling: Value) -> ScaledData:
-        if scaling not in self._scaled:
-            self._scaled[scaling] = scale(self._training, self._validation, scaling)
-        return self._scaled[scaling]
+    def _data(self, hyperparameters: Hyperparameters) -> ScaledData:
+        scalings = scalings_of(hyperparameters)
+        if scalings not in self._scaled:
+            self._scaled[scalings] = scale(self._training, self._validation, *scalings)
+        return self._scaled[scalings]
 
 
 class ScoreObjective:

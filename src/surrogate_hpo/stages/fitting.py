@@ -11,24 +11,38 @@ from surrogate_hpo.io.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
 from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.networks.options import OutputScaling
 from surrogate_hpo.networks.recipe import Recipe
-from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler, fit_output_scaler
+from surrogate_hpo.networks.scaling import (
+    AffineScaler,
+    error_weights,
+    fit_input_scaler,
+    fit_output_scaler,
+)
 from surrogate_hpo.networks.training import HistoryRow, Trainer
 from surrogate_hpo.seeds import derive_seed
 
 SCALING_KEY = "input_scaling"
+OUTPUT_SCALING_KEY = "output_scaling"
+_SCALING_KEYS = (SCALING_KEY, OUTPUT_SCALING_KEY)
 
 
 @dataclass(frozen=True)
 class ScaledData:
-    """Training data and the scalers that made them."""
+    """Training data, the scalers that made them, and the unit of the validation loss."""
 
     data: TrainingData
     input_scaler: AffineScaler
     output_scaler: AffineScaler
+    error_weights: torch.Tensor | None = None
 
 
-def scale(training: PointData, validation: PointData, input_scaling: Any) -> ScaledData:  # noqa: ANN401
+def scale(
+    training: PointData,
+    validation: PointData,
+    input_scaling: Any,  # noqa: ANN401
+    output_scaling: OutputScaling = "maximum",
+) -> ScaledData:
     """Fit the scalers on the training points and apply them to all.
 
     Parameters
@@ -38,23 +52,26 @@ def scale(training: PointData, validation: PointData, input_scaling: Any) -> Sca
     validation
         Grid points of the validation snapshots.
     input_scaling
-        Name of the scaling of the descriptors; the LDOS is divided by its maximum.
+        Name of the scaling of the descriptors.
+    output_scaling
+        Name of the scaling of the LDOS.
 
     Returns
     -------
     ScaledData
-        Scaled tensors and the scalers.
+        Scaled tensors and the scalers. Whatever the output scaling, validation losses are
+        squared errors relative to the largest LDOS of the training points.
     """
     inputs, targets = torch.from_numpy(training.descriptors), torch.from_numpy(training.ldos)
     input_scaler = fit_input_scaler(inputs, input_scaling)
-    output_scaler = fit_output_scaler(targets, "maximum")
+    output_scaler = fit_output_scaler(targets, output_scaling)
     data = TrainingData(
         input_scaler.transform(inputs),
         output_scaler.transform(targets),
         input_scaler.transform(torch.from_numpy(validation.descriptors)),
         output_scaler.transform(torch.from_numpy(validation.ldos)),
     )
-    return ScaledData(data, input_scaler, output_scaler)
+    return ScaledData(data, input_scaler, output_scaler, error_weights(output_scaler, targets))
 
 
 def subset(points: PointData, count: int | None, seed: int) -> PointData:
@@ -100,6 +117,7 @@ def new_training(
     maximum_epochs: int,
     seed: int,
     use_gpu: bool,
+    mixed_precision: bool = False,
 ) -> Training:
     """Build a network and its trainer.
 
@@ -110,13 +128,15 @@ def new_training(
     architecture
         The network's.
     hyperparameters
-        Fields of a `Recipe`; the input scaling among them has been applied already.
+        Fields of a `Recipe`; the scalings among them have been applied already.
     maximum_epochs
         Length of the training.
     seed
         Decides initial weights and order of the points, independently.
     use_gpu
         Train on CUDA.
+    mixed_precision
+        Matrix products in bfloat16.
 
     Returns
     -------
@@ -124,8 +144,8 @@ def new_training(
         Not yet run.
     """
     recipe = Recipe.from_dict(
-        {key: value for key, value in hyperparameters.items() if key != SCALING_KEY}
-        | {"maximum_epochs": maximum_epochs}
+        {key: value for key, value in hyperparameters.items() if key not in _SCALING_KEYS}
+        | {"maximum_epochs": maximum_epochs, "mixed_precision": mixed_precision}
     )
     network = build_network(
         architecture,
@@ -139,6 +159,7 @@ def new_training(
         recipe,
         seed=derive_seed(seed, "order"),
         device="cuda" if use_gpu else "cpu",
+        error_weights=scaled.error_weights,
     )
     model = SurrogateModel(architecture, network, scaled.input_scaler, scaled.output_scaler)
     return Training(trainer, model)

@@ -17,7 +17,14 @@ from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.search.study import Objective, run_study
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.fitting import SCALING_KEY, ScaledData, new_training, scale, subset
+from surrogate_hpo.stages.fitting import (
+    OUTPUT_SCALING_KEY,
+    SCALING_KEY,
+    ScaledData,
+    new_training,
+    scale,
+    subset,
+)
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, State
 from surrogate_hpo.stages.training_space import training_space
 
@@ -84,14 +91,14 @@ def _objective(
     training: PointData,
     validation: PointData,
 ) -> Objective:
-    scaled: dict[str, ScaledData] = {}
+    scaled: dict[tuple[str, str], ScaledData] = {}
 
     def objective(
         hyperparameters: Mapping[str, Any], report: Callable[[int, float], None]
     ) -> float:
-        scaling = hyperparameters[SCALING_KEY]
+        scaling = (hyperparameters[SCALING_KEY], hyperparameters[OUTPUT_SCALING_KEY])
         if scaling not in scaled:
-            scaled[scaling] = scale(training, validation, scaling)
+            scaled[scaling] = scale(training, validation, *scaling)
         losses = []
         for number in range(settings.initialisations):
             fit = new_training(
@@ -101,6 +108,7 @@ def _objective(
                 maximum_epochs=settings.maximum_epochs,
                 seed=derive_seed(seed, "search", "initialisation", number),
                 use_gpu=settings.use_gpu,
+                mixed_precision=settings.mixed_precision,
             )
             losses.append(fit.run(_reporter(report, number)).validation_loss)
         return sum(losses) / len(losses)

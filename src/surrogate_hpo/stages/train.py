@@ -15,7 +15,7 @@ from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.fitting import SCALING_KEY, new_training, scale
+from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, new_training, scale
 from surrogate_hpo.stages.interface import (
     Argument,
     DescriptorStores,
@@ -47,7 +47,8 @@ def train(
     """Train one initialisation with a checkpoint after every epoch.
 
     With the `cosine` schedule the learning rate falls to zero and the last weights are taken;
-    with `constant` the training stops early and the weights of the best epoch are taken.
+    with `constant` the training stops early and the weights of the best epoch are taken; with
+    `plateau` it goes on at a lower learning rate, and the weights of the best epoch are taken.
 
     A killed training goes on from its last epoch and ends with the same weights, to the
     last bit, as an undisturbed one.
@@ -59,12 +60,18 @@ def train(
     points = read_points(descriptors, ldos)
     validation = read_points(validation_descriptors, validation_ldos)
     fit = new_training(
-        scale(points, validation, hyperparameters[SCALING_KEY]),
+        scale(
+            points,
+            validation,
+            hyperparameters[SCALING_KEY],
+            hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
+        ),
         Architecture.from_dict(architecture),
         hyperparameters,
         maximum_epochs=settings.maximum_epochs,
         seed=derive_seed(seed, "train", initialisation),
         use_gpu=settings.use_gpu,
+        mixed_precision=settings.mixed_precision,
     )
     checkpoint = state / f"{fingerprint(record)}-{initialisation}.pt"
 

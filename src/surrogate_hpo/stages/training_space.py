@@ -2,7 +2,7 @@
 
 from surrogate_hpo.config.search import SearchSettings
 from surrogate_hpo.search.space import Choices, Interval
-from surrogate_hpo.stages.fitting import SCALING_KEY
+from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, SCALING_KEY
 
 
 def training_space(settings: SearchSettings) -> dict[str, Interval | Choices]:
@@ -13,7 +13,10 @@ def training_space(settings: SearchSettings) -> dict[str, Interval | Choices]:
         "batch_size": Choices(tuple(settings.batch_size)),
         "schedule": Choices(tuple(settings.schedule)),
         "patience": Choices(tuple(settings.patience)),
+        "plateau_factor": Choices(tuple(settings.plateau_factor)),
         "weight_decay": Choices(tuple(settings.weight_decay)),
+        "dos_weight": Choices(tuple(settings.dos_weight)),
         "optimiser": Choices(tuple(settings.optimiser)),
         SCALING_KEY: Choices(tuple(settings.input_scaling)),
+        OUTPUT_SCALING_KEY: Choices(tuple(settings.output_scaling)),
     }
