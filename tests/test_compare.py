@@ -97,16 +97,9 @@ def test_all_methods_share_one_space_and_an_interval_is_cut_for_those_that_need_
     assert contestant("random", config).name == "random"
 
 
-def test_the_stages_have_one_name_everywhere():
-    for stage in CONTESTS:
-        rule = (REPOSITORY / "workflow" / "rules" / f"{stage}.smk").read_text()
-        assert f"rule {stage}:" in rule
-        assert f'"surrogate-hpo {stage} ' in rule
-        assert not re.search(r"^\s*(run:|def |import |for |if )", rule, re.MULTILINE)
-        modules = imported_modules(f"surrogate_hpo.stages.{stage}")
-        assert f"surrogate_hpo.config.{stage}" in modules
-    # A table that is drawn anew repeats no training.
+def test_a_table_that_is_drawn_anew_repeats_no_training():
     assert "surrogate_hpo.config.compare" not in imported_modules("surrogate_hpo.stages.contest")
+    assert "surrogate_hpo.stages.contest" not in imported_modules("surrogate_hpo.stages.compare")
 
 
 # --- objective --------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class ContestSettings(SearchSettings):
     method leaves what it does not tune.
     """
 
-    trials: PositiveInt = Field(60, description="trials of a method that searches everything")
+    trials: PositiveInt = Field(100, description="trials of a method that searches everything")
     reduced_trials: PositiveInt = Field(
         6, description="trials of a method that trains only after it has chosen the network"
     )
