@@ -21,9 +21,10 @@ from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.code_digest import imported_modules
 from surrogate_hpo.io.datasets import PointData
 from surrogate_hpo.search.options import MethodName
+from surrogate_hpo.stages.check import check
 from surrogate_hpo.stages.compare import compare
 from surrogate_hpo.stages.contest_objective import ScoreObjective, TrainingObjective
-from surrogate_hpo.stages.contest_space import check_contest, contest_space, contestant
+from surrogate_hpo.stages.contest_space import check_contestant, contest_space, contestant
 from surrogate_hpo.stages.graph import CONTEST_DEPENDENCIES, CONTESTS
 
 METHODS = CompareSettings().methods
@@ -51,7 +52,8 @@ def settings(tmp_path: Path, **sections: dict):
 def test_every_method_can_compete_in_the_configs_that_come_along(name):
     config = load_config([REPOSITORY / "config" / name])
     assert config.compare.methods == METHODS
-    check_contest(config.contest, config.compare.methods)
+    for method in METHODS:
+        check_contestant(method, config.contest)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +76,9 @@ def test_settings_that_make_no_sense(tmp_path, sections, message):
 
 
 def test_check_lists_every_method_that_cannot_compete_before_anything_runs(tmp_path):
-    config = settings(tmp_path, contest={"trials": 4, "reduced_trials": 3, "startup_trials": 5})
+    few = {"trials": 4, "reduced_trials": 3, "startup_trials": 5}
     with pytest.raises(ConfigError) as error:
-        check_contest(config.contest, config.compare.methods)
+        check(settings(tmp_path, contest=few))
     message = str(error.value)
     for method in ("orthogonal array", r"Optuna \(TPE\)", "NASWOT, optimised", "direct search"):
         assert re.search(f"budget is too small for {method}", message), message

@@ -1,7 +1,6 @@
 """What a search method may vary and spend in a contest, and the method as configured."""
 
 import dataclasses
-from collections.abc import Sequence
 
 from surrogate_hpo.config.contest import ContestSettings
 from surrogate_hpo.errors import ConfigError
@@ -68,28 +67,15 @@ def budget_of(method: SearchMethod, settings: ContestSettings) -> Budget:
     return Budget(trials=trials, initialisations=settings.initialisations)
 
 
-def check_contest(settings: ContestSettings, methods: Sequence[str]) -> None:
-    """Make sure that every method can search the space within its budget.
+def check_contestant(name: str, settings: ContestSettings) -> None:
+    """Raise ConfigError if a method cannot search the space within its budget.
 
     Parameters
     ----------
+    name
+        Name of the method.
     settings
         Space and budget.
-    methods
-        Names of the methods that are to compete.
-
-    Raises
-    ------
-    ConfigError
-        Listing every method that cannot.
     """
-    faults = []
-    space = contest_space(settings)
-    for name in methods:
-        try:
-            method = contestant(name, settings)
-            method.check(space, budget_of(method, settings))
-        except ConfigError as error:
-            faults.append(str(error))
-    if faults:
-        raise ConfigError("a search method cannot compete:\n" + "\n".join(faults), where="contest")
+    method = contestant(name, settings)
+    method.check(contest_space(settings), budget_of(method, settings))
