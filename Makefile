@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench-recipes bench-training bench-descriptors bench-acsd bench-naswot lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny test bench-recipes bench-training bench-descriptors bench-acsd bench-naswot lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -14,6 +14,18 @@ run: environment quantum-espresso  ## set up what is missing, run the whole chai
 	.venv/bin/surrogate-hpo check $(CONFIG)
 	.venv/bin/snakemake --profile profiles/default --cores $(CORES) --configfile $(CONFIG)
 	@echo "open results/report/report.html"
+
+compare: environment quantum-espresso  ## let all search methods compete on the data of $(CONFIG), write results/compare
+	.venv/bin/surrogate-hpo check $(CONFIG)
+	.venv/bin/snakemake compare --profile profiles/default --cores $(CORES) --configfile $(CONFIG)
+	@cat results/compare/summary.json | .venv/bin/python -c 'import json, sys; print(*json.load(sys.stdin)["verdict"], sep="\n")'
+
+compare-tiny: environment quantum-espresso  ## the same on the tiny case, in build/compare-tiny: minutes
+	rm -rf build/compare-tiny && mkdir -p build/compare-tiny && cp -r pseudopotentials build/compare-tiny
+	cd build/compare-tiny && ../../.venv/bin/surrogate-hpo check ../../config/tiny.yaml
+	cd build/compare-tiny && ../../.venv/bin/snakemake compare --snakefile ../../Snakefile \
+	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/tiny.yaml
+	ls build/compare-tiny/results/compare build/compare-tiny/results/compare/figures
 
 test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO
 	.venv/bin/python -m pytest

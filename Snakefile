@@ -19,6 +19,8 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/acsd_audit.smk"
+include: "workflow/rules/contest.smk"
+include: "workflow/rules/compare.smk"
 
 
 rule all:

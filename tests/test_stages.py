@@ -19,7 +19,7 @@ from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.check import check
-from surrogate_hpo.stages.graph import AUDITS, STAGES
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
 from surrogate_hpo.stages.guards import check_bands, check_window
 from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 
@@ -227,7 +227,7 @@ def test_molecular_dynamics_gives_frames_of_their_own(project):
     assert np.abs(frames[0] - frames[1]).max() > 0.01
 
 
-@pytest.mark.parametrize("stage", [*STAGES, *AUDITS])
+@pytest.mark.parametrize("stage", [*STAGES, *AUDITS, *CONTESTS])
 def test_help_explains_inputs_outputs_and_units(stage, capsys):
     with pytest.raises(SystemExit) as stop:
         main([stage, "--help"])

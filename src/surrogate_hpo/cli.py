@@ -15,7 +15,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.log import configure_logging
-from surrogate_hpo.stages.graph import AUDITS, STAGES
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
 
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
@@ -80,7 +80,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=surrogate_hpo.__version__)
     verbs = parser.add_subparsers(dest="stage", required=True, metavar="stage")
-    for stage in (*STAGES, *AUDITS):
+    for stage in (*STAGES, *AUDITS, *CONTESTS):
         verb = verbs.add_parser(stage, help=_summary(stage), description=_summary(stage))
         _add_common(verb)
         if stage == chosen:

@@ -39,12 +39,14 @@ NASWOT_LABELS = None if CONFIG.naswot.needs_ldos else 1
 NASWOT_HELD_OUT = ["validation"] if CONFIG.naswot.needs_ldos else []
 # The audit is part of the chain only where the direction of the score is its verdict.
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
+METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
 
 wildcard_constraints:
     snapshot="|".join(CONFIG.snapshots.all_names()),
     seed=r"\d+",
+    method=r"\w+",
 
 
 def settings(stage):

@@ -8,6 +8,8 @@ from surrogate_hpo.config.acsd import AcsdSettings
 from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
 from surrogate_hpo.config.audit import AuditSettings
 from surrogate_hpo.config.base import Section
+from surrogate_hpo.config.compare import CompareSettings
+from surrogate_hpo.config.contest import ContestSettings
 from surrogate_hpo.config.descriptors import DescriptorsSettings
 from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.evaluate import EvaluateSettings
@@ -35,6 +37,8 @@ class Config(Section):
     report: ReportSettings = ReportSettings()
     audit: AuditSettings = AuditSettings()
     acsd_audit: AcsdAuditSettings = AcsdAuditSettings()
+    contest: ContestSettings = ContestSettings()
+    compare: CompareSettings = CompareSettings()
 
     @model_validator(mode="after")
     def _elements_have_potentials(self) -> Self:

@@ -17,6 +17,7 @@ from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
+from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.guards import check_bands, check_window
 from surrogate_hpo.stages.ldos import energy_axis
 from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
@@ -58,6 +59,8 @@ def check(config: Config) -> None:
     attempt(_check_elements, config, elements)
     for name in config.snapshots.all_names():
         attempt(_check_results, config, name)
+    for method in config.compare.methods:
+        attempt(check_contestant, method, config.contest)
     if faults:
         listed = "\n".join(f"{number}. {fault}" for number, fault in enumerate(faults, start=1))
         count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")

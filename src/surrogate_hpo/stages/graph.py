@@ -16,6 +16,9 @@ STAGES = (
 # They compare choices with trainings; run when asked for, or when a setting needs their verdict.
 AUDITS = ("audit", "acsd_audit")
 
+# They let search methods compete; run when asked for.
+CONTESTS = ("contest", "compare")
+
 # Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
 DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("snapshots", "dft"),
@@ -63,6 +66,14 @@ ACSD_AUDIT_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("acsd", "acsd_audit"),
 )
 
+CONTEST_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("snapshots", "contest"),
+    ("dft", "contest"),
+    ("ldos", "contest"),
+    ("descriptors", "contest"),
+    ("contest", "compare"),
+)
+
 SUMMARIES = {
     "snapshots": "atomic configurations",
     "dft": "Quantum ESPRESSO",
@@ -76,4 +87,6 @@ SUMMARIES = {
     "report": "figures and tables",
     "audit": "scores against trainings",
     "acsd_audit": "descriptors against trainings",
+    "contest": "one search method",
+    "compare": "search methods side by side",
 }

@@ -7,16 +7,15 @@ from typing import Annotated, Any
 from surrogate_hpo.config.report import ReportSettings
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.report import Notice, Provenance, ReportContext, render_report
-from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.figures.verdict import Targets
-from surrogate_hpo.io.atomic import replacing, write_text
+from surrogate_hpo.io.atomic import write_text
 from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import read_state
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
-from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.io.zarr_zip import read_provenance
+from surrogate_hpo.stages.drawings import save_figures
 from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
 from surrogate_hpo.stages.report_figures import Sources, draw_all
@@ -106,7 +105,7 @@ def report(
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
         warnings=_warnings(acsd, naswot),
     )
-    _save_figures(figures, drawings)
+    save_figures(figures, drawings)
     write_text(report, render_report(context))
 
 
@@ -205,11 +204,3 @@ def _warnings(acsd: dict[str, Any], naswot: dict[str, Any]) -> list[Notice]:
             )
         )
     return notices
-
-
-def _save_figures(folder: Path, drawings: list[DrawnFigure]) -> None:
-    with replacing(folder) as partial:
-        partial.mkdir()
-        for drawing in drawings:
-            write_text(partial / f"{drawing.name}.svg", drawing.svg)
-            write_table(partial / f"{drawing.name}.csv", drawing.table.records())

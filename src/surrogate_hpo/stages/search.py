@@ -14,7 +14,7 @@ from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.training import HistoryRow
-from surrogate_hpo.search.space import Choices, Interval, TrialRow
+from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.search.study import Objective, run_study
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.fitting import (
@@ -26,6 +26,7 @@ from surrogate_hpo.stages.fitting import (
     subset,
 )
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, State
+from surrogate_hpo.stages.training_space import training_space
 
 logger = logging.getLogger(__name__)
 STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
@@ -61,7 +62,7 @@ def search(
     folder = state / fingerprint(record)
     result = run_study(
         _objective(settings, seed, architecture, training, validation),
-        _space(settings),
+        training_space(settings),
         storage=journal_storage(folder / "journal.log"),
         trials=settings.trials,
         seed=derive_seed(seed, "search", "sampler"),
@@ -81,22 +82,6 @@ def search(
         },
     )
     shutil.rmtree(folder)
-
-
-def _space(settings: SearchSettings) -> dict[str, Interval | Choices]:
-    low, high = settings.learning_rate
-    return {
-        "learning_rate": Interval(low, high, logarithmic=True),
-        "batch_size": Choices(tuple(settings.batch_size)),
-        "schedule": Choices(tuple(settings.schedule)),
-        "patience": Choices(tuple(settings.patience)),
-        "plateau_factor": Choices(tuple(settings.plateau_factor)),
-        "weight_decay": Choices(tuple(settings.weight_decay)),
-        "dos_weight": Choices(tuple(settings.dos_weight)),
-        "optimiser": Choices(tuple(settings.optimiser)),
-        SCALING_KEY: Choices(tuple(settings.input_scaling)),
-        OUTPUT_SCALING_KEY: Choices(tuple(settings.output_scaling)),
-    }
 
 
 def _objective(

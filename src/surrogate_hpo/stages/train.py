@@ -1,6 +1,7 @@
 """Final training of the chosen network on the chosen descriptors."""
 
 import logging
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ from typing import Annotated
 from surrogate_hpo.config.train import TrainSettings
 from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.documents import read_document
-from surrogate_hpo.io.models import TrainedModel, read_state, write_model, write_state
+from surrogate_hpo.io.models import TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
@@ -23,6 +24,7 @@ from surrogate_hpo.stages.interface import (
     Output,
     State,
 )
+from surrogate_hpo.stages.resumable import run_resumable
 
 logger = logging.getLogger(__name__)
 
@@ -72,12 +74,8 @@ def train(
         mixed_precision=settings.mixed_precision,
     )
     checkpoint = state / f"{fingerprint(record)}-{initialisation}.pt"
-    if checkpoint.exists():
-        fit.trainer.load_state_dict(read_state(checkpoint))
-        logger.info("continuing after epoch %d", len(fit.trainer.history))
 
     def on_epoch(row: HistoryRow) -> None:
-        write_state(checkpoint, fit.trainer.state_dict())
         logger.info(
             "epoch %d/%d training loss %.4e validation loss %.4e",
             row.epoch,
@@ -86,7 +84,7 @@ def train(
             row.validation_loss,
         )
 
-    used = fit.run(on_epoch)
+    used, _ = run_resumable(fit, checkpoint, clock=time.process_time, on_epoch=on_epoch)
     logger.info("weights of epoch %d, validation loss %.4e", used.epoch, used.validation_loss)
     rows = [asdict(row) | {"used": row.epoch == used.epoch} for row in fit.trainer.history]
     write_table(history, rows)

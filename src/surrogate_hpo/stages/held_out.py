@@ -1,0 +1,208 @@
+"""Energies of held-out snapshots from the LDOS that trained models predict."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+from numpy.typing import NDArray
+
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.datasets import flat, read_pair
+from surrogate_hpo.io.descriptor_store import DescriptorData
+from surrogate_hpo.io.dft_results import read_dft_result
+from surrogate_hpo.io.ldos_store import LdosData
+from surrogate_hpo.io.models import TrainedModel
+from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.io.upf import Pseudopotential
+from surrogate_hpo.physics.accuracy import accuracy
+from surrogate_hpo.stages.energies import (
+    FERMI_ENERGY,
+    QUANTITIES,
+    REFERENCE_LDOS,
+    SnapshotEnergies,
+    energies_of,
+)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A snapshot that no training has seen.
+
+    Attributes
+    ----------
+    name
+        Name of the snapshot.
+    atoms
+        Its structure.
+    result
+        Its DFT run.
+    descriptors
+        On its grid.
+    ldos
+        The reference.
+    where
+        File of the descriptors, to name in messages.
+    """
+
+    name: str
+    atoms: Atoms
+    result: DftResult
+    descriptors: DescriptorData
+    ldos: LdosData
+    where: Path
+
+
+def read_held_out(
+    structures: Sequence[Path],
+    dft: Sequence[Path],
+    descriptors: Sequence[Path],
+    ldos: Sequence[Path],
+) -> Iterator[HeldOut]:
+    """Read the files of the same snapshots, one snapshot at a time."""
+    for structure, dft_path, d_path, s_path in zip(structures, dft, descriptors, ldos, strict=True):
+        pair = read_pair(d_path, s_path)
+        yield HeldOut(
+            structure.stem, read_structure(structure), read_dft_result(dft_path), *pair, d_path
+        )
+
+
+def energies_by_source(
+    snapshot: HeldOut,
+    models: Mapping[str, TrainedModel],
+    potentials: Mapping[str, Pseudopotential],
+    *,
+    block_points: int,
+    use_gpu: bool,
+) -> Iterator[tuple[SnapshotEnergies, NDArray[np.float32]]]:
+    """Energies and LDOS of a snapshot: from the reference LDOS, then from each model's.
+
+    Parameters
+    ----------
+    snapshot
+        The snapshot.
+    models
+        By what their predictions are called in tables.
+    potentials
+        Pseudopotential per element.
+    block_points
+        Grid points predicted at a time.
+    use_gpu
+        Predict on CUDA.
+
+    Yields
+    ------
+    tuple
+        Energies in eV per cell, and the LDOS, `[x, y, z, energy]`, 1/(eV Å³).
+    """
+    reference = snapshot.ldos
+    for source in (REFERENCE_LDOS, *models):
+        values = reference.values
+        if source != REFERENCE_LDOS:
+            model = models[source]
+            check_model_fits(
+                model, snapshot.descriptors, reference, where=f"{source} and {snapshot.where}"
+            )
+            points = flat(snapshot.descriptors.values)
+            values = predict_ldos(model, points, block_points=block_points, use_gpu=use_gpu)
+            values = values.reshape(reference.values.shape)
+        yield (
+            energies_of(
+                snapshot.name,
+                source,
+                reference,
+                values,
+                snapshot.atoms,
+                snapshot.result,
+                potentials,
+            ),
+            values,
+        )
+
+
+def predict_ldos(
+    model: TrainedModel, descriptors: NDArray[np.float32], *, block_points: int, use_gpu: bool
+) -> NDArray[np.float32]:
+    """Predict `[point, energy]`, 1/(eV Å³), from `[point, component]`."""
+    predicted: NDArray[np.float32] = model.surrogate.predict(
+        torch.from_numpy(descriptors),
+        points_per_chunk=block_points,
+        device="cuda" if use_gpu else "cpu",
+    ).numpy()
+    return predicted
+
+
+def accuracies(
+    rows: Sequence[SnapshotEnergies], training: Sequence[SnapshotEnergies], sources: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Errors per quantity; energies in meV/atom, the Fermi energy in meV.
+
+    Parameters
+    ----------
+    rows
+        Energies of all held-out snapshots from all sources, DFT among them.
+    training
+        Energies of the training snapshots from DFT: their mean is the baseline.
+    sources
+        What the predictions of the initialisations are called.
+
+    Returns
+    -------
+    dict
+        Quantity -> errors over all initialisations.
+    """
+
+    def values(source: str, quantity: str) -> list[float]:
+        return [1000 * r.comparable(quantity) for r in rows if r.source == source]
+
+    result = {}
+    for quantity in QUANTITIES:
+        found = accuracy(
+            [values(source, quantity) for source in sources],
+            values("dft", quantity),
+            values(REFERENCE_LDOS, quantity),
+            [1000 * row.comparable(quantity) for row in training],
+        )
+        unit = "mev" if quantity == FERMI_ENERGY else "mev_per_atom"
+        result[quantity] = {
+            (key if key == "std_over_seeds" else f"{key}_{unit}"): value
+            for key, value in asdict(found).items()
+        }
+    return result
+
+
+def check_model_fits(
+    model: TrainedModel, descriptors: DescriptorData, ldos: LdosData, *, where: str
+) -> None:
+    """A model must be fed the descriptors, and compared on the axis, that it was trained on.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+    descriptors
+        What it is to be fed.
+    ldos
+        What its prediction is compared with.
+    where
+        File to name in the message.
+
+    Raises
+    ------
+    DataError
+        If descriptor settings, energy axis or kernel differ.
+    """
+    trained = (model.definition, model.kernel, model.width, len(model.energy))
+    given = (descriptors.definition, ldos.kernel, ldos.width, len(ldos.energy))
+    if trained != given or not np.allclose(model.energy, ldos.energy):
+        names = "descriptor, kernel, width (eV), number of energies"
+        raise DataError(
+            f"the model was trained on other data ({names})",
+            where=where,
+            expected=str(trained),
+            got=str(given),
+            remedy="run the workflow again, so that model and data come from the same settings",
+        )

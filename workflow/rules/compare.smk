@@ -1,0 +1,28 @@
+rule compare:
+    input:
+        results=expand("results/contest/{method}/result.json", method=METHODS),
+        trials=expand("results/contest/{method}/trials.csv", method=METHODS),
+        histories=expand("results/contest/{method}/history.csv", method=METHODS),
+    output:
+        table="results/compare/table.csv",
+        summary="results/compare/summary.json",
+        figures=directory("results/compare/figures"),
+        cost="results/cost/compare/all.json",
+    log:
+        "logs/compare.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings("compare"),
+        code=code_digest("compare"),
+        config=config_files,
+    message:
+        "search methods side by side"
+    shell:
+        "surrogate-hpo compare --config {params.config:q} --results {input.results:q}"
+        " --trials {input.trials:q} --histories {input.histories:q}"
+        " --table {output.table:q} --summary {output.summary:q}"
+        " --figures {output.figures:q} --cost {output.cost:q} 2> {log:q}"

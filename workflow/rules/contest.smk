@@ -1,0 +1,49 @@
+rule contest:
+    input:
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        ),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        training_dft=of("results/dft/{snapshot}.json", "training"),
+        structures=of("results/snapshots/{snapshot}.extxyz", "test"),
+        dft=of("results/dft/{snapshot}.json", "test"),
+        test_descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test"),
+        test_ldos=of("results/ldos/{snapshot}.zarr.zip", "test"),
+        pseudopotentials=UPF_FILES,
+    output:
+        result="results/contest/{method}/result.json",
+        trials="results/contest/{method}/trials.csv",
+        history="results/contest/{method}/history.csv",
+        cost="results/cost/contest/{method}.json",
+    log:
+        "logs/contest/{method}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    # One: the compute of a search is what is compared, and more threads waste some of it.
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=1440,
+    params:
+        settings=settings("contest"),
+        code=code_digest("contest"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/contest",
+    message:
+        "search method {wildcards.method}, and final trainings of what it recommends"
+    shell:
+        "surrogate-hpo contest --config {params.config:q} --threads {threads}"
+        " --method {wildcards.method}"
+        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
+        " --validation-descriptors {input.validation_descriptors:q}"
+        " --validation-ldos {input.validation_ldos:q}"
+        " --training-dft {input.training_dft:q}"
+        " --structures {input.structures:q} --dft {input.dft:q}"
+        " --test-descriptors {input.test_descriptors:q} --test-ldos {input.test_ldos:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
+        " --result {output.result:q} --trials {output.trials:q}"
+        " --history {output.history:q} --state {params.state:q}"
+        " --cost {output.cost:q} 2> {log:q}"
