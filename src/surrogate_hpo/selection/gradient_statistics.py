@@ -38,6 +38,12 @@ class GradientStatistics:
         Number of minibatches.
     points
         Grid points in each.
+    name
+        Its name in `PROXIES`.
+    label
+        Its name in figures and texts.
+    direction
+        How its publication reads it.
     """
 
     minibatches: int = 4

@@ -41,6 +41,12 @@ class Readout:
     ridge
         The ratio :math:`\rho` of the ridge and the mean squared norm of a feature. It keeps
         the regression well-posed in float64 for any features.
+    name
+        Its name in `PROXIES`.
+    label
+        Its name in figures and texts.
+    direction
+        How its publication reads it.
     """
 
     points: int = 2000
@@ -109,7 +115,8 @@ def readout_errors(
     Returns
     -------
     torch.Tensor
-        Shape (initialisations,), float64: mean squared errors.
+        Shape (initialisations,), float64: mean squared errors, NaN where the features of a
+        network are constant or not finite.
     """
     features, targets = networks.hidden(training[0])[-1].double(), training[1].double()
     centre, middle = features.mean(1, keepdim=True), targets.mean(0)
@@ -117,6 +124,9 @@ def readout_errors(
     gram = features.mT @ features
     diagonal = gram.diagonal(dim1=1, dim2=2)
     diagonal += ridge * diagonal.mean(1, keepdim=True)
-    weights = torch.cholesky_solve(features.mT @ (targets - middle), torch.linalg.cholesky(gram))
+    # Dead units leave a matrix without a factor: that initialisation fails, the others do not.
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    weights = torch.cholesky_solve(features.mT @ (targets - middle), factor)
     predicted = (networks.hidden(held_out[0])[-1].double() - centre) @ weights + middle
-    return (predicted - held_out[1]).square().mean((1, 2))
+    errors = (predicted - held_out[1]).square().mean((1, 2))
+    return torch.where(failed == 0, errors, torch.nan)
