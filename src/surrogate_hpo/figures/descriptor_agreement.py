@@ -80,7 +80,8 @@ def draw_descriptor_agreement(
     score, error = table.numbers("relative_score"), table.numbers("relative_error")
     bars = error * table.numbers("error_std") / table.numbers("error")
     degrees = np.unique(degree)
-    columns = min(COLUMNS, len(degrees))
+    # Four panels make a square.
+    columns = 2 if len(degrees) in (2, 4) else min(COLUMNS, len(degrees))
     rows = -(-len(degrees) // columns)
     figure = new_figure(0.9 + 2.1 * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
@@ -100,6 +101,7 @@ def draw_descriptor_agreement(
         _ = [axes.axvline(r, color=VERMILION, lw=1) for r in radius[here & np.isinf(error)]]
         axes.set_title(f"2J_max {value:g}", weight="normal")
         axes.set_xlabel("cutoff radius (Å)", fontsize=9)
+        axes.tick_params(labelbottom=True)
     for axes in list(grid.flat)[len(degrees) :]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
