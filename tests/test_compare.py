@@ -5,6 +5,7 @@ import csv
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -330,7 +331,10 @@ def test_files_that_do_not_belong_together(tmp_path):
 
 def test_contest_and_compare_are_the_graphs_own():
     done = subprocess.run(
-        ["snakemake", "compare", "--rulegraph", "--configfile", "config/tiny.yaml", "--cores", "1"],
+        [
+            sys.executable, "-m", "snakemake", "compare", "--rulegraph",
+            "--configfile", "config/tiny.yaml", "--cores", "1",
+        ],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     )  # fmt: skip
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
