@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, build_network
 from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
-from surrogate_hpo.selection.eigenvalues import correlation_scores
+from surrogate_hpo.selection.eigenvalues import correlation_scores, shifted_eigenvalue_sums
 from surrogate_hpo.selection.naswot import draw_minibatch, score_architecture
 from surrogate_hpo.selection.ranking import ArchitectureScore, best_architecture, rank
 
@@ -238,20 +238,38 @@ def test_rows_without_a_correlation_spoil_their_own_jacobian_only(rows, reason):
     assert math.isnan(found.numbers[1])
 
 
-@pytest.mark.parametrize("solver", ["batched", "fallback"])
-def test_identical_rows_do_not_crash(solver, monkeypatch):
-    """All points alike: N − 1 vanishing eigenvalues, from either solver."""
-    if solver == "fallback":
-
-        def fails(_):
-            raise torch.linalg.LinAlgError("did not converge")
-
-        monkeypatch.setattr(torch.linalg, "eigvalsh", fails)
+def test_identical_rows_do_not_crash():
+    """All points alike: N − 1 vanishing eigenvalues."""
     rows = torch.randn(3, 1, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = correlation_scores(rows.expand(3, 50, 60), k=K)
     expected = math.log(50 + K) + 1 / (50 + K) + 49 * (math.log(K) + 1 / K)
     assert found.numbers.tolist() == pytest.approx([expected] * 3, rel=1e-9)
     assert not found.reasons
+
+
+@given(
+    seed=st.integers(0, 1000),
+    rank=st.integers(1, 12),
+    k=st.floats(1e-8, 1.0),
+)
+@settings(deadline=None)
+def test_sums_without_eigenvalues_are_those_of_numpy_with_them(seed, rank, k):
+    factors = np.random.default_rng(seed).normal(size=(2, 12, rank))
+    matrices = factors @ factors.transpose(0, 2, 1)
+    logs, inverses, reasons = shifted_eigenvalue_sums(torch.from_numpy(matrices), k)
+    shifted = np.linalg.eigvalsh(matrices).clip(0) + k
+    assert not reasons
+    assert logs.numpy() == pytest.approx(np.log(shifted).sum(1), rel=1e-5, abs=1e-5)
+    assert inverses.numpy() == pytest.approx((1 / shifted).sum(1), rel=1e-5)
+
+
+def test_a_matrix_that_is_not_positive_is_named():
+    matrices = torch.stack([torch.eye(3), -torch.eye(3), torch.eye(3)]).double()
+    logs, inverses, reasons = shifted_eigenvalue_sums(matrices, 0.5)
+    assert list(reasons) == [1]
+    assert "k = 0.5 is lost" in reasons[1]
+    assert logs[0] == logs[2] == pytest.approx(3 * math.log(1.5))
+    assert inverses[0] == inverses[2] == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +289,7 @@ def test_identical_rows_do_not_crash(solver, monkeypatch):
             r"(?s)at most 30.*31 points.*draw_minibatch",
         ),
         (lambda: score(initialisations=0), ConfigError, "initialisations = 0"),
-        (lambda: score(k=0.0), ConfigError, "k above zero"),
+        (lambda: score(k=0.0), ConfigError, r"(?s)k well above zero.*1e-12.*k = 0"),
         (lambda: rank([made_up(1.0)], "highest"), ConfigError, "maximise or minimise"),
         (
             lambda: rank([made_up(1.0), replace(made_up(1.0), proxy="zico")], "minimise"),

@@ -1,5 +1,6 @@
 """Activation patterns: how well the units of an untrained network tell grid points apart."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,7 @@ import torch
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.options import Activation
 from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
-from surrogate_hpo.selection.eigenvalues import symmetric_eigenvalues
+from surrogate_hpo.selection.eigenvalues import shifted_eigenvalue_sums
 from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
@@ -83,8 +84,9 @@ class ActivationPatterns:
         units = values.shape[2]
         signs = torch.where(values > _THRESHOLDS[architecture.activation], 1.0, -1.0).double()
         # Equal codes have the scalar product N_A, opposite ones −N_A.
-        eigenvalues, reasons = symmetric_eigenvalues(0.5 + signs @ signs.mT / (2 * units))
-        numbers = torch.log(units * (eigenvalues + self.k)).sum(1)
+        kernels = 0.5 + signs @ signs.mT / (2 * units)
+        log_sums, _, reasons = shifted_eigenvalue_sums(kernels, self.k)
+        numbers = log_sums + len(data.minibatch) * math.log(units)
         dead = ~values.isfinite().flatten(1).all(1)
         reasons |= dict.fromkeys(dead.nonzero().flatten().tolist(), "a unit is not finite")
         return Values(numbers, reasons)

@@ -24,6 +24,9 @@ from surrogate_hpo.selection.scoring import Values, scored
 
 _log = logging.getLogger(__name__)
 
+SMALLEST_K = 1e-12
+"""Vanishing eigenvalues of N ≤ 100 rows are known to about 1e-14."""
+
 
 def draw_minibatch(descriptors: Tensor, *, batch_size: int, seed: int) -> Tensor:
     """Draw distinct grid points for the score.
@@ -121,7 +124,7 @@ def score_architecture(
     DataError
         More points than components.
     ConfigError
-        No initialisation, or `k` is not positive.
+        No initialisation, or `k` is below `SMALLEST_K`.
     """
     points, components = minibatch.shape
     _check(points, components, k)
@@ -243,5 +246,9 @@ def _check(points: int, components: int, k: float) -> None:
             got=f"{points} points",
             remedy="Draw the minibatch with draw_minibatch, which clips it.",
         )
-    if not k > 0:
-        raise ConfigError("NASWOT needs k above zero.", got=f"k = {k}")
+    if not k >= SMALLEST_K:
+        raise ConfigError(
+            "NASWOT needs k well above zero: rounding hides a smaller one.",
+            expected=f"k at least {SMALLEST_K:g}",
+            got=f"k = {k:g}",
+        )
