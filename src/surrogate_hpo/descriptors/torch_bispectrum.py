@@ -15,18 +15,16 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from torch import Tensor
 
+from surrogate_hpo.descriptors.atoms import weighted_atoms
 from surrogate_hpo.descriptors.geometry import ANGLE_FACTOR, ON_POINT
-from surrogate_hpo.descriptors.neighbours import NeighbourBins, neighbour_bins
+from surrogate_hpo.descriptors.neighbours import NeighbourBins
 from surrogate_hpo.descriptors.torch_neighbours import neighbours, surroundings
 from surrogate_hpo.descriptors.torch_tables import half_rotations, sphere_tables
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import (
     check_positive_integer,
-    checked_cell,
-    checked_cutoffs,
     checked_dtype,
     checked_vectors,
-    checked_weights,
 )
 from surrogate_hpo.errors import ConfigError, EngineError
 
@@ -103,18 +101,17 @@ def torch_bispectrum(
     Bartók et al., Phys. Rev. B 87, 184115 (2013), eqs. 22–26, for the functions on the
     3-sphere and their triple correlations.
     """
-    lattice = checked_cell(cell)
+    atoms = weighted_atoms(
+        positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
+    )
     where = checked_vectors("points", points)
-    atoms = checked_vectors("positions", positions)
-    cutoffs = checked_cutoffs(cutoff_radius, radii, len(atoms), abs(np.linalg.det(lattice)))
-    strengths = checked_weights("weights", weights, len(atoms))
     kind = checked_dtype(dtype)
     out = np.empty((len(where), n_components(twojmax)), kind)
     place = _checked_device(device)
-    bins = neighbour_bins(atoms, lattice, cutoff_radius=float(cutoffs.max(initial=0.0)) or 1.0)
+    bins = atoms.neighbour_bins()
     step = _default_block(bins, int(twojmax), place) if block is None else block
     check_positive_integer("block", step)
-    around = surroundings(bins, cutoffs, strengths, place)
+    around = surroundings(bins, atoms.cutoffs, atoms.weights, place)
     precision = torch.float32 if kind == np.float32 else torch.float64
     torch.empty(_KEPT_BYTES, dtype=torch.uint8)
     with torch.no_grad(), _full_precision():
