@@ -24,7 +24,8 @@ from mala_environment import mala_python
 
 from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, search_space
 from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
-from surrogate_hpo.selection.naswot import draw_minibatch, score_architecture
+from surrogate_hpo.selection.naswot import Naswot, draw_minibatch
+from surrogate_hpo.selection.proxy import ScoreData
 
 OUT = Path("benchmarks/out/naswot.json")
 WORKER = Path(__file__).with_name("mala_naswot_worker.py")
@@ -52,7 +53,7 @@ class Mala:
 
 
 def compare(
-    architecture: Architecture, minibatch: torch.Tensor, mala: Mala, folder: Path, repetitions: int
+    architecture: Architecture, data: ScoreData, mala: Mala, folder: Path, repetitions: int
 ) -> dict[str, Any]:
     """Times of both codes and the largest relative difference of their eigenvalue sums."""
     common = {
@@ -65,13 +66,7 @@ def compare(
     }
     times = []
     for _ in range(repetitions):
-        found = score_architecture(
-            architecture,
-            minibatch,
-            outputs=ENERGIES,
-            seed=0,
-            initialisations=INITIALISATIONS,
-        )
+        found = Naswot()(architecture, data, seed=0, initialisations=INITIALISATIONS)
         times.append(found.seconds)
     networks = initial_networks(
         architecture,
@@ -159,11 +154,12 @@ def main() -> None:
     mixing = torch.randn(COMPONENTS, COMPONENTS, generator=generator) / COMPONENTS**0.5
     points = torch.randn(2000, COMPONENTS, generator=generator) @ mixing
     minibatch = draw_minibatch(points, batch_size=POINTS, seed=0)
+    # The score looks at the minibatch alone, and at the number of energies.
+    labelled = minibatch, torch.zeros(len(minibatch), ENERGIES)
+    data = ScoreData(*labelled, *labelled, minibatch)
     start = time.process_time()
     for architecture in architectures["unequal"]:
-        score_architecture(
-            architecture, minibatch, outputs=ENERGIES, seed=0, initialisations=INITIALISATIONS
-        )
+        Naswot()(architecture, data, seed=0, initialisations=INITIALISATIONS)
     seconds_of_all = time.process_time() - start
     rows: dict[str, list[dict[str, Any]]] = {}
     with (
@@ -185,7 +181,7 @@ def main() -> None:
             )
             print("|---|---|---|---|---|---|")
             rows[space] = [
-                printed(compare(architecture, minibatch, mala, Path(folder), options.repetitions))
+                printed(compare(architecture, data, mala, Path(folder), options.repetitions))
                 for architecture in members
             ]
         assert process.stdin is not None  # noqa: S101 - opened with a pipe

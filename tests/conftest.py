@@ -10,11 +10,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from hypothesis import settings
+from scf import run_scf
 from tiny_workflow import new_folder, snakemake
 
 from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.io.espresso import run_espresso, save_folder
+from surrogate_hpo.io.espresso import save_folder
 from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE, find_engine
 
 # A busy machine must not fail a law; CI looks at the same examples every time.
@@ -58,7 +59,7 @@ def displaced_aluminium() -> Atoms:
 
 @pytest.fixture(scope="session")
 def tiny_settings() -> dict:
-    """Keyword settings of `run_espresso` for half a second of pw.x."""
+    """Keyword settings of `run_scf` for half a second of pw.x."""
     return {
         "pseudo_dir": PSEUDOPOTENTIALS,
         "pseudopotentials": {"Al": "Al.hgh-lda.UPF"},
@@ -75,7 +76,7 @@ def tiny_run(tmp_path_factory, displaced_aluminium, tiny_settings) -> TinyRun:
     """Run pw.x once: 8 Ry, shifted 2×2×2, 5000 K."""
     find_engine()
     directory = tmp_path_factory.mktemp("tiny_run")
-    result = run_espresso(displaced_aluminium, directory=directory, **tiny_settings)
+    result = run_scf(displaced_aluminium, directory=directory, **tiny_settings)
     assert np.isfinite(result.total_free_energy)
     return TinyRun(directory, save_folder(directory), displaced_aluminium, result)
 

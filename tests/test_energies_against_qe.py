@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 from ase.build import bulk
+from scf import run_scf
 
 from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
-from surrogate_hpo.io.espresso import run_espresso, save_folder
+from surrogate_hpo.io.espresso import save_folder
 from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
@@ -70,7 +71,7 @@ def test_every_term_from_espressos_own_density_and_eigenvalues(
         "convergence_rydberg": 1e-12,
     }
     atoms = sheared_aluminium()
-    result = run_espresso(atoms, directory=tmp_path / "run", **settings)
+    result = run_scf(atoms, directory=tmp_path / "run", **settings)
     density = torch.from_numpy(
         occupied_density(
             orbital_densities=orbital_densities(save_folder(tmp_path / "run"), result),
@@ -155,7 +156,7 @@ def fixture_runs(tmp_path_factory, tiny_settings):
             seed=seed,
         )
         settings = tiny_settings | {"kpoints": (3, 3, 3), "shift": (0, 0, 0), "bands": 20}
-        runs.append((atoms, run_espresso(atoms, directory=folder, **settings), save_folder(folder)))
+        runs.append((atoms, run_scf(atoms, directory=folder, **settings), save_folder(folder)))
     return runs
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scf import run_scf
 
 from surrogate_hpo.errors import ConfigError, EngineError
-from surrogate_hpo.io.espresso import run_espresso
 from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE, find_engine, run_engine
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
@@ -78,7 +78,7 @@ def test_shipped_potential_gives_a_metal_like_aluminium(tiny_run):
 def test_missing_pseudopotential_quotes_espresso(tmp_path, displaced_aluminium, tiny_settings):
     settings = tiny_settings | {"pseudopotentials": {"Al": "Al.none.UPF"}}
     with pytest.raises(EngineError) as error:
-        run_espresso(displaced_aluminium, directory=tmp_path / "run", **settings)
+        run_scf(displaced_aluminium, directory=tmp_path / "run", **settings)
     assert "Al.none.UPF not found" in str(error.value)
     assert str(tmp_path / "run") in str(error.value)
     assert (tmp_path / "run/espresso.pwo").is_file()
@@ -89,7 +89,7 @@ def test_unconverged_run_is_an_error_with_its_accuracy(
     tmp_path, displaced_aluminium, tiny_settings
 ):
     with pytest.raises(EngineError) as error:
-        run_espresso(displaced_aluminium, directory=tmp_path, maximum_steps=2, **tiny_settings)
+        run_scf(displaced_aluminium, directory=tmp_path, maximum_steps=2, **tiny_settings)
     message = str(error.value)
     assert "did not converge" in message
     assert "convergence NOT achieved after   2 iterations" in message
@@ -102,7 +102,7 @@ def test_unconverged_run_is_an_error_with_its_accuracy(
 def test_nonsense_input_quotes_espresso(tmp_path, displaced_aluminium, tiny_settings):
     extra = {"electrons": {"diagonalization": "nonsense"}}
     with pytest.raises(EngineError, match="stopped with an error") as error:
-        run_espresso(displaced_aluminium, directory=tmp_path, extra=extra, **tiny_settings)
+        run_scf(displaced_aluminium, directory=tmp_path, extra=extra, **tiny_settings)
     assert "diagonalization" in str(error.value)
     assert "nonsense" in str(error.value)
 
@@ -113,7 +113,7 @@ def test_killed_run_names_the_signal(tmp_path, displaced_aluminium, tiny_setting
     command = through_shell(f'"$@" & sleep 0.5; kill -{name} $!; wait $!')
     settings = tiny_settings | {"kpoints": (8, 8, 8)}
     with pytest.raises(EngineError, match=f"killed by SIG{name}") as error:
-        run_espresso(displaced_aluminium, directory=tmp_path, command=command, **settings)
+        run_scf(displaced_aluminium, directory=tmp_path, command=command, **settings)
     assert f"{tmp_path} (kept" in str(error.value)
 
 
@@ -122,18 +122,18 @@ def test_full_disk_quotes_the_runtime(tmp_path, displaced_aluminium, tiny_settin
     # A limit on file size fails writes as a full disk does.
     command = through_shell('ulimit -f 12; exec "$@"')
     with pytest.raises(EngineError) as error:
-        run_espresso(displaced_aluminium, directory=tmp_path, command=command, **tiny_settings)
+        run_scf(displaced_aluminium, directory=tmp_path, command=command, **tiny_settings)
     assert "error writing file ./espresso.save/charge-density" in str(error.value)
     assert "kept" in str(error.value)
 
 
 @qe
 def test_stale_result_is_not_taken_for_a_new_one(tmp_path, displaced_aluminium, tiny_settings):
-    run_espresso(displaced_aluminium, directory=tmp_path, **tiny_settings)
+    run_scf(displaced_aluminium, directory=tmp_path, **tiny_settings)
     xml = tmp_path / "espresso.save/data-file-schema.xml"
     assert xml.is_file()
     with pytest.raises(EngineError):
-        run_espresso(displaced_aluminium, directory=tmp_path, command="false", **tiny_settings)
+        run_scf(displaced_aluminium, directory=tmp_path, command="false", **tiny_settings)
     assert not xml.exists()
 
 
@@ -142,7 +142,7 @@ def test_run_without_an_error_mark_but_without_an_end_is_refused(
     tmp_path, displaced_aluminium, tiny_settings
 ):
     with pytest.raises(EngineError, match="ended early with exit status 0"):
-        run_espresso(displaced_aluminium, directory=tmp_path, command="true", **tiny_settings)
+        run_scf(displaced_aluminium, directory=tmp_path, command="true", **tiny_settings)
 
 
 @qe
@@ -167,7 +167,7 @@ def test_serial_wheel_survives_a_batch_job_environment(
 def test_element_without_pseudopotential_is_refused(tmp_path, displaced_aluminium, tiny_settings):
     settings = tiny_settings | {"pseudopotentials": {"Be": "Be.UPF"}}
     with pytest.raises(ConfigError, match=r"no pseudopotential is given for Al\n(.*\n)*.*Be"):
-        run_espresso(displaced_aluminium, directory=tmp_path, **settings)
+        run_scf(displaced_aluminium, directory=tmp_path, **settings)
 
 
 def test_extra_entries_cannot_contradict_named_settings(
@@ -175,7 +175,7 @@ def test_extra_entries_cannot_contradict_named_settings(
 ):
     extra = {"SYSTEM": {"NSPIN": 2}}
     with pytest.raises(ConfigError, match=r"already set by the workflow\n.*SYSTEM\n.*nspin"):
-        run_espresso(displaced_aluminium, directory=tmp_path, extra=extra, **tiny_settings)
+        run_scf(displaced_aluminium, directory=tmp_path, extra=extra, **tiny_settings)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_extra_entries_cannot_contradict_named_settings(
 def test_settings_must_be_positive(tmp_path, displaced_aluminium, tiny_settings, setting, value):
     settings = tiny_settings | {setting: value}
     with pytest.raises(ConfigError, match=f"must be positive\n  where: {setting}"):
-        run_espresso(displaced_aluminium, directory=tmp_path, **settings)
+        run_scf(displaced_aluminium, directory=tmp_path, **settings)
 
 
 def executable(path: Path) -> Path:

@@ -14,7 +14,8 @@ from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, build_network
 from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
 from surrogate_hpo.selection.eigenvalues import correlation_scores, shifted_eigenvalue_sums
-from surrogate_hpo.selection.naswot import draw_minibatch, score_architecture
+from surrogate_hpo.selection.naswot import Naswot, draw_minibatch
+from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore, best_architecture, rank
 
 K = 1e-4
@@ -26,9 +27,16 @@ def descriptors(points=400, seed=0):
     return torch.randn(points, COMPONENTS, generator=torch.Generator().manual_seed(seed))
 
 
-def score(architecture=ARCHITECTURE, *, batch_size=20, seed=0, **settings):
+def score_on(minibatch, architecture=ARCHITECTURE, *, seed=0, initialisations=5, k=K):
+    """The score looks at the minibatch alone."""
+    labelled = minibatch, torch.zeros(len(minibatch), OUTPUTS)
+    data = ScoreData(*labelled, *labelled, minibatch)
+    return Naswot(k)(architecture, data, seed=seed, initialisations=initialisations)
+
+
+def score(architecture=ARCHITECTURE, *, batch_size=20, **settings):
     minibatch = draw_minibatch(descriptors(), batch_size=batch_size, seed=1)
-    return score_architecture(architecture, minibatch, outputs=OUTPUTS, seed=seed, **settings)
+    return score_on(minibatch, architecture, **settings)
 
 
 def correlation_score(rows, k=K):
@@ -127,7 +135,7 @@ def test_score_is_that_of_networks_one_by_one(activation):
     """Batched against module by module, autograd and numpy, to 1e-9."""
     architecture = Architecture((64, 25), activation)
     minibatch = draw_minibatch(descriptors(), batch_size=20, seed=1)
-    found = score_architecture(architecture, minibatch, outputs=OUTPUTS, seed=5)
+    found = score_on(minibatch, architecture, seed=5)
     for value, seed in zip(found.values, initialisation_seeds(5, 5), strict=True):
         network = build_network(architecture, inputs=COMPONENTS, outputs=OUTPUTS, seed=seed)
         rows = input_jacobian(network.double(), minibatch).numpy()
@@ -176,7 +184,7 @@ def test_minibatch_is_seeded_and_of_distinct_points():
 def test_a_dead_network_is_rejected_and_never_wins():
     """Far outside the range of its weights, a sigmoid network has no gradient left."""
     minibatch = 1e30 * draw_minibatch(descriptors(), batch_size=20, seed=1)
-    dead = score_architecture(Architecture((8,), "sigmoid"), minibatch, outputs=OUTPUTS, seed=0)
+    dead = score_on(minibatch, Architecture((8,), "sigmoid"))
     assert dead.status.startswith("rejected: initialisation")
     assert math.isnan(dead.score)
     alive = score()
@@ -282,9 +290,7 @@ def test_a_matrix_that_is_not_positive_is_named():
             r"(?s)20 distinct.*9 among 81",
         ),
         (
-            lambda: score_architecture(
-                Architecture((8,), "relu"), descriptors(points=31), outputs=OUTPUTS, seed=0
-            ),
+            lambda: score_on(descriptors(points=31)),
             DataError,
             r"(?s)at most 30.*31 points.*draw_minibatch",
         ),

@@ -7,15 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.descriptors.adjoint_kernel import adjoint_kernel, adjoint_scratch
 from surrogate_hpo.descriptors.adjoint_tables import adjoint_tables
-from surrogate_hpo.descriptors.neighbours import neighbour_bins
+from surrogate_hpo.descriptors.atoms import weighted_atoms
 from surrogate_hpo.descriptors.triples import n_components
-from surrogate_hpo.descriptors.validation import (
-    check_positive_integer,
-    checked_cell,
-    checked_cutoffs,
-    checked_vectors,
-    checked_weights,
-)
+from surrogate_hpo.descriptors.validation import check_positive_integer, checked_vectors
 from surrogate_hpo.errors import DataError
 
 
@@ -84,26 +78,27 @@ def bispectrum_adjoint(
     Thompson et al., J. Comput. Phys. 285, 316 (2015), section 2.4, for the chain rule; the
     derivative of a rotation matrix of degree j is taken as one of degree j − 1.
     """
-    lattice = checked_cell(cell)
+    atoms = weighted_atoms(
+        positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
+    )
     where = checked_vectors("points", points)
-    atoms = checked_vectors("positions", positions)
-    cutoffs = checked_cutoffs(cutoff_radius, radii, len(atoms), abs(np.linalg.det(lattice)))
-    strengths = checked_weights("weights", weights, len(atoms))
     count = n_components(twojmax)
     given = _checked_gradient(gradient, len(where), count)
     check_positive_integer("threads", threads)
     check_positive_integer("block", block)
     tables = adjoint_tables(int(twojmax))
-    bins = neighbour_bins(atoms, lattice, cutoff_radius=float(cutoffs.max(initial=0.0)) or 1.0)
+    bins = atoms.neighbour_bins()
 
     def of_block(begin: int) -> NDArray[np.float64]:
         part = slice(begin, begin + block)
         scratch = adjoint_scratch(tables, count, bins.max_candidates)
-        out = np.zeros((len(atoms), 3))
-        adjoint_kernel(where[part], given[part], bins, cutoffs, strengths, tables, scratch, out)
+        out = np.zeros_like(atoms.positions)
+        adjoint_kernel(
+            where[part], given[part], bins, atoms.cutoffs, atoms.weights, tables, scratch, out
+        )
         return out
 
-    total = np.zeros((len(atoms), 3))
+    total = np.zeros_like(atoms.positions)
     with ThreadPoolExecutor(threads) as pool:
         # In the order of the blocks, whichever is done first.
         for out in pool.map(of_block, range(0, len(where), block)):

@@ -6,17 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from surrogate_hpo.descriptors.atoms import weighted_atoms
 from surrogate_hpo.descriptors.kernel import Kernel, bispectrum_kernel, kernel_scratch
-from surrogate_hpo.descriptors.neighbours import neighbour_bins
 from surrogate_hpo.descriptors.tables import kernel_tables
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import (
     check_positive_integer,
-    checked_cell,
-    checked_cutoffs,
     checked_dtype,
     checked_vectors,
-    checked_weights,
 )
 
 
@@ -78,16 +75,13 @@ class Bispectrum:
         dtype: DTypeLike = np.float64,
         kernel: Kernel = bispectrum_kernel,
     ) -> None:
-        lattice = checked_cell(cell)
-        atoms = checked_vectors("positions", positions)
-        volume = abs(np.linalg.det(lattice))
-        self._cutoffs = checked_cutoffs(cutoff_radius, radii, len(atoms), volume)
-        self._weights = checked_weights("weights", weights, len(atoms))
+        self._atoms = weighted_atoms(
+            positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
+        )
         self._dtype = checked_dtype(dtype)
         self._components = n_components(twojmax)
         self._tables = kernel_tables(int(twojmax), self._dtype.name)
-        widest = float(self._cutoffs.max(initial=0.0)) or 1.0
-        self._bins = neighbour_bins(atoms, lattice, cutoff_radius=widest)
+        self._bins = self._atoms.neighbour_bins()
         self._kernel = kernel
 
     def __call__(self, points: ArrayLike, *, threads: int = 1, block: int = 4096) -> NDArray[Any]:
@@ -125,8 +119,8 @@ class Bispectrum:
             self._kernel(
                 where[part],
                 self._bins,
-                self._cutoffs,
-                self._weights,
+                self._atoms.cutoffs,
+                self._atoms.weights,
                 self._tables,
                 scratch,
                 out[part],

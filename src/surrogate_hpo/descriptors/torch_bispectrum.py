@@ -2,12 +2,11 @@
 
 Instead of Clebsch-Gordan coupling, the functions f_j are evaluated at the nodes of a
 quadrature on the 3-sphere that is exact for a product of three, one matrix product per j,
-and their triple correlations are batched matrix products. Only this module and the two that
-it uses, ``torch_neighbours`` and ``torch_tables``, import torch, which takes seconds.
+and their triple correlations are batched matrix products. Only this module and those that
+it uses, ``torch_device``, ``torch_neighbours`` and ``torch_tables``, import torch, which takes
+seconds.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,53 +14,32 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from torch import Tensor
 
+from surrogate_hpo.descriptors.atoms import weighted_atoms
 from surrogate_hpo.descriptors.geometry import ANGLE_FACTOR, ON_POINT
-from surrogate_hpo.descriptors.neighbours import NeighbourBins, neighbour_bins
+from surrogate_hpo.descriptors.torch_device import (
+    checked_device,
+    default_block,
+    full_precision,
+    keep_freed_memory,
+)
 from surrogate_hpo.descriptors.torch_neighbours import neighbours, surroundings
 from surrogate_hpo.descriptors.torch_tables import half_rotations, sphere_tables
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import (
     check_positive_integer,
-    checked_cell,
-    checked_cutoffs,
     checked_dtype,
     checked_vectors,
-    checked_weights,
 )
-from surrogate_hpo.errors import ConfigError, EngineError
-
-# More points at a time are slower on a CPU, whose cache they overflow.
-_CPU_POINTS, _GPU_POINTS = 128, 16384
-_CPU_BYTES = 2**29
-# A complex number, and how many arrays of its kind live at once in the recursion.
-_BYTES_PER_ELEMENT = 16 * 6
-# Once a block of nearly 32 MiB has been freed, glibc keeps up to twice as much instead of
-# giving it back after each step; getting it again would take a fifth of the time.
-_KEPT_BYTES = 2**25 - 2**16
 
 
-def torch_bispectrum(
-    points: ArrayLike,
-    positions: ArrayLike,
-    cell: ArrayLike,
-    *,
-    cutoff_radius: float,
-    twojmax: int,
-    weights: ArrayLike | None = None,
-    radii: ArrayLike | None = None,
-    dtype: DTypeLike = np.float64,
-    device: str = "cpu",
-    block: int | None = None,
-) -> NDArray[Any]:
-    """Compute the SNAP bispectrum of the atoms around each point with torch.
+class TorchBispectrum:
+    """The SNAP bispectrum of one structure with torch, ready to be evaluated at any points.
 
-    The numbers are those of :func:`.bispectrum.bispectrum`, which has the formula and
+    The numbers are those of :class:`.bispectrum.Bispectrum`, which has the formula and
     the conventions, to rounding.
 
     Parameters
     ----------
-    points
-        Cartesian coordinates, Å, [P, 3]; inside the cell or not.
     positions
         Cartesian positions of the atoms, Å, [N, 3]; inside the cell or not.
     cell
@@ -80,14 +58,6 @@ def torch_bispectrum(
         a component's largest value.
     device
         ``"cpu"``, ``"cuda"`` or ``"cuda:1"``, ….
-    block
-        Points at a time, which bounds the memory; by default as many as are fast and fit
-        into half a gigabyte on a CPU, and half of the free memory of a GPU.
-
-    Returns
-    -------
-    array [P, n_components(twojmax)]
-        Dimensionless components in the order of :func:`.triples.triples`.
 
     Raises
     ------
@@ -103,27 +73,96 @@ def torch_bispectrum(
     Bartók et al., Phys. Rev. B 87, 184115 (2013), eqs. 22–26, for the functions on the
     3-sphere and their triple correlations.
     """
-    lattice = checked_cell(cell)
-    where = checked_vectors("points", points)
-    atoms = checked_vectors("positions", positions)
-    cutoffs = checked_cutoffs(cutoff_radius, radii, len(atoms), abs(np.linalg.det(lattice)))
-    strengths = checked_weights("weights", weights, len(atoms))
-    kind = checked_dtype(dtype)
-    out = np.empty((len(where), n_components(twojmax)), kind)
-    place = _checked_device(device)
-    bins = neighbour_bins(atoms, lattice, cutoff_radius=float(cutoffs.max(initial=0.0)) or 1.0)
-    step = _default_block(bins, int(twojmax), place) if block is None else block
-    check_positive_integer("block", step)
-    around = surroundings(bins, cutoffs, strengths, place)
-    precision = torch.float32 if kind == np.float32 else torch.float64
-    torch.empty(_KEPT_BYTES, dtype=torch.uint8)
-    with torch.no_grad(), _full_precision():
-        for begin in range(0, len(where), step):
-            part = slice(begin, begin + step)
-            near = neighbours(torch.as_tensor(where[part], device=place), around)
-            values = torch_bispectrum_of_neighbours(*near, twojmax=int(twojmax), dtype=precision)
-            out[part] = values.cpu().numpy()
-    return out
+
+    def __init__(
+        self,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        *,
+        cutoff_radius: float,
+        twojmax: int,
+        weights: ArrayLike | None = None,
+        radii: ArrayLike | None = None,
+        dtype: DTypeLike = np.float64,
+        device: str = "cpu",
+    ) -> None:
+        atoms = weighted_atoms(
+            positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
+        )
+        self._dtype = checked_dtype(dtype)
+        self._components = n_components(twojmax)
+        self._twojmax = int(twojmax)
+        self._device = checked_device(device)
+        self._around = surroundings(
+            atoms.neighbour_bins(), atoms.cutoffs, atoms.weights, self._device
+        )
+
+    def __call__(self, points: ArrayLike, *, block: int | None = None) -> NDArray[Any]:
+        """Evaluate the components at some points.
+
+        Parameters
+        ----------
+        points
+            Cartesian coordinates, Å, [P, 3]; inside the cell or not.
+        block
+            Points at a time, which bounds the memory; by default as many as are fast and fit
+            into half a gigabyte on a CPU, and half of the free memory of a GPU.
+
+        Returns
+        -------
+        array [P, n_components(twojmax)]
+            Dimensionless components in the order of :func:`.triples.triples`.
+
+        Raises
+        ------
+        ConfigError
+            If `block` is not a positive integer.
+        DataError
+            If the points have the wrong shape, or hold NaN or inf.
+        """
+        where = checked_vectors("points", points)
+        if block is None:
+            block = default_block(self._around.longest, self._twojmax, self._device)
+        check_positive_integer("block", block)
+        precision = torch.float32 if self._dtype == np.float32 else torch.float64
+        out = np.empty((len(where), self._components), self._dtype)
+        keep_freed_memory()
+        with torch.no_grad(), full_precision():
+            for begin in range(0, len(where), block):
+                part = slice(begin, begin + block)
+                near = neighbours(torch.as_tensor(where[part], device=self._device), self._around)
+                values = torch_bispectrum_of_neighbours(
+                    *near, twojmax=self._twojmax, dtype=precision
+                )
+                out[part] = values.cpu().numpy()
+        return out
+
+
+def torch_bispectrum(
+    points: ArrayLike,
+    positions: ArrayLike,
+    cell: ArrayLike,
+    *,
+    cutoff_radius: float,
+    twojmax: int,
+    weights: ArrayLike | None = None,
+    radii: ArrayLike | None = None,
+    dtype: DTypeLike = np.float64,
+    device: str = "cpu",
+    block: int | None = None,
+) -> NDArray[Any]:
+    """Compute the SNAP bispectrum of the atoms around each point, see :class:`TorchBispectrum`."""
+    evaluate = TorchBispectrum(
+        positions,
+        cell,
+        cutoff_radius=cutoff_radius,
+        twojmax=twojmax,
+        weights=weights,
+        radii=radii,
+        dtype=dtype,
+        device=device,
+    )
+    return evaluate(points, block=block)
 
 
 def torch_bispectrum_of_neighbours(
@@ -205,50 +244,3 @@ def _correlations(values: Tensor) -> Tensor:
             some = torch.bmm(low[:, odd::2], high[:, odd::2].transpose(1, 2))
             parts.append(some.flatten(1))
     return torch.cat(parts, dim=1)
-
-
-def _default_block(bins: NeighbourBins, twojmax: int, device: torch.device) -> int:
-    """Choose how many points at a time are fast and fit into memory."""
-    elements = (twojmax // 2 + 1) * (twojmax + 1)
-    per_point = _BYTES_PER_ELEMENT * elements * max(100, bins.max_candidates)
-    if device.type != "cuda":
-        return max(1, min(_CPU_POINTS, _CPU_BYTES // per_point))
-    free, _ = torch.cuda.mem_get_info(device)
-    return max(1, min(_GPU_POINTS, free // 2 // per_point))
-
-
-def _checked_device(name: str) -> torch.device:
-    """Return the device, or say what is there instead."""
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError):
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise ConfigError(
-            "There is no such kind of device.",
-            where="device",
-            expected='"cpu", "cuda", or one GPU of several: "cuda:0", "cuda:1", …',
-            got=repr(name),
-        )
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise EngineError(
-            "The GPU that was asked for is not there.",
-            where="device",
-            expected="a CUDA device that torch can see; "
-            f"it sees {torch.cuda.device_count() or 'none'}",
-            got=repr(name),
-            remedy='take the device "cpu" or the native engine; if the machine has a GPU, check '
-            "that `nvidia-smi` shows it, and that torch was installed with CUDA",
-        )
-    return device
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Keep torch from rounding factors to 10 bits, whatever was set elsewhere."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -63,10 +63,12 @@ def checked_cell(cell: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def checked_weights(name: str, values: ArrayLike | None, n_atoms: int) -> NDArray[np.float64]:
-    """Return one finite number per atom, ones if absent, or raise DataError."""
+def checked_per_atom(
+    name: str, values: ArrayLike | None, n_atoms: int, *, absent: float
+) -> NDArray[np.float64]:
+    """Return one finite number per atom, all the same if absent, or raise DataError."""
     if values is None:
-        return np.ones(n_atoms)
+        return np.full(n_atoms, absent)
     array = _finite(name, values)
     if array.shape != (n_atoms,):
         raise DataError(
@@ -79,7 +81,7 @@ def checked_weights(name: str, values: ArrayLike | None, n_atoms: int) -> NDArra
 
 
 def checked_cutoffs(
-    cutoff_radius: float, radii: ArrayLike | None, n_atoms: int, volume: float
+    cutoff_radius: float, radii: NDArray[np.float64], volume: float
 ) -> NDArray[np.float64]:
     """Return the cutoff of each atom in Å, 2·radius·cutoff_radius."""
     if (
@@ -93,15 +95,14 @@ def checked_cutoffs(
             expected="a number above 0, in Å",
             got=repr(cutoff_radius),
         )
-    factors = 2 * checked_weights("radii", radii, n_atoms) if radii is not None else 1.0
-    if np.any(np.less_equal(factors, 0)):
+    if np.any(radii <= 0):
         raise ConfigError(
             "A radius is not positive.",
-            where=f"radii[{int(np.argmin(factors))}]",
+            where=f"radii[{int(np.argmin(radii))}]",
             expected="a factor above 0; 0.5 makes the cutoff that of `cutoff_radius`",
-            got=str(np.min(factors) / 2),
+            got=str(np.min(radii)),
         )
-    cutoffs = np.broadcast_to(cutoff_radius * np.asarray(factors), n_atoms).copy()
+    cutoffs = cutoff_radius * (2 * radii)
     neighbours = 4 / 3 * np.pi * (cutoffs**3).sum() / volume
     if neighbours > _MAX_NEIGHBOURS:
         raise ConfigError(

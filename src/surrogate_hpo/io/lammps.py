@@ -11,14 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from surrogate_hpo.descriptors.atoms import weighted_atoms
 from surrogate_hpo.descriptors.triples import n_components
-from surrogate_hpo.descriptors.validation import (
-    check_positive_integer,
-    checked_cell,
-    checked_cutoffs,
-    checked_vectors,
-    checked_weights,
-)
+from surrogate_hpo.descriptors.validation import check_positive_integer
 from surrogate_hpo.errors import ConfigError, EngineError
 from surrogate_hpo.io.lammps_engine import LammpsEngine, run_lammps
 from surrogate_hpo.io.lammps_input import ATOMS, COMPONENTS, atom_types, data_file, input_script
@@ -87,18 +82,15 @@ def lammps_bispectrum(
     ----------
     Thompson et al., J. Comput. Phys. 285, 316 (2015); LAMMPS manual, `compute sna/atom`.
     """
-    lattice = checked_cell(cell)
-    atoms = checked_vectors("positions", positions)
-    _check_box(shape, begin, end)
-    checked_cutoffs(cutoff_radius, radii, len(atoms), abs(np.linalg.det(lattice)))
-    types, of_atoms = atom_types(
-        checked_weights("weights", weights, len(atoms)),
-        np.full(len(atoms), 0.5) if radii is None else checked_weights("radii", radii, len(atoms)),
+    atoms = weighted_atoms(
+        positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
     )
+    _check_box(shape, begin, end)
+    types, of_atoms = atom_types(atoms.weights, atoms.radii)
     # LAMMPS wants a right-handed cell; exchanging two vectors is no reflection of the atoms.
-    axes = [0, 1, 2] if np.linalg.det(lattice) > 0 else [1, 0, 2]
-    frame = _restricted(lattice[axes])
-    scaled = (atoms @ np.linalg.inv(lattice))[:, axes]
+    axes = [0, 1, 2] if np.linalg.det(atoms.cell) > 0 else [1, 0, 2]
+    frame = _restricted(atoms.cell[axes])
+    scaled = (atoms.positions @ np.linalg.inv(atoms.cell))[:, axes]
     counts, first, last = np.array([shape, begin, end])[:, axes]
     whole = last - first == counts
     moves = np.array(list(np.ndindex(*np.where(whole, 1, last - first))))

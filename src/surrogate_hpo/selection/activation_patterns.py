@@ -4,15 +4,16 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.options import Activation
-from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
+from surrogate_hpo.selection.batched_networks import StackedNetworks
 from surrogate_hpo.selection.eigenvalues import shifted_eigenvalue_sums
 from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
-from surrogate_hpo.selection.scoring import Values, scored
+from surrogate_hpo.selection.scoring import Values, score_networks
 
 # The value that an activation takes at zero: a unit is active above it.
 _THRESHOLDS: dict[Activation, float] = {
@@ -59,30 +60,21 @@ class ActivationPatterns:
         self, architecture: Architecture, data: ScoreData, *, seed: int, initialisations: int
     ) -> ArchitectureScore:
         """Score one architecture; see `Proxy`."""
-        seeds = initialisation_seeds(seed, initialisations)
-        return scored(
-            lambda: self._log_determinants(architecture, data, seeds),
-            proxy=self.name,
-            architecture=architecture,
-            parameters=data.parameter_count(architecture),
+        return score_networks(
+            self.name,
+            architecture,
+            data,
+            lambda networks: self._log_determinants(networks, data.minibatch),
             batch_size=len(data.minibatch),
+            seed=seed,
             initialisations=initialisations,
+            dtype=torch.float64,
         )
 
-    def _log_determinants(
-        self, architecture: Architecture, data: ScoreData, seeds: list[int]
-    ) -> Values:
-        networks = initial_networks(
-            architecture,
-            inputs=data.components,
-            outputs=data.energies,
-            seeds=seeds,
-            dtype=torch.float64,
-            device=data.minibatch.device,
-        )
-        values = torch.cat(networks.hidden(data.minibatch.double()), dim=2)
+    def _log_determinants(self, networks: StackedNetworks, minibatch: Tensor) -> Values:
+        values = torch.cat(networks.hidden(minibatch.double()), dim=2)
         units = values.shape[2]
-        signs = torch.where(values > _THRESHOLDS[architecture.activation], 1.0, -1.0).double()
+        signs = torch.where(values > _THRESHOLDS[networks.activation], 1.0, -1.0).double()
         # Equal codes have the scalar product N_A, opposite ones −N_A.
         kernels = 0.5 + signs @ signs.mT / (2 * units)
         log_sums, _, reasons = shifted_eigenvalue_sums(kernels, self.k)

@@ -6,16 +6,11 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.selection.batched_networks import (
-    StackedNetworks,
-    initial_networks,
-    initialisation_seeds,
-    shuffled_rows,
-)
+from surrogate_hpo.selection.batched_networks import StackedNetworks, shuffled_rows
 from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
-from surrogate_hpo.selection.scoring import Values, scored
+from surrogate_hpo.selection.scoring import Values, score_networks
 
 
 @dataclass(frozen=True)
@@ -56,30 +51,21 @@ class GradientStatistics:
         self, architecture: Architecture, data: ScoreData, *, seed: int, initialisations: int
     ) -> ArchitectureScore:
         """Score one architecture; see `Proxy`."""
-        seeds = initialisation_seeds(seed, initialisations)
         rows = shuffled_rows(len(data.inputs), self.minibatches * self.points, seed=seed)
-        return scored(
-            lambda: self._statistics(architecture, data, seeds, rows),
-            proxy=self.name,
-            architecture=architecture,
-            parameters=data.parameter_count(architecture),
+        return score_networks(
+            self.name,
+            architecture,
+            data,
+            lambda networks: self._statistics(networks, data, rows),
             batch_size=len(rows),
+            seed=seed,
             initialisations=initialisations,
         )
 
-    def _statistics(
-        self, architecture: Architecture, data: ScoreData, seeds: list[int], rows: Tensor
-    ) -> Values:
-        networks = initial_networks(
-            architecture,
-            inputs=data.components,
-            outputs=data.energies,
-            seeds=seeds,
-            device=data.inputs.device,
-        )
+    def _statistics(self, networks: StackedNetworks, data: ScoreData, rows: Tensor) -> Values:
         gradients = [
-            _absolute_gradients(networks, data.inputs[batch], data.targets[batch])
-            for batch in rows.to(data.inputs.device).tensor_split(self.minibatches)
+            _absolute_gradients(networks, *data.labelled(batch))
+            for batch in rows.tensor_split(self.minibatches)
         ]
         layers = [torch.stack(layer) for layer in zip(*gradients, strict=True)]
         return Values(torch.stack([_steadiness(layer) for layer in layers]).sum(0))

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
+from surrogate_hpo.selection.batched_networks import StackedNetworks
 from surrogate_hpo.selection.eigenvalues import correlation_scores
 from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
-from surrogate_hpo.selection.scoring import Values, scored
+from surrogate_hpo.selection.scoring import Values, score_networks
 
 _log = logging.getLogger(__name__)
 
@@ -83,66 +83,14 @@ def draw_minibatch(descriptors: Tensor, *, batch_size: int, seed: int) -> Tensor
     return descriptors[list(chosen.values())].to(torch.float64)
 
 
-def score_architecture(
-    architecture: Architecture,
-    minibatch: Tensor,
-    *,
-    outputs: int,
-    seed: int,
-    initialisations: int = 5,
-    k: float = 1e-4,
-) -> ArchitectureScore:
-    r"""Score an untrained architecture over several initialisations.
+@dataclass(frozen=True)
+class Naswot:
+    r"""The score of Fiedler et al. (2022), equations 13 and 14.
 
     .. math:: S' = \langle S \rangle_T + \mathrm{std}_T(S)
 
-    Equation 14 of the paper, with the population standard deviation.
-
-    Parameters
-    ----------
-    architecture
-        What to score.
-    minibatch
-        Shape (N, components), scaled descriptors from `draw_minibatch`, N at most the
-        number of components.
-    outputs
-        Number of energies of the LDOS.
-    seed
-        Seed from which each initialisation derives its own.
-    initialisations
-        The number T of initialisations.
-    k
-        Regularisation of vanishing eigenvalues.
-
-    Returns
-    -------
-    ArchitectureScore
-        The score. If any initialisation fails, the status says why and the score is NaN.
-
-    Raises
-    ------
-    DataError
-        More points than components.
-    ConfigError
-        No initialisation, or `k` is below `SMALLEST_K`.
-    """
-    points, components = minibatch.shape
-    _check(points, components, k)
-    seeds = initialisation_seeds(seed, initialisations)
-    return scored(
-        lambda: _eigenvalue_sums(architecture, minibatch, outputs, seeds, k),
-        proxy="naswot",
-        architecture=architecture,
-        parameters=architecture.parameter_count(components, outputs),
-        batch_size=points,
-        initialisations=initialisations,
-        combine="mean_plus_std",
-    )
-
-
-@dataclass(frozen=True)
-class Naswot:
-    """The score of Fiedler et al. (2022), equations 13 and 14; see `score_architecture`.
+    over T initialisations, with the population standard deviation and S from
+    :func:`.eigenvalues.correlation_scores`.
 
     Attributes
     ----------
@@ -165,13 +113,17 @@ class Naswot:
         self, architecture: Architecture, data: ScoreData, *, seed: int, initialisations: int
     ) -> ArchitectureScore:
         """Score one architecture; see `Proxy`."""
-        return score_architecture(
+        _check(data, self.k)
+        return score_networks(
+            self.name,
             architecture,
-            data.minibatch,
-            outputs=data.energies,
+            data,
+            lambda networks: _eigenvalue_sums(networks, data.minibatch, self.k),
+            batch_size=len(data.minibatch),
             seed=seed,
             initialisations=initialisations,
-            k=self.k,
+            dtype=torch.float64,
+            combine="mean_plus_std",
         )
 
 
@@ -206,39 +158,30 @@ class OriginalNaswot:
         self, architecture: Architecture, data: ScoreData, *, seed: int, initialisations: int
     ) -> ArchitectureScore:
         """Score one architecture; see `Proxy`."""
-        points = len(data.minibatch)
-        _check(points, data.components, self.k)
-        seeds = initialisation_seeds(seed, initialisations)
+        _check(data, self.k)
 
-        def negative_sums() -> Values:
-            sums = _eigenvalue_sums(architecture, data.minibatch, data.energies, seeds, self.k)
+        def negative_sums(networks: StackedNetworks) -> Values:
+            sums = _eigenvalue_sums(networks, data.minibatch, self.k)
             return Values(-sums.numbers, sums.reasons)
 
-        return scored(
+        return score_networks(
+            self.name,
+            architecture,
+            data,
             negative_sums,
-            proxy=self.name,
-            architecture=architecture,
-            parameters=data.parameter_count(architecture),
-            batch_size=points,
+            batch_size=len(data.minibatch),
+            seed=seed,
             initialisations=initialisations,
+            dtype=torch.float64,
         )
 
 
-def _eigenvalue_sums(
-    architecture: Architecture, minibatch: Tensor, outputs: int, seeds: list[int], k: float
-) -> Values:
-    networks = initial_networks(
-        architecture,
-        inputs=minibatch.shape[1],
-        outputs=outputs,
-        seeds=seeds,
-        dtype=torch.float64,
-        device=minibatch.device,
-    )
+def _eigenvalue_sums(networks: StackedNetworks, minibatch: Tensor, k: float) -> Values:
     return correlation_scores(networks.input_jacobian(minibatch.double()), k=k)
 
 
-def _check(points: int, components: int, k: float) -> None:
+def _check(data: ScoreData, k: float) -> None:
+    points, components = data.minibatch.shape
     if points > components:
         raise DataError(
             "The NASWOT minibatch has more points than descriptor components.",

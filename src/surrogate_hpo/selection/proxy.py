@@ -70,6 +70,11 @@ class ScoreData:
         """Return the number of weights and biases that an architecture has on these data."""
         return architecture.parameter_count(self.components, self.energies)
 
+    def labelled(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the inputs and targets of these training points, by their numbers."""
+        rows = rows.to(self.inputs.device)
+        return self.inputs[rows], self.targets[rows]
+
     def held_out(self, points: int) -> tuple[Tensor, Tensor]:
         """Return at most this many held-out inputs and targets, evenly spaced among all."""
         stride = -(-len(self.held_out_inputs) // points)

@@ -6,16 +6,11 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.selection.batched_networks import (
-    StackedNetworks,
-    initial_networks,
-    initialisation_seeds,
-    shuffled_rows,
-)
+from surrogate_hpo.selection.batched_networks import StackedNetworks, shuffled_rows
 from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
-from surrogate_hpo.selection.scoring import Values, scored
+from surrogate_hpo.selection.scoring import Values, score_networks
 
 
 @dataclass(frozen=True)
@@ -60,35 +55,20 @@ class Readout:
         self, architecture: Architecture, data: ScoreData, *, seed: int, initialisations: int
     ) -> ArchitectureScore:
         """Score one architecture; see `Proxy`."""
-        seeds = initialisation_seeds(seed, initialisations)
         rows = shuffled_rows(len(data.inputs), self.points, seed=seed)
-        return scored(
-            lambda: self._errors(architecture, data, seeds, rows),
-            proxy=self.name,
-            architecture=architecture,
-            parameters=data.parameter_count(architecture),
+        return score_networks(
+            self.name,
+            architecture,
+            data,
+            lambda networks: self._errors(networks, data, rows),
             batch_size=len(rows),
+            seed=seed,
             initialisations=initialisations,
         )
 
-    def _errors(
-        self, architecture: Architecture, data: ScoreData, seeds: list[int], rows: Tensor
-    ) -> Values:
-        networks = initial_networks(
-            architecture,
-            inputs=data.components,
-            outputs=data.energies,
-            seeds=seeds,
-            device=data.inputs.device,
-        )
-        rows = rows.to(data.inputs.device)
-        errors = readout_errors(
-            networks,
-            (data.inputs[rows], data.targets[rows]),
-            data.held_out(self.held_out_points),
-            ridge=self.ridge,
-        )
-        return Values(errors)
+    def _errors(self, networks: StackedNetworks, data: ScoreData, rows: Tensor) -> Values:
+        training, held_out = data.labelled(rows), data.held_out(self.held_out_points)
+        return Values(readout_errors(networks, training, held_out, ridge=self.ridge))
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What all scores share: the clock, the guard against failures, the mean over initialisations."""
+"""What all scores share: initial networks, clock, guard against failures, mean of the values."""
 
 import math
 import time
@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.selection.batched_networks import (
+    StackedNetworks,
+    initial_networks,
+    initialisation_seeds,
+)
 from surrogate_hpo.selection.options import ProxyName
+from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
 
 
@@ -28,6 +35,76 @@ class Values:
 
     numbers: Tensor
     reasons: Mapping[int, str] = field(default_factory=dict)
+
+
+def score_networks(
+    proxy: ProxyName,
+    architecture: Architecture,
+    data: ScoreData,
+    compute: Callable[[StackedNetworks], Values],
+    *,
+    batch_size: int,
+    seed: int,
+    initialisations: int,
+    dtype: torch.dtype = torch.float32,
+    combine: Literal["mean", "mean_plus_std"] = "mean",
+) -> ArchitectureScore:
+    """Compute a score of untrained networks; see `scored`.
+
+    Parameters
+    ----------
+    proxy
+        Which score it is.
+    architecture
+        What is scored.
+    data
+        What the networks are initialised for, and on whose device.
+    compute
+        Takes the networks and returns the value of each.
+    batch_size
+        Number of grid points that the score looks at.
+    seed
+        Each initialisation derives its own from it.
+    initialisations
+        Number of networks.
+    dtype
+        Of their weights.
+    combine
+        What is ranked: the mean over the initialisations, or mean + std.
+
+    Returns
+    -------
+    ArchitectureScore
+        With the CPU time of the networks' initialisation and of `compute`.
+
+    Raises
+    ------
+    ConfigError
+        No initialisation.
+    """
+    seeds = initialisation_seeds(seed, initialisations)
+
+    def values() -> Values:
+        return compute(
+            initial_networks(
+                architecture,
+                inputs=data.components,
+                outputs=data.energies,
+                seeds=seeds,
+                dtype=dtype,
+                device=data.inputs.device,
+            )
+        )
+
+    return scored(
+        values,
+        proxy=proxy,
+        architecture=architecture,
+        parameters=data.parameter_count(architecture),
+        batch_size=batch_size,
+        initialisations=initialisations,
+        combine=combine,
+    )
 
 
 def scored(

@@ -106,16 +106,13 @@ def grid_engine(
         # torch takes seconds to import, and the other engines do without.
         import torch  # noqa: PLC0415
 
-        from surrogate_hpo.descriptors.torch_bispectrum import torch_bispectrum  # noqa: PLC0415
+        from surrogate_hpo.descriptors.torch_bispectrum import TorchBispectrum  # noqa: PLC0415
 
         # By itself it takes all cores of the machine, and waits for them busily.
         torch.set_num_threads(threads)
         device = "cuda" if settings.use_gpu else "cpu"
-        return GridEngine(
-            lambda box: torch_bispectrum(
-                box.points(shape, cell), atoms.positions, cell, device=device, **options
-            )
-        )
+        by_torch = TorchBispectrum(atoms.positions, cell, device=device, **options)
+        return GridEngine(lambda box: by_torch(box.points(shape, cell)))
     if settings.engine == "compiled":
         options["kernel"] = load_compiled_kernel()
     bispectrum = Bispectrum(atoms.positions, cell, **options)

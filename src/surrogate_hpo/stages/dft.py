@@ -9,6 +9,7 @@ from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.dft_results import write_dft_result
 from surrogate_hpo.io.espresso import run_espresso, save_folder
+from surrogate_hpo.io.espresso_input import ScfSettings
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import read_upf
@@ -37,18 +38,10 @@ def dft(
     files = _collect(pseudopotentials, work / "pseudo")
     result = run_espresso(
         read_structure(structure),
+        _scf_settings(settings),
         directory=work,
         pseudo_dir=work / "pseudo",
         pseudopotentials=files,
-        cutoff_rydberg=settings.cutoff_rydberg,
-        density_cutoff_rydberg=settings.density_cutoff_rydberg,
-        kpoints=(settings.kpoints[0], settings.kpoints[1], settings.kpoints[2]),
-        shift=(settings.kpoints_shift[0], settings.kpoints_shift[1], settings.kpoints_shift[2]),
-        bands=settings.bands,
-        electronic_temperature_kelvin=settings.electronic_temperature_kelvin,
-        convergence_rydberg=settings.convergence_rydberg,
-        mixing=settings.mixing,
-        maximum_steps=settings.maximum_steps,
         command=settings.command,
     )
     check_bands(result, where=str(structure))
@@ -59,6 +52,20 @@ def dft(
     save_folder(work).rename(save)
     write_dft_result(dft, result, provenance("dft", settings, seed, [structure, *pseudopotentials]))
     shutil.rmtree(work)
+
+
+def _scf_settings(settings: DftSettings) -> ScfSettings:
+    return ScfSettings(
+        cutoff_rydberg=settings.cutoff_rydberg,
+        density_cutoff_rydberg=settings.density_cutoff_rydberg,
+        kpoints=(settings.kpoints[0], settings.kpoints[1], settings.kpoints[2]),
+        shift=(settings.kpoints_shift[0], settings.kpoints_shift[1], settings.kpoints_shift[2]),
+        bands=settings.bands,
+        electronic_temperature_kelvin=settings.electronic_temperature_kelvin,
+        convergence_rydberg=settings.convergence_rydberg,
+        mixing=settings.mixing,
+        maximum_steps=settings.maximum_steps,
+    )
 
 
 def _collect(paths: list[Path], folder: Path) -> dict[str, str]:

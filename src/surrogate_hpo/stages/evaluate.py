@@ -1,5 +1,6 @@
 """Energies of the held-out snapshots from the predicted LDOS, against DFT."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -7,17 +8,22 @@ from surrogate_hpo.config.evaluate import EvaluateSettings
 from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import write_document
-from surrogate_hpo.io.models import read_model
+from surrogate_hpo.io.models import TrainedModel, read_model
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.tables import Cell, write_table
-from surrogate_hpo.io.upf import read_upf
+from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.stages.energies import (
     FERMI_ENERGY,
     SnapshotEnergies,
     mean_energies,
     reference_energies,
 )
-from surrogate_hpo.stages.held_out import accuracies, energies_by_source, read_held_out
+from surrogate_hpo.stages.held_out import (
+    HeldOut,
+    accuracies,
+    energies_by_source,
+    read_held_out,
+)
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
 from surrogate_hpo.stages.ldos_samples import sample_rows
 
@@ -53,25 +59,15 @@ def evaluate(
     """
     trained = {f"seed-{number}": read_model(path) for number, path in enumerate(models)}
     potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
-    rows: list[SnapshotEnergies] = []
-    samples: list[dict[str, Cell]] = []
-    for snapshot in read_held_out(structures, dft, descriptors, ldos):
-        rows.append(reference_energies(snapshot.name, snapshot.result))
-        for found, values in energies_by_source(
-            snapshot,
-            trained,
-            potentials,
-            block_points=settings.block_points,
-            use_gpu=settings.use_gpu,
-        ):
-            rows.append(found)
-            if snapshot.name == structures[0].stem:
-                samples.extend(sample_rows(snapshot.name, found.source, snapshot.ldos, values))
     training = [reference_energies(p.stem, read_dft_result(p)) for p in training_dft]
+    held_out = read_held_out(structures, dft, descriptors, ldos)
+
+    rows, samples = _integrate(held_out, trained, potentials, settings)
+    quantities = accuracies(rows, training, list(trained))
+
     write_table(energies, [row.as_row() for row in [*rows, mean_energies(training)]])
     write_table(dos, [entry for row in rows for entry in row.dos_rows()])
     write_table(ldos_samples, samples)
-    quantities = accuracies(rows, training, list(trained))
     # The Fermi energy's error is per electron, not per atom: it stands in the JSON only.
     energetic = {name: values for name, values in quantities.items() if name != FERMI_ENERGY}
     write_table(errors, [{"quantity": name, **values} for name, values in energetic.items()])
@@ -87,3 +83,27 @@ def evaluate(
             "provenance": provenance("evaluate", settings, seed, inputs),
         },
     )
+
+
+def _integrate(
+    snapshots: Iterable[HeldOut],
+    models: Mapping[str, TrainedModel],
+    potentials: Mapping[str, Pseudopotential],
+    settings: EvaluateSettings,
+) -> tuple[list[SnapshotEnergies], list[dict[str, Cell]]]:
+    """Energies of all snapshots from all sources, and samples of the first one's LDOS."""
+    rows: list[SnapshotEnergies] = []
+    samples: list[dict[str, Cell]] = []
+    for number, snapshot in enumerate(snapshots):
+        rows.append(reference_energies(snapshot.name, snapshot.result))
+        for found, values in energies_by_source(
+            snapshot,
+            models,
+            potentials,
+            block_points=settings.block_points,
+            use_gpu=settings.use_gpu,
+        ):
+            rows.append(found)
+            if number == 0:
+                samples.extend(sample_rows(snapshot.name, found.source, snapshot.ldos, values))
+    return rows, samples

@@ -1,0 +1,29 @@
+"""pw.x run with plain keyword settings, as tests share and change them."""
+
+from pathlib import Path
+
+from ase import Atoms
+
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.io.espresso import run_espresso
+from surrogate_hpo.io.espresso_input import ScfSettings
+
+
+def run_scf(
+    atoms: Atoms,
+    *,
+    directory: Path,
+    pseudo_dir: Path,
+    pseudopotentials: dict,
+    command: str | None = None,
+    **settings,
+) -> DftResult:
+    """Run with `ScfSettings(**settings)`."""
+    return run_espresso(
+        atoms,
+        ScfSettings(**settings),
+        directory=directory,
+        pseudo_dir=pseudo_dir,
+        pseudopotentials=pseudopotentials,
+        command=command,
+    )
