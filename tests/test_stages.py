@@ -12,13 +12,16 @@ import yaml
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, radial_potential
 from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.errors import ConfigError, DataError, PhysicsError
 from surrogate_hpo.io.dft_results import read_dft_result, write_dft_result
 from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
+from surrogate_hpo.io.upf_writer import upf_text
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.check import check
+from surrogate_hpo.stages.dft import dft
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
 from surrogate_hpo.stages.guards import check_bands, check_window
 from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
@@ -146,6 +149,27 @@ def test_check_knows_what_pw_x_would_only_find_later(project, section, changes, 
     edit(project, section, **changes)
     with pytest.raises(ConfigError, match=message):
         check(load_config([project / "config.yaml"]))
+
+
+def test_potentials_of_different_functionals_are_refused(project):
+    """By `check`, and by the stage when it is run on its own."""
+    beryllium = dataclasses.replace(ALUMINIUM_LDA, element="Be")
+    text = upf_text(radial_potential(beryllium), functional="pbe", comment="a test")
+    (project / "Be.UPF").write_text(text)
+    edit(project, "dft", pseudopotentials={"Al": "Al.UPF", "Be": "Be.UPF"})
+    message = r"different functionals(.|\n)*Al: lda_pw92, Be: pbe(.|\n)*of one functional"
+    with pytest.raises(ConfigError, match=message):
+        check(load_config([project / "config.yaml"]))
+    for other, fault in (("Be.UPF", message), ("Al.UPF", "two pseudopotentials for Al")):
+        with pytest.raises(ConfigError, match=fault):
+            dft(
+                settings=load_config([project / "config.yaml"]).dft,
+                seed=0,
+                structure=project / "none.extxyz",
+                pseudopotentials=[project / "Al.UPF", project / other],
+                dft=project / "a.json",
+                save=project / "a.save",
+            )
 
 
 def test_a_structure_in_two_splits_is_a_leak(project):
