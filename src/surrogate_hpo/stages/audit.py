@@ -97,10 +97,7 @@ def _score(
         training.descriptors,
         training,
         validation,
-        input_scaling=settings.input_scaling,
-        batch_size=settings.batch_size,
-        points=settings.points,
-        held_out_points=settings.held_out_points,
+        settings,
         stage="audit",
         seed=seed,
     )
