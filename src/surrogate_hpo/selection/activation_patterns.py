@@ -78,7 +78,7 @@ class ActivationPatterns:
         # Equal codes have the scalar product N_A, opposite ones −N_A.
         kernels = 0.5 + signs @ signs.mT / (2 * units)
         log_sums, _, reasons = shifted_eigenvalue_sums(kernels, self.k)
-        numbers = log_sums + len(data.minibatch) * math.log(units)
+        numbers = log_sums + len(minibatch) * math.log(units)
         dead = ~values.isfinite().flatten(1).all(1)
         reasons |= dict.fromkeys(dead.nonzero().flatten().tolist(), "a unit is not finite")
         return Values(numbers, reasons)
