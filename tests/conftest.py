@@ -1,12 +1,14 @@
 """Shared fixtures: one tiny calculation with Quantum ESPRESSO for all tests that need one."""
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from ase import Atoms
 from ase.build import bulk
 from hypothesis import settings
@@ -94,3 +96,14 @@ def run(finished, tmp_path) -> Path:
     """A private copy of the finished run; `cp -a` keeps the times that Snakemake compares."""
     subprocess.run(["cp", "-a", str(finished), str(tmp_path / "run")], check=True)
     return tmp_path / "run"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A folder to run stages in, with a config that can be edited."""
+    values = yaml.safe_load((REPOSITORY / "config" / "tiny.yaml").read_text())
+    values["dft"]["pseudopotentials"] = {"Al": "Al.UPF"}
+    shutil.copy(PSEUDOPOTENTIALS / "Al.hgh-lda.UPF", tmp_path / "Al.UPF")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

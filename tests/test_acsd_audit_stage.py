@@ -4,21 +4,14 @@ import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bulk
-from ase.io import write
+from bispectrum_snapshots import files, write_snapshots
 
 from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
-from surrogate_hpo.descriptors.bispectrum import bispectrum
-from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.stages.acsd_audit import acsd_audit
 
-GRID = (10, 10, 10)
 TRUE_RADIUS = 4.0
 RADII, DEGREES = (2.2, 3.0, 4.0), (2, 4)
 
@@ -26,28 +19,9 @@ RADII, DEGREES = (2.2, 3.0, 4.0), (2, 4)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """Snapshots whose "LDOS" is their own bispectrum at 4 Å and 2 J_max 4."""
+    seeds = {"training-0000": 0, "training-0001": 1, "validation-0000": 2}
     folder = tmp_path_factory.mktemp("snapshots")
-    for number, name in enumerate(["training-0000", "training-0001", "validation-0000"]):
-        atoms = Atoms("Al4", bulk("Al", cubic=True, a=4.05).positions, cell=[4.05] * 3, pbc=True)
-        atoms.rattle(0.15, seed=number)
-        write(folder / f"{name}.extxyz", atoms)
-        values = bispectrum(
-            grid_points(GRID, atoms.cell[:]),
-            atoms.positions,
-            atoms.cell[:],
-            cutoff_radius=TRUE_RADIUS,
-            twojmax=4,
-        )
-        ldos = LdosData(
-            values.reshape(*GRID, -1).astype(np.float32),
-            np.arange(values.shape[1], dtype=float),
-            atoms.cell[:],
-            "gaussian",
-            0.5,
-            12.0,
-        )
-        write_ldos(folder / f"{name}.zarr.zip", ldos, {})
-    return folder
+    return write_snapshots(folder, seeds, grid=(10, 10, 10), true_radius=TRUE_RADIUS)
 
 
 def scored(folder: Path, *, radii=RADII, objective: str = "acsd") -> dict[str, Path]:
@@ -78,18 +52,14 @@ def run(folder: Path, out: Path, *, objective: str = "acsd", radii=RADII, **chan
         "training": {"seeds": 1, "points": 800, "validation_points": 400, "epochs": 15}
         | {"batch_size": 50, "learning_rate": 5e-3, "optimiser": "adam", "weight_decay": 0.0},
     }
-
-    def of(split: str, suffix: str) -> list[Path]:
-        return sorted(folder.glob(f"{split}-*{suffix}"))
-
     acsd_audit(
         settings=AcsdAuditSettings.model_validate(settings | changes),
         seed=3,
         **scored(out, objective=objective, radii=radii),
-        structures=of("training", ".extxyz"),
-        ldos=of("training", ".zarr.zip"),
-        validation_structures=of("validation", ".extxyz"),
-        validation_ldos=of("validation", ".zarr.zip"),
+        structures=files(folder, ".extxyz"),
+        ldos=files(folder, ".zarr.zip"),
+        validation_structures=files(folder, ".extxyz", split="validation"),
+        validation_ldos=files(folder, ".zarr.zip", split="validation"),
         candidates=out / "candidates.csv",
         verdict=out / "verdict.json",
         figure=out / "figure.svg",
@@ -143,7 +113,7 @@ def test_stores_that_do_not_pair_up(folder, tmp_path):
             settings=AcsdAuditSettings(),
             seed=3,
             **scored(tmp_path),
-            structures=sorted(folder.glob("training-*.extxyz")),
+            structures=files(folder, ".extxyz"),
             ldos=[],
             validation_structures=[],
             validation_ldos=[],

@@ -2,25 +2,22 @@
 
 import csv
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from ase import Atoms
-from ase.build import bulk
 from ase.io import write
+from bispectrum_snapshots import aluminium, files, write_snapshots
 from pydantic import ValidationError
+from tiny_workflow import edit_config
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.acsd import AcsdSettings
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.descriptors.bispectrum import bispectrum
-from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.similarities import SimilarityData, read_similarities, write_similarities
 from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.selection.acsd import acsd as acsd_score
@@ -28,41 +25,15 @@ from surrogate_hpo.stages.acsd import acsd
 from surrogate_hpo.stages.acsd_points import sample_snapshots
 from surrogate_hpo.stages.check import check
 
-REPOSITORY = Path(__file__).parents[1]
-GRID = (12, 12, 12)
 TRUE_RADIUS = 3.6
-
-
-def aluminium(seed: int, *, symbols: str = "Al4") -> Atoms:
-    atoms = Atoms(symbols, bulk("Al", cubic=True, a=4.05).positions, cell=[4.05] * 3, pbc=True)
-    atoms.rattle(0.15, seed=seed)
-    return atoms
 
 
 @pytest.fixture(scope="module")
 def snapshots(tmp_path_factory) -> Path:
     """Two snapshots whose "LDOS" is their own bispectrum at 3.6 Å and 2 J_max 4."""
+    seeds = {"training-0000": 0, "training-0001": 1}
     folder = tmp_path_factory.mktemp("snapshots")
-    for number in range(2):
-        atoms = aluminium(number)
-        write(folder / f"training-000{number}.extxyz", atoms)
-        values = bispectrum(
-            grid_points(GRID, atoms.cell[:]),
-            atoms.positions,
-            atoms.cell[:],
-            cutoff_radius=TRUE_RADIUS,
-            twojmax=4,
-        )
-        ldos = LdosData(
-            values.reshape(*GRID, -1).astype(np.float32),
-            np.arange(values.shape[1], dtype=float),
-            atoms.cell[:],
-            "gaussian",
-            0.5,
-            12.0,
-        )
-        write_ldos(folder / f"training-000{number}.zarr.zip", ldos, {})
-    return folder
+    return write_snapshots(folder, seeds, grid=(12, 12, 12), true_radius=TRUE_RADIUS)
 
 
 def settings(**changes: object) -> AcsdSettings:
@@ -73,10 +44,6 @@ def settings(**changes: object) -> AcsdSettings:
         "draws": 3,
     }
     return AcsdSettings.model_validate(values | changes)
-
-
-def files(folder: Path, suffix: str) -> list[Path]:
-    return sorted(folder.glob(f"training-*{suffix}"))
 
 
 def run(folder: Path, out: Path, chosen: AcsdSettings, *, seed: int = 1, **changes: object):
@@ -307,23 +274,10 @@ def test_another_store_holds_no_similarities(snapshots):
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
-    """A folder with a config that can be edited."""
-    values = yaml.safe_load((REPOSITORY / "config" / "tiny.yaml").read_text())
-    values["dft"]["pseudopotentials"] = {"Al": "Al.UPF"}
-    shutil.copy(REPOSITORY / "pseudopotentials" / "Al.hgh-lda.UPF", tmp_path / "Al.UPF")
+def project(project) -> Path:
     # `check` only looks whether there is a pw.x.
-    values["dft"]["command"] = sys.executable
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def edit(project: Path, **changes: object) -> None:
-    path = project / "config.yaml"
-    values = yaml.safe_load(path.read_text())
-    values["acsd"].update(changes)
-    path.write_text(yaml.safe_dump(values))
+    edit_config(project, "dft", command=sys.executable)
+    return project
 
 
 def command(snapshots: Path, *more: str) -> None:
@@ -335,7 +289,7 @@ def command(snapshots: Path, *more: str) -> None:
 
 
 def test_refine_on_the_command_line_wins_and_is_recorded(project, snapshots):
-    edit(project, refine=3, points=60)
+    edit_config(project, "acsd", refine=3, points=60)
     ldos = ["--ldos", *map(str, files(snapshots, ".zarr.zip"))]
     for more, expected in (([], 3), (["--refine", "1"], 1), (["--refine", "0"], 0)):
         command(snapshots, *ldos, *more)
@@ -356,12 +310,12 @@ def test_refine_on_the_command_line_is_checked_as_in_the_config(project, snapsho
 
 
 def test_ldos_may_be_left_out_or_empty(project, snapshots):
-    edit(project, objective="kernel-spread")
+    edit_config(project, "acsd", objective="kernel-spread")
     command(snapshots, "--ldos")
     first = (project / "c.json").read_bytes()
     command(snapshots)
     assert (project / "c.json").read_bytes() == first
-    edit(project, objective="acsd")
+    edit_config(project, "acsd", objective="acsd")
     with pytest.raises(SystemExit) as stop:
         command(snapshots, "--ldos")
     assert str(stop.value.code).startswith("DataError: The ACSD compares")
@@ -379,7 +333,7 @@ def test_ldos_may_be_left_out_or_empty(project, snapshots):
     ],
 )
 def test_check_compares_elements_with_the_snapshots(project, changes, message):
-    edit(project, **changes)
+    edit_config(project, "acsd", **changes)
     with pytest.raises(ConfigError, match=message):
         check(load_config([project / "config.yaml"]))
 

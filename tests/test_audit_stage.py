@@ -115,9 +115,8 @@ def test_a_killed_audit_goes_on_and_ends_with_the_same_tables(
     monkeypatch.setattr(brief, "_train", killed_at_the_ninth)
     with pytest.raises(KeyboardInterrupt):
         run(snapshots, tmp_path)
-    (ledger,) = (tmp_path / "state").glob("*/trainings.jsonl")
-    with ledger.open("a", encoding="utf-8") as handle:
-        handle.write('["2 relu/0", {"err')  # torn by the kill
+    (trainings,) = (tmp_path / "state").glob("*/trainings")
+    (trainings / ".partial-0").write_text('{"key": "2 relu/0", "rec')  # torn by the kill
     assert not (tmp_path / "verdict.json").exists()
     run(snapshots, tmp_path)
     assert len(trained) == 9 + 12, "eight trainings were there already"
@@ -136,7 +135,7 @@ def test_other_settings_do_not_take_up_the_state(snapshots, tmp_path, monkeypatc
         run(snapshots, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         run(snapshots, tmp_path, initialisations=3)
-    assert len(list(state.glob("*/trainings.jsonl"))) == 2
+    assert len(list(state.glob("*/trainings"))) == 2
     shutil.rmtree(state)
 
 

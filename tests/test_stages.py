@@ -1,29 +1,29 @@
 """Guards between stages, `check`, and the command line: each fault gets a clear error."""
 
 import dataclasses
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from tiny_workflow import edit_config
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, radial_potential
 from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.errors import ConfigError, DataError, PhysicsError
 from surrogate_hpo.io.dft_results import read_dft_result, write_dft_result
 from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
+from surrogate_hpo.io.upf_writer import upf_text
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.check import check
+from surrogate_hpo.stages.dft import dft
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
 from surrogate_hpo.stages.guards import check_bands, check_window
 from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 
-REPOSITORY = Path(__file__).parents[1]
 ENERGY = np.arange(-6, 13.25, 0.25)
 
 
@@ -39,24 +39,6 @@ def ldos(tiny_run) -> LdosData:
         width=0.5,
     )
     return LdosData(values, ENERGY, result.cell, "gaussian", 0.5, result.electrons)
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
-    """A folder to run in, with a config that can be edited."""
-    settings = yaml.safe_load((REPOSITORY / "config" / "tiny.yaml").read_text())
-    settings["dft"]["pseudopotentials"] = {"Al": "Al.UPF"}
-    shutil.copy(REPOSITORY / "pseudopotentials" / "Al.hgh-lda.UPF", tmp_path / "Al.UPF")
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def edit(project: Path, section: str, **changes: object) -> None:
-    path = project / "config.yaml"
-    settings = yaml.safe_load(path.read_text())
-    settings[section].update(changes)
-    path.write_text(yaml.safe_dump(settings))
 
 
 @pytest.mark.qe
@@ -117,8 +99,8 @@ def test_dft_results_survive_the_round_trip_and_damage_is_named(tiny_run, tmp_pa
 
 
 def test_check_lists_all_faults_at_once_before_anything_runs(project):
-    edit(project, "dft", pseudopotentials={"Al": "none.UPF"}, command="/no/such/pw.x")
-    edit(project, "snapshots", cell={"file": "missing.cif"})
+    edit_config(project, "dft", pseudopotentials={"Al": "none.UPF"}, command="/no/such/pw.x")
+    edit_config(project, "snapshots", cell={"file": "missing.cif"})
     with pytest.raises(ConfigError) as error:
         check(load_config([project / "config.yaml"]))
     message = str(error.value)
@@ -143,9 +125,30 @@ def test_check_lists_all_faults_at_once_before_anything_runs(project):
     ],
 )
 def test_check_knows_what_pw_x_would_only_find_later(project, section, changes, message):
-    edit(project, section, **changes)
+    edit_config(project, section, **changes)
     with pytest.raises(ConfigError, match=message):
         check(load_config([project / "config.yaml"]))
+
+
+def test_potentials_of_different_functionals_are_refused(project):
+    """By `check`, and by the stage when it is run on its own."""
+    beryllium = dataclasses.replace(ALUMINIUM_LDA, element="Be")
+    text = upf_text(radial_potential(beryllium), functional="pbe", comment="a test")
+    (project / "Be.UPF").write_text(text)
+    edit_config(project, "dft", pseudopotentials={"Al": "Al.UPF", "Be": "Be.UPF"})
+    message = r"different functionals(.|\n)*Al: lda_pw92, Be: pbe(.|\n)*of one functional"
+    with pytest.raises(ConfigError, match=message):
+        check(load_config([project / "config.yaml"]))
+    for other, fault in (("Be.UPF", message), ("Al.UPF", "two pseudopotentials for Al")):
+        with pytest.raises(ConfigError, match=fault):
+            dft(
+                settings=load_config([project / "config.yaml"]).dft,
+                seed=0,
+                structure=project / "none.extxyz",
+                pseudopotentials=[project / "Al.UPF", project / other],
+                dft=project / "a.json",
+                save=project / "a.save",
+            )
 
 
 def test_a_structure_in_two_splits_is_a_leak(project):
@@ -164,7 +167,7 @@ def test_a_structure_in_two_splits_is_a_leak(project):
                 f"{name}.xyz",
             ]
         )
-    edit(
+    edit_config(
         project,
         "snapshots",
         method="files",
@@ -174,7 +177,7 @@ def test_a_structure_in_two_splits_is_a_leak(project):
     )
     with pytest.raises(ConfigError, match=r"used twice(.|\n)*c\.xyz, already in training"):
         check(load_config([project / "config.yaml"]))
-    edit(project, "snapshots", test=["e.xyz"])
+    edit_config(project, "snapshots", test=["e.xyz"])
     check(load_config([project / "config.yaml"]))
 
 
@@ -186,7 +189,7 @@ def test_check_compares_finished_results_with_the_settings(project, tiny_run, ld
     check(config)
     halved = dataclasses.replace(ldos, values=ldos.values / 2)
     write_ldos(project / "results/ldos/training-0000.zarr.zip", halved, {})
-    edit(project, "ldos", minimum_ev=-3)
+    edit_config(project, "ldos", minimum_ev=-3)
     with pytest.raises(ConfigError, match="begins above the tail"):
         check(load_config([project / "config.yaml"]))
     with pytest.raises(ConfigError, match="does not hold the electrons"):
@@ -205,12 +208,12 @@ def test_snapshots_are_reproducible_and_independent_of_the_others(project):
     record = read_structure_provenance(project / "training-0000.extxyz")
     assert record["settings"]["temperature_kelvin"] == 298
     assert "training" not in record["settings"]
-    edit(project, "snapshots", training=30)
+    edit_config(project, "snapshots", training=30)
     np.testing.assert_array_equal(first, make("training-0000"))
 
 
 def test_molecular_dynamics_gives_frames_of_their_own(project):
-    edit(project, "snapshots", method="molecular_dynamics", equilibration_steps=150)
+    edit_config(project, "snapshots", method="molecular_dynamics", equilibration_steps=150)
     for name in ("training-0000", "training-0001"):
         main(
             [
@@ -284,7 +287,7 @@ def test_an_unconverged_run_quotes_pw_x_keeps_its_files_and_loses_nothing(projec
     run("training-0000")
     finished = (project / "results/dft/training-0000.json").read_bytes()
     assert not list((project / "results/dft").glob("*.work"))
-    edit(project, "dft", maximum_steps=2)
+    edit_config(project, "dft", maximum_steps=2)
     with pytest.raises(SystemExit) as stop:
         run("training-0001")
     message = str(stop.value.code)
@@ -293,6 +296,6 @@ def test_an_unconverged_run_quotes_pw_x_keeps_its_files_and_loses_nothing(projec
     assert list((project / "results/dft/training-0001.work").glob("*.pw*"))
     assert not (project / "results/dft/training-0001.json").exists()
     assert (project / "results/dft/training-0000.json").read_bytes() == finished
-    edit(project, "dft", maximum_steps=100)
+    edit_config(project, "dft", maximum_steps=100)
     run("training-0001")
     assert not list((project / "results/dft").glob("*.work"))

@@ -3,6 +3,7 @@ import pytest
 
 from surrogate_hpo.descriptors.triples import (
     clebsch_gordan,
+    equal_row_pairs,
     n_components,
     nested_columns,
     triples,
@@ -48,3 +49,16 @@ def test_clebsch_gordan_of_two_spins():
     # ⟨½ ½ ½ −½ | 1 0⟩ = ⟨½ −½ ½ ½ | 1 0⟩ = 1/√2; the singlet changes its sign.
     np.testing.assert_allclose(clebsch_gordan(1, 1, 2), [[1, 0.5**0.5], [0.5**0.5, 1]])
     np.testing.assert_allclose(clebsch_gordan(1, 1, 0), [[0, -(0.5**0.5)], [0.5**0.5, 0]])
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (1, 1), (3, 2), (4, 4), (7, 7), (9, 2)])
+def test_row_pairs_of_a_group_couple_alike_and_each_pair_has_one_group(x, y):
+    groups = equal_row_pairs(x, y)
+    everyone = [pair for group in groups for pair in group]
+    assert sorted(everyone) == [(m, n) for m in range(x + 1) for n in range(y + 1)]
+    assert groups == sorted(sorted(group) for group in groups)
+    assert max(map(len, groups)) <= (4 if x == y else 2)
+    for z in range(abs(x - y), x + y + 1, 2):
+        coupling = np.abs(clebsch_gordan(x, y, z))
+        for group in groups:
+            np.testing.assert_allclose([coupling[pair] for pair in group], coupling[group[0]])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.triples import clebsch_gordan, triples
+from surrogate_hpo.descriptors.triples import clebsch_gordan, equal_row_pairs, triples
 
 _Pair = tuple[int, int]
 # Momentum z, its component, and the factor between B(x, y, z) and this component.
@@ -127,8 +127,9 @@ def _couple(first: list[int], x: int, y: int, partners: list[_Partner], lists: _
         return [m if 0 <= m <= z else 0 for m, z in zip(there, momenta, strict=True)]
 
     begin = len(lists.rows)
-    for (mx, my), equals in _distinct_rows(x, y).items():
-        weights = [equals * f * c[mx, my] for c, (_, _, f) in zip(coupling, twice, strict=True)]
+    for group in equal_row_pairs(x, y):
+        mx, my = group[0]
+        weights = [len(group) * f * c[mx, my] for c, (_, _, f) in zip(coupling, twice, strict=True)]
         if any(weights):
             lines = [first[z] + m * (z + 1) for z, m in zip(momenta, targets(mx + my), strict=True)]
             lists.rows.append((first[x] + mx * (x + 1), first[y] + my * (y + 1), *lines))
@@ -141,18 +142,3 @@ def _couple(first: list[int], x: int, y: int, partners: list[_Partner], lists: _
             where = low, total - low, len(columns), *targets(total), len(lists.coefficients)
             lists.jobs.append((*components, *where, begin, len(lists.rows)))
             lists.coefficients.extend(columns)
-
-
-def _distinct_rows(x: int, y: int) -> dict[_Pair, int]:
-    """Count the pairs of rows of U_x and U_y that contribute the same number to any z.
-
-    U[j − mb, j − ma] = ±U[mb, ma]* turns all projections around; equal momenta can be
-    exchanged.
-    """
-    counts: dict[_Pair, int] = {}
-    for mx in range(x + 1):
-        for my in range(y + 1):
-            images = [(mx, my), (x - mx, y - my)]
-            images += [(n, m) for m, n in images] if x == y else []
-            counts[min(images)] = counts.get(min(images), 0) + 1
-    return counts

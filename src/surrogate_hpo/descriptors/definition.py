@@ -16,7 +16,8 @@ class DescriptorDefinition:
     twojmax
         2 J_max.
     element_weights
-        w of each element, dimensionless; an element that is not named has weight 1.
+        w of each element, dimensionless. May be empty for structures of one element, whose
+        weight then is 1; else every element that occurs must be named.
     element_radii
         Radius factor of each element: it is seen up to 2·radius·cutoff_radius; 0.5 if not named.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.triples import clebsch_gordan, triples
+from surrogate_hpo.descriptors.triples import clebsch_gordan, equal_row_pairs, triples
 
 # Momenta z that share the products U_x·U_y: as many as leave their sums in registers.
 TOGETHER = 4
@@ -167,7 +167,8 @@ def _couple(lists: _Lists, x: int, y: int, momenta: list[tuple[int, int, float]]
     coupling = [clebsch_gordan(x, y, z) for z, _, _ in momenta]
     excess = np.array([(x + y - z) // 2 for z, _, _ in momenta])
     fitting = [int(np.sum(excess <= min(s, x + y - s))) for s in range(x + y + 1)]
-    equals = _distinct_rows(x, y)
+    groups = equal_row_pairs(x, y)
+    equals = {min(group, key=lambda r: (sum(r), r)): len(group) for group in groups}
     rows = sorted((r for r in equals if fitting[sum(r)]), key=lambda r: (-fitting[sum(r)], r))
     reach = [fitting[sum(r)] for r in rows]
     start, component = len(lists.rows), len(lists.components)
@@ -194,19 +195,3 @@ def _couple(lists: _Lists, x: int, y: int, momenta: list[tuple[int, int, float]]
             end = sum(r >= n for r in reach)
             if begin < end:
                 lists.jobs.append((n, *here, start + begin, start + end))
-
-
-def _distinct_rows(x: int, y: int) -> dict[tuple[int, int], int]:
-    """Count the pairs of rows of U_x and U_y that contribute the same number to any z.
-
-    U[j − mb, j − ma] = ±U[mb, ma]* turns all projections around; equal momenta can be
-    exchanged.
-    """
-    counts: dict[tuple[int, int], int] = defaultdict(int)
-    for mx in range(x + 1):
-        for my in range(y + 1):
-            images = [(mx, my), (x - mx, y - my)]
-            if x == y:
-                images += [(my, mx), (y - my, x - mx)]
-            counts[min(images, key=lambda r: (sum(r), r))] += 1
-    return counts

@@ -95,6 +95,33 @@ def nested_columns(twojmax: int, lower_twojmax: int) -> NDArray[np.intp]:
     return np.array([k for k, (_, _, j) in enumerate(triples(twojmax)) if j <= lower_twojmax])
 
 
+def equal_row_pairs(x: int, y: int) -> list[list[tuple[int, int]]]:
+    """Group the pairs of rows of U_x and U_y that contribute the same number to any component.
+
+    U[j − mb, j − ma] = ±U[mb, ma]* turns all projections around, in pairs whose signs cancel
+    in B; rows of equal momenta can be exchanged.
+
+    Parameters
+    ----------
+    x
+        First doubled angular momentum.
+    y
+        Second doubled angular momentum.
+
+    Returns
+    -------
+    list of lists of pairs
+        All (mx, my), each in one group; pairs in a group and groups by their first are sorted.
+    """
+    groups = set()
+    for mx in range(x + 1):
+        for my in range(y + 1):
+            images = {(mx, my), (x - mx, y - my)}
+            images |= {(n, m) for m, n in images} if x == y else set()
+            groups.add(tuple(sorted(images)))
+    return [list(group) for group in sorted(groups)]
+
+
 def clebsch_gordan(j1: int, j2: int, j: int) -> NDArray[np.float64]:
     """Compute the Clebsch-Gordan coefficients ⟨j1 m1 j2 m2 | j m⟩ of one triple.
 

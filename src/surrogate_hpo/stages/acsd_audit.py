@@ -12,7 +12,7 @@ from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.figures.descriptor_agreement import descriptor_agreement
 from surrogate_hpo.io.atomic import write_text
 from surrogate_hpo.io.documents import read_document, write_document
-from surrogate_hpo.io.ledger import Ledger
+from surrogate_hpo.io.evaluations import EvaluationStore
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import read_table, write_table
 from surrogate_hpo.networks.architecture import Architecture
@@ -74,7 +74,7 @@ def acsd_audit(
     errors = train_all(
         {name: (architecture, scaled) for name, scaled in data.items()},
         recipe,
-        Ledger(folder / "trainings.jsonl"),
+        EvaluationStore(folder / "trainings"),
         seed=derive_seed(seed, "acsd_audit", "training"),
     )
     rows = _rows(scored, errors)

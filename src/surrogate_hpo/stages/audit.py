@@ -10,7 +10,7 @@ from surrogate_hpo.figures.score_agreement import score_agreement
 from surrogate_hpo.io.atomic import write_text
 from surrogate_hpo.io.datasets import PointData, read_points
 from surrogate_hpo.io.documents import write_document
-from surrogate_hpo.io.ledger import Ledger
+from surrogate_hpo.io.evaluations import EvaluationStore
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture, search_space
@@ -66,7 +66,12 @@ def audit(
     found = _score(architectures, settings, training, validation, seed)
     folder = state / fingerprint(record)
     errors = _train(
-        architectures, settings, training, validation, Ledger(folder / "trainings.jsonl"), seed
+        architectures,
+        settings,
+        training,
+        validation,
+        EvaluationStore(folder / "trainings"),
+        seed,
     )
     rows = score_rows(found, errors)
     groups = agreement_rows(
@@ -92,10 +97,7 @@ def _score(
         training.descriptors,
         training,
         validation,
-        input_scaling=settings.input_scaling,
-        batch_size=settings.batch_size,
-        points=settings.points,
-        held_out_points=settings.held_out_points,
+        settings,
         stage="audit",
         seed=seed,
     )
@@ -119,7 +121,7 @@ def _train(
     settings: AuditSettings,
     training: PointData,
     validation: PointData,
-    ledger: Ledger,
+    finished: EvaluationStore,
     seed: int,
 ) -> dict[str, TrainedError]:
     recipe = settings.training
@@ -129,4 +131,4 @@ def _train(
         recipe.input_scaling,
     )
     networks = {architecture.label: (architecture, data) for architecture in architectures}
-    return train_all(networks, recipe, ledger, seed=derive_seed(seed, "audit", "training"))
+    return train_all(networks, recipe, finished, seed=derive_seed(seed, "audit", "training"))

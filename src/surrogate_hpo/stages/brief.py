@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from surrogate_hpo.config.brief import BriefTrainingSettings
-from surrogate_hpo.io.ledger import Ledger
+from surrogate_hpo.io.evaluations import EvaluationStore
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.training import DivergenceError
 from surrogate_hpo.seeds import derive_seed
@@ -73,11 +73,11 @@ class TrainedError:
 def train_all(
     networks: Mapping[str, tuple[Architecture, ScaledData]],
     settings: BriefTrainingSettings,
-    ledger: Ledger,
+    finished: EvaluationStore,
     *,
     seed: int,
 ) -> dict[str, TrainedError]:
-    """Train every network from every seed, except those that the ledger holds.
+    """Train every network from every seed, except those that are finished.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def train_all(
         By name: what to train, and on which data.
     settings
         The recipe.
-    ledger
-        Finished trainings of this or an interrupted run.
+    finished
+        Trainings of this run, an interrupted one, or one beside it.
     seed
         All networks share the seeds derived from it, so that they see the points in one order.
 
@@ -96,20 +96,20 @@ def train_all(
         Errors by name. A diverged training is recorded and does not stop the others.
     """
     total, found = len(networks) * settings.seeds, {}
-    if len(ledger):
-        logger.info("%d of %d trainings are there already", len(ledger), total)
+    if len(finished):
+        logger.info("%d of %d trainings are there already", len(finished), total)
     for place, (name, (architecture, data)) in enumerate(networks.items()):
         for number in range(settings.seeds):
             key = f"{name}/{number}"
-            if key not in ledger:
+            if key not in finished:
                 outcome = _train(
                     architecture, data, settings, derive_seed(seed, "initialisation", number)
                 )
-                ledger[key] = asdict(outcome)
+                finished[key] = asdict(outcome)
                 count = place * settings.seeds + number + 1
                 logger.info("%d/%d %s %.3e %s", count, total, key, outcome.error, outcome.status)
         found[name] = TrainedError(
-            tuple(Outcome(**ledger[f"{name}/{number}"]) for number in range(settings.seeds))
+            tuple(Outcome(**finished[f"{name}/{number}"]) for number in range(settings.seeds))
         )
     return found
 

@@ -18,7 +18,7 @@ from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.stages.contest_space import check_contestant
-from surrogate_hpo.stages.guards import check_bands, check_window
+from surrogate_hpo.stages.guards import check_bands, check_one_functional, check_window
 from surrogate_hpo.stages.ldos import energy_axis
 from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 from surrogate_hpo.stages.snapshots import make_snapshot
@@ -50,7 +50,7 @@ def check(config: Config) -> None:
     potentials: dict[str, Pseudopotential] = {}
     for element in config.dft.pseudopotentials:
         attempt(_read_potential, config, element, potentials)
-    attempt(_one_functional, potentials)
+    attempt(check_one_functional, potentials)
     attempt(find_engine, config.dft.command)
     attempt(_no_leak_between_splits, config)
     elements: set[str] = set()
@@ -88,16 +88,6 @@ def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopo
             remedy="use another potential, or ldos.source: cubes",
         )
     potentials[element] = potential
-
-
-def _one_functional(potentials: dict[str, Pseudopotential]) -> None:
-    functionals = {p.functional for p in potentials.values()}
-    if len(functionals) > 1:
-        raise ConfigError(
-            "the pseudopotentials were made with different functionals",
-            where="dft.pseudopotentials",
-            got=", ".join(f"{e}: {p.functional}" for e, p in potentials.items()),
-        )
 
 
 def _no_leak_between_splits(config: Config) -> None:

@@ -117,11 +117,11 @@ def _search(
         )
 
     found = method.run(
-        Memoised(objective, EvaluationStore(folder / "trainings.jsonl")),
+        Memoised(objective, EvaluationStore(folder / "trainings")),
         contest_space(settings),
         budget=budget_of(method, settings),
         seed=derive_seed(seed, "contest", "search"),
-        training_free=MemoisedScore(score, EvaluationStore(folder / "scores.jsonl")),
+        training_free=MemoisedScore(score, EvaluationStore(folder / "scores")),
         on_trial=report,
     )
     logger.info("%s: %s", method.label, found.reason)

@@ -173,10 +173,7 @@ class ScoreObjective:
             training.descriptors,
             training,
             validation,
-            input_scaling=self._settings.input_scaling,
-            batch_size=self._settings.batch_size,
-            points=self._settings.points,
-            held_out_points=self._settings.held_out_points,
+            self._settings,
             stage="contest",
             seed=self._seed,
         )

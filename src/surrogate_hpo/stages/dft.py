@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.dft import DftSettings
-from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.dft_results import write_dft_result
 from surrogate_hpo.io.espresso import run_espresso, save_folder
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure
-from surrogate_hpo.io.upf import read_upf
-from surrogate_hpo.stages.guards import check_bands
+from surrogate_hpo.io.upf import Pseudopotential, read_upf
+from surrogate_hpo.stages.guards import check_bands, check_one_functional
 from surrogate_hpo.stages.interface import Input, Output, Structure
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _collect(paths: list[Path], folder: Path) -> dict[str, str]:
     """Copy the potentials into one folder, as pw.x wants them; file name per element."""
     folder.mkdir(parents=True)
     files: dict[str, str] = {}
-    functionals: set[str] = set()
+    potentials: dict[str, Pseudopotential] = {}
     for path in paths:
         potential = read_upf(path)
         if potential.element in files:
@@ -74,14 +74,8 @@ def _collect(paths: list[Path], folder: Path) -> dict[str, str]:
                 where="dft.pseudopotentials",
                 got=f"{files[potential.element]}, {path.name}",
             )
-        functionals.add(potential.functional)
+        potentials[potential.element] = potential
         files[potential.element] = path.name
         shutil.copy(path, folder / path.name)
-    if len(functionals) > 1:
-        raise DataError(
-            "the pseudopotentials were made with different functionals",
-            where=", ".join(map(str, paths)),
-            got=", ".join(sorted(functionals)),
-            remedy="use potentials of one functional",
-        )
+    check_one_functional(potentials)
     return files

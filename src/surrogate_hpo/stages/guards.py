@@ -1,19 +1,44 @@
-"""Checks of a DFT run against the settings: what contradicts physics stops, with a remedy.
+"""Checks of a DFT run and what goes into it: what contradicts physics stops, with a remedy.
 
 Apart from the checks that need torch, so that the dft stage starts fast and no edit of the
 physics reruns it.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.dft.kernels import kernel_reach
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import PhysicsError
+from surrogate_hpo.errors import ConfigError, PhysicsError
+from surrogate_hpo.io.upf import Pseudopotential
 
 # At E_F + 10 kT the occupation is 5e-5: less than 1e-4 electrons per atom lie above.
 TAIL_IN_KT = 10.0
 LARGEST_TOP_OCCUPATION = 1e-2
+
+
+def check_one_functional(potentials: Mapping[str, Pseudopotential]) -> None:
+    """All pseudopotentials must be made with one exchange-correlation functional.
+
+    Parameters
+    ----------
+    potentials
+        By element.
+
+    Raises
+    ------
+    ConfigError
+        If they are not.
+    """
+    if len({potential.functional for potential in potentials.values()}) > 1:
+        raise ConfigError(
+            "the pseudopotentials were made with different functionals",
+            where="dft.pseudopotentials",
+            got=", ".join(f"{element}: {p.functional}" for element, p in potentials.items()),
+            remedy="use potentials of one functional",
+        )
 
 
 def check_bands(result: DftResult, *, where: str) -> None:

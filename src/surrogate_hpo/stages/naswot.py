@@ -19,7 +19,7 @@ from surrogate_hpo.networks.architecture import search_space
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.naswot import Naswot, OriginalNaswot
 from surrogate_hpo.selection.proxies import PROXIES
-from surrogate_hpo.selection.proxy import Proxy
+from surrogate_hpo.selection.proxy import Proxy, ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore, best_architecture, rank
 from surrogate_hpo.stages.direction import Reading, reading
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output
@@ -63,51 +63,18 @@ def naswot(
         np.concatenate([flat(read_descriptors(path).values) for path in descriptors]),
         labelled,
         held_out,
-        input_scaling=settings.input_scaling,
-        batch_size=settings.batch_size,
-        points=settings.points,
-        held_out_points=settings.held_out_points,
+        settings,
         stage="naswot",
         seed=seed,
     )
-    candidates = search_space(
-        settings.layers,
-        settings.widths,
-        settings.activations,
-        equal_widths=settings.equal_widths,
-        sample=settings.sample,
-        seed=derive_seed(seed, "naswot", "sample"),
-    )
-    found = []
-    for number, architecture in enumerate(candidates, start=1):
-        found.append(
-            proxy(
-                architecture,
-                data,
-                seed=derive_seed(seed, "naswot", architecture.label),
-                initialisations=settings.initialisations,
-            )
-        )
-        logger.info("%d/%d %s %s", number, len(candidates), architecture.label, found[-1].status)
+    found = _score(settings, proxy, data, seed)
     best = best_architecture(found, read.direction)
     inputs = [*descriptors, *ldos, *(validation_descriptors or []), *(validation_ldos or [])]
+    record = provenance("naswot", settings, seed, [*inputs, *(verdicts or [])])
     write_table(scores, _rows(rank(found, read.direction), best))
     write_document(
         choice,
-        {
-            "architecture": best.architecture.to_dict(),
-            "label": best.architecture.label,
-            "parameters": best.parameters,
-            "score": best.score,
-            "score_name": proxy.name,
-            "score_label": proxy.label,
-            "direction": read.direction,
-            "direction_source": read.source,
-            "batch_size": len(data.minibatch),
-            "reasons": _reasons(settings, read, found, best),
-            "warnings": _warnings(settings, read, len(data.minibatch), found),
-            "provenance": provenance("naswot", settings, seed, [*inputs, *(verdicts or [])]),
-        },
+        _document(settings, read, found, best, len(data.minibatch)) | {"provenance": record},
     )
 
 
@@ -141,6 +108,31 @@ def _labelled(
     return split_labelled(descriptors, ldos, seed=derive_seed(seed, "naswot", "held_out"))
 
 
+def _score(
+    settings: NaswotSettings, proxy: Proxy, data: ScoreData, seed: int
+) -> list[ArchitectureScore]:
+    candidates = search_space(
+        settings.layers,
+        settings.widths,
+        settings.activations,
+        equal_widths=settings.equal_widths,
+        sample=settings.sample,
+        seed=derive_seed(seed, "naswot", "sample"),
+    )
+    found = []
+    for number, architecture in enumerate(candidates, start=1):
+        found.append(
+            proxy(
+                architecture,
+                data,
+                seed=derive_seed(seed, "naswot", architecture.label),
+                initialisations=settings.initialisations,
+            )
+        )
+        logger.info("%d/%d %s %s", number, len(candidates), architecture.label, found[-1].status)
+    return found
+
+
 def _rows(ranking: list[ArchitectureScore], best: ArchitectureScore) -> list[dict[str, Cell]]:
     return [
         {
@@ -158,6 +150,28 @@ def _rows(ranking: list[ArchitectureScore], best: ArchitectureScore) -> list[dic
         }
         for position, score in enumerate(ranking, start=1)
     ]
+
+
+def _document(
+    settings: NaswotSettings,
+    read: Reading,
+    found: list[ArchitectureScore],
+    best: ArchitectureScore,
+    batch: int,
+) -> dict[str, object]:
+    return {
+        "architecture": best.architecture.to_dict(),
+        "label": best.architecture.label,
+        "parameters": best.parameters,
+        "score": best.score,
+        "score_name": settings.score,
+        "score_label": PROXIES[settings.score].label,
+        "direction": read.direction,
+        "direction_source": read.source,
+        "batch_size": batch,
+        "reasons": _reasons(settings, read, found, best),
+        "warnings": _warnings(settings, read, batch, found),
+    }
 
 
 def _reasons(

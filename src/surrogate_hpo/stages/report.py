@@ -4,6 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
+from ase import Atoms
+
 from surrogate_hpo.config.report import ReportSettings
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.report import Notice, Provenance, ReportContext, render_report
@@ -21,6 +23,8 @@ from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, 
 from surrogate_hpo.stages.report_figures import Sources, draw_all
 
 HEADLINE = "total_free_energy"
+EVALUATED = (HEADLINE, "held_out_snapshots", "initialisations")
+Documents = dict[str, dict[str, Any]]
 
 
 def report(
@@ -54,59 +58,83 @@ def report(
     figures: Annotated[Path, Output("folder: each figure as SVG with its table as CSV")],
 ) -> None:
     """Draw what the run found, each figure beside its table, and say whether targets are met."""
-    evaluated = read_document(summary, keys=(HEADLINE, "held_out_snapshots", "initialisations"))
-    errors = _errors(evaluated)
-    acsd, naswot, search = map(read_document, (acsd_choice, naswot_choice, search_choice))
-    cost = total_cost(costs)
-    drawings = draw_all(
-        Sources(
-            acsd=acsd_scores,
-            similarities=acsd_similarities,
-            naswot=naswot_scores,
-            trials=trials,
-            histories=histories,
-            energies=energies,
-            dos=dos,
-            ldos_samples=ldos_samples,
-            audit=[*(audit_scores or []), *(audit_agreement or [])],
-        ),
-        acsd,
-        naswot,
-        search,
-        errors,
-        cost,
-    )
-    records = {
-        "snapshots": read_structure_provenance(structures[0]),
-        "dft": read_document(dft[0], keys=("provenance",))["provenance"],
-        "ldos": read_provenance(ldos[0]),
-        "acsd": acsd["provenance"],
-        "descriptors": read_provenance(descriptors[0]),
-        "naswot": naswot["provenance"],
-        "search": search["provenance"],
-        "train": read_state(models[0])["provenance"],
-        "evaluate": evaluated["provenance"],
-        "report": provenance("report", settings, seed, []),
+    documents = {
+        "dft": read_document(dft[0], keys=("provenance", "version")),
+        "acsd": read_document(acsd_choice),
+        "naswot": read_document(naswot_choice),
+        "search": read_document(search_choice),
+        "evaluate": read_document(summary, keys=EVALUATED),
     }
+    records = _records(documents, structures[0], ldos[0], descriptors[0], models[0])
+    records["report"] = provenance("report", settings, seed, [])
     if audit_verdict:
         records["audit"] = read_document(audit_verdict[0])["provenance"]
-    context = ReportContext(
+    sources = Sources(
+        acsd=acsd_scores,
+        similarities=acsd_similarities,
+        naswot=naswot_scores,
+        trials=trials,
+        histories=histories,
+        energies=energies,
+        dos=dos,
+        ldos_samples=ldos_samples,
+        audit=[*(audit_scores or []), *(audit_agreement or [])],
+    )
+    context = _context(
+        settings,
+        seed,
+        read_structure(structures[0]),
+        sources,
+        documents,
+        records,
+        total_cost(costs),
+    )
+    save_figures(figures, context.figures)
+    write_text(report, render_report(context))
+
+
+def _records(
+    documents: Documents, structure: Path, ldos: Path, descriptors: Path, model: Path
+) -> Documents:
+    """Provenance of each stage that has run, in their order."""
+    stores = {
+        "snapshots": read_structure_provenance(structure),
+        "ldos": read_provenance(ldos),
+        "descriptors": read_provenance(descriptors),
+        "train": read_state(model)["provenance"],
+    }
+    found = stores | {stage: document["provenance"] for stage, document in documents.items()}
+    return {stage: found[stage] for stage in STAGES if stage in found}
+
+
+def _context(
+    settings: ReportSettings,
+    seed: int,
+    atoms: Atoms,
+    sources: Sources,
+    documents: Documents,
+    records: Documents,
+    cost: dict[str, dict[str, float]],
+) -> ReportContext:
+    acsd, naswot, search, evaluated = (
+        documents[stage] for stage in ("acsd", "naswot", "search", "evaluate")
+    )
+    errors = _errors(evaluated)
+    return ReportContext(
         title=settings.title,
-        material=_material(structures[0], records),
+        material=_material(atoms, records),
         headline_quantity=HEADLINE,
         errors=errors,
         targets=_targets(settings),
         held_out_snapshots=evaluated["held_out_snapshots"],
         training_seeds=evaluated["initialisations"],
-        figures=drawings,
+        figures=draw_all(sources, acsd, naswot, search, errors, cost),
         settings={"seed": seed} | {stage: record["settings"] for stage, record in records.items()},
-        provenance=_provenance(records, read_document(dft[0])["version"], seed),
+        provenance=_provenance(records, documents["dft"]["version"], seed),
         facts=_facts(acsd, naswot, search, evaluated, cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
         warnings=_warnings(acsd, naswot),
     )
-    save_figures(figures, drawings)
-    write_text(report, render_report(context))
 
 
 def _targets(settings: ReportSettings) -> Targets:
@@ -133,8 +161,8 @@ def _errors(evaluated: dict[str, Any]) -> list[QuantityError]:
     ]
 
 
-def _material(structure: Path, records: dict[str, Any]) -> str:
-    formula = ", ".join(f"{n} {s}" for s, n in Counter(read_structure(structure).symbols).items())
+def _material(atoms: Atoms, records: Documents) -> str:
+    formula = ", ".join(f"{n} {s}" for s, n in Counter(atoms.symbols).items())
     snapshots, dft = records["snapshots"]["settings"], records["dft"]["settings"]
     ions = (
         "own structures"
@@ -146,7 +174,7 @@ def _material(structure: Path, records: dict[str, Any]) -> str:
     )
 
 
-def _provenance(records: dict[str, Any], version: str, seed: int) -> Provenance:
+def _provenance(records: Documents, version: str, seed: int) -> Provenance:
     return Provenance(
         package_version=records["report"]["package"],
         engine_version=f"Quantum ESPRESSO {version}",

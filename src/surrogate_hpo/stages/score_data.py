@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,15 +18,32 @@ from surrogate_hpo.selection.proxy import ScoreData
 from surrogate_hpo.stages.fitting import subset
 
 
+class ScoreDataSettings(Protocol):
+    """What the sections of all stages that score architectures have in common."""
+
+    @property
+    def input_scaling(self) -> InputScaling:
+        """Of the descriptors."""
+
+    @property
+    def batch_size(self) -> int:
+        """Wanted points of the minibatch, clipped to the number of components."""
+
+    @property
+    def points(self) -> int:
+        """Wanted labelled points; all if there are fewer."""
+
+    @property
+    def held_out_points(self) -> int:
+        """The same of the held-out ones."""
+
+
 def make_score_data(
     descriptors: NDArray[np.float32],
     labelled: PointData,
     held_out: PointData,
+    settings: ScoreDataSettings,
     *,
-    input_scaling: InputScaling,
-    batch_size: int,
-    points: int,
-    held_out_points: int,
     stage: str,
     seed: int,
 ) -> ScoreData:
@@ -39,14 +57,8 @@ def make_score_data(
         Training points whose LDOS is known.
     held_out
         Points of other snapshots where there are.
-    input_scaling
-        Of the descriptors.
-    batch_size
-        Wanted points of the minibatch, clipped to the number of components.
-    points
-        Wanted labelled points; all if there are fewer.
-    held_out_points
-        The same of the held-out ones.
+    settings
+        How many points, and how they are scaled.
     stage
         Name of the stage, from which and the root seed the seeds of the draws follow.
     seed
@@ -58,17 +70,19 @@ def make_score_data(
         Shared by all architectures; the LDOS is divided by its maximum over `labelled`.
     """
     inputs = torch.from_numpy(descriptors)
-    scaler = fit_input_scaler(inputs, input_scaling)
+    scaler = fit_input_scaler(inputs, settings.input_scaling)
     output_scaler = fit_output_scaler(torch.from_numpy(labelled.ldos), "maximum")
-    chosen = subset(labelled, points, derive_seed(seed, stage, "points"))
-    judged = subset(held_out, held_out_points, derive_seed(seed, stage, "held_out_points"))
+    chosen = subset(labelled, settings.points, derive_seed(seed, stage, "points"))
+    judged = subset(held_out, settings.held_out_points, derive_seed(seed, stage, "held_out_points"))
     return ScoreData(
         inputs=scaler.transform(torch.from_numpy(chosen.descriptors)),
         targets=output_scaler.transform(torch.from_numpy(chosen.ldos)),
         held_out_inputs=scaler.transform(torch.from_numpy(judged.descriptors)),
         held_out_targets=output_scaler.transform(torch.from_numpy(judged.ldos)),
         minibatch=draw_minibatch(
-            scaler.transform(inputs), batch_size=batch_size, seed=derive_seed(seed, stage, "batch")
+            scaler.transform(inputs),
+            batch_size=settings.batch_size,
+            seed=derive_seed(seed, stage, "batch"),
         ),
     )
 
