@@ -1,5 +1,6 @@
 """The journal of a study outlives workers that are killed, even while they hold its lock."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from pathlib import Path
 
 import optuna
+import pytest
 
 from surrogate_hpo.io.journal import journal_storage
 
@@ -33,3 +35,26 @@ def test_the_lock_of_a_killed_worker_is_taken_over(tmp_path, monkeypatch):
     assert len(study.trials) == 1
     assert time.monotonic() - start < 60
     assert not Path("state/journal.log.lock").exists()
+
+
+@pytest.mark.parametrize("torn", [b'{"op_code": 5, "wor', b"{"])
+def test_a_line_torn_by_a_lost_machine_is_cut_off(tmp_path, torn):
+    path = tmp_path / "journal.log"
+    storage = journal_storage(path)
+    study = optuna.create_study(storage=storage, study_name="search")
+    study.tell(study.ask(), 1.0)
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    study.tell(study.ask(), 2.0)
+    assert path.read_bytes().startswith(whole)
+    assert all(json.loads(line) for line in path.read_bytes().splitlines())
+    again = optuna.load_study(storage=journal_storage(path), study_name="search")
+    assert [trial.value for trial in again.trials] == [1.0, 2.0]
+
+
+def test_a_journal_that_is_nothing_but_a_torn_line_begins_anew(tmp_path):
+    path = tmp_path / "journal.log"
+    path.write_bytes(b'{"op_co')
+    study = optuna.create_study(storage=journal_storage(path), study_name="search")
+    study.tell(study.ask(), 1.0)
+    assert json.loads(path.read_bytes().splitlines()[0])["op_code"] == 0

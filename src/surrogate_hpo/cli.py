@@ -15,7 +15,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.log import configure_logging
-from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
 
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
@@ -60,8 +60,9 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
     function = _stage_function(stage)
     if "threads" in inspect.signature(function).parameters:
         options["threads"] = threads
-    with recording_cost(cost, stage=stage, threads=threads):
-        function(settings=config.section(stage), seed=config.seed, **options)
+    whole = HELPERS.get(stage, stage)
+    with recording_cost(cost, stage=whole, threads=threads):
+        function(settings=config.section(whole), seed=config.seed, **options)
 
 
 def _stage_function(stage: str) -> Callable[..., None]:
@@ -80,7 +81,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=surrogate_hpo.__version__)
     verbs = parser.add_subparsers(dest="stage", required=True, metavar="stage")
-    for stage in (*STAGES, *AUDITS, *CONTESTS):
+    for stage in (*STAGES, *AUDITS, *CONTESTS, *HELPERS):
         verb = verbs.add_parser(stage, help=_summary(stage), description=_summary(stage))
         _add_common(verb)
         if stage == chosen:

@@ -32,6 +32,8 @@ except SurrogateHpoError as error:
     raise WorkflowError(str(error))
 
 SEEDS = range(CONFIG.train.seeds)
+# A single worker is the search job itself.
+WORKERS = range(CONFIG.search.workers) if CONFIG.search.workers > 1 else []
 # The split whose LDOS the acsd stage reads: none if its score needs no labels.
 ACSD_LABELS = ["training"] if CONFIG.acsd.needs_ldos else []
 # A score that learns reads the LDOS of all training snapshots, others that of one for its length.
@@ -46,6 +48,7 @@ UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 wildcard_constraints:
     snapshot="|".join(CONFIG.snapshots.all_names()),
     seed=r"\d+",
+    worker=r"\d+",
     method=r"\w+",
 
 
@@ -72,7 +75,10 @@ def costs(*stages):
     items = {
         stage: CONFIG.snapshots.all_names()
         for stage in ("snapshots", "dft", "ldos", "descriptors")
-    } | {"train": SEEDS}
+    } | {
+        "train": SEEDS,
+        "search": ["all", *expand("worker-{worker}", worker=WORKERS)],
+    }
     return [
         path
         for stage in stages

@@ -1,3 +1,42 @@
+rule search_worker:
+    input:
+        naswot="results/naswot/choice.json",
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        ),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+    output:
+        # All are made again when the search is: it ends by deleting the study.
+        marker=temp("results/search/worker-{worker}.json"),
+        cost="results/cost/search/worker-{worker}.json",
+    log:
+        "logs/search/worker-{worker}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    params:
+        settings=settings("search"),
+        code=code_digest("search_worker"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/search",
+    message:
+        "worker {wildcards.worker} of the reduced Optuna study"
+    shell:
+        "surrogate-hpo search_worker --config {params.config:q} --threads {threads}"
+        " --worker {wildcards.worker} --naswot {input.naswot:q}"
+        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
+        " --validation-descriptors {input.validation_descriptors:q}"
+        " --validation-ldos {input.validation_ldos:q}"
+        " --marker {output.marker:q} --state {params.state:q}"
+        " --cost {output.cost:q} 2> {log:q}"
+
+
 rule search:
     input:
         naswot="results/naswot/choice.json",
@@ -7,6 +46,7 @@ rule search:
             "results/descriptors/{snapshot}.zarr.zip", "validation"
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        workers=expand("results/search/worker-{worker}.json", worker=WORKERS),
     output:
         trials="results/search/trials.csv",
         choice="results/search/choice.json",

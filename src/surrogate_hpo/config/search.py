@@ -72,6 +72,16 @@ class SearchSettings(Section):
         description="of the LDOS: by its largest value, by its spread, or each energy by its own "
         "largest value; a trial's value is in the same unit with all",
     )
+    workers: PositiveInt = Field(
+        1,
+        description="jobs that share the trials; decides the numbers: with N workers trial k is "
+        "sampled by what the trials 0 to k−N found",
+    )
+    grace_seconds: PositiveFloat = Field(
+        120,
+        description="a worker that gives no sign of life for so long loses its trial to another",
+        json_schema_extra=NO_RERUN,
+    )
     startup_trials: PositiveInt = Field(5, description="trials at random before TPE takes over")
     mixed_precision: bool = Field(
         False,

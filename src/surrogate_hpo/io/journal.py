@@ -1,5 +1,6 @@
-"""Optuna's journal: an append-only file that survives killed workers."""
+"""Optuna's journal: an append-only file that survives killed workers and lost machines."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -31,6 +32,37 @@ def journal_storage(path: Path, *, grace_seconds: int = 30) -> JournalStorage:
         warnings.simplefilter("ignore", ExperimentalWarning)
         # The lock is a symbolic link to the journal, and its age that of its target: with a
         # relative path the link leads nowhere, has no age, and a stale one blocks for ever.
-        journal = str(path.resolve())
-        lock = JournalFileSymlinkLock(journal, grace_period=grace_seconds)
-        return JournalStorage(JournalFileBackend(journal, lock_obj=lock))
+        journal = path.resolve()
+        lock = _MendingLock(journal, grace_seconds)
+        return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+
+
+class _MendingLock(JournalFileSymlinkLock):
+    """Cuts off the line that a machine which went down has left half written.
+
+    The next line would be glued to it, and no worker could read the journal any more. Who
+    holds the lock sees a line without an end only if nobody is writing it.
+    """
+
+    def __init__(self, journal: Path, grace_seconds: int) -> None:
+        super().__init__(str(journal), grace_period=grace_seconds)
+        self._journal = journal
+
+    def acquire(self) -> bool:
+        """Wait for the lock, then mend the journal."""
+        super().acquire()
+        try:
+            self._cut_torn_line()
+        except BaseException:
+            self.release()
+            raise
+        return True
+
+    def _cut_torn_line(self) -> None:
+        with self._journal.open("rb+") as handle:
+            if not handle.seek(0, os.SEEK_END):
+                return
+            handle.seek(-1, os.SEEK_END)
+            if handle.read(1) != b"\n":
+                handle.seek(0)
+                handle.truncate(len(b"".join(handle.read().rpartition(b"\n")[:2])))

@@ -19,6 +19,9 @@ AUDITS = ("audit", "acsd_audit")
 # They let search methods compete; run when asked for.
 CONTESTS = ("contest", "compare")
 
+# Jobs that do part of a stage: they share its config section, its folder and its costs.
+HELPERS = {"search_worker": "search"}
+
 # Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
 DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("snapshots", "dft"),

@@ -49,4 +49,5 @@ LdosStores = Annotated[
 DescriptorStores = Annotated[
     list[Path], Input("SNAP descriptor stores (*.zarr.zip) of the same snapshots; dimensionless")
 ]
+NaswotChoice = Annotated[Path, Input("JSON: the choice of the naswot stage")]
 SnapshotName = Annotated[str, Argument("name of the snapshot, e.g. training-0000")]

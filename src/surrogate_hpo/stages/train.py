@@ -21,6 +21,7 @@ from surrogate_hpo.stages.interface import (
     DescriptorStores,
     Input,
     LdosStores,
+    NaswotChoice,
     Output,
     State,
 )
@@ -34,7 +35,7 @@ def train(
     settings: TrainSettings,
     seed: int,
     initialisation: Annotated[int, Argument("number of the initialisation, from 0")],
-    naswot: Annotated[Path, Input("JSON: the choice of the naswot stage")],
+    naswot: NaswotChoice,
     search: Annotated[Path, Input("JSON: the choice of the search stage")],
     descriptors: DescriptorStores,
     ldos: LdosStores,
