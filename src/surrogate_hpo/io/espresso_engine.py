@@ -5,18 +5,17 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_hpo.errors import ConfigError, EngineError
+from surrogate_hpo.io.programs import run_program
+from surrogate_hpo.io.serial import serial_environment
 
 WHEEL_VARIABLE = "SURROGATE_HPO_QE_PYTHON"
 _WHEEL_PLACE = Path(".venv-qe/bin/python")
-# A serial build inside a batch job must not take itself for a rank of that job.
-_RANK_VARIABLES = ("PMI_", "PMIX_", "OMPI_", "MPI_", "SLURM_", "HYDRA_", "I_MPI_")
 _REMEDY = (
     "set the command in the dft section (pw.x, mpirun -np 8 pw.x, srun pw.x), put pw.x on PATH, "
     f"or install the qepy wheel into {_WHEEL_PLACE.parent.parent} or name its Python "
@@ -148,19 +147,15 @@ def run_engine(
     environment = dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
     if engine.wheel:
-        for name in list(environment):
-            if name.startswith(_RANK_VARIABLES):
-                del environment[name]
+        environment = serial_environment(environment)
     try:
         with (directory / output).open("wb") as out, (directory / errors).open("wb") as err:
-            finished = subprocess.run(
+            finished = run_program(
                 [*engine.arguments, *options],
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                env=environment,
-                check=False,
+                directory=directory,
+                environment=environment,
+                output=out,
+                errors=err,
             )
     except OSError as error:
         raise EngineError(

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from surrogate_hpo.errors import ConfigError, EngineError
+from surrogate_hpo.io.programs import run_program
 from surrogate_hpo.io.serial import serial_environment
 
 _MPI_LIBRARY = "libmpi.so.12"
@@ -201,16 +202,7 @@ def _start(
     environment = wheel_environment(dict(os.environ)) if wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
     try:
-        return subprocess.run(
-            [*arguments, *options],
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=environment,
-            check=False,
-        )
+        return run_program([*arguments, *options], directory=directory, environment=environment)
     except OSError as error:
         raise EngineError(
             "LAMMPS cannot be started",
