@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from ase.build import bulk
 
+from surrogate_hpo.cli import INTERRUPTED_STATUS
 from surrogate_hpo.io.descriptor_store import read_descriptors
 from surrogate_hpo.io.dft_results import write_dft_result
 from surrogate_hpo.io.documents import write_document
@@ -100,20 +102,32 @@ def test_all_engines_write_the_same_file(stage, engine):
     assert ("engine" in read_provenance(files[engine])) == (engine == "lammps")
 
 
-def test_killed_job_goes_on_and_gives_the_same_file(stage):
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, INTERRUPTED_STATUS)],
+)
+def test_killed_or_stopped_job_goes_on_and_gives_the_same_file(stage, number, status):
     stage.prepare(grid=80, precision="float32", block_points=1)
-    job = subprocess.Popen(stage.command("a.zarr.zip"), cwd=stage.folder)
+    job = subprocess.Popen(
+        stage.command("a.zarr.zip"), cwd=stage.folder, text=True, stderr=subprocess.PIPE
+    )
     deadline = time.monotonic() + 60
     while not list(stage.folder.glob(".partial-a*/store/descriptors/c/1/0/0/0")):
         assert job.poll() is None, "the job ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    job.send_signal(signal.SIGKILL)
-    assert job.wait() == -signal.SIGKILL
+    job.send_signal(number)
+    _, said = job.communicate()
+    assert job.returncode == status, said
+    stopped = re.search(
+        r"InterruptedRun: stopped by SIGTERM; .* from point (\d+) of 512000\n", said
+    )
+    assert bool(stopped) == (status == INTERRUPTED_STATUS)
     assert not (stage.folder / "a.zarr.zip").exists()
     again = stage.run("a.zarr.zip", threads=2)
     assert again.returncode == 0, again.stderr
     assert "points are there already" in again.stderr
+    assert not stopped or f"{stopped[1]} of 512000 points are there" in again.stderr
     assert "points/s" in again.stderr
     whole = stage.run("b.zarr.zip")
     assert "already" not in whole.stderr

@@ -12,7 +12,7 @@ from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
 ROOT = Path(surrogate_hpo.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
 NUMERICS = {"dft", "physics", "descriptors", "selection", "networks", "search", "figures"}
-GROUND = {"units", "errors", "seeds", "log"}
+GROUND = {"units", "errors", "seeds", "log", "interruption"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"stages", "config", "io", *GROUND},

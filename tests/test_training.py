@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
@@ -33,10 +35,10 @@ def make_data(points=600, validation_points=100, seed=0):
     return TrainingData(inputs[:points], targets[:points], inputs[points:], targets[points:])
 
 
-def make_trainer(recipe=None, *, seed=0, data=None, **settings):
+def make_trainer(recipe=None, *, seed=0, data=None, **options):
     recipe = recipe or Recipe(batch_size=100, maximum_epochs=6)
     network = build_network(ARCHITECTURE, inputs=INPUTS, outputs=OUTPUTS, seed=seed)
-    return Trainer(network, data or make_data(), recipe, seed=seed, **settings)
+    return Trainer(network, data or make_data(), recipe, seed=seed, **options)
 
 
 def weights(trainer):
@@ -63,8 +65,8 @@ RECIPES = {
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("interrupted_after", [1, 3, 5])
 def test_a_resumed_training_has_bit_identical_weights(name, interrupted_after):
-    settings = {"batch_size": 90, "maximum_epochs": 6, "weight_decay": 0.01}
-    recipe = Recipe(**settings | RECIPES[name])
+    common = {"batch_size": 90, "maximum_epochs": 6, "weight_decay": 0.01}
+    recipe = Recipe(**common | RECIPES[name])
     whole = make_trainer(recipe)
     best = whole.run()
 
@@ -80,6 +82,52 @@ def test_a_resumed_training_has_bit_identical_weights(name, interrupted_after):
     assert second.run() == best
     assert second.history == whole.history
     assert torch.equal(weights(second), weights(whole))
+
+
+class StopError(Exception):
+    """Raised by a test after some batch."""
+
+
+def stop_after(batches):
+    """A function to call after each batch, which raises at the given one."""
+    count = itertools.count(1)
+
+    def after_batch():
+        if next(count) == batches:
+            raise StopError
+
+    return after_batch
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@settings(max_examples=5, deadline=None)
+@given(batches=st.lists(st.integers(1, 30), min_size=1, max_size=3))
+def test_a_training_interrupted_after_any_batches_has_bit_identical_weights(name, batches):
+    recipe = Recipe(**{"batch_size": 90, "maximum_epochs": 4, "weight_decay": 0.01} | RECIPES[name])
+    whole = make_trainer(recipe)
+    best = whole.run()
+    state = None
+    for stop in [*batches, None]:
+        trainer = make_trainer(recipe)
+        if state is not None:
+            trainer.load_state_dict(torch.load(state, weights_only=True))
+        try:
+            assert trainer.run(on_batch=stop_after(stop)) == best
+            break
+        except StopError:
+            state = io.BytesIO()
+            torch.save(trainer.state_dict(), state)
+            state.seek(0)
+    assert trainer.history == whole.history
+    assert torch.equal(weights(trainer), weights(whole))
+
+
+def test_the_position_is_told_in_words():
+    trainer = make_trainer()
+    assert trainer.position == "epoch 1, batch 0"
+    with pytest.raises(StopError):
+        trainer.run(on_batch=stop_after(9))  # 6 batches and one of the validation per epoch
+    assert trainer.position == "epoch 2, batch 2"
 
 
 def test_a_checkpoint_of_a_finished_training_gives_its_weights():
@@ -182,7 +230,7 @@ def test_a_training_on_a_plateau_goes_on_and_takes_its_best_weights():
     losses = [row.validation_loss for row in trainer.history]
     rates = [row.learning_rate for row in trainer.history]
     assert len(losses) == SMALL["maximum_epochs"]
-    assert used.validation_loss == min(losses) == trainer._validation_loss()
+    assert used.validation_loss == min(losses) == trainer._validation_loss(lambda: None)
     assert min(rates) < max(rates) == 0.3
     for epoch, rate in enumerate(rates):
         assert rate == 0.3 * 0.1 ** recipe.reductions(losses[:epoch])
@@ -248,7 +296,7 @@ def test_early_stopping_keeps_the_best_weights():
     assert len(losses) < 60
     assert len(losses) == best.epoch + 3
     assert best.validation_loss == min(losses)
-    assert trainer._validation_loss() == best.validation_loss
+    assert trainer._validation_loss(lambda: None) == best.validation_loss
 
 
 def test_an_annealed_training_takes_its_last_weights():
@@ -256,7 +304,7 @@ def test_an_annealed_training_takes_its_last_weights():
     trainer = make_trainer(recipe, data=make_data(points=60))
     used = trainer.run()
     assert len(trainer.history) == used.epoch == 12
-    assert trainer._validation_loss() == used.validation_loss
+    assert trainer._validation_loss(lambda: None) == used.validation_loss
 
 
 def test_history_and_cosine_schedule():

@@ -12,12 +12,15 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import surrogate_hpo
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.errors import SurrogateHpoError
+from surrogate_hpo.errors import InterruptedRun, SurrogateHpoError
+from surrogate_hpo.interruption import handling_signals
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
 
+# EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
+INTERRUPTED_STATUS = 75
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 GROUPS = {
     Input: "inputs",
@@ -29,7 +32,10 @@ GROUPS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `surrogate-hpo`; exits with 1 on an error that a user can mend.
+    """Entry point of `surrogate-hpo`.
+
+    Exits with 1 on an error that a user can mend, and with 75 if it was asked to stop and goes
+    on when it is run again.
 
     Parameters
     ----------
@@ -45,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _check(options["config"])
         else:
             _run_stage(str(chosen), options)
+    except InterruptedRun as stop:
+        sys.stderr.write(f"{type(stop).__name__}: {stop}\n")
+        sys.exit(INTERRUPTED_STATUS)
     except SurrogateHpoError as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
@@ -61,7 +70,7 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
     if "threads" in inspect.signature(function).parameters:
         options["threads"] = threads
     whole = HELPERS.get(stage, stage)
-    with recording_cost(cost, stage=whole, threads=threads):
+    with handling_signals(), recording_cost(cost, stage=whole, threads=threads):
         function(settings=config.section(whole), seed=config.seed, **options)
 
 

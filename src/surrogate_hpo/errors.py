@@ -46,3 +46,19 @@ class PhysicsError(SurrogateHpoError):
 
 class EngineError(SurrogateHpoError):
     """An external program (Quantum ESPRESSO, LAMMPS) is missing or has failed."""
+
+
+class InterruptedRun(SurrogateHpoError):  # noqa: N818 - not a fault, and run again it goes on
+    """The run was asked to stop and did; run again, it goes on from what it had saved.
+
+    Parameters
+    ----------
+    reason
+        Who asked: a signal, or the end of the allocation.
+    saved
+        What the next run goes on from; the finished files alone if left out.
+    """
+
+    def __init__(self, reason: str, *, saved: str | None = None) -> None:
+        where = "the last finished file" if saved is None else saved
+        super().__init__(f"stopped by {reason}; run it again, it goes on from {where}")

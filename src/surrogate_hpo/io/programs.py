@@ -1,13 +1,19 @@
 """External programs: their commands, their environment, and how they end."""
 
+import os
 import shlex
 import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from surrogate_hpo.errors import ConfigError, EngineError
+from surrogate_hpo.interruption import stop_if_asked
+
+SECONDS_TO_END = 10.0
 
 # By these an MPI library takes itself for a rank of the surrounding job; its MPI_Init aborts
 # when it finds another launcher's.
@@ -60,37 +66,93 @@ def serial_environment(base: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in base.items() if not name.startswith(_RANK_VARIABLES)}
 
 
-@contextmanager
-def starting(
-    arguments: Sequence[str], *, name: str, directory: Path, remedy: str
-) -> Iterator[None]:
-    """Explain why a program cannot be started in a folder.
+def run_program(
+    program: Sequence[str],
+    options: Sequence[str],
+    *,
+    name: str,
+    remedy: str,
+    directory: Path,
+    environment: Mapping[str, str],
+    output: IO[bytes] | int = subprocess.PIPE,
+    errors: IO[bytes] | int = subprocess.PIPE,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, without a shell and without standard input.
+
+    It is the leader of a process group of its own. A signal to the group of this process,
+    such as Ctrl-C or the batch system's SIGTERM, does not reach it; if that signal ends this
+    run, the program and its children are ended too.
 
     Parameters
     ----------
-    arguments
-        The program and its first arguments.
+    program
+        The words of the configured command.
+    options
+        What follows them.
     name
         Of the program, for the message.
-    directory
-        The folder.
     remedy
-        What to do.
+        What to do if it cannot be started.
+    directory
+        Folder to run in.
+    environment
+        Environment variables.
+    output
+        Where standard output goes; captured by default.
+    errors
+        Where standard error goes; captured by default.
+
+    Returns
+    -------
+    subprocess.CompletedProcess
+        Exit status, and as text what was captured.
 
     Raises
     ------
     EngineError
-        Of the operating system's error.
+        The program cannot be started.
+    InterruptedRun
+        The program failed when the run was to stop anyway, mostly of the same signal.
     """
     try:
-        yield
+        child = subprocess.Popen(
+            [*program, *options],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env=dict(environment),
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
     except OSError as error:
         raise EngineError(
             f"{name} cannot be started",
             where=str(directory),
-            got=f"{shlex.join(arguments)}: {error.strerror}",
+            got=f"{shlex.join(program)}: {error.strerror}",
             remedy=remedy,
         ) from error
+    with child:
+        try:
+            said, complained = child.communicate()
+        except BaseException:
+            _end(child)
+            raise
+    if child.returncode != 0:
+        stop_if_asked("the last finished file")
+    return subprocess.CompletedProcess([*program], child.returncode, said, complained)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Ask the child's process group to end, then make it; MPI ranks can outlive their leader."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(SECONDS_TO_END)
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 def killing_signal(code: int) -> str | None:

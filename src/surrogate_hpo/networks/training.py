@@ -1,7 +1,7 @@
 """Training of a network on scaled descriptors and LDOS, resumable to the last bit.
 
 The order of the points depends on the seed and the epoch alone, so a run that was
-interrupted after any epoch and resumed from `Trainer.state_dict` ends with the same weights
+interrupted after any batch and resumed from `Trainer.state_dict` ends with the same weights
 as one that was not.
 """
 
@@ -100,6 +100,14 @@ class Trainer:
             self._validation_weights = error_weights.to(self._data.training_targets) * ones
         self._optimiser = build_optimiser(recipe, self.network)
         self._best = _copy(self.network.state_dict())
+        self._batch = 0
+        # In float64 on the device: no wait in each step.
+        self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+
+    @property
+    def position(self) -> str:
+        """How far the training is, in words."""
+        return f"epoch {len(self.history) + 1}, batch {self._batch}"
 
     @property
     def best_row(self) -> HistoryRow | None:
@@ -116,7 +124,11 @@ class Trainer:
         stale = stops_early and done - self.best_row.epoch >= self.recipe.patience
         return done >= self.recipe.maximum_epochs or stale
 
-    def run(self, on_epoch: Callable[[HistoryRow], None] | None = None) -> HistoryRow:
+    def run(
+        self,
+        on_epoch: Callable[[HistoryRow], None] | None = None,
+        on_batch: Callable[[], None] | None = None,
+    ) -> HistoryRow:
         """Train until finished, then give the network the weights that the schedule chooses.
 
         Parameters
@@ -124,6 +136,8 @@ class Trainer:
         on_epoch
             Called after each epoch: to show progress, to store a checkpoint, or to stop
             the training by an exception.
+        on_batch
+            Called after each batch of training or validation, for the same purposes.
 
         Returns
         -------
@@ -137,7 +151,7 @@ class Trainer:
             The loss is no longer finite.
         """
         while not self.finished:
-            row = self.train_epoch()
+            row = self.train_epoch(on_batch)
             if on_epoch is not None:
                 on_epoch(row)
         best = self.best_row
@@ -147,8 +161,13 @@ class Trainer:
         self.network.load_state_dict(self._best)
         return best
 
-    def train_epoch(self) -> HistoryRow:
-        """Train for one epoch and measure the validation loss.
+    def train_epoch(self, on_batch: Callable[[], None] | None = None) -> HistoryRow:
+        """Train to the end of the epoch and measure the validation loss.
+
+        Parameters
+        ----------
+        on_batch
+            Called after each batch of training or validation.
 
         Returns
         -------
@@ -163,8 +182,8 @@ class Trainer:
         epoch = len(self.history)
         learning_rate = self._learning_rate(epoch, 0.0)
         try:
-            training_loss = self._pass_over_training_points(epoch)
-            validation_loss = self._validation_loss()
+            training_loss = self._pass_over_training_points(epoch, on_batch or _nothing)
+            validation_loss = self._validation_loss(on_batch or _nothing)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             # The preconditioner meets gradients that are not finite before the loss is read.
             raise _divergence(epoch + 1, learning_rate, math.nan, math.nan) from error
@@ -172,6 +191,8 @@ class Trainer:
             raise _divergence(epoch + 1, learning_rate, training_loss, validation_loss)
         row = HistoryRow(epoch + 1, learning_rate, training_loss, validation_loss)
         self.history.append(row)
+        self._batch = 0
+        self._loss_sum.zero_()
         if self.best_row is row:
             self._best = _copy(self.network.state_dict())
         return row
@@ -182,13 +203,15 @@ class Trainer:
             "seed": self._seed,
             "recipe": self.recipe.to_dict(),
             "history": [asdict(row) for row in self.history],
+            "batch": self._batch,
+            "loss_sum": float(self._loss_sum),
             "network": _copy(self.network.state_dict()),
             "best": _copy(self._best),
             "optimiser": copy.deepcopy(self._optimiser.state_dict()),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned after some epoch.
+        """Continue from what `state_dict` returned after some batch.
 
         Parameters
         ----------
@@ -220,20 +243,21 @@ class Trainer:
         self._optimiser.load_state_dict(state["optimiser"])
         self._best = _copy(state["best"])
         self.history = [HistoryRow(**row) for row in state["history"]]
+        self._batch = state["batch"]
+        self._loss_sum.fill_(state["loss_sum"])
 
     def _learning_rate(self, epoch: int, part: float) -> float:
         reductions = self.recipe.reductions(row.validation_loss for row in self.history)
         return self.recipe.learning_rate_at((epoch + part) / self.recipe.maximum_epochs, reductions)
 
-    def _pass_over_training_points(self, epoch: int) -> float:
+    def _pass_over_training_points(self, epoch: int, on_batch: Callable[[], None]) -> float:
         inputs, targets = self._data.training_inputs, self._data.training_targets
         batches = shuffled_batches(
             len(inputs), self.recipe.batch_size, seed=self._seed, epoch=epoch, device=inputs.device
         )
-        total = torch.zeros((), dtype=torch.float64, device=inputs.device)
-        for number, batch in enumerate(batches):
+        for batch in batches[self._batch :]:
             for group in self._optimiser.param_groups:
-                group["lr"] = self._learning_rate(epoch, number / len(batches))
+                group["lr"] = self._learning_rate(epoch, self._batch / len(batches))
             # The same values as `inputs[batch]`, which is three times as slow.
             loss = self._training_loss(
                 inputs.index_select(0, batch), targets.index_select(0, batch)
@@ -241,8 +265,10 @@ class Trainer:
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
-            total += loss.detach() * len(batch)  # stays on the device: no wait in each step
-        return float(total) / len(inputs)
+            self._loss_sum += loss.detach() * len(batch)
+            self._batch += 1
+            on_batch()
+        return float(self._loss_sum) / len(inputs)
 
     def _training_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         mixed = self.recipe.mixed_precision
@@ -256,14 +282,18 @@ class Trainer:
         )
 
     @torch.no_grad()
-    def _validation_loss(self) -> float:
+    def _validation_loss(self, on_batch: Callable[[], None]) -> float:
         inputs = row_chunks(self._data.validation_inputs, _POINTS_PER_CHUNK)
         targets = row_chunks(self._data.validation_targets, _POINTS_PER_CHUNK)
-        losses = [
-            float(ldos_error(self.network(x), y, self._validation_weights)) * len(x)
-            for x, y in zip(inputs, targets, strict=True)
-        ]
-        return sum(losses) / len(self._data.validation_inputs)
+        total = 0.0
+        for x, y in zip(inputs, targets, strict=True):
+            total += float(ldos_error(self.network(x), y, self._validation_weights)) * len(x)
+            on_batch()
+        return total / len(self._data.validation_inputs)
+
+
+def _nothing() -> None:
+    """Do nothing after a batch."""
 
 
 def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from surrogate_hpo.config.descriptors import DescriptorsSettings
 from surrogate_hpo.descriptors.definition import DEFINITION_KEYS, DescriptorDefinition
+from surrogate_hpo.interruption import deferred, stop_if_asked
 from surrogate_hpo.io.descriptor_store import writing_descriptors
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import read_document
@@ -46,7 +47,10 @@ def descriptors(
         progress = Progress(logger, sum(box.size for box in boxes), unit="points")
         if done := store.size - progress.total:
             logger.info("%d of %d points are there already", done, store.size)
-        for box in boxes:
-            store.write(box, compute(box))
-            progress.advance(box.size)
+        with deferred():
+            for box in boxes:
+                store.write(box, compute(box))
+                progress.advance(box.size)
+                done += box.size
+                stop_if_asked(f"point {done} of {store.size}")
         progress.finish()

@@ -104,9 +104,13 @@ class Training:
     trainer: Trainer
     model: SurrogateModel
 
-    def run(self, on_epoch: Callable[[HistoryRow], None]) -> HistoryRow:
+    def run(
+        self,
+        on_epoch: Callable[[HistoryRow], None],
+        on_batch: Callable[[], None] | None = None,
+    ) -> HistoryRow:
         """Train to the end and return the epoch whose weights the model then has."""
-        return self.trainer.run(on_epoch)
+        return self.trainer.run(on_epoch, on_batch)
 
 
 def new_training(

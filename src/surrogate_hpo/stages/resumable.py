@@ -1,14 +1,19 @@
-"""A training with a checkpoint after every epoch."""
+"""A training that saves itself: after every epoch, every few minutes, and when asked to stop."""
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from surrogate_hpo.errors import InterruptedRun
+from surrogate_hpo.interruption import deferred, stop_reason
 from surrogate_hpo.io.models import read_state, write_state
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.stages.fitting import Training
 
 logger = logging.getLogger(__name__)
+# What a node that fails without warning costs at most, where an epoch takes hours.
+SECONDS_BETWEEN_CHECKPOINTS = 300.0
 
 
 def run_resumable(
@@ -36,21 +41,62 @@ def run_resumable(
     tuple
         The epoch whose weights the model now has, and the compute of all epochs in seconds,
         those before an interruption included.
+
+    Raises
+    ------
+    InterruptedRun
+        The run was asked to stop; the checkpoint holds all batches done.
     """
-    before = 0.0
-    if checkpoint.exists():
-        state = read_state(checkpoint)
-        fit.trainer.load_state_dict(state["trainer"])
-        before = float(state["seconds"])
-        logger.info("continuing after epoch %d", len(fit.trainer.history))
-    start = clock()
+    saver = _Saver(fit, checkpoint, clock)
 
-    def spent() -> float:
-        return before + clock() - start
-
-    def save(row: HistoryRow) -> None:
-        write_state(checkpoint, {"trainer": fit.trainer.state_dict(), "seconds": spent()})
+    def after_epoch(row: HistoryRow) -> None:
+        saver.save()
         on_epoch(row)
 
-    used = fit.run(save)
-    return used, spent()
+    with deferred():
+        used = fit.run(after_epoch, saver.after_batch)
+    return used, saver.seconds()
+
+
+class _Saver:
+    """Writes the checkpoint, and reads the one that is there.
+
+    Parameters
+    ----------
+    fit
+        The training.
+    checkpoint
+        The file.
+    clock
+        Compute spent by this process so far, in seconds.
+    """
+
+    def __init__(self, fit: Training, checkpoint: Path, clock: Callable[[], float]) -> None:
+        self._fit, self._checkpoint, self._clock = fit, checkpoint, clock
+        before = 0.0
+        if checkpoint.exists():
+            state = read_state(checkpoint)
+            fit.trainer.load_state_dict(state["trainer"])
+            before = float(state["seconds"])
+            logger.info("going on from %s", fit.trainer.position)
+        self._start = clock() - before
+        self._saved = time.monotonic()
+
+    def seconds(self) -> float:
+        """Compute so far, that before an interruption included."""
+        return self._clock() - self._start
+
+    def save(self) -> None:
+        """Write the checkpoint, atomically."""
+        state = {"trainer": self._fit.trainer.state_dict(), "seconds": self.seconds()}
+        write_state(self._checkpoint, state)
+        self._saved = time.monotonic()
+
+    def after_batch(self) -> None:
+        """Save if it is time; save and stop if there is a reason to stop."""
+        reason = stop_reason()
+        if reason is not None or time.monotonic() - self._saved >= SECONDS_BETWEEN_CHECKPOINTS:
+            self.save()
+        if reason is not None:
+            where = f"{self._fit.trainer.position} ({self._checkpoint})"
+            raise InterruptedRun(reason, saved=where)

@@ -45,14 +45,15 @@ def train(
     history: Annotated[Path, Output("CSV: losses per epoch, in units of the scaled LDOS")],
     state: Annotated[Path, State("folder of the checkpoints")],
 ) -> None:
-    """Train one initialisation with a checkpoint after every epoch.
+    """Train one initialisation with a checkpoint after every epoch and every five minutes.
 
     With the `cosine` schedule the learning rate falls to zero and the last weights are taken;
     with `constant` the training stops early and the weights of the best epoch are taken; with
     `plateau` it goes on at a lower learning rate, and the weights of the best epoch are taken.
 
-    A killed training goes on from its last epoch and ends with the same weights, to the
-    last bit, as an undisturbed one.
+    On SIGTERM, SIGUSR1 or shortly before the allocation ends it saves after the next batch. Run
+    again, it goes on from there and ends with the same weights, to the last bit, as an
+    undisturbed one.
     """
     inputs = [naswot, search, *descriptors, *ldos, *validation_descriptors, *validation_ldos]
     record = provenance("train", settings, seed, inputs)
