@@ -15,10 +15,10 @@ rule search:
         "logs/search.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 2
+    threads: cores("search")
     resources:
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=memory("search"),
+        runtime=minutes("search"),
     params:
         settings=settings("search"),
         code=code_digest("search"),
@@ -26,7 +26,7 @@ rule search:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
-        "reduced Optuna study of the optimisation hyperparameters"
+        "reduced Optuna study of the optimisation hyperparameters" + ASKED
     shell:
         "surrogate-hpo search --config {params.config:q} --threads {threads} --naswot {input.naswot:q}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
