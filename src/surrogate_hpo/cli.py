@@ -1,4 +1,4 @@
-"""The command line: one verb per stage, generated from the stage's signature, and `check`."""
+"""The command line: one verb per stage, generated from its signature, and verbs that only tell."""
 
 import argparse
 import ast
@@ -21,6 +21,9 @@ from surrogate_hpo.stages.interface import Argument, Input, Option, Output, Stat
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
+# Verbs that read the config, and what lies in the results, and answer.
+QUESTIONS = ("check", "estimate")
+DEFAULT_CONFIG = [Path("config/config.yaml")]
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 GROUPS = {
     Input: "inputs",
@@ -47,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = vars(_parser(chosen).parse_args(arguments))
     configure_logging()
     try:
-        if options.pop("stage") == "check":
-            _check(options["config"])
+        if options.pop("stage") in QUESTIONS:
+            _answer(str(chosen), options["config"])
         else:
             _run_stage(str(chosen), options)
     except InterruptedRun as stop:
@@ -58,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"{type(error).__name__}: {error}")
 
 
-def _check(config: list[Path]) -> None:
-    module = importlib.import_module("surrogate_hpo.stages.check")
-    module.check(load_config(config))
+def _answer(verb: str, config: list[Path]) -> None:
+    answer = _stage_function(verb)(load_config(config))
+    if answer is not None:
+        sys.stdout.write(f"{answer}\n")
 
 
 def _run_stage(stage: str, options: dict[str, Any]) -> None:
@@ -74,8 +78,8 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
         function(settings=config.section(whole), seed=config.seed, **options)
 
 
-def _stage_function(stage: str) -> Callable[..., None]:
-    function: Callable[..., None] = getattr(
+def _stage_function(stage: str) -> Callable[..., str | None]:
+    function: Callable[..., str | None] = getattr(
         importlib.import_module(f"surrogate_hpo.stages.{stage}"), stage
     )
     return function
@@ -97,8 +101,11 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             verb.description = inspect.getdoc(_stage_function(stage))
             verb.formatter_class = argparse.RawDescriptionHelpFormatter
             _add_stage_options(verb, _stage_function(stage))
-    check = verbs.add_parser("check", help=_summary("check"), description=_summary("check"))
-    check.add_argument("config", nargs="+", type=Path, help="config files, later ones win")
+    for question in QUESTIONS:
+        verb = verbs.add_parser(question, help=_summary(question), description=_summary(question))
+        verb.add_argument(
+            "config", nargs="*", type=Path, default=DEFAULT_CONFIG, help="config files, later win"
+        )
     return parser
 
 
@@ -112,14 +119,14 @@ def _add_common(verb: argparse.ArgumentParser) -> None:
         "--config",
         nargs="+",
         type=Path,
-        default=[Path("config/config.yaml")],
+        default=DEFAULT_CONFIG,
         help="config files, later ones win; the stage sees its own section only",
     )
     verb.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     verb.add_argument("--cost", type=Path, help="JSON that receives wall, CPU and GPU seconds")
 
 
-def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., None]) -> None:
+def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., str | None]) -> None:
     groups = {kind: verb.add_argument_group(title) for kind, title in GROUPS.items()}
     parameters = inspect.signature(function).parameters
     hints = get_type_hints(function, include_extras=True)

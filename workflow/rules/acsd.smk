@@ -20,14 +20,14 @@ rule acsd:
     conda:
         "../envs/surrogate-hpo.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("acsd"),
+        runtime=minutes("acsd"),
     params:
         settings=settings("acsd"),
         code=code_digest("acsd"),
         config=config_files,
     message:
-        "descriptor chosen by the similarities of points, without training"
+        "descriptor chosen by the similarities of points, without training" + ASKED
     shell:
         "surrogate-hpo acsd --config {params.config:q} --structures {input.structures:q}"
         " --ldos {input.ldos:q} --scores {output.scores:q} --choice {output.choice:q}"

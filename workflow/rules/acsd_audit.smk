@@ -16,10 +16,10 @@ rule acsd_audit:
         "logs/acsd_audit.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("acsd_audit")
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory("acsd_audit"),
+        runtime=minutes("acsd_audit"),
     params:
         settings=settings("acsd_audit"),
         code=code_digest("acsd_audit"),
@@ -27,7 +27,7 @@ rule acsd_audit:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
     message:
-        "scores of descriptors against trained networks"
+        "scores of descriptors against trained networks" + ASKED
     shell:
         "surrogate-hpo acsd_audit --config {params.config:q} --threads {threads}"
         " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"

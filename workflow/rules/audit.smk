@@ -17,10 +17,10 @@ rule audit:
         "logs/audit.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("audit")
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory("audit"),
+        runtime=minutes("audit"),
     params:
         settings=settings("audit"),
         code=code_digest("audit"),
@@ -28,7 +28,7 @@ rule audit:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
     message:
-        "training-free scores against trained networks"
+        "training-free scores against trained networks" + ASKED
     shell:
         "surrogate-hpo audit --config {params.config:q} --threads {threads}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"

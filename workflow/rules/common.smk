@@ -2,12 +2,16 @@
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import STAGES
+from surrogate_hpo.stages.plan import items
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.code_digest import code_digest
@@ -42,6 +46,10 @@ NASWOT_HELD_OUT = ["validation"] if CONFIG.naswot.needs_ldos else []
 # The audit is part of the chain only where the direction of the score is its verdict.
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
 METHODS = CONFIG.compare.methods
+# What a job asks for, behind its message.
+ASKED = (
+    " (cores {threads}, memory {resources.mem_mb} MiB, limit {resources.runtime} min)"
+)
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
 
@@ -72,20 +80,35 @@ def of(pattern, *splits, first=None):
 
 def costs(*stages):
     """Cost records of all jobs of some stages."""
-    items = {
-        stage: CONFIG.snapshots.all_names()
-        for stage in ("snapshots", "dft", "ldos", "descriptors")
-    } | {
-        "train": SEEDS,
-        "search": ["all", *expand("worker-{worker}", worker=WORKERS)],
-    }
     return [
-        path
+        f"results/cost/{stage}/{item}.json"
         for stage in stages
-        for path in expand(
-            f"results/cost/{stage}/{{item}}.json", item=items.get(stage, ["all"])
-        )
+        for item in items(stage, CONFIG)
     ]
+
+
+@cache
+def requested(rule, attempt):
+    """What a job asks for, from the size of the case; see docs/concepts/resources.md."""
+    try:
+        return request(rule, case_of(CONFIG), attempt=attempt)
+    except SurrogateHpoError as error:
+        raise WorkflowError(str(error))
+
+
+def cores(rule):
+    """CPU cores of a rule's jobs; they do not grow with the attempts."""
+    return lambda wildcards: requested(rule, 1).threads
+
+
+def memory(rule):
+    """Memory of a rule's jobs in MiB; a retry gets more."""
+    return lambda wildcards, attempt: requested(rule, attempt).memory_mebibytes
+
+
+def minutes(rule):
+    """Time limit of a rule's jobs; a retry gets more."""
+    return lambda wildcards, attempt: requested(rule, attempt).minutes
 
 
 def own_files(wildcards):

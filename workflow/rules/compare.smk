@@ -13,14 +13,14 @@ rule compare:
     conda:
         "../envs/surrogate-hpo.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("compare"),
+        runtime=minutes("compare"),
     params:
         settings=settings("compare"),
         code=code_digest("compare"),
         config=config_files,
     message:
-        "search methods side by side"
+        "search methods side by side" + ASKED
     shell:
         "surrogate-hpo compare --config {params.config:q} --results {input.results:q}"
         " --trials {input.trials:q} --histories {input.histories:q}"

@@ -22,10 +22,10 @@ rule contest:
     conda:
         "../envs/surrogate-hpo.yaml"
     # One: the compute of a search is what is compared, and more threads waste some of it.
-    threads: 1
+    threads: cores("contest")
     resources:
-        mem_mb=8000,
-        runtime=1440,
+        mem_mb=memory("contest"),
+        runtime=minutes("contest"),
     params:
         settings=settings("contest"),
         code=code_digest("contest"),
@@ -34,6 +34,7 @@ rule contest:
         state="results/state/contest",
     message:
         "search method {wildcards.method}, and final trainings of what it recommends"
+        + ASKED
     shell:
         "surrogate-hpo contest --config {params.config:q} --threads {threads}"
         " --method {wildcards.method}"

@@ -10,16 +10,16 @@ rule descriptors:
         "logs/descriptors/{snapshot}.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("descriptors")
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=memory("descriptors"),
+        runtime=minutes("descriptors"),
     params:
         settings=settings("descriptors"),
         code=code_digest("descriptors"),
         config=config_files,
     message:
-        "SNAP descriptors on the grid of {wildcards.snapshot}"
+        "SNAP descriptors on the grid of {wildcards.snapshot}" + ASKED
     shell:
         "surrogate-hpo descriptors --config {params.config:q} --threads {threads}"
         " --structure {input.structure:q} --dft {input.dft:q} --acsd {input.acsd:q}"

@@ -10,16 +10,16 @@ rule dft:
         "logs/dft/{snapshot}.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("dft")
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=memory("dft"),
+        runtime=minutes("dft"),
     params:
         settings=settings("dft"),
         code=code_digest("dft"),
         config=config_files,
     message:
-        "Quantum ESPRESSO for {wildcards.snapshot}"
+        "Quantum ESPRESSO for {wildcards.snapshot}" + ASKED
     shell:
         "surrogate-hpo dft --config {params.config:q} --structure {input.structure:q}"
         " --pseudopotentials {input.pseudopotentials:q} --dft {output.dft:q} --save {output.save:q}"

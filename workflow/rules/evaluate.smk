@@ -29,16 +29,16 @@ rule evaluate:
         "logs/evaluate.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("evaluate")
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory("evaluate"),
+        runtime=minutes("evaluate"),
     params:
         settings=settings("evaluate"),
         code=code_digest("evaluate"),
         config=config_files,
     message:
-        "energies of the held-out snapshots against DFT"
+        "energies of the held-out snapshots against DFT" + ASKED
     shell:
         "surrogate-hpo evaluate --config {params.config:q} --threads {threads}"
         " --models {input.models:q} --training-dft {input.training_dft:q}"

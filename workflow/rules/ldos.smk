@@ -10,14 +10,14 @@ rule ldos:
     conda:
         "../envs/surrogate-hpo.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("ldos"),
+        runtime=minutes("ldos"),
     params:
         settings=settings("ldos"),
         code=code_digest("ldos"),
         config=config_files,
     message:
-        "local density of states of {wildcards.snapshot}"
+        "local density of states of {wildcards.snapshot}" + ASKED
     shell:
         "surrogate-hpo ldos --config {params.config:q} --dft {input.dft:q} --save {input.save:q}"
         " --ldos {output.ldos:q}"

@@ -15,16 +15,16 @@ rule naswot:
         "logs/naswot.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("naswot")
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=memory("naswot"),
+        runtime=minutes("naswot"),
     params:
         settings=settings("naswot"),
         code=code_digest("naswot"),
         config=config_files,
     message:
-        "architecture chosen by NASWOT, without training"
+        "architecture chosen by NASWOT, without training" + ASKED
     shell:
         "surrogate-hpo naswot --config {params.config:q} --threads {threads}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"

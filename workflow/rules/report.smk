@@ -30,14 +30,14 @@ rule report:
     conda:
         "../envs/surrogate-hpo.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("report"),
+        runtime=minutes("report"),
     params:
         settings=settings("report"),
         code=code_digest("report"),
         config=config_files,
     message:
-        "figures, tables and the HTML report"
+        "figures, tables and the HTML report" + ASKED
     shell:
         "surrogate-hpo report --config {params.config:q} --structures {input.structures:q}"
         " --dft {input.dft:q} --ldos {input.ldos:q} --descriptors {input.descriptors:q}"

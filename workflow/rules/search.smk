@@ -15,10 +15,10 @@ rule search_worker:
         "logs/search/worker-{worker}.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 2
+    threads: cores("search_worker")
     resources:
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=memory("search_worker"),
+        runtime=minutes("search_worker"),
     params:
         settings=settings("search"),
         code=code_digest("search_worker"),
@@ -26,7 +26,7 @@ rule search_worker:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
-        "worker {wildcards.worker} of the reduced Optuna study"
+        "worker {wildcards.worker} of the reduced Optuna study" + ASKED
     shell:
         "surrogate-hpo search_worker --config {params.config:q} --threads {threads}"
         " --worker {wildcards.worker} --naswot {input.naswot:q}"
@@ -55,10 +55,10 @@ rule search:
         "logs/search.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 2
+    threads: cores("search")
     resources:
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=memory("search"),
+        runtime=minutes("search"),
     params:
         settings=settings("search"),
         code=code_digest("search"),
@@ -66,7 +66,7 @@ rule search:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
-        "reduced Optuna study of the optimisation hyperparameters"
+        "reduced Optuna study of the optimisation hyperparameters" + ASKED
     shell:
         "surrogate-hpo search --config {params.config:q} --threads {threads} --naswot {input.naswot:q}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"

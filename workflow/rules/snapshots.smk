@@ -9,14 +9,14 @@ rule snapshots:
     conda:
         "../envs/surrogate-hpo.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory("snapshots"),
+        runtime=minutes("snapshots"),
     params:
         settings=settings("snapshots"),
         code=code_digest("snapshots"),
         config=config_files,
     message:
-        "atomic configuration {wildcards.snapshot}"
+        "atomic configuration {wildcards.snapshot}" + ASKED
     shell:
         "surrogate-hpo snapshots --config {params.config:q} --snapshot {wildcards.snapshot}"
         " --structure {output.structure:q} --cost {output.cost:q} 2> {log:q}"

@@ -16,10 +16,10 @@ rule train:
         "logs/train/{seed}.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("train")
     resources:
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=memory("train"),
+        runtime=minutes("train"),
     params:
         settings=settings("train"),
         code=code_digest("train"),
@@ -27,7 +27,7 @@ rule train:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/train",
     message:
-        "final training, initialisation {wildcards.seed}"
+        "final training, initialisation {wildcards.seed}" + ASKED
     shell:
         "surrogate-hpo train --config {params.config:q} --threads {threads}"
         " --initialisation {wildcards.seed}"

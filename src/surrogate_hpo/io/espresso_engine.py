@@ -141,17 +141,16 @@ def run_engine(
     """
     environment = serial_environment(os.environ) if engine.wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
-    with (directory / output).open("wb") as out, (directory / errors).open("wb") as err:
-        finished = run_program(
-            engine.arguments,
-            options,
-            name=_NAME,
-            remedy=_REMEDY,
-            directory=directory,
-            environment=environment,
-            output=out,
-            errors=err,
-        )
+    finished = run_program(
+        engine.arguments,
+        options,
+        name=_NAME,
+        remedy=_REMEDY,
+        directory=directory,
+        environment=environment,
+        output=output,
+        errors=errors,
+    )
     _diagnose(finished.returncode, directory, output, errors)
 
 

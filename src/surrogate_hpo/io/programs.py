@@ -5,8 +5,8 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -74,8 +74,8 @@ def run_program(
     remedy: str,
     directory: Path,
     environment: Mapping[str, str],
-    output: IO[bytes] | int = subprocess.PIPE,
-    errors: IO[bytes] | int = subprocess.PIPE,
+    output: str | None = None,
+    errors: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, without a shell and without standard input.
 
@@ -98,9 +98,9 @@ def run_program(
     environment
         Environment variables.
     output
-        Where standard output goes; captured by default.
+        Name of the file in `directory` for standard output; captured by default.
     errors
-        Where standard error goes; captured by default.
+        The same for standard error.
 
     Returns
     -------
@@ -115,17 +115,18 @@ def run_program(
         The program failed when the run was to stop anyway, mostly of the same signal.
     """
     try:
-        child = subprocess.Popen(
-            [*program, *options],
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            env=dict(environment),
-            start_new_session=True,
-            text=True,
-            errors="replace",
-        )
+        with _opened(directory, output) as out, _opened(directory, errors) as err:
+            child = subprocess.Popen(
+                [*program, *options],
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=dict(environment),
+                start_new_session=True,
+                text=True,
+                errors="replace",
+            )
     except OSError as error:
         raise EngineError(
             f"{name} cannot be started",
@@ -142,6 +143,15 @@ def run_program(
     if child.returncode != 0:
         stop_if_asked("the last finished file")
     return subprocess.CompletedProcess([*program], child.returncode, said, complained)
+
+
+@contextmanager
+def _opened(directory: Path, name: str | None) -> Iterator[IO[bytes] | int]:
+    if name is None:
+        yield subprocess.PIPE
+        return
+    with (directory / name).open("wb") as file:
+        yield file
 
 
 def _end(child: subprocess.Popen[str]) -> None:

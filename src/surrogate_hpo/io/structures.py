@@ -59,7 +59,7 @@ def read_structures(source: str) -> list[Atoms]:
     return [_checked(frames[number], f"{path}, structure {number}") for number in numbers]
 
 
-def _frames(path: Path, source: str) -> list[Atoms]:
+def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
     if not path.is_file():
         raise DataError(
             "the structure file does not exist",
@@ -67,7 +67,7 @@ def _frames(path: Path, source: str) -> list[Atoms]:
             expected="file, file@index or file@start:stop",
         )
     try:
-        frames = read(path, index=":", do_not_split_by_at_sign=True)
+        frames = read(path, index=index, do_not_split_by_at_sign=True)
     # ASE's readers raise whatever their parsing happens to meet.
     except Exception as error:
         raise DataError(
@@ -77,6 +77,27 @@ def _frames(path: Path, source: str) -> list[Atoms]:
             got=f"{type(error).__name__}: {error}",
         ) from error
     return frames if isinstance(frames, list) else [frames]
+
+
+def first_frame(path: Path | str) -> Atoms:
+    """The first structure of a file, unchecked: its cell and number of atoms.
+
+    Parameters
+    ----------
+    path
+        A file that ASE reads.
+
+    Returns
+    -------
+    ase.Atoms
+        As it stands in the file, Å.
+
+    Raises
+    ------
+    DataError
+        The file is missing or unreadable.
+    """
+    return _frames(Path(path), str(path), "0")[0]
 
 
 def _select(index: str, count: int, source: str) -> list[int]:

@@ -70,7 +70,7 @@ def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> A
     if settings.cell is None or settings.debye_waller_b_angstrom2 is None:
         # The config model has made sure of both; said again for whoever calls from Python.
         raise ConfigError("thermal configurations need a cell", where="snapshots.cell")
-    cell = _cell_at_rest(settings.cell)
+    cell = cell_at_rest(settings.cell)
     if settings.method == "molecular_dynamics":
         return thermal_frame(
             cell,
@@ -88,7 +88,24 @@ def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> A
     )
 
 
-def _cell_at_rest(settings: CellSettings) -> Atoms:
+def cell_at_rest(settings: CellSettings) -> Atoms:
+    """Build the cell, or read it from its file.
+
+    Parameters
+    ----------
+    settings
+        `snapshots.cell`.
+
+    Returns
+    -------
+    ase.Atoms
+        Atoms at their sites, Å.
+
+    Raises
+    ------
+    ConfigError
+        If ASE cannot build it.
+    """
     if settings.file is not None:
         return _repeated(read_structure(settings.file), settings)
     try:

@@ -1,0 +1,150 @@
+"""How large a case is, as far as that is known before a job runs: grid, plane waves, k points."""
+
+import math
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogate_hpo.config.dft import DftSettings
+from surrogate_hpo.units import BOHR_ANGSTROM
+
+# Quantum ESPRESSO keeps a smaller grid for orbitals where the density's cutoff exceeds this
+# multiple of theirs, at which |psi|² is complete.
+_COMPLETE_DUAL = 4.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """Numbers that decide what a calculation of one snapshot needs.
+
+    Attributes
+    ----------
+    atoms
+        In the cell.
+    volume
+        Of the cell, Å³.
+    grid
+        FFT grid of the density, on which LDOS and descriptors live.
+    orbital_grid
+        FFT grid of the orbitals in the self-consistent run.
+    plane_waves
+        Per orbital.
+    density_waves
+        Of the density.
+    k_points
+        Without symmetry, k and -k counted once.
+    """
+
+    atoms: int
+    volume: float
+    grid: tuple[int, int, int]
+    orbital_grid: tuple[int, int, int]
+    plane_waves: int
+    density_waves: int
+    k_points: int
+
+    @property
+    def grid_points(self) -> int:
+        """Points of the grid."""
+        return math.prod(self.grid)
+
+
+def size_of(atoms: int, cell: NDArray[np.float64], settings: DftSettings) -> Size:
+    r"""Size of a case from its cell and the cutoffs.
+
+    A sphere of radius :math:`k = \sqrt{E_{cut}}` (Rydberg units) holds
+    :math:`V k^3 / 6\pi^2` plane waves.
+
+    Parameters
+    ----------
+    atoms
+        Number of atoms.
+    cell
+        Lattice vectors in Å as rows, [3, 3].
+    settings
+        The `dft` section.
+
+    Returns
+    -------
+    Size
+        Grids by Quantum ESPRESSO's rule.
+    """
+    density_cutoff = settings.density_cutoff_rydberg or _COMPLETE_DUAL * settings.cutoff_rydberg
+    orbital_cutoff = min(density_cutoff, _COMPLETE_DUAL * settings.cutoff_rydberg)
+    volume = float(abs(np.linalg.det(cell)))
+
+    def waves(cutoff: float) -> int:
+        return math.ceil(volume / BOHR_ANGSTROM**3 * math.pow(cutoff, 1.5) / (6 * math.pi**2))
+
+    return Size(
+        atoms=atoms,
+        volume=volume,
+        grid=fft_grid(cell, density_cutoff),
+        orbital_grid=fft_grid(cell, orbital_cutoff),
+        plane_waves=waves(settings.cutoff_rydberg),
+        density_waves=waves(density_cutoff),
+        k_points=k_points(settings.kpoints, settings.kpoints_shift),
+    )
+
+
+def fft_grid(cell: NDArray[np.float64], density_cutoff_rydberg: float) -> tuple[int, int, int]:
+    r"""Grid that Quantum ESPRESSO chooses for a density cutoff.
+
+    Along :math:`a_i` the wave vectors reach :math:`n = \lfloor |a_i| \sqrt{E} / 2\pi \rfloor`
+    (Bohr, Rydberg), and the grid has the least number of points that is :math:`\ge 2n + 1`
+    and has no prime factor above 5 (`realspace_grid_init`, `good_fft_order` of its FFTXlib).
+
+    Parameters
+    ----------
+    cell
+        Lattice vectors in Å as rows, [3, 3].
+    density_cutoff_rydberg
+        `ecutrho`.
+
+    Returns
+    -------
+    tuple of int
+        Points along each vector. In cells that are not orthogonal a direction may get
+        fewer, never more.
+    """
+    lengths = np.linalg.norm(cell, axis=1) / BOHR_ANGSTROM
+    reach = np.floor(lengths * math.sqrt(density_cutoff_rydberg) / (2 * math.pi)).astype(int)
+    first, second, third = (_good_order(2 * int(n) + 1) for n in reach)
+    return first, second, third
+
+
+def _good_order(least: int) -> int:
+    """The first integer from here on without prime factors above 5."""
+    found: int = next(n for n in count(least) if _rest(n) == 1)
+    return found
+
+
+def _rest(number: int) -> int:
+    for factor in (2, 3, 5):
+        while number % factor == 0:
+            number //= factor
+    return number
+
+
+def k_points(mesh: list[int], shift: list[int]) -> int:
+    """Points of a Monkhorst-Pack mesh, k and -k counted once.
+
+    Parameters
+    ----------
+    mesh
+        Points along each reciprocal vector.
+    shift
+        1 where the mesh is shifted by half a step.
+
+    Returns
+    -------
+    int
+        Number of k points of a run without symmetry.
+    """
+    own_inverse: int = math.prod(
+        (n % 2 if shifted else 2 - n % 2) for n, shifted in zip(mesh, shift, strict=True)
+    )
+    points: int = math.prod(mesh)
+    return (points + own_inverse) // 2

@@ -1,0 +1,230 @@
+"""Bytes and CPU or GPU seconds of the jobs that score, train or use networks.
+
+As in `surrogate_hpo.config.needs`: memory from the arrays held at the worst moment, time from
+floating point operations. P is a number of points, C of components, E of energies.
+"""
+
+from itertools import pairwise
+
+from surrogate_hpo.config.case import FLOAT32, Case
+from surrogate_hpo.config.needs import (
+    CUDA_BASE,
+    FLOAT64,
+    MEBIBYTE,
+    TORCH_BASE,
+    Need,
+)
+from surrogate_hpo.config.search import SearchSettings
+
+_STARTUP_SECONDS = 6.0
+_RATE = 50e9
+_DOUBLE_RATE = 8e9
+# A network this small does not fill a GPU: its steps are bound by their launches.
+_GPU_RATE = 3e12
+_GPU_SECONDS_PER_STEP = 5e-3
+READING_RATE = 2e8
+# Work of autograd, float64 chunks of the scalers, activations of a chunk of validation points.
+_TRAINING_WORK = 350 * MEBIBYTE
+# A score that learns takes about 50 steps, some passes over its few points.
+_SCORE_PASSES = 6
+REPORT_SECONDS = 30.0
+
+
+def parameters(layers: list[int]) -> int:
+    """Weights and biases of a network of these widths."""
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(layers))
+
+
+def held_points(case: Case, training: int, validation: int, *, copies: int = 1) -> float:
+    """Bytes of a fit: the points as they were read, and once more for each scaling of them.
+
+    Reading holds the training points twice, as single snapshots and joined.
+
+    Parameters
+    ----------
+    case
+        The case.
+    training
+        Training points that are kept.
+    validation
+        Validation points.
+    copies
+        Pairs of scalings whose results are kept.
+
+    Returns
+    -------
+    float
+        At the worst moment.
+    """
+    reading = 2 * case.points("training")
+    fitting = (1 + copies) * (training + validation)
+    order = 2 * FLOAT64 * training
+    return case.point_bytes * max(reading, fitting) + order
+
+
+def epoch_operations(layers: list[int], points: int, batch: int) -> float:
+    """Operations of one pass: forward and backward 6 per weight and point; the optimiser's own.
+
+    SOAP rotates each gradient by the eigenvectors of both its sides: about 20 products of the
+    gradient with a square matrix per step.
+
+    Parameters
+    ----------
+    layers
+        Widths of the network.
+    points
+        Training points.
+    batch
+        Points per step.
+
+    Returns
+    -------
+    float
+        Floating point operations.
+    """
+    steps = max(1, points // batch)
+    rotations = sum(
+        20 * inputs * outputs * (inputs + outputs) for inputs, outputs in pairwise(layers)
+    )
+    return 6.0 * parameters(layers) * points + steps * rotations
+
+
+def naswot(case: Case) -> Need:
+    """Scores of all architectures; the descriptors of all training points fit the scaler.
+
+    Memory: 2 P C, read and joined, or read and scaled; the LDOS of one snapshot for its
+    length, or of all where the score learns; Jacobians of a minibatch.
+    """
+    settings = case.config.naswot
+    training = case.points("training")
+    labelled = training if settings.needs_ldos else case.grid_points
+    held_out = case.points("validation") if settings.needs_ldos else case.grid_points
+    held = 2 * FLOAT32 * training * case.components
+    held += case.point_bytes * (labelled + held_out)
+    architectures = len(settings.activations) * sum(
+        len(settings.widths) ** (1 if settings.equal_widths else layers)
+        for layers in settings.layers
+    )
+    networks = min(architectures, settings.sample or architectures) * settings.initialisations
+    return Need(
+        TORCH_BASE + _TRAINING_WORK + jacobians(case, settings.batch_size) + held,
+        _STARTUP_SECONDS
+        + held / READING_RATE
+        + moments_seconds(case, training)
+        + networks * score_seconds(case.network, settings.points if settings.needs_ldos else 0),
+    )
+
+
+def search(case: Case) -> Need:
+    """Trials one after the other; the points are kept once per pair of scalings."""
+    settings = case.config.search
+    training, validation = trial_points(case, settings)
+    pairs = len(settings.input_scaling) * len(settings.output_scaling)
+    held = held_points(case, training, validation, copies=min(pairs, settings.trials))
+    trainings = settings.trials * settings.initialisations
+    operations = epoch_operations(case.network, training, min(settings.batch_size))
+    steps = training // min(settings.batch_size)
+    epochs = trainings * settings.maximum_epochs
+    return fit(case, held, epochs * operations, epochs * steps, settings.use_gpu, threads=2)
+
+
+def train(case: Case) -> Need:
+    """One initialisation on all training points: 2 (P_training + P_validation) (C + E)."""
+    settings = case.config.train
+    training, validation = case.points("training"), case.points("validation")
+    batch = min(case.config.search.batch_size)
+    operations = epoch_operations(case.network, training, batch)
+    return fit(
+        case,
+        held_points(case, training, validation),
+        settings.maximum_epochs * operations,
+        settings.maximum_epochs * training // batch,
+        settings.use_gpu,
+    )
+
+
+def evaluate(case: Case) -> Need:
+    """Held-out snapshots, one at a time beside the one before.
+
+    Memory per grid point: descriptors and LDOS of two snapshots, three predictions (the one
+    before, and this one in pieces and joined), and some 50 real numbers of the density's
+    integrals. Time: the network and both scalings, whose matrices are full.
+    """
+    settings = case.config.evaluate
+    per_point = 2 * case.point_bytes + 3 * FLOAT32 * case.energies + 50 * FLOAT64
+    predictions = case.points("test") * case.config.train.seeds
+    operations = 2.0 * parameters(case.network) * predictions
+    scalings = 2.0 * (case.components**2 + case.energies**2) * predictions
+    integrals = case.points("test") * (1 + case.config.train.seeds) * (1000 + 4 * case.energies)
+    seconds = (scalings + integrals) / _DOUBLE_RATE
+    held = case.grid_points * per_point
+    return fit(case, held, operations, 0, settings.use_gpu, host_seconds=seconds)
+
+
+def report(_: Case) -> Need:
+    """Figures from tables."""
+    return Need(TORCH_BASE + 100 * MEBIBYTE, REPORT_SECONDS)
+
+
+def trial_points(case: Case, settings: SearchSettings) -> tuple[int, int]:
+    """Training and validation points of a trial."""
+    everything = case.points("training")
+    return min(settings.points or everything, everything), case.points("validation")
+
+
+def fit(
+    case: Case,
+    held: float,
+    operations: float,
+    steps: int,
+    use_gpu: bool,
+    *,
+    host_seconds: float = 0.0,
+    threads: int = 1,
+) -> Need:
+    """Need of a job that reads data and passes them through a network.
+
+    Parameters
+    ----------
+    case
+        The case.
+    held
+        Bytes of the data.
+    operations
+        Floating point operations of the network and its optimiser.
+    steps
+        Of the optimiser, each of which waits for its launches on a GPU.
+    use_gpu
+        Whether the network is on a GPU.
+    host_seconds
+        What else the CPU does.
+    threads
+        Fewest threads.
+
+    Returns
+    -------
+    Need
+        Reading, scaling and libraries included.
+    """
+    memory = TORCH_BASE + _TRAINING_WORK + held
+    host = _STARTUP_SECONDS + host_seconds + held / READING_RATE
+    host += moments_seconds(case, case.points("training"))
+    if not use_gpu:
+        return Need(memory, host + operations / _RATE, fewest_threads=threads)
+    seconds = operations / _GPU_RATE + steps * _GPU_SECONDS_PER_STEP
+    return Need(memory + CUDA_BASE, host + seconds, gpu_seconds=host + seconds)
+
+
+def moments_seconds(case: Case, points: int) -> float:
+    """Covariances of descriptors and LDOS in double precision, and their scaling."""
+    return points * 4.0 * (case.components**2 + case.energies**2) / _DOUBLE_RATE
+
+
+def jacobians(case: Case, batch: int) -> float:
+    """Jacobians of a minibatch of five networks at once, with what autograd holds."""
+    return 5.0 * 3 * FLOAT32 * batch * case.components * case.energies
+
+
+def score_seconds(layers: list[int], points: int) -> float:
+    """One initialisation of one network: Jacobians of a minibatch, or steps on some points."""
+    return 0.05 + _SCORE_PASSES * 6.0 * parameters(layers) * points / _RATE

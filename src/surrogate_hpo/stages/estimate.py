@@ -1,0 +1,96 @@
+"""Jobs, cores, memory and time that a run will ask for, before any of it runs."""
+
+from surrogate_hpo.config.case import Case
+from surrogate_hpo.config.estimates import NEEDS, request
+from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.sizes import size_of
+from surrogate_hpo.config.snapshots import SPLITS, file_of
+from surrogate_hpo.io.structures import first_frame
+from surrogate_hpo.stages.plan import chain, items
+from surrogate_hpo.stages.snapshots import cell_at_rest
+
+_COLUMNS = (
+    "stage",
+    "jobs",
+    "cores",
+    "GPUs",
+    "memory (MiB)",
+    "limit (min)",
+    "core hours",
+    "GPU hours",
+)
+
+
+def case_of(config: Config) -> Case:
+    """Size of the snapshots of a config, from its cell or the first frame of each own file.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+
+    Returns
+    -------
+    Case
+        With the largest cell, where the files differ.
+
+    Raises
+    ------
+    ConfigError
+        If the cell cannot be built.
+    DataError
+        If a structure file is missing or unreadable.
+    """
+    if config.snapshots.cell is not None:
+        frames = [cell_at_rest(config.snapshots.cell)]
+    else:
+        sources = {file_of(s) for split in SPLITS for s in config.snapshots.sources(split)}
+        frames = [first_frame(source) for source in sorted(sources)]
+    sizes = [size_of(len(atoms), atoms.cell[:], config.dft) for atoms in frames]
+    return Case(config, max(sizes, key=lambda size: (size.volume, size.atoms)))
+
+
+def estimate(config: Config) -> str:
+    """Table of what a run will ask for.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+
+    Returns
+    -------
+    str
+        A line per stage, and the sums.
+    """
+    case = case_of(config)
+    rows: list[tuple[object, ...]] = []
+    sums = (0.0, 0.0)
+    for stage in chain(config):
+        asked, jobs = request(stage, case), len(items(stage, config))
+        on_gpu = NEEDS[stage](case).gpu_seconds > 0
+        hours = jobs * asked.expected_seconds / 3600
+        core_hours, gpu_hours = hours * asked.threads, hours * on_gpu
+        sums = (sums[0] + core_hours, sums[1] + gpu_hours)
+        asks = (asked.threads, int(on_gpu), asked.memory_mebibytes, asked.minutes)
+        rows.append((stage, jobs, *asks, f"{core_hours:.2f}", f"{gpu_hours:.2f}"))
+    size = case.size
+    grid = "×".join(map(str, size.grid))
+    head = (
+        f"{size.atoms} atoms, grid {grid}, {size.k_points} k points, {config.dft.bands} bands, "
+        f"{case.components} descriptor components, {case.energies} energies"
+    )
+    total = ("together", *[""] * 5, *(f"{hours:.2f}" for hours in sums))
+    return "\n".join([head, "", *_aligned([_COLUMNS, *rows, total])])
+
+
+def _aligned(rows: list[tuple[object, ...]]) -> list[str]:
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        )
+        for row in texts
+    ]

@@ -1,0 +1,37 @@
+"""Which jobs a run consists of, as far as they follow from the config alone."""
+
+from surrogate_hpo.config.project import Config
+from surrogate_hpo.stages.graph import STAGES
+
+
+def chain(config: Config) -> tuple[str, ...]:
+    """Stages of a run, in an order that their inputs allow; audits only where one is needed."""
+    audits = ("audit",) if config.naswot.direction == "audit" else ()
+    place = STAGES.index("naswot")
+    return (*STAGES[:place], *audits, *STAGES[place:])
+
+
+def items(stage: str, config: Config) -> list[str]:
+    """What the jobs of a stage are called: snapshots, initialisations, methods, or `all`.
+
+    Parameters
+    ----------
+    stage
+        Name of the stage.
+    config
+        The whole config.
+
+    Returns
+    -------
+    list of str
+        One name per job; its cost record is `results/cost/{stage}/{item}.json`.
+    """
+    if stage in ("snapshots", "dft", "ldos", "descriptors"):
+        return config.snapshots.all_names()
+    if stage == "train":
+        return [str(seed) for seed in range(config.train.seeds)]
+    if stage == "search":
+        # A single worker is the search job itself.
+        workers = range(config.search.workers) if config.search.workers > 1 else ()
+        return ["all", *(f"worker-{worker}" for worker in workers)]
+    return list(config.compare.methods) if stage == "contest" else ["all"]
