@@ -16,6 +16,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -272,7 +273,7 @@ def refuse_where_impossible(lab: Lab) -> None:
                 raise LabError(f"port {port} is taken; is another lab running?") from None
 
 
-def wait(condition, seconds: float) -> bool:
+def wait(condition: Callable[[], bool], seconds: float) -> bool:
     """Whether a condition came true within some seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -14,11 +14,13 @@ import surrogate_hpo
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.cost import recording_cost
+from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
 
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
+PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
 GROUPS = {
     Input: "inputs",
     Output: "outputs (written completely or not at all)",
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.pop("stage") == "check":
             _check(options["config"])
+        elif chosen == "profile":
+            _profile(**options)
         else:
             _run_stage(str(chosen), options)
     except SurrogateHpoError as error:
@@ -52,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _check(config: list[Path]) -> None:
     module = importlib.import_module("surrogate_hpo.stages.check")
     module.check(load_config(config))
+
+
+def _profile(action: str, name: str, profiles: Path) -> None:
+    link = {"install": install_profile}[action](name, profiles=profiles)
+    sys.stdout.write(f"{link} -> {link.resolve()}\nuse it: snakemake --profile {name}\n")
 
 
 def _run_stage(stage: str, options: dict[str, Any]) -> None:
@@ -89,6 +98,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             _add_stage_options(verb, _stage_function(stage))
     check = verbs.add_parser("check", help=_summary("check"), description=_summary("check"))
     check.add_argument("config", nargs="+", type=Path, help="config files, later ones win")
+    _add_profile(verbs.add_parser("profile", help=PROFILE_HELP, description=PROFILE_HELP))
     return parser
 
 
@@ -107,6 +117,12 @@ def _add_common(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     verb.add_argument("--cost", type=Path, help="JSON that receives wall, CPU and GPU seconds")
+
+
+def _add_profile(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("action", choices=["install"])
+    verb.add_argument("name", help="slurm, for example")
+    verb.add_argument("--profiles", type=Path, default=Path("profiles"), help="their folder")
 
 
 def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., None]) -> None:

@@ -20,6 +20,7 @@ rule acsd_audit:
     resources:
         mem_mb=8000,
         runtime=240,
+        gpu=gpus("acsd_audit"),
     params:
         settings=settings("acsd_audit"),
         code=code_digest("acsd_audit"),

@@ -21,6 +21,7 @@ rule audit:
     resources:
         mem_mb=8000,
         runtime=240,
+        gpu=gpus("audit"),
     params:
         settings=settings("audit"),
         code=code_digest("audit"),

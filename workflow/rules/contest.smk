@@ -26,6 +26,7 @@ rule contest:
     resources:
         mem_mb=8000,
         runtime=1440,
+        gpu=gpus("contest"),
     params:
         settings=settings("contest"),
         code=code_digest("contest"),

@@ -14,6 +14,7 @@ rule descriptors:
     resources:
         mem_mb=2000,
         runtime=240,
+        gpu=gpus("descriptors"),
     params:
         settings=settings("descriptors"),
         code=code_digest("descriptors"),

@@ -33,6 +33,7 @@ rule evaluate:
     resources:
         mem_mb=8000,
         runtime=240,
+        gpu=gpus("evaluate"),
     params:
         settings=settings("evaluate"),
         code=code_digest("evaluate"),

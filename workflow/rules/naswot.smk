@@ -19,6 +19,7 @@ rule naswot:
     resources:
         mem_mb=8000,
         runtime=120,
+        gpu=gpus("naswot"),
     params:
         settings=settings("naswot"),
         code=code_digest("naswot"),

@@ -19,6 +19,7 @@ rule search:
     resources:
         mem_mb=8000,
         runtime=720,
+        gpu=gpus("search"),
     params:
         settings=settings("search"),
         code=code_digest("search"),

@@ -20,6 +20,7 @@ rule train:
     resources:
         mem_mb=8000,
         runtime=720,
+        gpu=gpus("train"),
     params:
         settings=settings("train"),
         code=code_digest("train"),
