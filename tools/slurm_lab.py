@@ -20,16 +20,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from slurm_lab_conf import GPUS_PER_NODE, NODES, PORTS, gres_conf, slurm_conf
+
 BINARIES = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
 PACKAGES = "slurm-wlm munge"
 DEFAULT_FOLDER = Path("/tmp/surrogate-hpo-slurm-lab")  # noqa: S108 (short: sockets have a limit)
 SYSTEM_FOLDER = Path("/etc/slurm")
-GPUS_PER_NODE = 2
-NODES = {"cpu1": "cpu", "cpu2": "cpu", "gpu1": "gpu"}
-CONTROLLER_PORT = 16817
-FIRST_NODE_PORT = 17001
-CPUS_PER_NODE = 16
-MEMORY_MB_PER_NODE = 256_000
+CONFIGURATION = ("slurm.conf", "gres.conf")
 START_SECONDS = 60
 STOP_SECONDS = 20
 
@@ -101,10 +98,13 @@ class Lab:
             wait(lambda: not self.run("squeue", "--noheader").strip(), STOP_SECONDS)
         for file in sorted((self.folder / "run").glob("*.pid"), key=_controller_and_munge_last):
             self.end_daemon(file.stem)
-        for name in ("slurm.conf", "gres.conf"):
-            link = SYSTEM_FOLDER / name
-            if link.is_symlink() and link.readlink() == self.conf.with_name(name):
-                link.unlink()
+        for name in CONFIGURATION:
+            if self.links(SYSTEM_FOLDER / name):
+                (SYSTEM_FOLDER / name).unlink()
+
+    def links(self, path: Path) -> bool:
+        """Whether a path of the system is a link that this lab has made."""
+        return path.is_symlink() and path.readlink() == self.conf.with_name(path.name)
 
     def is_up(self) -> bool:
         """Whether the controller answers."""
@@ -170,18 +170,12 @@ class Lab:
         for i in range(GPUS_PER_NODE):
             # Only a character device makes slurmd set CUDA_VISIBLE_DEVICES: /dev/null by another name.
             os.mknod(self.folder / "dev" / f"gpu{i}", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
-        self.conf.write_text(slurm_conf(self), encoding="utf-8")
-        devices = f"{self.folder}/dev/gpu[0-{GPUS_PER_NODE - 1}]"
-        gres = [
-            f"NodeName={node} Name=gpu Type=pretended File={devices}\n"
-            for node, partition in NODES.items()
-            if partition == "gpu"
-        ]
-        self.conf.with_name("gres.conf").write_text("".join(gres), encoding="utf-8")
+        self.conf.write_text(slurm_conf(self.folder), encoding="utf-8")
+        self.conf.with_name("gres.conf").write_text(gres_conf(self.folder), encoding="utf-8")
 
     def _link_configuration(self) -> None:
         SYSTEM_FOLDER.mkdir(parents=True, exist_ok=True)
-        for name in ("slurm.conf", "gres.conf"):
+        for name in CONFIGURATION:
             (SYSTEM_FOLDER / name).unlink(missing_ok=True)
             (SYSTEM_FOLDER / name).symlink_to(self.conf.with_name(name))
 
@@ -198,57 +192,6 @@ class Lab:
         return "\n".join(f"--- {log}\n{end}" for log, end in zip(logs, ends, strict=True))
 
 
-def slurm_conf(lab: Lab) -> str:
-    """`slurm.conf` of a lab."""
-    host, folder = socket.gethostname().split(".")[0], lab.folder
-    nodes = "".join(
-        f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={FIRST_NODE_PORT + i}"
-        f" CPUs={CPUS_PER_NODE} RealMemory={MEMORY_MB_PER_NODE} State=UNKNOWN"
-        f"{f' Gres=gpu:pretended:{GPUS_PER_NODE}' if partition == 'gpu' else ''}\n"
-        for i, (node, partition) in enumerate(NODES.items())
-    )
-    partitions = "".join(
-        f"PartitionName={name} Nodes={','.join(n for n, p in NODES.items() if p == name)}"
-        f" Default={'YES' if name == 'cpu' else 'NO'} MaxTime=7-0 DefMemPerCPU=100 State=UP\n"
-        for name in dict.fromkeys(NODES.values())
-    )
-    return f"""\
-ClusterName=lab
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={CONTROLLER_PORT}
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-AuthInfo=socket={folder}/run/munge.socket
-StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool/%n
-SlurmctldPidFile={folder}/run/slurmctld.pid
-SlurmdPidFile={folder}/run/slurmd-%n.pid
-SlurmctldLogFile={folder}/log/slurmctld.log
-SlurmdLogFile={folder}/log/slurmd-%n.log
-# No cgroups in a container: processes are found by their parents, memory is polled.
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/linux
-JobAcctGatherFrequency=task=1
-JobAcctGatherParams=OverMemoryKill
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
-SlurmdParameters=config_overrides
-MpiDefault=none
-MailProg=/bin/true
-ReturnToService=2
-SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0,batch_sched_delay=0
-# Finished jobs stay visible to squeue, for status queries without a database.
-MinJobAge=3600
-KillWait=3
-GresTypes=gpu
-AccountingStorageType=accounting_storage/none
-JobCompType=jobcomp/filetxt
-JobCompLoc={lab.accounting}
-{nodes}{partitions}"""
-
-
 def refuse_where_impossible(lab: Lab) -> None:
     """Raise where a lab cannot be started: packages, rights, a Slurm that is already there."""
     path = lab.environment()["PATH"]
@@ -257,14 +200,14 @@ def refuse_where_impossible(lab: Lab) -> None:
         raise LabError(f"not installed: {', '.join(missing)}; apt-get install {PACKAGES}")
     if os.geteuid() != 0:
         raise LabError("a lab needs root, for its devices and for several nodes on one machine")
-    for name in ("slurm.conf", "gres.conf"):
-        path_there = SYSTEM_FOLDER / name
-        is_link = path_there.is_symlink() and not path_there.exists()
-        if path_there.exists() and path_there.resolve() != lab.conf.with_name(name):
-            raise LabError(f"{path_there} exists: this machine has a Slurm of its own, leave it be")
-        if is_link and path_there.readlink().name != name:
-            raise LabError(f"{path_there} points to nowhere; remove it if it is a leftover")
-    for port in (CONTROLLER_PORT, *(FIRST_NODE_PORT + i for i in range(len(NODES)))):
+    for name in CONFIGURATION:
+        there = SYSTEM_FOLDER / name
+        if (there.exists() or there.is_symlink()) and not lab.links(there):
+            raise LabError(
+                f"{there} is not this lab's: a Slurm of the machine's own, or another lab; remove"
+                " it only if it is left over from a lab that is down"
+            )
+    for port in PORTS:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
