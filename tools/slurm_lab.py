@@ -1,5 +1,7 @@
 """A whole Slurm on one machine, for tests: `python tools/slurm_lab.py start|stop|status|env`.
 
+`install` gets the packages where root and apt-get are there, `possible` says why a start would fail.
+
 munged, slurmctld and one slurmd per node, from Debian's packages, without systemd, cgroups or a
 database. The nodes' CPUs, memory and GPUs (null devices) are pretended, so that jobs can ask
 for what they would ask for on a cluster. Needs root. Everything runs with the lowest priority
@@ -23,7 +25,8 @@ from pathlib import Path
 from slurm_lab_conf import GPUS_PER_NODE, NODES, PORTS, gres_conf, slurm_conf
 
 BINARIES = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
-PACKAGES = "slurm-wlm munge"
+PACKAGES = ("slurm-wlm", "munge")
+WISHED = ("environment-modules",)
 DEFAULT_FOLDER = Path("/tmp/surrogate-hpo-slurm-lab")  # noqa: S108 (short: sockets have a limit)
 SYSTEM_FOLDER = Path("/etc/slurm")
 CONFIGURATION = ("slurm.conf", "gres.conf")
@@ -192,12 +195,31 @@ class Lab:
         return "\n".join(f"--- {log}\n{end}" for log, end in zip(logs, ends, strict=True))
 
 
+def missing_binaries(lab: Lab) -> list[str]:
+    """Which of the programs that a lab needs are not installed."""
+    path = lab.environment()["PATH"]
+    return [name for name in BINARIES if shutil.which(name, path=path) is None]
+
+
+def install_packages(lab: Lab) -> str:
+    """Install Debian's packages where that can be done; elsewhere nothing happens."""
+    if not missing_binaries(lab) or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return ""
+    apt = ["apt-get", "--quiet=2", "--option=Dpkg::Use-Pty=0"]
+    install = [*apt, "install", "--yes", "--no-install-recommends", *PACKAGES, *WISHED]
+    for command in ([*apt, "update"], install):
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise LabError(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
+    return f"installed: {' '.join((*PACKAGES, *WISHED))}\n"
+
+
 def refuse_where_impossible(lab: Lab) -> None:
     """Raise where a lab cannot be started: packages, rights, a Slurm that is already there."""
-    path = lab.environment()["PATH"]
-    missing = [name for name in BINARIES if shutil.which(name, path=path) is None]
+    missing = missing_binaries(lab)
     if missing:
-        raise LabError(f"not installed: {', '.join(missing)}; apt-get install {PACKAGES}")
+        raise LabError(f"not installed: {', '.join(missing)}; apt-get install {' '.join(PACKAGES)}")
     if os.geteuid() != 0:
         raise LabError("a lab needs root, for its devices and for several nodes on one machine")
     for name in CONFIGURATION:
@@ -233,7 +255,9 @@ def _controller_and_munge_last(file: Path) -> tuple[bool, bool]:
 def main() -> None:
     """Entry point; exits with 1 and a reason where a lab cannot be had, with 3 where none is up."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("start", "stop", "status", "env", "possible"))
+    parser.add_argument(
+        "command", choices=("start", "stop", "status", "env", "install", "possible")
+    )
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER)
     options = parser.parse_args()
     lab = Lab(options.folder.resolve())
@@ -249,7 +273,11 @@ def answer(lab: Lab, command: str) -> str:
     """Do what was asked; returns what to print."""
     if command == "env":
         return "".join(f"export {name}='{value}'\n" for name, value in lab.environment().items())
+    if command == "install":
+        return install_packages(lab)
     if command == "possible":
+        if lab.is_up():
+            return "a lab is up\n"
         refuse_where_impossible(lab)
         return "a lab can be started\n"
     if command == "start":

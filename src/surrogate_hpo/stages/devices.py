@@ -32,7 +32,7 @@ def device_name(*, use_gpu: bool) -> str:
         raise EngineError(
             "there is no CUDA device",
             where="use_gpu: true, in the config section of this stage",
-            got=f"torch {torch.__version__} built {f'for CUDA {build}' if build else 'without CUDA'}, "
+            got=f"torch {torch.__version__} {f'for CUDA {build}' if build else 'without CUDA'}, "
             f"CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}",
             remedy="use_gpu: false, or a machine whose GPU `nvidia-smi` shows; on a cluster, "
             "a partition with GPUs in profiles/slurm/partitions.yaml",
