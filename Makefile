@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny test bench-recipes bench-training bench-descriptors bench-acsd bench-naswot lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny test test-slurm bench-recipes bench-training bench-descriptors bench-acsd bench-naswot lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -29,6 +29,15 @@ compare-tiny: environment quantum-espresso  ## the same on the tiny case, in bui
 
 test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO
 	.venv/bin/python -m pytest
+
+# Which of them; CI has no time for all.
+SLURM_TESTS ?= tests/slurm
+
+test-slurm: .venv/dev-installed quantum-espresso  ## the workflow on a Slurm of its own, with faults; needs root and Debian or Ubuntu
+	@.venv/bin/python tools/slurm_lab.py install
+	@if .venv/bin/python tools/slurm_lab.py possible; then \
+	    .venv/bin/python -m pytest -m slurm --durations=0 $(SLURM_TESTS); \
+	else echo "test-slurm: SKIPPED, nothing was tested; the reason stands above"; fi
 
 bench-recipes: environment  ## error against the recipe of the training; needs a finished `make run`
 	.venv/bin/python benchmarks/recipes.py

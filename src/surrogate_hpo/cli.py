@@ -15,6 +15,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import InterruptedRun, SurrogateHpoError
 from surrogate_hpo.interruption import handling_signals
 from surrogate_hpo.io.cost import recording_cost
+from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
@@ -25,6 +26,7 @@ INTERRUPTED_STATUS = 75
 QUESTIONS = ("check", "estimate")
 DEFAULT_CONFIG = [Path("config/config.yaml")]
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
+PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
 GROUPS = {
     Input: "inputs",
     Output: "outputs (written completely or not at all)",
@@ -52,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.pop("stage") in QUESTIONS:
             _answer(str(chosen), options["config"])
+        elif chosen == "profile":
+            _profile(**options)
         else:
             _run_stage(str(chosen), options)
     except InterruptedRun as stop:
@@ -65,6 +69,11 @@ def _answer(verb: str, config: list[Path]) -> None:
     answer = _stage_function(verb)(load_config(config))
     if answer is not None:
         sys.stdout.write(f"{answer}\n")
+
+
+def _profile(action: str, name: str, profiles: Path) -> None:
+    link = {"install": install_profile}[action](name, profiles=profiles)
+    sys.stdout.write(f"{link} -> {link.resolve()}\nuse it: snakemake --profile {name}\n")
 
 
 def _run_stage(stage: str, options: dict[str, Any]) -> None:
@@ -106,6 +115,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         verb.add_argument(
             "config", nargs="*", type=Path, default=DEFAULT_CONFIG, help="config files, later win"
         )
+    _add_profile(verbs.add_parser("profile", help=PROFILE_HELP, description=PROFILE_HELP))
     return parser
 
 
@@ -124,6 +134,12 @@ def _add_common(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     verb.add_argument("--cost", type=Path, help="JSON that receives wall, CPU and GPU seconds")
+
+
+def _add_profile(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("action", choices=["install"])
+    verb.add_argument("name", help="slurm, for example")
+    verb.add_argument("--profiles", type=Path, default=Path("profiles"), help="their folder")
 
 
 def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., str | None]) -> None:

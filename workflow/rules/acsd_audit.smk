@@ -20,6 +20,7 @@ rule acsd_audit:
     resources:
         mem_mb=memory("acsd_audit"),
         runtime=minutes("acsd_audit"),
+        gpu=gpus("acsd_audit"),
     params:
         settings=settings("acsd_audit"),
         code=code_digest("acsd_audit"),

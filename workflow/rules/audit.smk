@@ -21,6 +21,7 @@ rule audit:
     resources:
         mem_mb=memory("audit"),
         runtime=minutes("audit"),
+        gpu=gpus("audit"),
     params:
         settings=settings("audit"),
         code=code_digest("audit"),

@@ -72,6 +72,11 @@ def config_files(wildcards, input):
     return CONFIG_FILES
 
 
+def gpus(stage):
+    """GPUs of a job of the stage: none unless its section says `use_gpu: true`."""
+    return CONFIG.gpus(stage)
+
+
 def of(pattern, *splits, first=None):
     """The pattern's files of all snapshots of some splits, or of the first few."""
     names = [name for split in splits for name in CONFIG.snapshots.names(split)]

@@ -26,6 +26,7 @@ rule contest:
     resources:
         mem_mb=memory("contest"),
         runtime=minutes("contest"),
+        gpu=gpus("contest"),
     params:
         settings=settings("contest"),
         code=code_digest("contest"),

@@ -14,6 +14,7 @@ rule descriptors:
     resources:
         mem_mb=memory("descriptors"),
         runtime=minutes("descriptors"),
+        gpu=gpus("descriptors"),
     params:
         settings=settings("descriptors"),
         code=code_digest("descriptors"),

@@ -33,6 +33,7 @@ rule evaluate:
     resources:
         mem_mb=memory("evaluate"),
         runtime=minutes("evaluate"),
+        gpu=gpus("evaluate"),
     params:
         settings=settings("evaluate"),
         code=code_digest("evaluate"),

@@ -19,6 +19,7 @@ rule naswot:
     resources:
         mem_mb=memory("naswot"),
         runtime=minutes("naswot"),
+        gpu=gpus("naswot"),
     params:
         settings=settings("naswot"),
         code=code_digest("naswot"),

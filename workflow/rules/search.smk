@@ -19,6 +19,7 @@ rule search_worker:
     resources:
         mem_mb=memory("search_worker"),
         runtime=minutes("search_worker"),
+        gpu=gpus("search"),
     params:
         settings=settings("search"),
         code=code_digest("search_worker"),
@@ -59,6 +60,7 @@ rule search:
     resources:
         mem_mb=memory("search"),
         runtime=minutes("search"),
+        gpu=gpus("search"),
     params:
         settings=settings("search"),
         code=code_digest("search"),

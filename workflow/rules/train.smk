@@ -20,6 +20,7 @@ rule train:
     resources:
         mem_mb=memory("train"),
         runtime=minutes("train"),
+        gpu=gpus("train"),
     params:
         settings=settings("train"),
         code=code_digest("train"),

@@ -20,6 +20,7 @@ from surrogate_hpo.search.space import Value
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.proxy import ScoreData
+from surrogate_hpo.stages.devices import device_name
 from surrogate_hpo.stages.fitting import (
     OUTPUT_SCALING_KEY,
     SCALING_KEY,
@@ -48,7 +49,7 @@ def warm_up(settings: ContestSettings) -> None:
     for optimiser in settings.optimiser:
         network = build_network(Architecture((4,), "tanh"), inputs=4, outputs=4, seed=0)
         recipe = Recipe(optimiser=optimiser, batch_size=32, maximum_epochs=2)
-        device = "cuda" if settings.use_gpu else "cpu"
+        device = device_name(use_gpu=settings.use_gpu)
         data = TrainingData(points, points, points, points)
         Trainer(network, data, recipe, seed=0, device=device).run()
 

@@ -21,6 +21,7 @@ from surrogate_hpo.networks.scaling import (
 )
 from surrogate_hpo.networks.training import HistoryRow, Trainer
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.devices import device_name
 
 SCALING_KEY = "input_scaling"
 OUTPUT_SCALING_KEY = "output_scaling"
@@ -162,7 +163,7 @@ def new_training(
         scaled.data,
         recipe,
         seed=derive_seed(seed, "order"),
-        device="cuda" if use_gpu else "cpu",
+        device=device_name(use_gpu=use_gpu),
         error_weights=scaled.error_weights,
     )
     model = SurrogateModel(architecture, network, scaled.input_scaler, scaled.output_scaler)

@@ -19,6 +19,7 @@ from surrogate_hpo.io.models import TrainedModel
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential
 from surrogate_hpo.physics.accuracy import accuracy
+from surrogate_hpo.stages.devices import device_name
 from surrogate_hpo.stages.energies import (
     FERMI_ENERGY,
     QUANTITIES,
@@ -130,7 +131,7 @@ def predict_ldos(
     predicted: NDArray[np.float32] = model.surrogate.predict(
         torch.from_numpy(descriptors),
         points_per_chunk=block_points,
-        device="cuda" if use_gpu else "cpu",
+        device=device_name(use_gpu=use_gpu),
     ).numpy()
     return predicted
 

@@ -1,0 +1,85 @@
+"""A Slurm for the session, and one finished run of the tiny case that all others start from."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster import Run, visible_gpus
+from slurm_lab import Lab, LabError, refuse_where_impossible
+from tiny_workflow import new_folder
+
+from surrogate_hpo.stages.graph import STAGES
+
+# No stage runs on these GPUs, which are null devices: `use_gpu` stays false and only the request
+# is made, so that Slurm chooses the partition, counts the GPU and names it to the job.
+ON_GPUS = ("search", "train", "evaluate")
+GPU_REQUESTS = ["--set-resources", *(f"{stage}:gpu=1" for stage in ON_GPUS)]
+# Two more kinds of short jobs side by side, as config.yaml of the profile says for small cells.
+BUNDLES = [
+    "--groups", "snapshots=structures", "ldos=densities", "descriptors=grids",
+    "--group-components", "structures=8", "densities=8", "grids=8",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The Slurm; one that was up before is used and stays."""
+    lab = Lab()
+    was_up = lab.is_up()
+    if not was_up:
+        try:
+            refuse_where_impossible(lab)
+        except LabError as error:
+            pytest.skip(f"no Slurm for tests: {error}")
+        lab.start()
+    before = dict(os.environ)
+    os.environ.update(lab.environment())
+    yield lab
+    os.environ.clear()
+    os.environ.update(before)
+    if not was_up:
+        lab.stop()
+
+
+@pytest.fixture(scope="session")
+def gpus_seen() -> dict[str, set[str]]:
+    """Which GPUs the processes of each stage of the finished run were shown."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def finished(lab, tmp_path_factory, gpus_seen) -> Path:
+    """The tiny case from end to end on Slurm, undisturbed."""
+    folder = new_folder(tmp_path_factory.mktemp("slurm") / "finished")
+    run = Run(lab, folder, *GPU_REQUESTS, *BUNDLES)
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.3):
+            visible_gpus(folder, STAGES, gpus_seen)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        run.succeeds()
+    finally:
+        over.set()
+        watcher.join()
+        run.close()
+    return folder
+
+
+@pytest.fixture
+def start(lab) -> Iterator:
+    """Starts runs, and ends those that are left."""
+    runs = []
+
+    def new(folder: Path, *arguments: str) -> Run:
+        runs.append(Run(lab, folder, *arguments))
+        return runs[-1]
+
+    yield new
+    for run in runs:
+        run.close()

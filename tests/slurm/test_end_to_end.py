@@ -1,0 +1,76 @@
+"""The tiny case through Slurm: what Slurm accounts for each job, and where the profile is found."""
+
+import json
+import subprocess
+
+import pytest
+from cluster import command, jobs_of
+from conftest import ON_GPUS
+from tiny_workflow import REPOSITORY, numbers, snakemake
+
+from surrogate_hpo.cli import main
+from surrogate_hpo.stages.graph import STAGES
+
+pytestmark = [pytest.mark.slurm, pytest.mark.qe]
+
+
+def test_the_chain_ends_with_a_report(finished):
+    summary = json.loads((finished / "results/evaluate/summary.json").read_text())
+    assert summary["total_free_energy"]["mae_mev_per_atom"] > 0
+    assert "<svg" in (finished / "results/report/report.html").read_text()
+
+
+def test_each_job_went_to_its_partition_with_its_gpus(lab, finished):
+    jobs = jobs_of(lab, finished)
+    assert {job.state for job in jobs} == {"COMPLETED"}
+    for job in jobs:
+        wanted = ("gpu", 1) if any(f"rule_{stage}" in job.rule for stage in ON_GPUS) else ("cpu", 0)
+        assert (job.partition, job.gpus) == wanted, job.rule
+    rules = " ".join(job.rule for job in jobs)
+    assert all(f"rule_{s}" in rules for s in ("dft", "acsd", "naswot", "search", "train", "report"))
+    assert "rule_structures" in rules
+    # 10 snapshots in 2 bundles, twice; descriptors likewise.
+    assert (
+        sum(
+            any(group in job.rule for group in ("structures", "densities", "grids")) for job in jobs
+        )
+        == 6
+    )
+    completion = lab.accounting.read_text()
+    assert all(f"JobId={job.number} " in completion for job in jobs)
+
+
+def test_gpu_jobs_see_their_gpu_and_cpu_jobs_none(finished, gpus_seen):
+    assert set(ON_GPUS) <= set(gpus_seen)
+    assert {"acsd", "dft"} <= set(gpus_seen)
+    for stage, seen in gpus_seen.items():
+        assert stage in STAGES
+        assert seen <= ({"0", "1"} if stage in ON_GPUS else {"none"}), stage
+
+
+def test_the_numbers_are_those_of_a_run_without_slurm(finished, tmp_path):
+    """From the search on; the stages before it are deterministic and tested elsewhere."""
+    folder = tmp_path / "at-home"
+    subprocess.run(["cp", "-a", str(finished), str(folder)], check=True)
+    before = numbers(folder)
+    done = snakemake(folder, "--forcerun", "naswot", "train")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert numbers(folder) == before
+
+
+@pytest.mark.parametrize("way", ["--profile slurm", "--profile", "--workflow-profile"])
+def test_the_profile_is_found_in_three_ways(lab, finished, tmp_path, monkeypatch, way):
+    """Relative paths as a user types them, in the checkout."""
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    main(["profile", "install", "slurm"])
+    profile = ["--profile", "slurm"] if " " in way else [way, "profiles/slurm"]
+    line = command(finished, "--dry-run", "--forcerun", "report", "--verbose")
+    at = line.index("--profile")
+    line[at : at + 2] = profile
+    for option in ("--directory", "--slurm-init-seconds-before-status-checks"):
+        at = line.index(option)
+        line[at : at + 2] = []
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "report" in done.stdout + done.stderr

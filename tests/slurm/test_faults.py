@@ -1,0 +1,116 @@
+"""What clusters do to jobs: each fault is made, observed, and changes no number."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from cluster import stage_processes, until, without
+from tiny_workflow import edit_config, numbers
+
+pytestmark = [pytest.mark.slurm, pytest.mark.qe]
+TRAININGS = ["results/train/0/model.pt", "results/train/1/model.pt"]
+DOWNSTREAM = ("search", "train", "evaluate", "report")
+
+
+def histories(folder: Path) -> dict[str, str]:
+    """The numbers of a run whose targets are the trainings."""
+    tables = [*sorted((folder / "results/train").rglob("history.csv"))]
+    tables.append(folder / "results/search/trials.csv")
+    return {str(path.relative_to(folder)): path.read_text() for path in tables}
+
+
+def saved(folder: Path, stage: str) -> bool:
+    """Whether a job of the stage has left something from which it could continue."""
+    files = (folder / "results/state" / stage).rglob("*")
+    return any(path.is_file() and path.stat().st_size > 5000 for path in files)
+
+
+def test_jobs_and_nodes_and_the_controller_fail(lab, finished, tmp_path, start):
+    """One run: a job is cancelled, a node fails, another is drained, the controller restarts."""
+    folder = without(finished, tmp_path / "run", *DOWNSTREAM)
+    # The trainings wait for a node that takes no jobs.
+    lab.run("scontrol", "update", "NodeName=gpu1", "State=drain", "Reason=test")
+    requests = ["--set-resources", "train:gpu=1"]
+    run = start(folder, *TRAININGS, *requests)
+
+    first = run.job("rule_search", "RUNNING")
+    until(lambda: saved(folder, "search"), "the search gets to work")
+    lab.run("scancel", str(first.number))
+    second = run.job("rule_search", "RUNNING")
+    assert second.number != first.number
+    until(lambda: stage_processes(folder, "search"), "the search goes on")
+    node = second.fields["NodeList"]
+    lab.run("scontrol", "update", f"NodeName={node}", "State=down", "Reason=test")
+    lab.run("scontrol", "update", f"NodeName={node}", "State=resume")
+
+    waiting = run.job("rule_train", "PENDING")
+    assert waiting.partition == "gpu"
+    lab.run("scontrol", "update", "NodeName=gpu1", "State=resume")
+    until(lambda: saved(folder, "train"), "a training gets to work")
+    lab.end_daemon("slurmctld", how=signal.SIGKILL)
+    time.sleep(3)
+    lab.start_controller()
+
+    text = run.succeeds()
+    assert histories(folder) == histories(finished)
+    assert text.count("Trying to restart job") == 1, "the cancelled job, and none else"
+    states = {job.number: job.state for job in run.jobs("rule_search")}
+    assert states[first.number] == "CANCELLED"
+    by_number = {job.number: job for job in run.jobs()}
+    assert by_number[second.number].restarts == 1, "Slurm itself put it back to the queue"
+    assert {job.rule for job in run.jobs()} == {
+        "rule_search", "rule_train_wildcards_0", "rule_train_wildcards_1"
+    }  # fmt: skip
+
+
+def test_too_little_memory_and_time(lab, finished, tmp_path, start):
+    """The first attempts are killed for their memory, a later one for its time; all continue."""
+    folder = without(finished, tmp_path / "run", *DOWNSTREAM[1:])
+    run = start(folder, *TRAININGS, "--set-resources", "train:mem_mb=200 * 20 ** (attempt - 1)")
+    job = run.job("rule_train_wildcards_0", "OUT_OF_MEMORY")
+    assert "mem=200M" in job.fields["TRES"]
+    job = run.job("rule_train_wildcards_0", "RUNNING")
+    assert "mem=4000M" in job.fields["TRES"]
+    until(lambda: saved(folder, "train"), "a training gets to work")
+    lab.run("scontrol", "update", f"JobId={job.number}", "EndTime=now")
+    run.succeeds()
+    assert histories(folder) == histories(finished)
+    states = [job.state for job in run.jobs("rule_train_wildcards_0")]
+    assert states == ["OUT_OF_MEMORY", "TIMEOUT", "COMPLETED"]
+
+
+def test_snakemake_is_killed_and_files_come_late(lab, finished, tmp_path, start):
+    """Jobs outlive their Snakemake; the next one finds what is finished and does the rest."""
+    folder = without(finished, tmp_path / "run", *DOWNSTREAM)
+    run = start(folder, *TRAININGS)
+    run.job("rule_train_wildcards_0", "RUNNING")
+    search = (folder / "results/search/choice.json").stat().st_mtime_ns
+    run.killed()
+    until(lambda: all(job.state == "COMPLETED" for job in run.jobs()), "the jobs end by themselves")
+    assert start(folder, *TRAININGS, "--unlock").succeeds()
+    again = start(
+        folder, "--forcerun", "evaluate", "--slurm-init-seconds-before-status-checks", "5"
+    )
+    again.job("rule_evaluate", "RUNNING")
+    summary = folder / "results/evaluate/summary.json"
+    until(lambda: again.jobs("rule_evaluate")[0].state != "RUNNING", "evaluate ends")
+    hidden = summary.rename(folder / "not-yet-visible.json")
+    until(lambda: "missing files" in again.text(), "Snakemake waits for the file")
+    hidden.rename(summary)
+    text = again.succeeds()
+    assert "Trying to restart job" not in text
+    assert not again.jobs("rule_search")
+    assert (folder / "results/search/choice.json").stat().st_mtime_ns == search
+    assert numbers(folder) == numbers(finished)
+
+
+def test_what_cannot_work_says_so_in_one_line(finished, tmp_path, start):
+    """A setting that no retry can mend: the job's own words reach the user."""
+    folder = without(finished, tmp_path / "run", *DOWNSTREAM[1:])
+    edit_config(folder, "train", use_gpu=True)
+    run = start(folder, "results/train/0/model.pt", "--retries", "0")
+    text = run.fails()
+    (job,) = run.jobs("rule_train")
+    assert (job.partition, job.gpus, job.state) == ("gpu", 1, "FAILED")
+    assert "no CUDA device" in text
