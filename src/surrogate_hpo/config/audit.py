@@ -4,7 +4,7 @@ from typing import Annotated, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from surrogate_hpo.config.base import NO_RERUN, PositiveInt, Section
+from surrogate_hpo.config.base import SPLITS_JOBS, PositiveInt, Section
 from surrogate_hpo.config.brief import BriefTrainingSettings
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.selection.options import ProxyName
@@ -43,8 +43,8 @@ class AuditSettings(Section):
     )
     chunks: PositiveInt = Field(
         1,
-        description="jobs that the scores and trainings are spread over; no number depends on it",
-        json_schema_extra=NO_RERUN,
+        description="jobs that the scores and trainings are spread over",
+        json_schema_extra=SPLITS_JOBS,
     )
     training: BriefTrainingSettings = BriefTrainingSettings()
 

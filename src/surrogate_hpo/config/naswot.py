@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import SPLITS_JOBS, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.selection.options import LEARNING_SCORES, ProxyName
 
@@ -43,8 +43,8 @@ class NaswotSettings(Section):
     )
     chunks: PositiveInt = Field(
         1,
-        description="jobs that the scores are spread over; no number depends on it",
-        json_schema_extra=NO_RERUN,
+        description="jobs that the scores are spread over",
+        json_schema_extra=SPLITS_JOBS,
     )
 
     @property
