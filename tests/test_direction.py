@@ -38,6 +38,7 @@ def run(snapshots: Path, out: Path, *, stores_given=("descriptors", "ldos"), **c
         verdicts=verdicts,
         scores=out / "scores.csv",
         choice=out / "choice.json",
+        state=out / "state",
         **given,
     )
     return json.loads((out / "choice.json").read_text()), read_table(out / "scores.csv")
@@ -137,6 +138,7 @@ def test_a_score_that_learns_needs_more_than_one_labelled_snapshot(snapshots, tm
             ldos=given["ldos"],
             scores=tmp_path / "s.csv",
             choice=tmp_path / "c.json",
+            state=tmp_path / "state",
         )
 
 

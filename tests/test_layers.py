@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import surrogate_hpo
-from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
 
 ROOT = Path(surrogate_hpo.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
@@ -76,6 +76,16 @@ def test_a_stage_has_one_name_everywhere(stage):
     assert f"rule {stage}:" in rule
     assert f'"surrogate-hpo {stage} ' in rule
     assert (ROOT / "config" / f"{stage}.py").exists()
+
+
+@pytest.mark.parametrize(("helper", "stage"), HELPERS.items())
+def test_a_helper_has_one_name_and_lives_with_its_stage(helper, stage):
+    assert f"def {helper}(" in (ROOT / "stages" / f"{helper}.py").read_text()
+    rule = (REPOSITORY / "workflow" / "rules" / f"{stage}.smk").read_text()
+    assert f"rule {helper}:" in rule
+    assert f'"surrogate-hpo {helper} ' in rule
+    assert f'code_digest("{helper}")' in rule
+    assert f'helper="{helper}"' in (ROOT / "stages" / f"{stage}.py").read_text()
 
 
 def test_the_snakefile_is_a_table_of_contents_and_rules_have_no_logic():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from tiny_workflow import REPOSITORY, command, edit_config, new_folder, numbers, planned, snakemake
 
 from surrogate_hpo.stages.graph import STAGES
@@ -193,6 +194,39 @@ def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_pa
     assert numbers(folder) == numbers(finished)
     leftovers = list((folder / "results").rglob(".partial-*"))
     assert not leftovers
+
+
+def test_several_jobs_make_the_tables_of_one_and_leave_nothing_behind(run):
+    audited = ("audit", "--allowed-rules", "audit", "audit_chunk")
+    assert snakemake(run, *audited).returncode == 0
+    before = [r["error_mean"] for r in rows(run / "results/audit/scores.csv")], numbers(run)
+    edit_config(run, "naswot", chunks=2)
+    edit_config(run, "audit", chunks=2)
+    assert snakemake(run, *audited).returncode == 0
+    done = snakemake(run, "search")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    after = [r["error_mean"] for r in rows(run / "results/audit/scores.csv")], numbers(run)
+    assert after == before
+    edit_config(run, "search", workers=2)
+    done = snakemake(run, "search")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    trials = rows(run / "results/search/trials.csv")
+    settings = yaml.safe_load((run / "config.yaml").read_text())["search"]
+    assert [int(row["trial"]) for row in trials] == list(range(settings["trials"]))
+    costs = {path.stem for path in (run / "results/cost/search").glob("*.json")}
+    assert costs == {"all", "worker-0", "worker-1"}
+    for stage in ("naswot", "audit", "search"):
+        assert not list((run / "results" / "state" / stage).glob("*"))
+        assert not list((run / "results" / stage).glob("worker-*"))
+        assert not list((run / "results" / stage).glob("chunk-*"))
+    assert planned(run, "search") == set()
+    (run / "results/search/trials.csv").unlink()
+    assert planned(run, "search") == {"search", "search_worker"}
+
+
+def rows(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
 
 
 def test_the_audits_run_when_asked_for_and_disturb_nothing(run):

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from surrogate_hpo.config.base import NO_RERUN
+from surrogate_hpo.config.base import NO_RERUN, SPLITS_JOBS
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
@@ -41,6 +41,8 @@ def config_reference() -> str:
         "",
         "Generated from the config models by `tools/generate.py`. Units are in the keys. Unknown keys are",
         "refused. A change of a setting reruns the stages that depend on it, except where marked *reruns nothing*.",
+        "What *changes no number* splits a stage into jobs: set it before the run, for Snakemake reruns a stage whose",
+        "jobs have changed.",
         "",
     ]
     for name, field in Config.model_fields.items():
@@ -63,12 +65,18 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for key, field in model.model_fields.items():
         nested = _model(field)
         default = "*required*" if field.is_required() else f"`{_default(field)}`"
-        note = " *Reruns nothing.*" if field.json_schema_extra == NO_RERUN else ""
+        note = _note(field)
         kind = "section" if nested else _type_name(field)
         meaning = _sentence(field.description or (nested.__doc__ if nested else "")) + note
         yield f"| `{prefix}{key}` | {kind} | {default} | {meaning} |".replace("\n", " ")
         if nested:
             yield from _rows(nested, f"{prefix}{key}.")
+
+
+def _note(field: FieldInfo) -> str:
+    if field.json_schema_extra == NO_RERUN:
+        return " *Reruns nothing.*"
+    return " *Changes no number.*" if field.json_schema_extra == SPLITS_JOBS else ""
 
 
 def _default(field: FieldInfo) -> object:

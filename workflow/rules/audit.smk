@@ -6,6 +6,7 @@ rule audit:
             "results/descriptors/{snapshot}.zarr.zip", "validation"
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        chunks=expand("results/audit/chunk-{chunk}.json", chunk=AUDIT_CHUNKS),
     output:
         scores="results/audit/scores.csv",
         agreement="results/audit/agreement.csv",
@@ -38,4 +39,42 @@ rule audit:
         " --scores {output.scores:q} --agreement {output.agreement:q}"
         " --verdict {output.verdict:q} --figure {output.figure:q}"
         " --figure-table {output.figure_table:q} --state {params.state:q}"
+        " --cost {output.cost:q} 2> {log:q}"
+
+
+rule audit_chunk:
+    input:
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        ),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+    output:
+        # All are made again when the stage is: it ends by deleting what they made.
+        marker=temp("results/audit/chunk-{chunk}.json"),
+        cost="results/cost/audit/chunk-{chunk}.json",
+    log:
+        "logs/audit/chunk-{chunk}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=settings("audit"),
+        code=code_digest("audit_chunk"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/audit",
+    message:
+        "training-free scores against trained networks, chunk {wildcards.chunk}"
+    shell:
+        "surrogate-hpo audit_chunk --config {params.config:q} --threads {threads}"
+        " --chunk {wildcards.chunk}"
+        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
+        " --validation-descriptors {input.validation_descriptors:q}"
+        " --validation-ldos {input.validation_ldos:q}"
+        " --marker {output.marker:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -45,6 +45,9 @@ NASWOT_LABELS = None if CONFIG.naswot.needs_ldos else 1
 NASWOT_HELD_OUT = ["validation"] if CONFIG.naswot.needs_ldos else []
 # The audit is part of the chain only where the direction of the score is its verdict.
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
+# A single chunk is the stage's own job.
+NASWOT_CHUNKS = range(CONFIG.naswot.chunks) if CONFIG.naswot.chunks > 1 else []
+AUDIT_CHUNKS = range(CONFIG.audit.chunks) if CONFIG.audit.chunks > 1 else []
 METHODS = CONFIG.compare.methods
 # What a job asks for, behind its message.
 ASKED = (
@@ -57,6 +60,7 @@ wildcard_constraints:
     snapshot="|".join(CONFIG.snapshots.all_names()),
     seed=r"\d+",
     worker=r"\d+",
+    chunk=r"\d+",
     method=r"\w+",
 
 

@@ -7,6 +7,7 @@ rule naswot:
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", *NASWOT_HELD_OUT),
         verdicts=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
+        chunks=expand("results/naswot/chunk-{chunk}.json", chunk=NASWOT_CHUNKS),
     output:
         scores="results/naswot/scores.csv",
         choice="results/naswot/choice.json",
@@ -24,6 +25,8 @@ rule naswot:
         settings=settings("naswot"),
         code=code_digest("naswot"),
         config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/naswot",
     message:
         "architecture chosen by NASWOT, without training" + ASKED
     shell:
@@ -31,5 +34,43 @@ rule naswot:
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
         " --validation-descriptors {input.validation_descriptors:q}"
         " --validation-ldos {input.validation_ldos:q} --verdicts {input.verdicts:q}"
-        " --scores {output.scores:q} --choice {output.choice:q}"
+        " --scores {output.scores:q} --choice {output.choice:q} --state {params.state:q}"
+        " --cost {output.cost:q} 2> {log:q}"
+
+
+rule naswot_chunk:
+    input:
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training", first=NASWOT_LABELS),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", *NASWOT_HELD_OUT
+        ),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", *NASWOT_HELD_OUT),
+    output:
+        # All are made again when the stage is: it ends by deleting what they made.
+        marker=temp("results/naswot/chunk-{chunk}.json"),
+        cost="results/cost/naswot/chunk-{chunk}.json",
+    log:
+        "logs/naswot/chunk-{chunk}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=settings("naswot"),
+        code=code_digest("naswot_chunk"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/naswot",
+    message:
+        "architecture chosen by NASWOT, without training, chunk {wildcards.chunk}"
+    shell:
+        "surrogate-hpo naswot_chunk --config {params.config:q} --threads {threads}"
+        " --chunk {wildcards.chunk}"
+        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
+        " --validation-descriptors {input.validation_descriptors:q}"
+        " --validation-ldos {input.validation_ldos:q}"
+        " --marker {output.marker:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"

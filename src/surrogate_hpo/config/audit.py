@@ -4,7 +4,7 @@ from typing import Annotated, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from surrogate_hpo.config.base import PositiveInt, Section
+from surrogate_hpo.config.base import SPLITS_JOBS, PositiveInt, Section
 from surrogate_hpo.config.brief import BriefTrainingSettings
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.selection.options import ProxyName
@@ -40,6 +40,11 @@ class AuditSettings(Section):
     )
     resamples: Annotated[int, Field(ge=100)] = Field(
         2000, description="bootstrap resamples behind the intervals"
+    )
+    chunks: PositiveInt = Field(
+        1,
+        description="jobs that the scores and trainings are spread over",
+        json_schema_extra=SPLITS_JOBS,
     )
     training: BriefTrainingSettings = BriefTrainingSettings()
 

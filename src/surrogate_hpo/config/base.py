@@ -11,6 +11,9 @@ Triple = Annotated[list[PositiveInt], Field(min_length=3, max_length=3)]
 # Marks a setting that says where or how fast a number is computed, never which number:
 # changing it reruns nothing.
 NO_RERUN: dict[str, Any] = {"reruns": False}
+# Marks a setting that says into how many jobs a stage is split. No number depends on it either,
+# but Snakemake sees other jobs, and reruns the stage.
+SPLITS_JOBS: dict[str, Any] = {"numbers": False}
 
 
 class Section(BaseModel):
@@ -25,5 +28,7 @@ class Section(BaseModel):
     def deciding(self) -> dict[str, Any]:
         """The settings that decide the numbers, as plain JSON values."""
         fields = type(self).model_fields
-        neutral = {name for name, f in fields.items() if f.json_schema_extra == NO_RERUN}
+        neutral = {
+            name for name, f in fields.items() if f.json_schema_extra in (NO_RERUN, SPLITS_JOBS)
+        }
         return self.model_dump(mode="json", exclude=neutral)

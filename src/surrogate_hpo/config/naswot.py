@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import SPLITS_JOBS, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.selection.options import LEARNING_SCORES, ProxyName
 
@@ -40,6 +40,11 @@ class NaswotSettings(Section):
     )
     input_scaling: InputScaling = Field(
         "standardised", description="how the descriptors enter the untrained networks"
+    )
+    chunks: PositiveInt = Field(
+        1,
+        description="jobs that the scores are spread over",
+        json_schema_extra=SPLITS_JOBS,
     )
 
     @property

@@ -19,6 +19,11 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def checksums(paths: Iterable[Path]) -> dict[str, str]:
+    """Checksums by the last two parts of the path; what is no file is left out."""
+    return {f"{path.parent.name}/{path.name}": checksum(path) for path in paths if path.is_file()}
+
+
 def provenance(stage: str, settings: Section, seed: int, inputs: Iterable[Path]) -> dict[str, Any]:
     """Record of what made an output.
 
@@ -44,9 +49,29 @@ def provenance(stage: str, settings: Section, seed: int, inputs: Iterable[Path])
         "code": code_digest(stage),
         "settings": settings.deciding(),
         "seed": seed,
-        "inputs": {f"{p.parent.name}/{p.name}": checksum(p) for p in inputs if p.is_file()},
+        "inputs": checksums(inputs),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
+
+
+def shared_state(state: Path, record: dict[str, Any], *, helper: str) -> Path:
+    """Folder of what a stage and the helper jobs that do part of it share.
+
+    Parameters
+    ----------
+    state
+        Where stages keep what lets interrupted runs continue.
+    record
+        Provenance of the stage's outputs.
+    helper
+        Name of the helper job; its code made what lies in the folder.
+
+    Returns
+    -------
+    Path
+        Named by settings, seed, inputs and the helper's code: all of these jobs find the same.
+    """
+    return state / fingerprint(record | {"stage": helper, "code": code_digest(helper)})
 
 
 def fingerprint(record: dict[str, Any]) -> str:

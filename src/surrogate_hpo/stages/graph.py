@@ -20,7 +20,7 @@ AUDITS = ("audit", "acsd_audit")
 CONTESTS = ("contest", "compare")
 
 # Jobs that do part of a stage: they share its config section, its folder and its costs.
-HELPERS = {"search_worker": "search"}
+HELPERS = {"search_worker": "search", "naswot_chunk": "naswot", "audit_chunk": "audit"}
 
 # Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
 DEPENDENCIES: tuple[tuple[str, str], ...] = (

@@ -50,4 +50,14 @@ DescriptorStores = Annotated[
     list[Path], Input("SNAP descriptor stores (*.zarr.zip) of the same snapshots; dimensionless")
 ]
 NaswotChoice = Annotated[Path, Input("JSON: the choice of the naswot stage")]
+HeldOutDescriptors = Annotated[
+    list[Path] | None, Input("descriptor stores of held-out snapshots, for scores that learn")
+]
+HeldOutLdos = Annotated[
+    list[Path] | None, Input("LDOS stores of the same held-out snapshots; 1/(eV Å³)")
+]
+ChunkNumber = Annotated[int, Argument("number of the chunk, from 0")]
+ChunkMarker = Annotated[Path, Output("JSON: the architectures of this chunk, now done")]
+AuditState = Annotated[Path, State("folder of the finished scores and trainings")]
+ScanState = Annotated[Path, State("folder of the finished scores")]
 SnapshotName = Annotated[str, Argument("name of the snapshot, e.g. training-0000")]

@@ -31,7 +31,14 @@ def items(stage: str, config: Config) -> list[str]:
     if stage == "train":
         return [str(seed) for seed in range(config.train.seeds)]
     if stage == "search":
-        # A single worker is the search job itself.
-        workers = range(config.search.workers) if config.search.workers > 1 else ()
-        return ["all", *(f"worker-{worker}" for worker in workers)]
+        return _with_parts("worker", config.search.workers)
+    if stage == "naswot":
+        return _with_parts("chunk", config.naswot.chunks)
+    if stage == "audit":
+        return _with_parts("chunk", config.audit.chunks)
     return list(config.compare.methods) if stage == "contest" else ["all"]
+
+
+def _with_parts(name: str, count: int) -> list[str]:
+    """The stage's own job, which does all of it alone where there is no more than one part."""
+    return ["all", *(f"{name}-{number}" for number in range(count) if count > 1)]

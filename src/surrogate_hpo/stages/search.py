@@ -6,11 +6,11 @@ from typing import Annotated
 
 from surrogate_hpo.config.search import SearchSettings
 from surrogate_hpo.io.documents import write_document
-from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.provenance import provenance, shared_state
 from surrogate_hpo.io.tables import Cell, write_table
 from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.stages.interface import DescriptorStores, LdosStores, NaswotChoice, Output
-from surrogate_hpo.stages.search_study import StudyInputs, StudyState, run_trials, study_folder
+from surrogate_hpo.stages.search_study import StudyInputs, StudyState, run_trials
 
 STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
@@ -37,7 +37,7 @@ def search(
     """
     inputs = StudyInputs(naswot, descriptors, ldos, validation_descriptors, validation_ldos)
     record = provenance("search", settings, seed, inputs.paths())
-    folder = study_folder(state, inputs, settings, seed)
+    folder = shared_state(state, record, helper="search_worker")
     # Beside several workers it is one more: theirs are the numbers below.
     number = settings.workers if settings.workers > 1 else 0
     result = run_trials(inputs, folder, settings=settings, seed=seed, worker=number)

@@ -16,7 +16,6 @@ from surrogate_hpo.io.atomic import replacing
 from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.journal import journal_storage
-from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.options import OutputScaling
 from surrogate_hpo.networks.training import HistoryRow
@@ -68,11 +67,6 @@ class StudyInputs:
         """All of them."""
         stores = (self.descriptors, self.ldos, self.validation_descriptors, self.validation_ldos)
         return [self.naswot, *(path for paths in stores for path in paths)]
-
-
-def study_folder(state: Path, inputs: StudyInputs, settings: SearchSettings, seed: int) -> Path:
-    """Folder of the journal and the checkpoints; all that take part find the same one."""
-    return state / fingerprint(provenance("search_worker", settings, seed, inputs.paths()))
 
 
 def run_trials(

@@ -6,6 +6,7 @@ from typing import Annotated
 from surrogate_hpo.config.search import SearchSettings
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.documents import write_document
+from surrogate_hpo.io.provenance import provenance, shared_state
 from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.stages.interface import (
     Argument,
@@ -14,7 +15,7 @@ from surrogate_hpo.stages.interface import (
     NaswotChoice,
     Output,
 )
-from surrogate_hpo.stages.search_study import StudyInputs, StudyState, run_trials, study_folder
+from surrogate_hpo.stages.search_study import StudyInputs, StudyState, run_trials
 
 
 def search_worker(
@@ -43,10 +44,11 @@ def search_worker(
             got=str(worker),
         )
     inputs = StudyInputs(naswot, descriptors, ldos, validation_descriptors, validation_ldos)
+    record = provenance("search_worker", settings, seed, inputs.paths())
     ran: list[TrialRow] = []
     run_trials(
         inputs,
-        study_folder(state, inputs, settings, seed),
+        shared_state(state, record, helper="search_worker"),
         settings=settings,
         seed=seed,
         worker=worker,
