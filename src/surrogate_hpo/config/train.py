@@ -15,4 +15,10 @@ class TrainSettings(Section):
         description="matrix products in bfloat16: faster where the hardware has it, and another "
         "rounding of the weights",
     )
+    processes: PositiveInt = Field(
+        1,
+        description="processes on one machine that share each batch, a GPU each with `use_gpu`; "
+        "the numbers are the same to rounding",
+        json_schema_extra=NO_RERUN,
+    )
     use_gpu: bool = Field(False, description="train on a CUDA device", json_schema_extra=NO_RERUN)
