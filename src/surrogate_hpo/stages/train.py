@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.train import TrainSettings
-from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
@@ -16,7 +15,7 @@ from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, new_training, scale
+from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, new_training
 from surrogate_hpo.stages.interface import (
     Argument,
     DescriptorStores,
@@ -27,6 +26,7 @@ from surrogate_hpo.stages.interface import (
 )
 from surrogate_hpo.stages.processes import run_processes
 from surrogate_hpo.stages.resumable import run_resumable
+from surrogate_hpo.stages.streaming import Stores, read_scaled
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +72,6 @@ def train(
         run_processes(settings.processes, _train, {"job": job}, use_gpu=settings.use_gpu)
 
 
-Stores = tuple[list[Path], list[Path]]
-
-
 @dataclass(frozen=True)
 class _Job:
     """The arguments of the stage."""
@@ -96,10 +93,15 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     record = provenance("train", settings, job.seed, [*inputs, *job.validation[1]])
     architecture = read_document(naswot, keys=("architecture",))["architecture"]
     hyperparameters = read_document(search, keys=("hyperparameters",))["hyperparameters"]
-    points, validation = read_points(*job.training), read_points(*job.validation)
-    scalings = (hyperparameters[SCALING_KEY], hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"))
+    scaled, points = read_scaled(
+        job.training,
+        job.validation,
+        hyperparameters[SCALING_KEY],
+        hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
+        memory_mebibytes=settings.data_memory_mebibytes,
+    )
     fit = new_training(
-        scale(points, validation, *scalings),
+        scaled,
         Architecture.from_dict(architecture),
         hyperparameters,
         maximum_epochs=settings.maximum_epochs,
