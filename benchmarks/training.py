@@ -27,7 +27,7 @@ import torch
 from mala_environment import MALA, mala_python
 
 from surrogate_hpo.networks.architecture import Architecture, build_network
-from surrogate_hpo.networks.batches import TrainingData, shuffled_batches
+from surrogate_hpo.networks.batches import TrainingData, random_order
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.training import Trainer
 
@@ -76,7 +76,7 @@ def write_for_mala(data: TrainingData, folder: Path) -> None:
     np.savez(
         folder / "initial.npz", **{k: v.numpy() for k, v in new_network().state_dict().items()}
     )
-    order = torch.cat(shuffled_batches(int(np.prod(GRID)), RECIPE.batch_size, seed=0, epoch=0))
+    order = random_order(int(np.prod(GRID)), 0, 0)
     for name, rows in (("plain", slice(None)), ("ordered", order)):
         for kind, training, validation in (
             ("in", data.training_inputs, data.validation_inputs),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
-from surrogate_hpo.networks.batches import TrainingData, shuffled_batches
+from surrogate_hpo.networks.batches import TrainingData, random_order
 from surrogate_hpo.networks.losses import dos_error
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.recipe import Recipe, build_optimiser
@@ -344,14 +344,23 @@ def test_divergence_names_epoch_and_learning_rate(optimiser):
 
 
 def test_batches_hold_each_point_once_in_an_order_of_the_epoch():
-    batches = shuffled_batches(1003, 100, seed=1, epoch=2)
-    assert {len(batch) for batch in batches} <= {100, 101}
-    order = torch.cat(batches)
-    assert torch.equal(order.sort().values, torch.arange(1003))
+    points = torch.arange(1003.0)[:, None]
+    data = TrainingData(points, points, points, points)
+
+    def batches(seed, epoch, size=100, start=0):
+        return list(data.training_batches(size, seed=seed, epoch=epoch, start=start))
+
+    reference = batches(1, 2)
+    assert data.batch_count(100, seed=1, epoch=2) == len(reference) == 10
+    assert {len(batch.inputs) for batch in reference} <= {100, 101}
+    order = torch.cat([batch.inputs for batch in reference])
+    assert torch.equal(order.sort(0).values, points)
+    assert torch.equal(order[:, 0].long(), random_order(1003, 1, 2))
+    assert torch.equal(batches(1, 2, start=4)[0].targets, reference[4].targets)
     for seed, epoch in itertools.product((1, 5), (2, 3)):
-        other = torch.cat(shuffled_batches(1003, 100, seed=seed, epoch=epoch))
+        other = torch.cat([batch.inputs for batch in batches(seed, epoch)])
         assert torch.equal(other, order) == ((seed, epoch) == (1, 2))
-    assert len(shuffled_batches(7, 100, seed=0, epoch=0)) == 1
+    assert len(batches(0, 0, size=5000)) == 1
 
 
 def make_model():

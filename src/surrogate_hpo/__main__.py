@@ -2,4 +2,6 @@
 
 from surrogate_hpo.cli import main
 
-main()
+# The processes of a parallel training import this module under another name.
+if __name__ == "__main__":
+    main()

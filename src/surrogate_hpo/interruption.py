@@ -76,6 +76,11 @@ def deferred() -> Iterator[None]:
         _state.depth -= 1
 
 
+def received_signal() -> str | None:
+    """Name of the signal that has arrived, if any."""
+    return _state.received
+
+
 def stop_reason() -> str | None:
     """Say why the run should save and stop now; ask it between items or batches.
 

@@ -15,4 +15,15 @@ class TrainSettings(Section):
         description="matrix products in bfloat16: faster where the hardware has it, and another "
         "rounding of the weights",
     )
+    data_memory_mebibytes: PositiveInt | None = Field(
+        None,
+        description="memory that the data may take in each process; if they need more, they are "
+        "read in each epoch, in another order of the points; all are kept if null",
+    )
+    processes: PositiveInt = Field(
+        1,
+        description="processes on one machine that share each batch, a GPU each with `use_gpu`; "
+        "the numbers are the same to rounding",
+        json_schema_extra=NO_RERUN,
+    )
     use_gpu: bool = Field(False, description="train on a CUDA device", json_schema_extra=NO_RERUN)

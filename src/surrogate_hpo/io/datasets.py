@@ -64,17 +64,12 @@ def read_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
     DataError
         If grids, cells, energy axes, kernels or descriptors differ, or numbers are not finite.
     """
-    if len(descriptor_paths) != len(ldos_paths) or not ldos_paths:
-        raise DataError(
-            "descriptor and LDOS stores do not pair up",
-            expected=f"{len(descriptor_paths)} LDOS stores, one per descriptor store",
-            got=str(len(ldos_paths)),
-        )
+    check_paired(descriptor_paths, ldos_paths)
     pairs: list[tuple[DescriptorData, LdosData]] = []
     for descriptor_path, ldos_path in zip(descriptor_paths, ldos_paths, strict=True):
         pair = read_pair(descriptor_path, ldos_path)
         if pairs:
-            _check_same_kind(pairs[0], pair, descriptor_path, ldos_path)
+            check_same_kind(pairs[0], pair, descriptor_path, ldos_path)
         pairs.append(pair)
     descriptors, ldos = pairs[0]
     return PointData(
@@ -85,6 +80,16 @@ def read_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
         width=ldos.width,
         definition=descriptors.definition,
     )
+
+
+def check_paired(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) -> None:
+    """Make sure that there is an LDOS store for each descriptor store, and one at least."""
+    if len(descriptor_paths) != len(ldos_paths) or not ldos_paths:
+        raise DataError(
+            "descriptor and LDOS stores do not pair up",
+            expected=f"{len(descriptor_paths)} LDOS stores, one per descriptor store",
+            got=str(len(ldos_paths)),
+        )
 
 
 def flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -121,7 +126,9 @@ def check_same_cell(
         )
 
 
-def read_pair(descriptor_path: Path, ldos_path: Path) -> tuple[DescriptorData, LdosData]:
+def read_pair(
+    descriptor_path: Path, ldos_path: Path, planes: slice = slice(None)
+) -> tuple[DescriptorData, LdosData]:
     """Descriptors and LDOS of one snapshot, on the same grid of the same cell.
 
     Parameters
@@ -130,6 +137,8 @@ def read_pair(descriptor_path: Path, ldos_path: Path) -> tuple[DescriptorData, L
         Descriptor store.
     ldos_path
         LDOS store of the same snapshot.
+    planes
+        Part of the grid along the first cell vector; all of it by default.
 
     Returns
     -------
@@ -141,7 +150,7 @@ def read_pair(descriptor_path: Path, ldos_path: Path) -> tuple[DescriptorData, L
     DataError
         If grids or cells differ, or numbers are not finite.
     """
-    descriptors, ldos = read_descriptors(descriptor_path), read_ldos(ldos_path)
+    descriptors, ldos = read_descriptors(descriptor_path, planes), read_ldos(ldos_path, planes)
     where = f"{descriptor_path} and {ldos_path}"
     if descriptors.values.shape[:3] != ldos.values.shape[:3]:
         raise DataError(
@@ -170,12 +179,30 @@ def read_pair(descriptor_path: Path, ldos_path: Path) -> tuple[DescriptorData, L
     return descriptors, ldos
 
 
-def _check_same_kind(
+def check_same_kind(
     first: tuple[DescriptorData, LdosData],
     other: tuple[DescriptorData, LdosData],
     descriptor_path: Path,
     ldos_path: Path,
 ) -> None:
+    """Make sure that two snapshots have the same descriptors, energy axis and kernel.
+
+    Parameters
+    ----------
+    first
+        Descriptors and LDOS of one snapshot.
+    other
+        Those of another.
+    descriptor_path
+        Descriptor store of the other.
+    ldos_path
+        LDOS store of the other.
+
+    Raises
+    ------
+    DataError
+        If they differ.
+    """
     (d0, s0), (d1, s1) = first, other
     if d0.definition != d1.definition:
         raise DataError(

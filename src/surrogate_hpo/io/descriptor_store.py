@@ -186,13 +186,15 @@ def write_descriptors(path: Path, data: DescriptorData, provenance: Mapping[str,
             store.write(box, data.values[box.slices])
 
 
-def read_descriptors(path: Path) -> DescriptorData:
+def read_descriptors(path: Path, planes: slice = slice(None)) -> DescriptorData:
     """Read a descriptor store.
 
     Parameters
     ----------
     path
         The file.
+    planes
+        Part of the grid along the first cell vector; all of it by default.
 
     Returns
     -------
@@ -204,7 +206,7 @@ def read_descriptors(path: Path) -> DescriptorData:
     DataError
         If the file is missing, damaged or no descriptor store.
     """
-    dataset = read_dataset(path, "descriptors", DIMENSIONS, DEFINITION_KEYS)
+    dataset = read_dataset(path, "descriptors", DIMENSIONS, DEFINITION_KEYS, planes)
     return DescriptorData(
         values=np.ascontiguousarray(dataset["descriptors"].values, dtype=np.float32),
         cell=np.array(dataset["cell"].values, dtype=np.float64),

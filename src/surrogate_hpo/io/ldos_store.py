@@ -61,13 +61,15 @@ def write_ldos(path: Path, data: LdosData, provenance: Mapping[str, Any]) -> Non
     write_dataset(path, dataset, chunks, attributes, provenance)
 
 
-def read_ldos(path: Path) -> LdosData:
+def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
     """Read an LDOS store.
 
     Parameters
     ----------
     path
         The file.
+    planes
+        Part of the grid along the first cell vector; all of it by default.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def read_ldos(path: Path) -> LdosData:
         If the file is missing, damaged or no LDOS store.
     """
     dataset = read_dataset(
-        path, "ldos", ("x", "y", "z", "energy"), ("kernel", "width_ev", "electrons")
+        path, "ldos", ("x", "y", "z", "energy"), ("kernel", "width_ev", "electrons"), planes
     )
     return LdosData(
         values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),

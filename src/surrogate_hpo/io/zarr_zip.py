@@ -118,7 +118,11 @@ def open_dataset(path: Path) -> xr.Dataset:
 
 
 def read_dataset(
-    path: Path, variable: str, dims: tuple[str, ...], attributes: tuple[str, ...]
+    path: Path,
+    variable: str,
+    dims: tuple[str, ...],
+    attributes: tuple[str, ...],
+    planes: slice = slice(None),
 ) -> xr.Dataset:
     """Load a store that must hold a variable of these dimensions and these attributes.
 
@@ -132,6 +136,8 @@ def read_dataset(
         Its dimensions.
     attributes
         Names of attributes of the dataset.
+    planes
+        Part of the first dimension to load; all by default.
 
     Returns
     -------
@@ -155,9 +161,15 @@ def read_dataset(
             f"attributes {', '.join(map(str, dataset.attrs))}",
         )
     try:
-        return dataset.load()
+        return dataset.isel({dims[0]: planes}).load()
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
         raise _damaged(path, error) from error
+
+
+def grid_of(path: Path, variable: str) -> tuple[int, int, int]:
+    """Number of grid points of a variable along each cell vector, without reading it."""
+    x, y, z = open_dataset(path)[variable].shape[:3]
+    return x, y, z
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

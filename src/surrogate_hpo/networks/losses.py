@@ -13,6 +13,8 @@ together, per point. Errors that differ from point to point cancel in it; a shif
 points share counts in full, as it does in an energy, which is a sum over the cell.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -89,6 +91,46 @@ def training_loss(
     """
     error = ldos_error(prediction, targets, weights)
     return error + dos_weight * dos_error(prediction, targets, weights) if dos_weight else error
+
+
+def shared_training_loss(
+    prediction: Tensor,
+    targets: Tensor,
+    *,
+    points: int,
+    add: Callable[[Tensor], Tensor],
+    weights: Tensor | None = None,
+    dos_weight: float = 0.0,
+) -> Tensor:
+    """Loss of a batch of which each of several processes holds a piece.
+
+    Parameters
+    ----------
+    prediction
+        Shape (rows, energies): this process' piece, which may be empty.
+    targets
+        Shape (rows, energies).
+    points
+        Points of the whole batch.
+    add
+        Adds a tensor up over all processes, in place.
+    weights
+        Shape (energies,): factors on the squared errors; ones if left out.
+    dos_weight
+        Factor on the error of the density of states.
+
+    Returns
+    -------
+    torch.Tensor
+        A scalar. Its value is `training_loss` of the whole batch; its gradients are parts,
+        which add up to the gradient of that loss.
+    """
+    difference = prediction - targets
+    sums = torch.stack([difference.square().sum(0), difference.sum(0)]) / points
+    # The value of the sum over all processes, with the gradient of this one's part.
+    squares, mean = sums + (add(sums.detach().clone()) - sums.detach())
+    per_energy: Tensor = squares + dos_weight * mean.square() if dos_weight else squares
+    return (per_energy if weights is None else per_energy * weights).mean()
 
 
 def normalised_weights(weights: Tensor | None, targets: Tensor) -> Tensor | None:

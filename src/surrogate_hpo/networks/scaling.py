@@ -4,7 +4,8 @@ A scaling is fitted once, on the training data, in float64. It lives in tensors 
 that a model file loads without executing anything (``torch.load(..., weights_only=True)``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import get_args
 
 import torch
@@ -20,6 +21,40 @@ OUTPUT_SCALINGS: tuple[OutputScaling, ...] = get_args(OutputScaling)
 _ROWS_PER_CHUNK = 65536
 # An energy without states is no reason to divide by zero, or by the tail of a broadening.
 _FEATURE_MAXIMUM_FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the fit of a scaling needs to know of the data, each of shape (features,) or its square.
+
+    Attributes
+    ----------
+    mean
+        Mean of each feature, float64.
+    covariance
+        Their covariance, float64.
+    maximum
+        Largest value of each feature.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    maximum: Tensor
+
+    @property
+    def positive_maximum(self) -> float:
+        """Largest value of all, of data that must be positive somewhere."""
+        maximum = float(self.maximum.max())
+        if maximum <= 0:
+            raise DataError(
+                "The LDOS of the training data is nowhere positive.",
+                expected="a positive maximum in 1/(eV Å³)",
+                got=f"maximum {maximum}",
+            )
+        return maximum
+
+
+Values = Tensor | Iterable[Tensor] | Summary
 
 
 class AffineScaler:
@@ -106,7 +141,7 @@ class AffineScaler:
 
 
 def fit_input_scaler(
-    descriptors: Tensor, method: InputScaling, *, eigenvalue_floor: float = 1e-6
+    descriptors: Values, method: InputScaling, *, eigenvalue_floor: float = 1e-6
 ) -> AffineScaler:
     r"""Fit the scaling of the descriptors.
 
@@ -118,7 +153,8 @@ def fit_input_scaler(
     Parameters
     ----------
     descriptors
-        Shape (points, components): descriptors of the training points.
+        Shape (points, components): descriptors of the training points; or parts of them, which
+        can be gone through twice; or their summary.
     method
         ``none``, ``standardised`` or ``whitened``.
     eigenvalue_floor
@@ -146,7 +182,8 @@ def fit_input_scaler(
             expected="a number between 0 and 1, relative to the largest eigenvalue",
             got=str(eigenvalue_floor),
         )
-    mean, covariance = _moments(descriptors, "descriptors")
+    summary = summarise(descriptors, "descriptors")
+    mean, covariance = summary.mean, summary.covariance
     if method == "none":
         return _diagonal(torch.zeros_like(mean), torch.ones_like(mean))
     deviation = _safe_deviation(mean, covariance)
@@ -162,7 +199,7 @@ def fit_input_scaler(
     )
 
 
-def fit_output_scaler(ldos: Tensor, method: OutputScaling) -> AffineScaler:
+def fit_output_scaler(ldos: Values, method: OutputScaling) -> AffineScaler:
     r"""Fit the scaling of the LDOS.
 
     ``maximum`` divides all energies by the largest LDOS of the training data;
@@ -175,7 +212,8 @@ def fit_output_scaler(ldos: Tensor, method: OutputScaling) -> AffineScaler:
     Parameters
     ----------
     ldos
-        Shape (points, energies), 1/(eV Å³): LDOS of the training points.
+        Shape (points, energies), 1/(eV Å³): LDOS of the training points; or parts of it, which
+        can be gone through twice; or its summary.
     method
         ``none``, ``maximum``, ``standardised`` or ``feature_maximum``.
 
@@ -194,22 +232,23 @@ def fit_output_scaler(ldos: Tensor, method: OutputScaling) -> AffineScaler:
     """
     if method not in OUTPUT_SCALINGS:
         raise _unknown("output_scaling", method, OUTPUT_SCALINGS)
-    mean, covariance = _moments(ldos, "LDOS")
+    summary = summarise(ldos, "LDOS")
+    mean = summary.mean
     zero, one = torch.zeros_like(mean), torch.ones_like(mean)
     if method == "none":
         return _diagonal(zero, one)
-    maximum = _positive_maximum(ldos)
+    maximum = summary.positive_maximum
     if method == "maximum":
         return _diagonal(zero, one * maximum)
     if method == "feature_maximum":
-        largest = ldos.amax(0).to(mean)
+        largest = summary.maximum.to(mean)
         return _diagonal(zero, largest.clamp_min(_FEATURE_MAXIMUM_FLOOR * maximum))
-    spread = covariance.diagonal().mean().clamp_min(0).sqrt()
+    spread = summary.covariance.diagonal().mean().clamp_min(0).sqrt()
     # A constant LDOS leaves nothing to learn but its mean: any positive scale will do.
     return _diagonal(mean, one * (spread if spread > 1e-12 * maximum else maximum))
 
 
-def error_weights(scaler: AffineScaler, ldos: Tensor) -> Tensor | None:
+def error_weights(scaler: AffineScaler, ldos: Values) -> Tensor | None:
     """Factors that express squared errors of a scaled LDOS in units of the largest LDOS.
 
     With them, the losses of trainings with different output scalings can be compared.
@@ -219,7 +258,8 @@ def error_weights(scaler: AffineScaler, ldos: Tensor) -> Tensor | None:
     scaler
         A scaling of `fit_output_scaler`.
     ldos
-        Shape (points, energies), 1/(eV Å³): LDOS of the training points.
+        Shape (points, energies), 1/(eV Å³): LDOS of the training points, or what
+        `fit_output_scaler` takes for it.
 
     Returns
     -------
@@ -231,47 +271,72 @@ def error_weights(scaler: AffineScaler, ldos: Tensor) -> Tensor | None:
     DataError
         An LDOS that is nowhere positive.
     """
-    weights = (scaler.backward.diagonal() / _positive_maximum(ldos)).square()
+    weights = (scaler.backward.diagonal() / summarise(ldos, "LDOS").positive_maximum).square()
     return None if bool((weights == 1).all()) else weights
-
-
-def _positive_maximum(ldos: Tensor) -> float:
-    maximum = float(ldos.max())
-    if maximum <= 0:
-        raise DataError(
-            "The LDOS of the training data is nowhere positive.",
-            expected="a positive maximum in 1/(eV Å³)",
-            got=f"maximum {maximum}",
-        )
-    return maximum
 
 
 def _diagonal(offset: Tensor, scale: Tensor) -> AffineScaler:
     return AffineScaler(offset.cpu(), torch.diag(1 / scale).cpu(), torch.diag(scale).cpu())
 
 
-def _moments(values: Tensor, name: str) -> tuple[Tensor, Tensor]:
-    """Mean and covariance in float64, from centred chunks: data of one sign cancel badly."""
-    if values.ndim != 2 or len(values) < 2:
-        raise DataError(
-            f"Too few {name} to fit a scaling.",
-            expected="an array (points, features) with two points or more",
-            got=f"shape {tuple(values.shape)}",
-        )
-    chunks = row_chunks(values, _ROWS_PER_CHUNK)
-    mean = torch.stack([chunk.to(torch.float64).sum(0) for chunk in chunks]).sum(0) / len(values)
-    if not bool(torch.isfinite(mean).all()):
-        bad = int((~torch.isfinite(values)).any(1).nonzero()[0, 0])
-        raise DataError(
-            f"The {name} hold a value that is not finite.",
-            where=f"first at point {bad}",
-            remedy="Remake the file that holds them.",
-        )
+def summarise(values: Values, name: str) -> Summary:
+    """Go through data, part by part, and gather what the scalings need.
+
+    Parameters
+    ----------
+    values
+        Shape (points, features); or parts of that shape, which can be gone through twice; or a
+        summary, which is returned as it is.
+    name
+        What the data are called in messages.
+
+    Returns
+    -------
+    Summary
+        On the CPU. The covariance comes from centred parts: data of one sign cancel badly.
+
+    Raises
+    ------
+    DataError
+        Fewer than two points, or a value that is not finite.
+    """
+    if isinstance(values, Summary):
+        return values
+    count, sums, maxima = 0, [], []
+    for chunk in _chunks(values, name):
+        count += len(chunk)
+        sums.append(chunk.to(torch.float64).sum(0))
+        maxima.append(chunk.amax(0))
+        if not bool(torch.isfinite(sums[-1]).all()):
+            bad = int((~torch.isfinite(chunk)).any(1).nonzero()[0, 0]) + count - len(chunk)
+            raise DataError(
+                f"The {name} hold a value that is not finite.",
+                where=f"first at point {bad}",
+                remedy="Remake the file that holds them.",
+            )
+    if count < 2:
+        raise _too_few(name, f"{count} points")
+    mean = torch.stack(sums).sum(0) / count
     covariance = mean.new_zeros(len(mean), len(mean))
-    for chunk in chunks:
+    for chunk in _chunks(values, name):
         centred = chunk.to(torch.float64) - mean
         covariance += centred.T @ centred
-    return mean.cpu(), (covariance / len(values)).cpu()
+    return Summary(mean.cpu(), (covariance / count).cpu(), torch.stack(maxima).amax(0).cpu())
+
+
+def _chunks(values: Tensor | Iterable[Tensor], name: str) -> Iterator[Tensor]:
+    for part in (values,) if isinstance(values, Tensor) else values:
+        if part.ndim != 2:
+            raise _too_few(name, f"shape {tuple(part.shape)}")
+        yield from row_chunks(part, _ROWS_PER_CHUNK)
+
+
+def _too_few(name: str, got: str) -> DataError:
+    return DataError(
+        f"Too few {name} to fit a scaling.",
+        expected="an array (points, features) with two points or more",
+        got=got,
+    )
 
 
 def _safe_deviation(mean: Tensor, covariance: Tensor) -> Tensor:

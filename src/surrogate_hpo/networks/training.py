@@ -15,11 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.networks.batches import TrainingData, row_chunks, shuffled_batches
-from surrogate_hpo.networks.losses import ldos_error, normalised_weights, training_loss
+from surrogate_hpo.networks.batches import Batch, TrainingSource
+from surrogate_hpo.networks.group import ALONE, Group
+from surrogate_hpo.networks.losses import (
+    ldos_error,
+    normalised_weights,
+    shared_training_loss,
+    training_loss,
+)
 from surrogate_hpo.networks.recipe import Recipe, build_optimiser
-
-_POINTS_PER_CHUNK = 16384
 
 
 class DivergenceError(PhysicsError):
@@ -70,6 +74,9 @@ class Trainer:
     error_weights
         Shape (energies,): factors on the squared errors of the validation alone, which turn
         them into units that do not depend on the scaling; ones if left out.
+    group
+        The processes that share the training: the same network, data, recipe and seed in all.
+        Losses and steps are those of whole batches, to rounding, whatever their number.
 
     Raises
     ------
@@ -80,24 +87,26 @@ class Trainer:
     def __init__(
         self,
         network: nn.Module,
-        data: TrainingData,
+        data: TrainingSource,
         recipe: Recipe,
         *,
         seed: int,
         device: str | torch.device = "cpu",
         energy_weights: Tensor | None = None,
         error_weights: Tensor | None = None,
+        group: Group = ALONE,
     ) -> None:
         self.network = network.to(device)
         self.recipe = recipe
+        self.group = group
         self.history: list[HistoryRow] = []
         self._data = data.to(device)
         self._seed = seed
-        self._weights = normalised_weights(energy_weights, self._data.training_targets)
+        self._weights = normalised_weights(energy_weights, self._data.targets_like)
         self._validation_weights = self._weights
         if error_weights is not None:
             ones = 1.0 if self._weights is None else self._weights
-            self._validation_weights = error_weights.to(self._data.training_targets) * ones
+            self._validation_weights = error_weights.to(self._data.targets_like) * ones
         self._optimiser = build_optimiser(recipe, self.network)
         self._best = _copy(self.network.state_dict())
         self._batch = 0
@@ -183,6 +192,7 @@ class Trainer:
         learning_rate = self._learning_rate(epoch, 0.0)
         try:
             training_loss = self._pass_over_training_points(epoch, on_batch or _nothing)
+            self.group.check_equal(self.network)
             validation_loss = self._validation_loss(on_batch or _nothing)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             # The preconditioner meets gradients that are not finite before the loss is read.
@@ -251,45 +261,49 @@ class Trainer:
         return self.recipe.learning_rate_at((epoch + part) / self.recipe.maximum_epochs, reductions)
 
     def _pass_over_training_points(self, epoch: int, on_batch: Callable[[], None]) -> float:
-        inputs, targets = self._data.training_inputs, self._data.training_targets
-        batches = shuffled_batches(
-            len(inputs), self.recipe.batch_size, seed=self._seed, epoch=epoch, device=inputs.device
-        )
-        for batch in batches[self._batch :]:
+        order = {"batch_size": self.recipe.batch_size, "seed": self._seed, "epoch": epoch}
+        count = self._data.batch_count(**order)
+        for batch in self._data.training_batches(**order, start=self._batch, group=self.group):
             for group in self._optimiser.param_groups:
-                group["lr"] = self._learning_rate(epoch, self._batch / len(batches))
-            # The same values as `inputs[batch]`, which is three times as slow.
-            loss = self._training_loss(
-                inputs.index_select(0, batch), targets.index_select(0, batch)
-            )
+                group["lr"] = self._learning_rate(epoch, self._batch / count)
+            loss = self._training_loss(batch)
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            self.group.add_gradients(self.network)
             self._optimiser.step()
-            self._loss_sum += loss.detach() * len(batch)
+            self._loss_sum += loss.detach() * batch.points
             self._batch += 1
             on_batch()
-        return float(self._loss_sum) / len(inputs)
+        return float(self._loss_sum) / self._data.training_points
 
-    def _training_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def _training_loss(self, batch: Batch) -> Tensor:
         mixed = self.recipe.mixed_precision
-        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=mixed):
-            prediction = self.network(inputs)
-        return training_loss(
-            prediction.to(targets.dtype),
-            targets,
+        with torch.autocast(batch.inputs.device.type, dtype=torch.bfloat16, enabled=mixed):
+            prediction = self.network(batch.inputs)
+        prediction = prediction.to(batch.targets.dtype)
+        dos_weight = self.recipe.dos_weight
+        if self.group.size == 1:
+            return training_loss(
+                prediction, batch.targets, weights=self._weights, dos_weight=dos_weight
+            )
+        return shared_training_loss(
+            prediction,
+            batch.targets,
+            points=batch.points,
+            add=self.group.add,
             weights=self._weights,
-            dos_weight=self.recipe.dos_weight,
+            dos_weight=dos_weight,
         )
 
     @torch.no_grad()
     def _validation_loss(self, on_batch: Callable[[], None]) -> float:
-        inputs = row_chunks(self._data.validation_inputs, _POINTS_PER_CHUNK)
-        targets = row_chunks(self._data.validation_targets, _POINTS_PER_CHUNK)
         total = 0.0
-        for x, y in zip(inputs, targets, strict=True):
-            total += float(ldos_error(self.network(x), y, self._validation_weights)) * len(x)
+        for chunks in self._data.validation_rounds(self.group):
+            for x, y in chunks:
+                total += float(ldos_error(self.network(x), y, self._validation_weights)) * len(x)
             on_batch()
-        return total / len(self._data.validation_inputs)
+        whole = self.group.add(torch.tensor(total, dtype=torch.float64))
+        return float(whole) / self._data.validation_points
 
 
 def _nothing() -> None:

@@ -9,7 +9,8 @@ import torch
 
 from surrogate_hpo.io.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
-from surrogate_hpo.networks.batches import TrainingData
+from surrogate_hpo.networks.batches import TrainingData, TrainingSource
+from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.options import OutputScaling
 from surrogate_hpo.networks.recipe import Recipe
@@ -32,7 +33,7 @@ _SCALING_KEYS = (SCALING_KEY, OUTPUT_SCALING_KEY)
 class ScaledData:
     """Training data, the scalers that made them, and the unit of the validation loss."""
 
-    data: TrainingData
+    data: TrainingSource
     input_scaler: AffineScaler
     output_scaler: AffineScaler
     error_weights: torch.Tensor | None = None
@@ -123,6 +124,7 @@ def new_training(
     seed: int,
     use_gpu: bool,
     mixed_precision: bool = False,
+    group: Group = ALONE,
 ) -> Training:
     """Build a network and its trainer.
 
@@ -142,6 +144,8 @@ def new_training(
         Train on CUDA.
     mixed_precision
         Matrix products in bfloat16.
+    group
+        The processes that share the training.
 
     Returns
     -------
@@ -154,8 +158,8 @@ def new_training(
     )
     network = build_network(
         architecture,
-        inputs=scaled.data.training_inputs.shape[1],
-        outputs=scaled.data.training_targets.shape[1],
+        inputs=scaled.data.components,
+        outputs=scaled.data.targets_like.shape[1],
         seed=derive_seed(seed, "weights"),
     )
     trainer = Trainer(
@@ -165,6 +169,7 @@ def new_training(
         seed=derive_seed(seed, "order"),
         device=device_name(use_gpu=use_gpu),
         error_weights=scaled.error_weights,
+        group=group,
     )
     model = SurrogateModel(architecture, network, scaled.input_scaler, scaled.output_scaler)
     return Training(trainer, model)

@@ -87,14 +87,19 @@ class _Saver:
         return self._clock() - self._start
 
     def save(self) -> None:
-        """Write the checkpoint, atomically."""
+        """Write the checkpoint, atomically, if this process leads."""
+        self._saved = time.monotonic()
+        if not self._fit.trainer.group.leads:
+            return
         state = {"trainer": self._fit.trainer.state_dict(), "seconds": self.seconds()}
         write_state(self._checkpoint, state)
-        self._saved = time.monotonic()
 
     def after_batch(self) -> None:
         """Save if it is time; save and stop if there is a reason to stop."""
         reason = stop_reason()
+        # All processes stop after the same batch, whichever of them was told.
+        if self._fit.trainer.group.any(reason is not None) and reason is None:
+            reason = "another process of this training"
         if reason is not None or time.monotonic() - self._saved >= SECONDS_BETWEEN_CHECKPOINTS:
             self.save()
         if reason is not None:

@@ -2,20 +2,20 @@
 
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.train import TrainSettings
-from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, new_training, scale
+from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, new_training
 from surrogate_hpo.stages.interface import (
     Argument,
     DescriptorStores,
@@ -25,7 +25,9 @@ from surrogate_hpo.stages.interface import (
     Output,
     State,
 )
+from surrogate_hpo.stages.processes import run_processes
 from surrogate_hpo.stages.resumable import run_resumable
+from surrogate_hpo.stages.streaming import Stores, read_scaled
 
 logger = logging.getLogger(__name__)
 
@@ -53,29 +55,63 @@ def train(
 
     On SIGTERM, SIGUSR1 or shortly before the allocation ends it saves after the next batch. Run
     again, it goes on from there and ends with the same weights, to the last bit, as an
-    undisturbed one.
+    undisturbed one. With several `processes` each takes its piece of every batch.
     """
-    inputs = [naswot, search, *descriptors, *ldos, *validation_descriptors, *validation_ldos]
-    record = provenance("train", settings, seed, inputs)
+    job = _Job(
+        settings,
+        seed,
+        initialisation,
+        (naswot, search),
+        (descriptors, ldos),
+        (validation_descriptors, validation_ldos),
+        (model, history),
+        state,
+    )
+    if settings.processes == 1:
+        _train(job)
+    else:
+        run_processes(settings.processes, _train, {"job": job}, use_gpu=settings.use_gpu)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The arguments of the stage."""
+
+    settings: TrainSettings
+    seed: int
+    initialisation: int
+    choices: tuple[Path, Path]
+    training: Stores
+    validation: Stores
+    outputs: tuple[Path, Path]
+    state: Path
+
+
+def _train(job: _Job, group: Group = ALONE) -> None:
+    settings = job.settings
+    naswot, search = job.choices
+    inputs = [*job.choices, *job.training[0], *job.training[1], *job.validation[0]]
+    record = provenance("train", settings, job.seed, [*inputs, *job.validation[1]])
     architecture = read_document(naswot, keys=("architecture",))["architecture"]
     hyperparameters = read_document(search, keys=("hyperparameters",))["hyperparameters"]
-    points = read_points(descriptors, ldos)
-    validation = read_points(validation_descriptors, validation_ldos)
+    scaled, points = read_scaled(
+        job.training,
+        job.validation,
+        hyperparameters[SCALING_KEY],
+        hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
+        memory_mebibytes=settings.data_memory_mebibytes,
+    )
     fit = new_training(
-        scale(
-            points,
-            validation,
-            hyperparameters[SCALING_KEY],
-            hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
-        ),
+        scaled,
         Architecture.from_dict(architecture),
         hyperparameters,
         maximum_epochs=settings.maximum_epochs,
-        seed=derive_seed(seed, "train", initialisation),
+        seed=derive_seed(job.seed, "train", job.initialisation),
         use_gpu=settings.use_gpu,
         mixed_precision=settings.mixed_precision,
+        group=group,
     )
-    checkpoint = state / f"{fingerprint(record)}-{initialisation}.pt"
+    checkpoint = job.state / f"{fingerprint(record)}-{job.initialisation}.pt"
 
     def on_epoch(row: HistoryRow) -> None:
         logger.info(
@@ -87,7 +123,10 @@ def train(
         )
 
     used, _ = run_resumable(fit, checkpoint, clock=time.process_time, on_epoch=on_epoch)
+    if not group.leads:
+        return
     logger.info("weights of epoch %d, validation loss %.4e", used.epoch, used.validation_loss)
+    model, history = job.outputs
     rows = [asdict(row) | {"used": row.epoch == used.epoch} for row in fit.trainer.history]
     write_table(history, rows)
     trained = TrainedModel(
