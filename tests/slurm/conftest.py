@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,8 +72,8 @@ def finished(lab, tmp_path_factory, gpus_seen) -> Path:
 
 
 @pytest.fixture
-def start(lab) -> Iterator:
-    """Starts runs, and ends those that are left."""
+def start(lab) -> Iterator[Callable[..., Run]]:
+    """Starts runs; ends those that are left, and mends what a failed test left broken."""
     runs = []
 
     def new(folder: Path, *arguments: str) -> Run:
@@ -81,5 +81,11 @@ def start(lab) -> Iterator:
         return runs[-1]
 
     yield new
+    if not lab.is_up():
+        lab.start_controller()
+    for line in lab.run("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines():
+        node, state = line.split()
+        if state.rstrip("*").startswith(("drain", "down")):
+            lab.run("scontrol", "update", f"NodeName={node}", "State=resume")
     for run in runs:
         run.close()
