@@ -4,6 +4,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import surrogate_hpo
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import SurrogateHpoError
+from surrogate_hpo.io.allocation import job_header
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
 
+logger = logging.getLogger(__name__)
 # Verbs that read the config, and what lies in the results, and answer.
-QUESTIONS = ("check", "estimate")
+QUESTIONS = ("check", "estimate", "status")
 DEFAULT_CONFIG = [Path("config/config.yaml")]
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 GROUPS = {
@@ -64,6 +67,8 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
     function = _stage_function(stage)
     if "threads" in inspect.signature(function).parameters:
         options["threads"] = threads
+    for line in job_header(stage, threads=threads, use_gpu=config.gpus(stage) > 0):
+        logger.info(line)
     with recording_cost(cost, stage=stage, threads=threads):
         function(settings=config.section(stage), seed=config.seed, **options)
 

@@ -11,7 +11,7 @@ from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import STAGES
-from surrogate_hpo.stages.plan import items
+from surrogate_hpo.stages.plan import cost_path, items
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.code_digest import code_digest
@@ -78,7 +78,7 @@ def of(pattern, *splits, first=None):
 def costs(*stages):
     """Cost records of all jobs of some stages."""
     return [
-        f"results/cost/{stage}/{item}.json"
+        str(cost_path(stage, item))
         for stage in stages
         for item in items(stage, CONFIG)
     ]

@@ -21,6 +21,7 @@ rule dft:
     message:
         "Quantum ESPRESSO for {wildcards.snapshot}" + ASKED
     shell:
-        "surrogate-hpo dft --config {params.config:q} --structure {input.structure:q}"
+        "surrogate-hpo dft --config {params.config:q} --threads {threads}"
+        " --structure {input.structure:q}"
         " --pseudopotentials {input.pseudopotentials:q} --dft {output.dft:q} --save {output.save:q}"
         " --cost {output.cost:q} 2> {log:q}"

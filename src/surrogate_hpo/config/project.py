@@ -63,6 +63,12 @@ class Config(Section):
         section: Section = getattr(self, stage)
         return section
 
+    def gpus(self, stage: str) -> int:
+        """How many GPUs a job of the stage uses: one if its section, or a part of it, says so."""
+        section = self.section(stage)
+        parts = [section, *(part for _, part in section if isinstance(part, Section))]
+        return int(any(getattr(part, "use_gpu", False) for part in parts))
+
     def job_settings(self, stage: str, snapshot: str | None = None) -> dict[str, Any]:
         """What decides the numbers of one job: Snakemake reruns it when this changes."""
         if stage == "snapshots" and snapshot is not None:

@@ -76,7 +76,7 @@ def size_of(atoms: int, cell: NDArray[np.float64], settings: DftSettings) -> Siz
     volume = float(abs(np.linalg.det(cell)))
 
     def waves(cutoff: float) -> int:
-        return math.ceil(volume / BOHR_ANGSTROM**3 * cutoff**1.5 / (6 * math.pi**2))
+        return math.ceil(volume / BOHR_ANGSTROM**3 * math.pow(cutoff, 1.5) / (6 * math.pi**2))
 
     return Size(
         atoms=atoms,

@@ -27,6 +27,9 @@ READING_RATE = 2e8
 _TRAINING_WORK = 350 * MEBIBYTE
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
+# Integrals of the density, gradient corrections and their derivatives, per grid point: measured
+# with PBE, which takes most.
+ENERGY_BYTES = 150 * FLOAT64
 REPORT_SECONDS = 30.0
 
 
@@ -147,11 +150,11 @@ def evaluate(case: Case) -> Need:
     """Held-out snapshots, one at a time beside the one before.
 
     Memory per grid point: descriptors and LDOS of two snapshots, three predictions (the one
-    before, and this one in pieces and joined), and some 50 real numbers of the density's
+    before, and this one in pieces and joined), and 150 real numbers of the density's
     integrals. Time: the network and both scalings, whose matrices are full.
     """
     settings = case.config.evaluate
-    per_point = 2 * case.point_bytes + 3 * FLOAT32 * case.energies + 50 * FLOAT64
+    per_point = 2 * case.point_bytes + 3 * FLOAT32 * case.energies + ENERGY_BYTES
     predictions = case.points("test") * case.config.train.seeds
     operations = 2.0 * parameters(case.network) * predictions
     scalings = 2.0 * (case.components**2 + case.energies**2) * predictions
