@@ -96,7 +96,7 @@ def test_without_slurm_the_head_says_what_the_process_may_use():
     _, place, given = job_header("acsd", threads=1, use_gpu=False, environment={})
     assert "Slurm" not in place
     cores = len(os.sched_getaffinity(0))
-    assert given.startswith(f"1 thread, {cores} cores allocated, memory not limited by Slurm")
+    assert given.startswith(f"1 thread, {cores} cores in reach, memory not limited by Slurm")
     assert given.endswith("CUDA_VISIBLE_DEVICES not set")
     assert allocated_gpus({}) == 0
 
@@ -227,6 +227,7 @@ def test_half_written_and_foreign_logs_are_no_error(run, content):
     (run / "results").mkdir()
     (run / "results" / "notes").write_text("not ours")
     assert "0 of 47 jobs done" in status(load_config([run / "config/config.yaml"]))
+    assert of(run, "search", "all").state == "unknown"
 
 
 def test_a_folder_in_place_of_a_log_is_no_error(run):

@@ -78,7 +78,9 @@ def cost_per_stage_table(
 
 
 def _percent(used: FloatArray, held: FloatArray) -> FloatArray:
-    return 100 * np.divide(used, held, out=np.full(used.shape, np.nan), where=held > 0)
+    share: FloatArray = np.full(used.shape, np.nan)
+    np.divide(100 * used, held, out=share, where=held > 0)
+    return share
 
 
 @styled

@@ -169,7 +169,7 @@ def _slurm(environment: Mapping[str, str]) -> str:
 
 def _cores(environment: Mapping[str, str]) -> str:
     given = environment.get("SLURM_CPUS_PER_TASK") or environment.get("SLURM_CPUS_ON_NODE")
-    return f"{given or len(os.sched_getaffinity(0))} cores allocated"
+    return f"{given} cores allocated" if given else f"{len(os.sched_getaffinity(0))} cores in reach"
 
 
 def _memory(environment: Mapping[str, str]) -> str:

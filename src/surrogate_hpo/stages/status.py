@@ -16,10 +16,10 @@ State = Literal["done", "running", "failed", "unknown", "waiting"]
 STATES: tuple[State, ...] = ("done", "running", "failed", "unknown", "waiting")
 # Of many jobs of one kind, so many are named.
 _NAMED = 10
-_EXPLAINED = {
+_EXPLAINED: dict[State, str] = {
     "running": "Running:",
     "failed": "Failed; `snakemake` with the same options does them again:",
-    "unknown": "Begun on another machine that cannot be asked; nothing was heard since:",
+    "unknown": "Begun; whether they still run cannot be told from here:",
 }
 
 
@@ -121,9 +121,8 @@ def _state(log: JobLog | None, made: bool, queue: Queue) -> State:
     alive = None if log.started is None else queue.is_alive(log.started)
     if alive:
         return "running"
-    if alive is None and log.error is None and log.started is not None:
-        return "unknown"
-    return "failed"
+    # Without a head it is still starting, or was killed while it did.
+    return "unknown" if alive is None and log.error is None else "failed"
 
 
 def _table(jobs: Sequence[JobStatus]) -> Iterator[str]:
@@ -134,7 +133,7 @@ def _table(jobs: Sequence[JobStatus]) -> Iterator[str]:
     yield f"{'stage':{width}}  {'jobs':>5}" + "".join(f"  {state:>8}" for state in shown)
     for stage, count in counts.items():
         numbers = "".join(f"  {count[state] or '':>8}" for state in shown)
-        yield f"{stage:{width}}  {count.total():>5}{numbers}"
+        yield f"{stage:{width}}  {count.total():>5}{numbers}".rstrip()
 
 
 def _details(jobs: Sequence[JobStatus], state: State) -> Iterator[str]:
