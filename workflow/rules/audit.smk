@@ -28,7 +28,7 @@ rule audit:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
     message:
-        "training-free scores against trained networks" + ASKED
+        asking("training-free scores against trained networks")
     shell:
         "surrogate-hpo audit --config {params.config:q} --threads {threads}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"

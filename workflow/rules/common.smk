@@ -44,10 +44,6 @@ NASWOT_HELD_OUT = ["validation"] if CONFIG.naswot.needs_ldos else []
 # The audit is part of the chain only where the direction of the score is its verdict.
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
 METHODS = CONFIG.compare.methods
-# What a job asks for, behind its message.
-ASKED = (
-    " (cores {threads}, memory {resources.mem_mb} MiB, limit {resources.runtime} min)"
-)
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
 
@@ -78,9 +74,7 @@ def of(pattern, *splits, first=None):
 def costs(*stages):
     """Cost records of all jobs of some stages."""
     return [
-        str(cost_path(stage, item))
-        for stage in stages
-        for item in items(stage, CONFIG)
+        str(cost_path(stage, item)) for stage in stages for item in items(stage, CONFIG)
     ]
 
 
@@ -106,6 +100,11 @@ def memory(rule):
 def minutes(rule):
     """Time limit of a rule's jobs; a retry gets more."""
     return lambda wildcards, attempt: requested(rule, attempt).minutes
+
+
+def asking(message):
+    """The message of a job, and behind it what the job asks for."""
+    return f"{message} (cores {{threads}}, memory {{resources.mem_mb}} MiB, limit {{resources.runtime}} min)"
 
 
 def own_files(wildcards):

@@ -19,7 +19,7 @@ rule dft:
         code=code_digest("dft"),
         config=config_files,
     message:
-        "Quantum ESPRESSO for {wildcards.snapshot}" + ASKED
+        asking("Quantum ESPRESSO for {wildcards.snapshot}")
     shell:
         "surrogate-hpo dft --config {params.config:q} --threads {threads}"
         " --structure {input.structure:q}"

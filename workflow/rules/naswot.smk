@@ -24,7 +24,7 @@ rule naswot:
         code=code_digest("naswot"),
         config=config_files,
     message:
-        "architecture chosen by NASWOT, without training" + ASKED
+        asking("architecture chosen by NASWOT, without training")
     shell:
         "surrogate-hpo naswot --config {params.config:q} --threads {threads}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"

@@ -26,7 +26,7 @@ rule search:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
-        "reduced Optuna study of the optimisation hyperparameters" + ASKED
+        asking("reduced Optuna study of the optimisation hyperparameters")
     shell:
         "surrogate-hpo search --config {params.config:q} --threads {threads} --naswot {input.naswot:q}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
