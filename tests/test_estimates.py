@@ -17,16 +17,17 @@ from tiny_workflow import REPOSITORY
 
 from surrogate_hpo import cli
 from surrogate_hpo.config.case import Case
+from surrogate_hpo.config.comparison_needs import audit
 from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.estimates import NEEDS, request
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.needs import mpi_processes
-from surrogate_hpo.config.sizes import Size, fft_grid, k_points
-from surrogate_hpo.config.training_needs import parameters
+from surrogate_hpo.config.sizes import Size, fft_grid, k_points, size_of
+from surrogate_hpo.config.training_needs import naswot, parameters, search, train
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.stages.estimate import case_of
-from surrogate_hpo.stages.graph import AUDITS, CONTESTS, STAGES
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
 from surrogate_hpo.stages.ldos import energy_axis
 from surrogate_hpo.stages.plan import items
 
@@ -173,7 +174,7 @@ def test_a_missing_structure_is_named(tmp_path):
 
 
 def test_every_rule_has_an_estimate():
-    assert set(NEEDS) == {*STAGES, *AUDITS, *CONTESTS}
+    assert set(NEEDS) == {*STAGES, *AUDITS, *CONTESTS, *HELPERS}
 
 
 @pytest.mark.parametrize("stage", MEASURED)
@@ -226,6 +227,19 @@ def test_training_holds_raw_and_scaled_points(big):
     assert held < NEEDS["train"](big).memory_bytes < 1.1 * held
 
 
+def test_jobs_that_share_the_work_take_less_time_and_as_much_memory(tutorial):
+    for need in (naswot, search, audit):
+        whole, part = need(tutorial), need(tutorial, parts=4)
+        assert part.memory_bytes == whole.memory_bytes
+        assert whole.cpu_seconds / 4 <= part.cpu_seconds < whole.cpu_seconds
+
+
+def test_streamed_points_take_what_they_are_allowed(big, tutorial):
+    assert train(big, data_mebibytes=8000).memory_bytes < train(big).memory_bytes / 10
+    assert train(tutorial, data_mebibytes=8000) == train(tutorial)
+    assert search(big, data_mebibytes=8000).memory_bytes < search(big).memory_bytes / 10
+
+
 def test_the_ldos_holds_the_orbital_densities_of_two_k_points(big):
     held = 200**3 * 8 * (2 * 600 + 161)
     assert held < NEEDS["ldos"](big).memory_bytes < 1.1 * held
@@ -263,8 +277,6 @@ def test_the_density_cutoff_alone_leaves_the_orbitals_as_they_are():
     base |= {"cutoff_rydberg": 40.0, "electronic_temperature_kelvin": 1000.0}
     plain = DftSettings.model_validate(base)
     dense = DftSettings.model_validate(base | {"density_cutoff_rydberg": 400.0})
-    from surrogate_hpo.config.sizes import size_of
-
     assert size_of(1, cell, plain).orbital_grid == size_of(1, cell, dense).orbital_grid
     assert size_of(1, cell, plain).grid != size_of(1, cell, dense).grid
     assert size_of(1, cell, plain).plane_waves == size_of(1, cell, dense).plane_waves
@@ -302,6 +314,18 @@ def test_the_table_has_a_line_per_stage_and_sums(capsys):
     assert [line.split()[0] for line in lines[2:]] == ["stage", *STAGES, "together"]
     hours = [float(line.split()[-2]) for line in lines[3:]]
     assert sum(hours[:-1]) == pytest.approx(hours[-1], abs=0.05)
+    page = (REPOSITORY / "docs/concepts/resources.md").read_text()
+    assert "\n".join(line.rstrip() for line in lines) in page, "the page shows another table"
+
+
+def test_the_page_shows_what_the_estimates_of_the_tutorial_are(tutorial):
+    page = (REPOSITORY / "docs/concepts/resources.md").read_text()
+    for stage in MEASURED:
+        need = NEEDS[stage](tutorial)
+        memory, seconds = round(need.memory_bytes / 2**20), round(need.cpu_seconds)
+        assert re.search(
+            rf"^\| {stage}[^|]*\| {memory} \| [^|]+ \| {seconds} \|", page, re.MULTILINE
+        ), stage
 
 
 @pytest.mark.workflow

@@ -166,13 +166,29 @@ def test_shares_of_the_cost_add_up():
     assert table.numbers("cpu_share_percent").sum() == pytest.approx(100)
 
 
-def test_cost_shows_the_gpu_only_where_one_was_used():
+def test_cost_shows_the_gpu_only_where_one_was_used_or_held():
     arrays = cost_arrays()
     with_gpu = words(cost_per_stage(**arrays))
-    assert {"CPU", "GPU", "342 s", "41 s", "train"} <= set(with_gpu)
-    without = words(cost_per_stage(**{**arrays, "gpu_seconds": [0] * 10}))
-    assert "GPU" not in without
-    assert "CPU time summed over jobs (s)" in without
+    assert {"CPU used", "GPU used", "342 s, 94 %", "41 s, 23 %", "train"} <= set(with_gpu)
+    none = {"gpu_seconds": [0] * 10, "allocated_gpu_seconds": [0] * 10}
+    without = words(cost_per_stage(**{**arrays, **none}))
+    assert not any("GPU" in word for word in without)
+    idle = words(cost_per_stage(**{**arrays, "gpu_seconds": [0] * 10}))
+    assert "0 s, 0 %" in idle
+
+
+def test_efficiency_is_what_was_used_of_what_was_allocated():
+    table = cost_per_stage_table(
+        stage=["search", "report"],
+        jobs=[1, 1],
+        cpu_seconds=[30.0, 5.0],
+        gpu_seconds=[15.0, 0.0],
+        wall_seconds=[20.0, 5.0],
+        allocated_cpu_seconds=[40.0, 5.0],
+        allocated_gpu_seconds=[20.0, 0.0],
+    )
+    np.testing.assert_allclose(table.numbers("cpu_efficiency_percent"), [75, 100])
+    np.testing.assert_allclose(table.numbers("gpu_efficiency_percent"), [75, np.nan])
 
 
 # --- ldos_overlay ---

@@ -4,6 +4,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import surrogate_hpo
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import InterruptedRun, SurrogateHpoError
 from surrogate_hpo.interruption import handling_signals
+from surrogate_hpo.io.allocation import job_header
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
@@ -22,8 +24,9 @@ from surrogate_hpo.stages.interface import Argument, Input, Option, Output, Stat
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
+logger = logging.getLogger(__name__)
 # Verbs that read the config, and what lies in the results, and answer.
-QUESTIONS = ("check", "estimate")
+QUESTIONS = ("check", "estimate", "status")
 DEFAULT_CONFIG = [Path("config/config.yaml")]
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
@@ -84,6 +87,8 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
         options["threads"] = threads
     whole = HELPERS.get(stage, stage)
     with handling_signals(), recording_cost(cost, stage=whole, threads=threads):
+        for line in job_header(stage, threads=threads, use_gpu=config.gpus(whole) > 0):
+            logger.info(line)
         function(settings=config.section(whole), seed=config.seed, **options)
 
 

@@ -27,7 +27,7 @@ rule acsd:
         code=code_digest("acsd"),
         config=config_files,
     message:
-        "descriptor chosen by the similarities of points, without training" + ASKED
+        asking("descriptor chosen by the similarities of points, without training")
     shell:
         "surrogate-hpo acsd --config {params.config:q} --structures {input.structures:q}"
         " --ldos {input.ldos:q} --scores {output.scores:q} --choice {output.choice:q}"

@@ -28,7 +28,7 @@ rule acsd_audit:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
     message:
-        "scores of descriptors against trained networks" + ASKED
+        asking("scores of descriptors against trained networks")
     shell:
         "surrogate-hpo acsd_audit --config {params.config:q} --threads {threads}"
         " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"

@@ -30,7 +30,7 @@ rule audit:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
     message:
-        "training-free scores against trained networks" + ASKED
+        asking("training-free scores against trained networks")
     shell:
         "surrogate-hpo audit --config {params.config:q} --threads {threads}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
@@ -58,10 +58,11 @@ rule audit_chunk:
         "logs/audit/chunk-{chunk}.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("audit_chunk")
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory("audit_chunk"),
+        runtime=minutes("audit_chunk"),
+        gpu=gpus("audit"),
     params:
         settings=settings("audit"),
         code=code_digest("audit_chunk"),
@@ -69,7 +70,7 @@ rule audit_chunk:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
     message:
-        "training-free scores against trained networks, chunk {wildcards.chunk}"
+        asking("training-free scores against trained networks, chunk {wildcards.chunk}")
     shell:
         "surrogate-hpo audit_chunk --config {params.config:q} --threads {threads}"
         " --chunk {wildcards.chunk}"

@@ -11,7 +11,7 @@ from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import STAGES
-from surrogate_hpo.stages.plan import items
+from surrogate_hpo.stages.plan import cost_path, items
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.code_digest import code_digest
@@ -49,10 +49,6 @@ NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
 NASWOT_CHUNKS = range(CONFIG.naswot.chunks) if CONFIG.naswot.chunks > 1 else []
 AUDIT_CHUNKS = range(CONFIG.audit.chunks) if CONFIG.audit.chunks > 1 else []
 METHODS = CONFIG.compare.methods
-# What a job asks for, behind its message.
-ASKED = (
-    " (cores {threads}, memory {resources.mem_mb} MiB, limit {resources.runtime} min)"
-)
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
 
@@ -90,9 +86,7 @@ def of(pattern, *splits, first=None):
 def costs(*stages):
     """Cost records of all jobs of some stages."""
     return [
-        f"results/cost/{stage}/{item}.json"
-        for stage in stages
-        for item in items(stage, CONFIG)
+        str(cost_path(stage, item)) for stage in stages for item in items(stage, CONFIG)
     ]
 
 
@@ -118,6 +112,11 @@ def memory(rule):
 def minutes(rule):
     """Time limit of a rule's jobs; a retry gets more."""
     return lambda wildcards, attempt: requested(rule, attempt).minutes
+
+
+def asking(message):
+    """The message of a job, and behind it what the job asks for."""
+    return f"{message} (cores {{threads}}, memory {{resources.mem_mb}} MiB, limit {{resources.runtime}} min)"
 
 
 def own_files(wildcards):

@@ -20,7 +20,7 @@ rule compare:
         code=code_digest("compare"),
         config=config_files,
     message:
-        "search methods side by side" + ASKED
+        asking("search methods side by side")
     shell:
         "surrogate-hpo compare --config {params.config:q} --results {input.results:q}"
         " --trials {input.trials:q} --histories {input.histories:q}"

@@ -34,8 +34,9 @@ rule contest:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/contest",
     message:
-        "search method {wildcards.method}, and final trainings of what it recommends"
-        + ASKED
+        asking(
+            "search method {wildcards.method}, and final trainings of what it recommends"
+        )
     shell:
         "surrogate-hpo contest --config {params.config:q} --threads {threads}"
         " --method {wildcards.method}"

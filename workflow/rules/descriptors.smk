@@ -20,7 +20,7 @@ rule descriptors:
         code=code_digest("descriptors"),
         config=config_files,
     message:
-        "SNAP descriptors on the grid of {wildcards.snapshot}" + ASKED
+        asking("SNAP descriptors on the grid of {wildcards.snapshot}")
     shell:
         "surrogate-hpo descriptors --config {params.config:q} --threads {threads}"
         " --structure {input.structure:q} --dft {input.dft:q} --acsd {input.acsd:q}"

@@ -19,8 +19,9 @@ rule dft:
         code=code_digest("dft"),
         config=config_files,
     message:
-        "Quantum ESPRESSO for {wildcards.snapshot}" + ASKED
+        asking("Quantum ESPRESSO for {wildcards.snapshot}")
     shell:
-        "surrogate-hpo dft --config {params.config:q} --structure {input.structure:q}"
+        "surrogate-hpo dft --config {params.config:q} --threads {threads}"
+        " --structure {input.structure:q}"
         " --pseudopotentials {input.pseudopotentials:q} --dft {output.dft:q} --save {output.save:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -39,7 +39,7 @@ rule evaluate:
         code=code_digest("evaluate"),
         config=config_files,
     message:
-        "energies of the held-out snapshots against DFT" + ASKED
+        asking("energies of the held-out snapshots against DFT")
     shell:
         "surrogate-hpo evaluate --config {params.config:q} --threads {threads}"
         " --models {input.models:q} --training-dft {input.training_dft:q}"

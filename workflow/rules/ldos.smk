@@ -17,7 +17,7 @@ rule ldos:
         code=code_digest("ldos"),
         config=config_files,
     message:
-        "local density of states of {wildcards.snapshot}" + ASKED
+        asking("local density of states of {wildcards.snapshot}")
     shell:
         "surrogate-hpo ldos --config {params.config:q} --dft {input.dft:q} --save {input.save:q}"
         " --ldos {output.ldos:q}"

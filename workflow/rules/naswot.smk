@@ -28,7 +28,7 @@ rule naswot:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",
     message:
-        "architecture chosen by NASWOT, without training" + ASKED
+        asking("architecture chosen by NASWOT, without training")
     shell:
         "surrogate-hpo naswot --config {params.config:q} --threads {threads}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
@@ -54,10 +54,11 @@ rule naswot_chunk:
         "logs/naswot/chunk-{chunk}.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: 1
+    threads: cores("naswot_chunk")
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=memory("naswot_chunk"),
+        runtime=minutes("naswot_chunk"),
+        gpu=gpus("naswot"),
     params:
         settings=settings("naswot"),
         code=code_digest("naswot_chunk"),
@@ -65,7 +66,9 @@ rule naswot_chunk:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",
     message:
-        "architecture chosen by NASWOT, without training, chunk {wildcards.chunk}"
+        asking(
+            "architecture chosen by NASWOT, without training, chunk {wildcards.chunk}"
+        )
     shell:
         "surrogate-hpo naswot_chunk --config {params.config:q} --threads {threads}"
         " --chunk {wildcards.chunk}"

@@ -37,7 +37,7 @@ rule report:
         code=code_digest("report"),
         config=config_files,
     message:
-        "figures, tables and the HTML report" + ASKED
+        asking("figures, tables and the HTML report")
     shell:
         "surrogate-hpo report --config {params.config:q} --structures {input.structures:q}"
         " --dft {input.dft:q} --ldos {input.ldos:q} --descriptors {input.descriptors:q}"

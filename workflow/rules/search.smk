@@ -27,7 +27,7 @@ rule search_worker:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
-        "worker {wildcards.worker} of the reduced Optuna study" + ASKED
+        asking("worker {wildcards.worker} of the reduced Optuna study")
     shell:
         "surrogate-hpo search_worker --config {params.config:q} --threads {threads}"
         " --worker {wildcards.worker} --naswot {input.naswot:q}"
@@ -68,7 +68,7 @@ rule search:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
-        "reduced Optuna study of the optimisation hyperparameters" + ASKED
+        asking("reduced Optuna study of the optimisation hyperparameters")
     shell:
         "surrogate-hpo search --config {params.config:q} --threads {threads} --naswot {input.naswot:q}"
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"

@@ -16,7 +16,7 @@ rule snapshots:
         code=code_digest("snapshots"),
         config=config_files,
     message:
-        "atomic configuration {wildcards.snapshot}" + ASKED
+        asking("atomic configuration {wildcards.snapshot}")
     shell:
         "surrogate-hpo snapshots --config {params.config:q} --snapshot {wildcards.snapshot}"
         " --structure {output.structure:q} --cost {output.cost:q} 2> {log:q}"

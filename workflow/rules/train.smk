@@ -28,7 +28,7 @@ rule train:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/train",
     message:
-        "final training, initialisation {wildcards.seed}" + ASKED
+        asking("final training, initialisation {wildcards.seed}")
     shell:
         "surrogate-hpo train --config {params.config:q} --threads {threads}"
         " --initialisation {wildcards.seed}"

@@ -3,6 +3,7 @@
 Made of the needs of trainings, see `surrogate_hpo.config.training_needs`.
 """
 
+import math
 from statistics import fmean
 
 from surrogate_hpo.config.brief import BriefTrainingSettings
@@ -23,8 +24,21 @@ from surrogate_hpo.config.training_needs import (
 from surrogate_hpo.selection.options import LEARNING_SCORES
 
 
-def audit(case: Case) -> Need:
-    """Scores and brief trainings of the drawn architectures."""
+def audit(case: Case, *, parts: int = 1) -> Need:
+    """Scores and brief trainings of the drawn architectures.
+
+    Parameters
+    ----------
+    case
+        The case.
+    parts
+        Jobs that share the work; each reads all data.
+
+    Returns
+    -------
+    Need
+        Of one of them.
+    """
     settings = case.config.audit
     recipe = settings.training
     training, validation = case.points("training"), case.points("validation")
@@ -33,13 +47,14 @@ def audit(case: Case) -> Need:
     scoring = case.point_bytes * (training + validation) + FLOAT32 * training * case.components
     space = [case.layers(n, width) for n in settings.layers for width in settings.widths]
     held = max(reading, scoring) + 2 * case.point_bytes * _brief_points(recipe)
-    networks = settings.architectures * settings.initialisations
+    drawn = math.ceil(settings.architectures / parts)
+    networks = drawn * settings.initialisations
     scores = [settings.points if name in LEARNING_SCORES else 0 for name in settings.scores]
     return _brief(
         case,
         recipe,
         space,
-        trainings=settings.architectures * recipe.seeds,
+        trainings=drawn * recipe.seeds,
         held=held + jacobians(case, settings.batch_size),
         host_seconds=held / READING_RATE
         + moments_seconds(case, training)

@@ -16,12 +16,16 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "acsd": needs.acsd,
     "descriptors": needs.descriptors,
     "naswot": training_needs.naswot,
+    "naswot_chunk": lambda case: training_needs.naswot(case, parts=case.config.naswot.chunks),
     "search": training_needs.search,
-    "search_worker": training_needs.search,
-    "train": training_needs.train,
+    "search_worker": lambda case: training_needs.search(case, parts=case.config.search.workers),
+    "train": lambda case: training_needs.train(
+        case, data_mebibytes=case.config.train.data_memory_mebibytes
+    ),
     "evaluate": training_needs.evaluate,
     "report": training_needs.report,
     "audit": comparison_needs.audit,
+    "audit_chunk": lambda case: comparison_needs.audit(case, parts=case.config.audit.chunks),
     "acsd_audit": comparison_needs.acsd_audit,
     "contest": comparison_needs.contest,
     "compare": comparison_needs.compare,
@@ -31,11 +35,13 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
 _THREADED = (
     "descriptors",
     "naswot",
+    "naswot_chunk",
     "search",
     "search_worker",
     "train",
     "evaluate",
     "audit",
+    "audit_chunk",
     "acsd_audit",
 )
 _MOST_THREADS = 16

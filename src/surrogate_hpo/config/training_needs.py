@@ -4,6 +4,7 @@ As in `surrogate_hpo.config.needs`: memory from the arrays held at the worst mom
 floating point operations. P is a number of points, C of components, E of energies.
 """
 
+import math
 from itertools import pairwise
 
 from surrogate_hpo.config.case import FLOAT32, Case
@@ -27,6 +28,9 @@ READING_RATE = 2e8
 _TRAINING_WORK = 350 * MEBIBYTE
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
+# Integrals of the density, gradient corrections and their derivatives, per grid point: measured
+# with PBE, which takes most.
+ENERGY_BYTES = 150 * FLOAT64
 REPORT_SECONDS = 30.0
 
 
@@ -62,6 +66,11 @@ def held_points(case: Case, training: int, validation: int, *, copies: int = 1) 
     return case.point_bytes * max(reading, fitting) + order
 
 
+def bounded(held: float, mebibytes: float | None) -> float:
+    """Bytes of data, or their bound if there is one and it is less."""
+    return held if mebibytes is None else min(held, mebibytes * MEBIBYTE)
+
+
 def epoch_operations(layers: list[int], points: int, batch: int) -> float:
     """Operations of one pass: forward and backward 6 per weight and point; the optimiser's own.
 
@@ -89,11 +98,23 @@ def epoch_operations(layers: list[int], points: int, batch: int) -> float:
     return 6.0 * parameters(layers) * points + steps * rotations
 
 
-def naswot(case: Case) -> Need:
+def naswot(case: Case, *, parts: int = 1) -> Need:
     """Scores of all architectures; the descriptors of all training points fit the scaler.
 
     Memory: 2 P C, read and joined, or read and scaled; the LDOS of one snapshot for its
     length, or of all where the score learns; Jacobians of a minibatch.
+
+    Parameters
+    ----------
+    case
+        The case.
+    parts
+        Jobs that share the work; each reads all data.
+
+    Returns
+    -------
+    Need
+        Of one of them.
     """
     settings = case.config.naswot
     training = case.points("training")
@@ -106,6 +127,7 @@ def naswot(case: Case) -> Need:
         for layers in settings.layers
     )
     networks = min(architectures, settings.sample or architectures) * settings.initialisations
+    networks = math.ceil(networks / parts)
     return Need(
         TORCH_BASE + _TRAINING_WORK + jacobians(case, settings.batch_size) + held,
         _STARTUP_SECONDS
@@ -115,28 +137,57 @@ def naswot(case: Case) -> Need:
     )
 
 
-def search(case: Case) -> Need:
-    """Trials one after the other; the points are kept once per pair of scalings."""
+def search(case: Case, *, parts: int = 1, data_mebibytes: float | None = None) -> Need:
+    """Trials one after the other; the points are kept once per pair of scalings.
+
+    Parameters
+    ----------
+    case
+        The case.
+    parts
+        Jobs that share the work; each reads all data.
+    data_mebibytes
+        Bound of the points in memory, where they are streamed.
+
+    Returns
+    -------
+    Need
+        Of one of them.
+    """
     settings = case.config.search
     training, validation = trial_points(case, settings)
     pairs = len(settings.input_scaling) * len(settings.output_scaling)
     held = held_points(case, training, validation, copies=min(pairs, settings.trials))
-    trainings = settings.trials * settings.initialisations
+    trainings = math.ceil(settings.trials / parts) * settings.initialisations
     operations = epoch_operations(case.network, training, min(settings.batch_size))
     steps = training // min(settings.batch_size)
     epochs = trainings * settings.maximum_epochs
+    held = bounded(held, data_mebibytes)
     return fit(case, held, epochs * operations, epochs * steps, settings.use_gpu, threads=2)
 
 
-def train(case: Case) -> Need:
-    """One initialisation on all training points: 2 (P_training + P_validation) (C + E)."""
+def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
+    """One initialisation on all training points: 2 (P_training + P_validation) (C + E).
+
+    Parameters
+    ----------
+    case
+        The case.
+    data_mebibytes
+        Bound of the points in memory, where they are streamed.
+
+    Returns
+    -------
+    Need
+        Of one job.
+    """
     settings = case.config.train
     training, validation = case.points("training"), case.points("validation")
     batch = min(case.config.search.batch_size)
     operations = epoch_operations(case.network, training, batch)
     return fit(
         case,
-        held_points(case, training, validation),
+        bounded(held_points(case, training, validation), data_mebibytes),
         settings.maximum_epochs * operations,
         settings.maximum_epochs * training // batch,
         settings.use_gpu,
@@ -147,11 +198,11 @@ def evaluate(case: Case) -> Need:
     """Held-out snapshots, one at a time beside the one before.
 
     Memory per grid point: descriptors and LDOS of two snapshots, three predictions (the one
-    before, and this one in pieces and joined), and some 50 real numbers of the density's
+    before, and this one in pieces and joined), and 150 real numbers of the density's
     integrals. Time: the network and both scalings, whose matrices are full.
     """
     settings = case.config.evaluate
-    per_point = 2 * case.point_bytes + 3 * FLOAT32 * case.energies + 50 * FLOAT64
+    per_point = 2 * case.point_bytes + 3 * FLOAT32 * case.energies + ENERGY_BYTES
     predictions = case.points("test") * case.config.train.seeds
     operations = 2.0 * parameters(case.network) * predictions
     scalings = 2.0 * (case.components**2 + case.energies**2) * predictions

@@ -193,9 +193,12 @@ FIGURES: dict[str, FigureText] = {
     ),
     "cost_per_stage": FigureText(
         "cost",
-        "Processor time per stage, summed over all its jobs.",
-        "CPU time counts every core, so it may exceed the wall time. Stages with many "
-        "independent jobs finish sooner with more cores or on a cluster.",
+        "Processor time per stage, summed over all its jobs, before what was allocated: cores, or "
+        "GPUs, times wall time. The percentage is how much of it was used; a GPU counts as used "
+        "from the start of a job that opens it to the end.",
+        "A low percentage means cores that wait: for files, for a GPU, or because the job is too "
+        "short for its start-up. Above 100 % a job took more cores than it was given. Stages with "
+        "many independent jobs finish sooner with more cores or on a cluster.",
     ),
 }
 """Words per figure; ``parity`` serves the parity plots of all quantities."""

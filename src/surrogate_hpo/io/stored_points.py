@@ -150,13 +150,12 @@ def open_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
         If grids, cells, energy axes, kernels or descriptors differ.
     """
     check_paired(descriptor_paths, ldos_paths)
-    stores, pairs = [], []
+    stores = []
+    first = read_pair(descriptor_paths[0], ldos_paths[0], planes=slice(0, 1))
     for paths in zip(descriptor_paths, ldos_paths, strict=True):
-        pair = read_pair(*paths, planes=slice(0, 1))
-        pairs = [*pairs[:1], pair]
-        check_same_kind(pairs[0], pair, *paths)
+        check_same_kind(first, read_pair(*paths, planes=slice(0, 1)), *paths)
         stores.append((*paths, grid_of(paths[1], "ldos")))
-    descriptors, ldos = pairs[0]
+    descriptors, ldos = first
     return StoredPoints(
         stores=tuple(stores),
         components=descriptors.values.shape[-1],

@@ -1,7 +1,7 @@
 """Jobs, cores, memory and time that a run will ask for, before any of it runs."""
 
 from surrogate_hpo.config.case import Case
-from surrogate_hpo.config.estimates import NEEDS, request
+from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import size_of
 from surrogate_hpo.config.snapshots import SPLITS, file_of
@@ -68,11 +68,11 @@ def estimate(config: Config) -> str:
     sums = (0.0, 0.0)
     for stage in chain(config):
         asked, jobs = request(stage, case), len(items(stage, config))
-        on_gpu = NEEDS[stage](case).gpu_seconds > 0
+        gpus = config.gpus(stage)
         hours = jobs * asked.expected_seconds / 3600
-        core_hours, gpu_hours = hours * asked.threads, hours * on_gpu
+        core_hours, gpu_hours = hours * asked.threads, hours * gpus
         sums = (sums[0] + core_hours, sums[1] + gpu_hours)
-        asks = (asked.threads, int(on_gpu), asked.memory_mebibytes, asked.minutes)
+        asks = (asked.threads, gpus, asked.memory_mebibytes, asked.minutes)
         rows.append((stage, jobs, *asks, f"{core_hours:.2f}", f"{gpu_hours:.2f}"))
     size = case.size
     grid = "×".join(map(str, size.grid))

@@ -1,5 +1,7 @@
 """Which jobs a run consists of, as far as they follow from the config alone."""
 
+from pathlib import Path
+
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.stages.graph import STAGES
 
@@ -24,7 +26,7 @@ def items(stage: str, config: Config) -> list[str]:
     Returns
     -------
     list of str
-        One name per job; its cost record is `results/cost/{stage}/{item}.json`.
+        One name per job.
     """
     if stage in ("snapshots", "dft", "ldos", "descriptors"):
         return config.snapshots.all_names()
@@ -37,6 +39,16 @@ def items(stage: str, config: Config) -> list[str]:
     if stage == "audit":
         return _with_parts("chunk", config.audit.chunks)
     return list(config.compare.methods) if stage == "contest" else ["all"]
+
+
+def cost_path(stage: str, item: str) -> Path:
+    """Cost record of a job, the file that it writes last; under the folder of the run."""
+    return Path("results") / "cost" / stage / f"{item}.json"
+
+
+def log_path(stage: str, item: str) -> Path:
+    """Log of a job, under the folder of the run."""
+    return Path("logs") / (f"{stage}.log" if item == "all" else f"{stage}/{item}.log")
 
 
 def _with_parts(name: str, count: int) -> list[str]:

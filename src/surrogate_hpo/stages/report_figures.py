@@ -49,6 +49,12 @@ class Sources:
     audit: Sequence[Path] = ()
 
 
+COST_COLUMNS = (
+    *("jobs", "cpu_seconds", "gpu_seconds", "wall_seconds"),
+    *("allocated_cpu_seconds", "allocated_gpu_seconds"),
+)
+
+
 def draw_all(
     sources: Sources,
     acsd: Mapping[str, Any],
@@ -101,10 +107,7 @@ def draw_all(
         error_summary(errors),
         cost_per_stage(
             stage=list(cost),
-            **{
-                key: [total[key] for total in cost.values()]
-                for key in ("jobs", "cpu_seconds", "gpu_seconds", "wall_seconds")
-            },
+            **{key: [total[key] for total in cost.values()] for key in COST_COLUMNS},
         ),
     ]
 
