@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from audit_data import COMPONENTS, ENERGIES, GRID, SPLITS, stores, write_snapshots
+from audit_data import CELL, COMPONENTS, ENERGIES, GRID, SPLITS, stores, write_snapshots
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from training_case import TrainingCase
@@ -30,8 +30,7 @@ from surrogate_hpo.stages.fitting import scale
 from surrogate_hpo.stages.streaming import read_scaled
 
 IDENTITY = AffineScaler(torch.zeros(1), torch.eye(1), torch.eye(1))
-MEBIBYTE = 2**20
-LIMIT_MEBIBYTES = 900
+LIMIT_MEBIBYTES = 700
 
 
 def numbered(sizes, points_per_group, *, validation=(4,)):
@@ -232,44 +231,35 @@ def test_a_streamed_training_learns_and_resumes_to_the_last_bit(streamed):
 
 
 def test_a_job_trains_on_data_larger_than_its_memory(tmp_path):
-    """3 × 112 MiB of points, under a limit that their two copies would break."""
-    case = TrainingCase(tmp_path)
-    case.prepare(
-        hyperparameters={"batch_size": 20000, "optimiser": "adamw"},
-        maximum_epochs=2,
-        data_memory_mebibytes=64,
-    )
-    shape, generator = (48, 48, 48), np.random.default_rng(0)
+    """390 MiB of points, of which all in memory would break the limit."""
+    case, shape = TrainingCase(tmp_path), (96, 96, 96)
+    generator = np.random.default_rng(0)
     for split, count in SPLITS.items():
         for number in range(count):
             name = f"{split}-{number:04d}.zarr.zip"
-            values = generator.normal(size=(*shape, 91)).astype(np.float32)
-            ldos = np.abs(values[..., :1]) * np.ones(175, np.float32)
-            cell, definition = 4.0 * np.eye(3), DescriptorDefinition(4.0, 10)
-            write_descriptors(
-                tmp_path / "descriptors" / name, DescriptorData(values, cell, definition), {}
-            )
-            data = LdosData(ldos, np.arange(175.0), cell, "gaussian", 1.0, 3.0)
+            values = generator.random((*shape, COMPONENTS), dtype=np.float32)
+            descriptors = DescriptorData(values, CELL, DescriptorDefinition(4.0, 4))
+            write_descriptors(tmp_path / "descriptors" / name, descriptors, {})
+            ldos = np.ascontiguousarray(values[..., :ENERGIES])
+            data = LdosData(ldos, np.arange(float(ENERGIES)), CELL, "gaussian", 1.0, 3.0)
             write_ldos(tmp_path / "ldos" / name, data, {})
-    stored = open_points(*both(stores(tmp_path))[0])
-    assert stored.points * stored.bytes_per_point > 5 * 64 * MEBIBYTE
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    training, validation = both(stores(tmp_path))
+    size = sum(open_points(*s).points for s in (training, validation)) * 4 * (COMPONENTS + ENERGIES)
+    assert size > 380 * 2**20
     limited = f'ulimit -d {LIMIT_MEBIBYTES * 1024}; exec "$@"'
-    command = case.command("limited")
-
-    def run():
-        return subprocess.run(
-            ["sh", "-c", limited, "sh", *command],
-            cwd=tmp_path,
-            env=environment,
-            text=True,
-            stderr=subprocess.PIPE,
-            check=False,
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    statuses = {}
+    for memory in (64, None):
+        hyperparameters = {"batch_size": 20000, "optimiser": "adamw"}
+        case.prepare(
+            hyperparameters=hyperparameters, maximum_epochs=1, data_memory_mebibytes=memory
         )
-
-    done = run()
-    assert done.returncode == 0, done.stderr
-    assert "MiB of training points, read in" in done.stderr
-    (tmp_path / "limited" / "model.pt").unlink()
-    case.prepare(hyperparameters={"batch_size": 20000, "optimiser": "adamw"}, maximum_epochs=2)
-    assert run().returncode != 0, "the limit is one that all data in memory would not break"
+        command = ["sh", "-c", limited, "sh", *case.command(f"limited-{memory}")]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, text=True, stderr=subprocess.PIPE, check=False
+        )
+        statuses[memory] = done.returncode
+        if memory:
+            assert done.returncode == 0, done.stderr
+            assert "MiB of training points, read in" in done.stderr
+    assert statuses[None] != 0, "the limit must be one that all data in memory would break"

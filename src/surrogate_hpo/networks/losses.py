@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.networks.group import Group
 
 
 def ldos_error(prediction: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -131,6 +132,23 @@ def shared_training_loss(
     squares, mean = sums + (add(sums.detach().clone()) - sums.detach())
     per_energy: Tensor = squares + dos_weight * mean.square() if dos_weight else squares
     return (per_energy if weights is None else per_energy * weights).mean()
+
+
+def group_loss(
+    prediction: Tensor,
+    targets: Tensor,
+    *,
+    points: int,
+    group: Group,
+    weights: Tensor | None,
+    dos_weight: float,
+) -> Tensor:
+    """Loss of a batch: of the whole of it in one process, else shared; see both functions."""
+    if group.size == 1:
+        return training_loss(prediction, targets, weights=weights, dos_weight=dos_weight)
+    return shared_training_loss(
+        prediction, targets, points=points, add=group.add, weights=weights, dos_weight=dos_weight
+    )
 
 
 def normalised_weights(weights: Tensor | None, targets: Tensor) -> Tensor | None:

@@ -14,15 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.networks.batches import Batch, TrainingSource
+from surrogate_hpo.networks.checkpoints import check_same_training, copy_weights, load_weights
 from surrogate_hpo.networks.group import ALONE, Group
-from surrogate_hpo.networks.losses import (
-    ldos_error,
-    normalised_weights,
-    shared_training_loss,
-    training_loss,
-)
+from surrogate_hpo.networks.losses import group_loss, ldos_error, normalised_weights
 from surrogate_hpo.networks.recipe import Recipe, build_optimiser
 
 
@@ -108,7 +104,7 @@ class Trainer:
             ones = 1.0 if self._weights is None else self._weights
             self._validation_weights = error_weights.to(self._data.targets_like) * ones
         self._optimiser = build_optimiser(recipe, self.network)
-        self._best = _copy(self.network.state_dict())
+        self._best = copy_weights(self.network.state_dict())
         self._batch = 0
         # In float64 on the device: no wait in each step.
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
@@ -136,7 +132,7 @@ class Trainer:
     def run(
         self,
         on_epoch: Callable[[HistoryRow], None] | None = None,
-        on_batch: Callable[[], None] | None = None,
+        on_batch: Callable[[], None] = lambda: None,
     ) -> HistoryRow:
         """Train until finished, then give the network the weights that the schedule chooses.
 
@@ -170,7 +166,7 @@ class Trainer:
         self.network.load_state_dict(self._best)
         return best
 
-    def train_epoch(self, on_batch: Callable[[], None] | None = None) -> HistoryRow:
+    def train_epoch(self, on_batch: Callable[[], None] = lambda: None) -> HistoryRow:
         """Train to the end of the epoch and measure the validation loss.
 
         Parameters
@@ -191,9 +187,9 @@ class Trainer:
         epoch = len(self.history)
         learning_rate = self._learning_rate(epoch, 0.0)
         try:
-            training_loss = self._pass_over_training_points(epoch, on_batch or _nothing)
+            training_loss = self._pass_over_training_points(epoch, on_batch)
             self.group.check_equal(self.network)
-            validation_loss = self._validation_loss(on_batch or _nothing)
+            validation_loss = self._validation_loss(on_batch)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             # The preconditioner meets gradients that are not finite before the loss is read.
             raise _divergence(epoch + 1, learning_rate, math.nan, math.nan) from error
@@ -204,7 +200,7 @@ class Trainer:
         self._batch = 0
         self._loss_sum.zero_()
         if self.best_row is row:
-            self._best = _copy(self.network.state_dict())
+            self._best = copy_weights(self.network.state_dict())
         return row
 
     def state_dict(self) -> dict[str, Any]:
@@ -215,8 +211,8 @@ class Trainer:
             "history": [asdict(row) for row in self.history],
             "batch": self._batch,
             "loss_sum": float(self._loss_sum),
-            "network": _copy(self.network.state_dict()),
-            "best": _copy(self._best),
+            "network": copy_weights(self.network.state_dict()),
+            "best": copy_weights(self._best),
             "optimiser": copy.deepcopy(self._optimiser.state_dict()),
         }
 
@@ -233,25 +229,10 @@ class Trainer:
         DataError
             The checkpoint belongs to another recipe or seed, or another network.
         """
-        expected = {"seed": self._seed, "recipe": self.recipe.to_dict()}
-        got = {key: state.get(key) for key in expected}
-        if got != expected:
-            raise DataError(
-                "The checkpoint belongs to another training.",
-                expected=str(expected),
-                got=str(got),
-                remedy="Delete the checkpoint, or restore the settings that it was made with.",
-            )
-        try:
-            self.network.load_state_dict(state["network"])
-        except RuntimeError as error:
-            raise DataError(
-                "The checkpoint belongs to another network.",
-                got=str(error),
-                remedy="Delete the checkpoint, or restore the architecture it was made with.",
-            ) from error
+        check_same_training(state, seed=self._seed, recipe=self.recipe)
+        load_weights(self.network, state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
-        self._best = _copy(state["best"])
+        self._best = copy_weights(state["best"])
         self.history = [HistoryRow(**row) for row in state["history"]]
         self._batch = state["batch"]
         self._loss_sum.fill_(state["loss_sum"])
@@ -281,18 +262,13 @@ class Trainer:
         with torch.autocast(batch.inputs.device.type, dtype=torch.bfloat16, enabled=mixed):
             prediction = self.network(batch.inputs)
         prediction = prediction.to(batch.targets.dtype)
-        dos_weight = self.recipe.dos_weight
-        if self.group.size == 1:
-            return training_loss(
-                prediction, batch.targets, weights=self._weights, dos_weight=dos_weight
-            )
-        return shared_training_loss(
+        return group_loss(
             prediction,
             batch.targets,
             points=batch.points,
-            add=self.group.add,
+            group=self.group,
             weights=self._weights,
-            dos_weight=dos_weight,
+            dos_weight=self.recipe.dos_weight,
         )
 
     @torch.no_grad()
@@ -304,14 +280,6 @@ class Trainer:
             on_batch()
         whole = self.group.add(torch.tensor(total, dtype=torch.float64))
         return float(whole) / self._data.validation_points
-
-
-def _nothing() -> None:
-    """Do nothing after a batch."""
-
-
-def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in state.items()}
 
 
 def _divergence(

@@ -1,4 +1,4 @@
-"""Short training: the held-out errors after some tens of optimiser steps."""
+"""Short training: how good the features are after some tens of optimiser steps."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.networks.scaling import fit_input_scaler
 from surrogate_hpo.selection.batched_networks import StackedNetworks, shuffled_rows
 from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxy import ScoreData
@@ -20,15 +21,13 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
 @dataclass(frozen=True)
 class ShortTraining:
-    r"""Held-out error after a short training, and after its last layer is solved exactly.
+    r"""Held-out error of a briefly trained network whose last layer is then solved exactly.
 
-    .. math:: s = \sqrt{e_{trained}\; e_{readout}}
-
-    Both are mean squared errors of the scaled LDOS on held-out points: :math:`e_{trained}` of
-    the network after the steps, which tells how fast it learns, and :math:`e_{readout}` of the
-    same hidden layers with the last layer from the ridge regression of `Readout`, which tells
-    how well they carry over to other snapshots once the training has converged. On aluminium
-    neither ranks well alone against a long training: networks that learn fast can overfit.
+    The hidden layers are trained for some tens of steps, on whitened descriptors: SNAP components
+    are highly collinear, and without whitening so few steps only rank how fast a network
+    learns, which on aluminium says little about how well it does in the end. The last layer
+    then comes from the ridge regression of `Readout`: its error tells how well the hidden
+    layers carry over to other snapshots, as if the training of the last layer had converged.
 
     All initialisations are trained at once, with stacked weights, by Adam (D. P. Kingma and
     J. Ba, arXiv:1412.6980) with the learning rate
@@ -51,6 +50,8 @@ class ShortTraining:
         Number of points to measure the errors on, at most.
     ridge
         Of the regression; see `Readout`.
+    eigenvalue_floor
+        Of the whitening; see `fit_input_scaler`.
     name
         Its name in `PROXIES`.
     label
@@ -61,10 +62,11 @@ class ShortTraining:
 
     steps: int = 64
     points: int = 4000
-    batch_size: int = 128
+    batch_size: int = 64
     learning_rate: float = 2e-3
     held_out_points: int = 4000
     ridge: float = 1e-6
+    eigenvalue_floor: float = 3e-4
     name: ProxyName = "short_training"
     label: str = "short training"
     direction: Direction = "minimise"
@@ -85,13 +87,14 @@ class ShortTraining:
         )
 
     def _errors(self, networks: StackedNetworks, data: ScoreData, rows: Tensor) -> Values:
-        training = data.labelled(rows)
+        (inputs, targets), held_out = data.labelled(rows), data.held_out(self.held_out_points)
+        if not inputs.isfinite().all():
+            return Values(torch.full((len(networks.weights[0]),), torch.nan))
+        scaler = fit_input_scaler(inputs, "whitened", eigenvalue_floor=self.eigenvalue_floor)
+        training = scaler.transform(inputs), targets
         self._train(networks, *training)
-        held_out = data.held_out(self.held_out_points)
-        with torch.no_grad():
-            trained = (networks.outputs(held_out[0]) - held_out[1]).square().mean((1, 2))
-        fitted = readout_errors(networks, training, held_out, ridge=self.ridge)
-        return Values((trained * fitted).sqrt())
+        others = scaler.transform(held_out[0]), held_out[1]
+        return Values(readout_errors(networks, training, others, ridge=self.ridge))
 
     def _train(self, networks: StackedNetworks, inputs: Tensor, targets: Tensor) -> None:
         batches = max(1, len(inputs) // self.batch_size)

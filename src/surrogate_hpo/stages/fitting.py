@@ -109,7 +109,7 @@ class Training:
     def run(
         self,
         on_epoch: Callable[[HistoryRow], None],
-        on_batch: Callable[[], None] | None = None,
+        on_batch: Callable[[], None] = lambda: None,
     ) -> HistoryRow:
         """Train to the end and return the epoch whose weights the model then has."""
         return self.trainer.run(on_epoch, on_batch)

@@ -14,13 +14,9 @@ from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.stored_points import Slab, StoredPoints, open_points
 from surrogate_hpo.networks.batches import Rows
 from surrogate_hpo.networks.options import OutputScaling
-from surrogate_hpo.networks.scaling import (
-    error_weights,
-    fit_input_scaler,
-    fit_output_scaler,
-    summarise,
-)
+from surrogate_hpo.networks.scaling import error_weights, fit_input_scaler, fit_output_scaler
 from surrogate_hpo.networks.shards import Shard, ShardedData
+from surrogate_hpo.networks.summary import summarise
 from surrogate_hpo.stages.fitting import ScaledData, scale
 
 logger = logging.getLogger(__name__)
