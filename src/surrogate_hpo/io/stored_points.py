@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.datasets import check_paired, check_same_kind, flat, read_pair
-from surrogate_hpo.io.descriptor_store import DescriptorData, read_descriptors
-from surrogate_hpo.io.ldos_store import LdosData, read_ldos
+from surrogate_hpo.io.descriptor_store import read_descriptors
+from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.zarr_zip import chunk_shape, grid_of
 
 Array = NDArray[np.float32]
