@@ -58,6 +58,10 @@ class Group:
         """Return whether the flag is set in one process or more; the same answer in all."""
         return flag if self.size == 1 else bool(self.add(torch.tensor(int(flag))))
 
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        self.any(False)
+
     def check_equal(self, network: nn.Module) -> None:
         """Make sure that all processes have the same weights, to the last bit.
 

@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 
 from surrogate_hpo.errors import ConfigError, EngineError, InterruptedRun, SurrogateHpoError
-from surrogate_hpo.interruption import deferred, handling_signals, received_signal
+from surrogate_hpo.interruption import SIGNALS, deferred, handling_signals, received_signal
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.networks.group import Group
 
@@ -164,6 +164,8 @@ def _work(task: _Task, pipe: Connection) -> None:
     configure_logging()
     if not task.group.leads:
         logging.getLogger("surrogate_hpo").setLevel(logging.WARNING)
+    for number in SIGNALS:  # once it has ended it waits, to be asked nothing any more
+        signal.signal(number, signal.SIG_IGN)
     outcome = _Outcome()
     try:
         with handling_signals():

@@ -96,12 +96,12 @@ class _Saver:
 
     def after_batch(self) -> None:
         """Save if it is time; save and stop if there is a reason to stop."""
-        reason = stop_reason()
+        trainer, reason = self._fit.trainer, stop_reason()
         # All processes stop after the same batch, whichever of them was told.
-        if self._fit.trainer.group.any(reason is not None) and reason is None:
+        if trainer.group.any(reason is not None) and reason is None:
             reason = "another process of this training"
         if reason is not None or time.monotonic() - self._saved >= SECONDS_BETWEEN_CHECKPOINTS:
             self.save()
         if reason is not None:
-            where = f"{self._fit.trainer.position} ({self._checkpoint})"
-            raise InterruptedRun(reason, saved=where)
+            trainer.group.wait()  # the first to leave ends all, the one that saves among them
+            raise InterruptedRun(reason, saved=f"{trainer.position} ({self._checkpoint})")
