@@ -27,6 +27,7 @@ class Job:
     state: str
     partition: str
     gpus: int
+    memory: str
     rule: str
     restarts: int
     fields: dict[str, str]
@@ -45,6 +46,7 @@ def jobs_of(lab: Lab, folder: Path) -> list[Job]:
                     state=fields["JobState"],
                     partition=fields["Partition"],
                     gpus=int(gpus[1]) if gpus else 0,
+                    memory=fields["MinMemoryNode"],
                     rule=fields["Comment"].strip(),
                     restarts=int(fields["Restarts"]),
                     fields=fields,

@@ -41,8 +41,10 @@ def test_jobs_and_nodes_and_the_controller_fail(lab, finished, tmp_path, start):
     assert second.number != first.number
     until(lambda: stage_processes(folder, "search"), "the search goes on")
     node = second.fields["NodeList"]
+    # The node comes back by itself as soon as its slurmd answers; Slurm holds the job for 2 minutes.
     lab.run("scontrol", "update", f"NodeName={node}", "State=down", "Reason=test")
-    lab.run("scontrol", "update", f"NodeName={node}", "State=resume")
+    assert run.job("rule_search", "PENDING").number == second.number
+    lab.run("scontrol", "update", f"JobId={second.number}", "StartTime=now")
 
     waiting = run.job("rule_train", "PENDING")
     assert waiting.partition == "gpu"
@@ -65,19 +67,27 @@ def test_jobs_and_nodes_and_the_controller_fail(lab, finished, tmp_path, start):
 
 
 def test_too_little_memory_and_time(lab, finished, tmp_path, start):
-    """The first attempts are killed for their memory, a later one for its time; all continue."""
+    """The first attempt is killed for its memory, the second for its time; the third goes on."""
     folder = without(finished, tmp_path / "run", *DOWNSTREAM[1:])
-    run = start(folder, *TRAININGS, "--set-resources", "train:mem_mb=200 * 20 ** (attempt - 1)")
-    job = run.job("rule_train_wildcards_0", "OUT_OF_MEMORY")
-    assert "mem=200M" in job.fields["TRES"]
-    job = run.job("rule_train_wildcards_0", "RUNNING")
-    assert "mem=4000M" in job.fields["TRES"]
-    until(lambda: saved(folder, "train"), "a training gets to work")
-    lab.run("scontrol", "update", f"JobId={job.number}", "EndTime=now")
-    run.succeeds()
-    assert histories(folder) == histories(finished)
-    states = [job.state for job in run.jobs("rule_train_wildcards_0")]
-    assert states == ["OUT_OF_MEMORY", "TIMEOUT", "COMPLETED"]
+    target = TRAININGS[0]
+    run = start(folder, target, "--set-resources", "train:mem_mb=200 * 20 ** (attempt - 1)")
+    until(lambda: len(run.jobs("rule_train")) == 2, "a second attempt")
+    assert "exceeded memory limit" in run.text()
+    second = run.job("rule_train", "RUNNING")
+    until(lambda: saved(folder, "train"), "the training gets to work")
+    # It hangs, and Slurm looks for jobs that are over their time every half a minute.
+    (process,) = stage_processes(folder, "train")
+    process.suspend()
+    lab.run("scontrol", "update", f"JobId={second.number}", "EndTime=now")
+    text = run.succeeds()
+    assert "SLURM status is: 'TIMEOUT'" in text
+    assert (
+        histories(folder)["results/train/0/history.csv"]
+        == (histories(finished)["results/train/0/history.csv"])
+    )
+    asked = [(job.state, job.memory) for job in run.jobs("rule_train")]
+    assert asked == [("FAILED", "200M"), ("TIMEOUT", "4000M"), ("COMPLETED", "80000M")]
+    assert "continuing after epoch" in (folder / "logs/train/0.log").read_text()
 
 
 def test_snakemake_is_killed_and_files_come_late(lab, finished, tmp_path, start):
