@@ -30,7 +30,7 @@ from surrogate_hpo.stages.fitting import scale
 from surrogate_hpo.stages.streaming import read_scaled
 
 IDENTITY = AffineScaler(torch.zeros(1), torch.eye(1), torch.eye(1))
-LIMIT_MEBIBYTES = 700
+LIMIT_MEBIBYTES = 1000
 
 
 def numbered(sizes, points_per_group, *, validation=(4,)):

@@ -64,10 +64,11 @@ class Config(Section):
         return section
 
     def gpus(self, stage: str) -> int:
-        """How many GPUs a job of the stage uses: one if its section, or a part of it, says so."""
+        """How many GPUs a job of the stage uses: one per process if its section says so."""
         section = self.section(stage)
         parts = [section, *(part for _, part in section if isinstance(part, Section))]
-        return int(any(getattr(part, "use_gpu", False) for part in parts))
+        used = any(getattr(part, "use_gpu", False) for part in parts)
+        return int(used) * getattr(section, "processes", 1)
 
     def job_settings(self, stage: str, snapshot: str | None = None) -> dict[str, Any]:
         """What decides the numbers of one job: Snakemake reruns it when this changes."""

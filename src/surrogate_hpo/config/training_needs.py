@@ -169,6 +169,8 @@ def search(case: Case, *, parts: int = 1, data_mebibytes: float | None = None) -
 def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
     """One initialisation on all training points: 2 (P_training + P_validation) (C + E).
 
+    Each of several processes holds the data, and has a core.
+
     Parameters
     ----------
     case
@@ -185,12 +187,14 @@ def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
     training, validation = case.points("training"), case.points("validation")
     batch = min(case.config.search.batch_size)
     operations = epoch_operations(case.network, training, batch)
+    held = bounded(held_points(case, training, validation), data_mebibytes)
     return fit(
         case,
-        bounded(held_points(case, training, validation), data_mebibytes),
+        held * settings.processes + TORCH_BASE * (settings.processes - 1),
         settings.maximum_epochs * operations,
         settings.maximum_epochs * training // batch,
         settings.use_gpu,
+        threads=settings.processes,
     )
 
 
@@ -263,7 +267,9 @@ def fit(
     if not use_gpu:
         return Need(memory, host + operations / _RATE, fewest_threads=threads)
     seconds = operations / _GPU_RATE + steps * _GPU_SECONDS_PER_STEP
-    return Need(memory + CUDA_BASE, host + seconds, gpu_seconds=host + seconds)
+    return Need(
+        memory + CUDA_BASE, host + seconds, gpu_seconds=host + seconds, fewest_threads=threads
+    )
 
 
 def moments_seconds(case: Case, points: int) -> float:

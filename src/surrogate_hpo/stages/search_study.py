@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from surrogate_hpo.config.search import SearchSettings
+from surrogate_hpo.interruption import deferred, stop_if_asked
 from surrogate_hpo.io.atomic import replacing
 from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.documents import read_document
@@ -106,16 +107,25 @@ def run_trials(
         if on_trial is not None:
             on_trial(row)
 
-    return run_study(
-        _TrainingLoss(inputs, settings, seed, _Checkpoints(folder / "checkpoints")),
-        training_space(settings),
-        storage=journal_storage(folder / "journal.log"),
-        trials=settings.trials,
-        seed=derive_seed(seed, "search", "sampler"),
-        startup_trials=settings.startup_trials,
-        sharing=Sharing(settings.workers, worker, grace_seconds=settings.grace_seconds),
-        on_trial=log,
-    )
+    # A signal must not end the process while it writes to the journal that all share.
+    with deferred():
+        return run_study(
+            _TrainingLoss(inputs, settings, seed, _Checkpoints(folder / "checkpoints")),
+            training_space(settings),
+            storage=journal_storage(folder / "journal.log"),
+            trials=settings.trials,
+            seed=derive_seed(seed, "search", "sampler"),
+            startup_trials=settings.startup_trials,
+            sharing=Sharing(
+                settings.workers, worker, grace_seconds=settings.grace_seconds, pause=_pause
+            ),
+            on_trial=log,
+        )
+
+
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)
+    stop_if_asked("all finished trials")
 
 
 class _Checkpoints:
