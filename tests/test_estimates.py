@@ -190,7 +190,7 @@ def test_estimates_bound_what_the_tutorial_measured(tutorial, stage):
 
 def test_the_tutorial_asks_for_the_threads_its_numbers_were_made_with(tutorial):
     threads = {stage: request(stage, tutorial).threads for stage in NEEDS}
-    assert threads == dict.fromkeys(NEEDS, 1) | {"search": 2}
+    assert threads == dict.fromkeys(NEEDS, 1) | {"search": 2, "search_worker": 2}
 
 
 def test_a_retry_gets_more_memory_and_time_and_the_same_cores(big):
