@@ -248,7 +248,7 @@ def test_errors_are_messages_not_tracebacks(project):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith("ConfigError: the config has no snapshot of this name")
+    assert "\nConfigError: the config has no snapshot of this name" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (project / "x.extxyz").exists()
 

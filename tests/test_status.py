@@ -135,6 +135,7 @@ def test_a_running_job_is_shown_with_its_process_and_a_killed_one_is_not_running
         assert "logs/snapshots/training-0000.log" in told
     finally:
         job.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet reaped
     assert of(run, "snapshots", "training-0000").state == "failed"  # a zombie does not work
     job.wait()
     assert of(run, "snapshots", "training-0000").state == "failed"
