@@ -29,8 +29,8 @@ SlurmctldPidFile={folder}/run/slurmctld.pid
 SlurmdPidFile={folder}/run/slurmd-%n.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
 SlurmdLogFile={folder}/log/slurmd-%n.log
-# No cgroups in a container: processes are found by their parents, memory is polled.
-ProctrackType=proctrack/linuxproc
+# No cgroups in a container: a job is a process group, its memory is polled.
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1

@@ -155,6 +155,13 @@ def stage_processes(folder: Path, stage: str) -> list[psutil.Process]:
     return found
 
 
+def is_on_a_node(job: Job) -> bool:
+    """Whether Slurm still looks after processes of a job."""
+    title = f"slurmstepd: [{job.number}."
+    lines = (process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"]))
+    return any(title in line[0] for line in lines if line)
+
+
 def visible_gpus(folder: Path, stages: tuple[str, ...], seen: dict[str, set[str]]) -> None:
     """Note the CUDA_VISIBLE_DEVICES that the running processes of some stages were given."""
     for stage in stages:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster import stage_processes, until, without
+from cluster import is_on_a_node, stage_processes, until, without
 from tiny_workflow import edit_config, numbers
 
 pytestmark = [pytest.mark.slurm, pytest.mark.qe]
@@ -41,9 +41,11 @@ def test_jobs_and_nodes_and_the_controller_fail(lab, finished, tmp_path, start):
     assert second.number != first.number
     until(lambda: stage_processes(folder, "search"), "the search goes on")
     node = second.fields["NodeList"]
-    # The node comes back by itself as soon as its slurmd answers; Slurm holds the job for 2 minutes.
+    # The node comes back by itself as soon as its slurmd answers. For two minutes Slurm would hold
+    # the job, lest the old one is not over.
     lab.run("scontrol", "update", f"NodeName={node}", "State=down", "Reason=test")
     assert run.job("rule_search", "PENDING").number == second.number
+    until(lambda: not is_on_a_node(second), "the node ends the job")
     lab.run("scontrol", "update", f"JobId={second.number}", "StartTime=now")
 
     waiting = run.job("rule_train", "PENDING")
