@@ -110,7 +110,7 @@ class Run:
     def close(self) -> None:
         """End Snakemake, which cancels its jobs, if it is still there."""
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(signal.SIGINT)
             try:
                 self.process.wait(60)
             except subprocess.TimeoutExpired:
