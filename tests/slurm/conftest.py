@@ -1,5 +1,6 @@
 """A Slurm for the session, and one finished run of the tiny case that all others start from."""
 
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -27,20 +28,23 @@ BUNDLES = [
 def lab() -> Iterator[Lab]:
     """The Slurm; one that was up before is used and stays."""
     lab = Lab()
-    was_up = lab.is_up()
-    if not was_up:
-        try:
-            refuse_where_impossible(lab)
-        except LabError as error:
-            pytest.skip(f"no Slurm for tests: {error}")
-        lab.start()
-    before = dict(os.environ)
-    os.environ.update(lab.environment())
-    yield lab
-    os.environ.clear()
-    os.environ.update(before)
-    if not was_up:
-        lab.stop()
+    with Path(f"{lab.folder}.lock").open("w") as lock:
+        # There is one lab per machine, and one session may not end it under another.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        was_up = lab.is_up()
+        if not was_up:
+            try:
+                refuse_where_impossible(lab)
+            except LabError as error:
+                pytest.skip(f"no Slurm for tests: {error}")
+            lab.start()
+        before = dict(os.environ)
+        os.environ.update(lab.environment())
+        yield lab
+        os.environ.clear()
+        os.environ.update(before)
+        if not was_up:
+            lab.stop()
 
 
 @pytest.fixture(scope="session")

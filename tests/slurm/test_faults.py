@@ -82,6 +82,8 @@ def test_too_little_memory_and_time(lab, finished, tmp_path, start):
     # It hangs, and Slurm looks for jobs that are over their time every half a minute.
     (process,) = stage_processes(folder, "train")
     process.suspend()
+    told = time.localtime(int(process.environ()["SURROGATE_HPO_END_TIME"]))
+    assert time.strftime("%Y-%m-%dT%H:%M:%S", told) == second.fields["EndTime"]
     lab.run("scontrol", "update", f"JobId={second.number}", "EndTime=now")
     text = run.succeeds()
     assert "SLURM status is: 'TIMEOUT'" in text

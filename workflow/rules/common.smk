@@ -15,11 +15,17 @@ from surrogate_hpo.stages.plan import cost_path, items
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.io.code_digest import code_digest
+from surrogate_hpo.io.slurm_end import slurm_end_time
 
 # Jobs call `surrogate-hpo`, also when the environment was not activated.
 os.environ |= {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 }
+
+# A stage that saves itself in time must know when its job ends; this is read within the job, too.
+JOB_END = slurm_end_time(os.environ)
+if JOB_END is not None:
+    os.environ["SURROGATE_HPO_END_TIME"] = str(JOB_END)
 
 if workflow.config_settings.config:
     raise WorkflowError(
