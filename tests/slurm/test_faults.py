@@ -93,7 +93,7 @@ def test_too_little_memory_and_time(lab, finished, tmp_path, start):
     )
     asked = [(job.state, job.memory) for job in run.jobs("rule_train")]
     assert asked == [("FAILED", "200M"), ("TIMEOUT", "4000M"), ("COMPLETED", "80000M")]
-    assert "continuing after epoch" in (folder / "logs/train/0.log").read_text()
+    assert "going on from epoch" in (folder / "logs/train/0.log").read_text()
 
 
 def test_snakemake_is_killed_and_files_come_late(lab, finished, tmp_path, start):
