@@ -1,5 +1,6 @@
 """Memory that the heavy stages take per grid point, measured in fresh processes, against needs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,8 @@ def peak(code: str, argument: object) -> int:
     done = subprocess.run(
         [sys.executable, "-c", code + PRINT_PEAK, str(argument)],
         capture_output=True, text=True, check=False, timeout=600,
+        # Freed arrays go back to the system at once: what is counted is what is held.
+        env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "0"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return int(done.stdout)
