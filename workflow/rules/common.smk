@@ -14,6 +14,7 @@ from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages.plan import cost_path, items
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
+from surrogate_hpo.interruption import END_TIME_VARIABLES
 from surrogate_hpo.io.code_digest import code_digest
 from surrogate_hpo.io.slurm_end import slurm_end_time
 
@@ -24,8 +25,7 @@ os.environ |= {
 
 # A stage that saves itself in time must know when its job ends; this is read within the job, too.
 JOB_END = slurm_end_time(os.environ)
-if JOB_END is not None:
-    os.environ["SURROGATE_HPO_END_TIME"] = str(JOB_END)
+os.environ |= {} if JOB_END is None else {END_TIME_VARIABLES[0]: str(JOB_END)}
 
 if workflow.config_settings.config:
     raise WorkflowError(
