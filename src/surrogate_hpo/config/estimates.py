@@ -53,6 +53,8 @@ _PARALLEL_EFFICIENCY = 0.7
 _MEMORY_MARGIN, _MEMORY_GROWTH = 1.2, 1.5
 _TIME_MARGIN, _TIME_GROWTH = 3.0, 2.0
 _LEAST_MEBIBYTES, _MEBIBYTES_STEP = 500, 100
+# In a job step on a cluster a Snakemake of its own starts the stage, and counts: 200 measured.
+_SNAKEMAKE_MEBIBYTES = 250
 _MINUTES_STEP = 10
 
 
@@ -93,13 +95,15 @@ def request(rule: str, case: Case, *, attempt: int = 1) -> Request:
     Returns
     -------
     Request
-        Memory with a margin of 20 %, time with one of a factor of three.
+        Memory with a margin of 20 % and room for Snakemake's own process, time with a margin
+        of a factor of three.
     """
     need = NEEDS[rule](case)
     threads = _threads(rule, need)
     speed = threads * _PARALLEL_EFFICIENCY if threads > 1 else 1.0
     seconds = need.gpu_seconds or need.cpu_seconds / speed
     memory = need.memory_bytes / MEBIBYTE * _MEMORY_MARGIN * _MEMORY_GROWTH ** (attempt - 1)
+    memory += _SNAKEMAKE_MEBIBYTES
     minutes = seconds / 60 * _TIME_MARGIN * _TIME_GROWTH ** (attempt - 1)
     return Request(
         threads=threads,
