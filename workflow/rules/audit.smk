@@ -6,7 +6,7 @@ rule audit:
             "results/descriptors/{snapshot}.zarr.zip", "validation"
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
-        chunks=expand("results/audit/chunk-{chunk}.json", chunk=AUDIT_CHUNKS),
+        chunks=expand("results/audit/{part}.json", part=parts("audit", CONFIG)),
     output:
         scores="results/audit/scores.csv",
         agreement="results/audit/agreement.csv",

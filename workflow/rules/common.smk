@@ -11,7 +11,7 @@ from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import STAGES
-from surrogate_hpo.stages.plan import cost_path, items
+from surrogate_hpo.stages.plan import cost_path, items, parts
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
@@ -42,8 +42,6 @@ except SurrogateHpoError as error:
     raise WorkflowError(str(error))
 
 SEEDS = range(CONFIG.train.seeds)
-# A single worker is the search job itself.
-WORKERS = range(CONFIG.search.workers) if CONFIG.search.workers > 1 else []
 # The split whose LDOS the acsd stage reads: none if its score needs no labels.
 ACSD_LABELS = ["training"] if CONFIG.acsd.needs_ldos else []
 # A score that learns reads the LDOS of all training snapshots, others that of one for its length.
@@ -51,9 +49,6 @@ NASWOT_LABELS = None if CONFIG.naswot.needs_ldos else 1
 NASWOT_HELD_OUT = ["validation"] if CONFIG.naswot.needs_ldos else []
 # The audit is part of the chain only where the direction of the score is its verdict.
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
-# A single chunk is the stage's own job.
-NASWOT_CHUNKS = range(CONFIG.naswot.chunks) if CONFIG.naswot.chunks > 1 else []
-AUDIT_CHUNKS = range(CONFIG.audit.chunks) if CONFIG.audit.chunks > 1 else []
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
@@ -97,10 +92,16 @@ def costs(*stages):
 
 
 @cache
+def case():
+    """The size of the case: read from structure files where there are such, so only once."""
+    return case_of(CONFIG)
+
+
+@cache
 def requested(rule, attempt):
     """What a job asks for, from the size of the case; see docs/concepts/resources.md."""
     try:
-        return request(rule, case_of(CONFIG), attempt=attempt)
+        return request(rule, case(), attempt=attempt)
     except SurrogateHpoError as error:
         raise WorkflowError(str(error))
 

@@ -7,7 +7,7 @@ rule naswot:
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", *NASWOT_HELD_OUT),
         verdicts=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
-        chunks=expand("results/naswot/chunk-{chunk}.json", chunk=NASWOT_CHUNKS),
+        chunks=expand("results/naswot/{part}.json", part=parts("naswot", CONFIG)),
     output:
         scores="results/naswot/scores.csv",
         choice="results/naswot/choice.json",

@@ -47,7 +47,7 @@ rule search:
             "results/descriptors/{snapshot}.zarr.zip", "validation"
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
-        workers=expand("results/search/worker-{worker}.json", worker=WORKERS),
+        workers=expand("results/search/{part}.json", part=parts("search", CONFIG)),
     output:
         trials="results/search/trials.csv",
         choice="results/search/choice.json",

@@ -150,14 +150,13 @@ def open_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
         If grids, cells, energy axes, kernels or descriptors differ.
     """
     check_paired(descriptor_paths, ldos_paths)
-    stores = []
-    first = read_pair(descriptor_paths[0], ldos_paths[0], planes=slice(0, 1))
-    for paths in zip(descriptor_paths, ldos_paths, strict=True):
+    pairs = list(zip(descriptor_paths, ldos_paths, strict=True))
+    first = read_pair(*pairs[0], planes=slice(0, 1))
+    for paths in pairs[1:]:
         check_same_kind(first, read_pair(*paths, planes=slice(0, 1)), *paths)
-        stores.append((*paths, grid_of(paths[1], "ldos")))
     descriptors, ldos = first
     return StoredPoints(
-        stores=tuple(stores),
+        stores=tuple((*paths, grid_of(paths[1], "ldos")) for paths in pairs),
         components=descriptors.values.shape[-1],
         energy=ldos.energy,
         kernel=ldos.kernel,

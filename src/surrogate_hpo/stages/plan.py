@@ -32,13 +32,32 @@ def items(stage: str, config: Config) -> list[str]:
         return config.snapshots.all_names()
     if stage == "train":
         return [str(seed) for seed in range(config.train.seeds)]
-    if stage == "search":
-        return _with_parts("worker", config.search.workers)
-    if stage == "naswot":
-        return _with_parts("chunk", config.naswot.chunks)
-    if stage == "audit":
-        return _with_parts("chunk", config.audit.chunks)
-    return list(config.compare.methods) if stage == "contest" else ["all"]
+    if stage == "contest":
+        return list(config.compare.methods)
+    return ["all", *parts(stage, config)]
+
+
+def parts(stage: str, config: Config) -> list[str]:
+    """What the jobs are called that share a stage with `all`; a single one is `all` itself.
+
+    Parameters
+    ----------
+    stage
+        Name of the stage.
+    config
+        The whole config.
+
+    Returns
+    -------
+    list of str
+        One name per job; none for stages that are not shared.
+    """
+    name, count = {
+        "search": ("worker", config.search.workers),
+        "naswot": ("chunk", config.naswot.chunks),
+        "audit": ("chunk", config.audit.chunks),
+    }.get(stage, ("", 1))
+    return [f"{name}-{number}" for number in range(count)] if count > 1 else []
 
 
 def cost_path(stage: str, item: str) -> Path:
@@ -49,8 +68,3 @@ def cost_path(stage: str, item: str) -> Path:
 def log_path(stage: str, item: str) -> Path:
     """Log of a job, under the folder of the run."""
     return Path("logs") / (f"{stage}.log" if item == "all" else f"{stage}/{item}.log")
-
-
-def _with_parts(name: str, count: int) -> list[str]:
-    """The stage's own job, which does all of it alone where there is no more than one part."""
-    return ["all", *(f"{name}-{number}" for number in range(count) if count > 1)]
