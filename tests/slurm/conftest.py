@@ -17,9 +17,9 @@ from surrogate_hpo.stages.graph import STAGES
 # is made, so that Slurm chooses the partition, counts the GPU and names it to the job.
 ON_GPUS = ("search", "train", "evaluate")
 GPU_REQUESTS = ["--set-resources", *(f"{stage}:gpu=1" for stage in ON_GPUS)]
-# Two more kinds of short jobs side by side, as config.yaml of the profile says for small cells.
+# More kinds of short jobs side by side, as config.yaml of the profile says for small cells.
 BUNDLES = [
-    "--groups", "snapshots=structures", "ldos=densities", "descriptors=grids",
+    "--groups", "snapshots=structures", "dft=densities", "ldos=densities", "descriptors=grids",
     "--group-components", "structures=8", "densities=8", "grids=8",
 ]  # fmt: skip
 

@@ -27,7 +27,7 @@ def test_each_job_went_to_its_partition_with_its_gpus(lab, finished):
         wanted = ("gpu", 1) if any(f"rule_{stage}" in job.rule for stage in ON_GPUS) else ("cpu", 0)
         assert (job.partition, job.gpus) == wanted, job.rule
     rules = " ".join(job.rule for job in jobs)
-    assert all(f"rule_{s}" in rules for s in ("dft", "acsd", "naswot", "search", "train", "report"))
+    assert all(f"rule_{s}" in rules for s in ("acsd", "naswot", "search", "train", "report"))
     assert "rule_structures" in rules
     # 10 snapshots in 2 bundles, twice; descriptors likewise.
     assert (

@@ -24,7 +24,7 @@ rule acsd:
         runtime=minutes("acsd"),
     params:
         settings=settings("acsd"),
-        code=code_digest("acsd"),
+        code=code("acsd"),
         config=config_files,
     message:
         asking("descriptor chosen by the similarities of points, without training")

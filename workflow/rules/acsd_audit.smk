@@ -23,7 +23,7 @@ rule acsd_audit:
         gpu=gpus("acsd_audit"),
     params:
         settings=settings("acsd_audit"),
-        code=code_digest("acsd_audit"),
+        code=code("acsd_audit"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",

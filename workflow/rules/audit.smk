@@ -25,7 +25,7 @@ rule audit:
         gpu=gpus("audit"),
     params:
         settings=settings("audit"),
-        code=code_digest("audit"),
+        code=code("audit"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
@@ -65,7 +65,7 @@ rule audit_chunk:
         gpu=gpus("audit"),
     params:
         settings=settings("audit"),
-        code=code_digest("audit_chunk"),
+        code=code("audit_chunk"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",

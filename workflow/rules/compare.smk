@@ -17,7 +17,7 @@ rule compare:
         runtime=minutes("compare"),
     params:
         settings=settings("compare"),
-        code=code_digest("compare"),
+        code=code("compare"),
         config=config_files,
     message:
         asking("search methods side by side")

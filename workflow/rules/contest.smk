@@ -29,7 +29,7 @@ rule contest:
         gpu=gpus("contest"),
     params:
         settings=settings("contest"),
-        code=code_digest("contest"),
+        code=code("contest"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/contest",

@@ -17,7 +17,7 @@ rule descriptors:
         gpu=gpus("descriptors"),
     params:
         settings=settings("descriptors"),
-        code=code_digest("descriptors"),
+        code=code("descriptors"),
         config=config_files,
     message:
         asking("SNAP descriptors on the grid of {wildcards.snapshot}")

@@ -16,7 +16,7 @@ rule dft:
         runtime=minutes("dft"),
     params:
         settings=settings("dft"),
-        code=code_digest("dft"),
+        code=code("dft"),
         config=config_files,
     message:
         asking("Quantum ESPRESSO for {wildcards.snapshot}")

@@ -36,7 +36,7 @@ rule evaluate:
         gpu=gpus("evaluate"),
     params:
         settings=settings("evaluate"),
-        code=code_digest("evaluate"),
+        code=code("evaluate"),
         config=config_files,
     message:
         asking("energies of the held-out snapshots against DFT")

@@ -14,7 +14,7 @@ rule ldos:
         runtime=minutes("ldos"),
     params:
         settings=settings("ldos"),
-        code=code_digest("ldos"),
+        code=code("ldos"),
         config=config_files,
     message:
         asking("local density of states of {wildcards.snapshot}")

@@ -23,7 +23,7 @@ rule naswot:
         gpu=gpus("naswot"),
     params:
         settings=settings("naswot"),
-        code=code_digest("naswot"),
+        code=code("naswot"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",
@@ -61,7 +61,7 @@ rule naswot_chunk:
         gpu=gpus("naswot"),
     params:
         settings=settings("naswot"),
-        code=code_digest("naswot_chunk"),
+        code=code("naswot_chunk"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",

@@ -34,7 +34,7 @@ rule report:
         runtime=minutes("report"),
     params:
         settings=settings("report"),
-        code=code_digest("report"),
+        code=code("report"),
         config=config_files,
     message:
         asking("figures, tables and the HTML report")

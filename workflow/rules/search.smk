@@ -22,7 +22,7 @@ rule search_worker:
         gpu=gpus("search"),
     params:
         settings=settings("search"),
-        code=code_digest("search_worker"),
+        code=code("search_worker"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
@@ -63,7 +63,7 @@ rule search:
         gpu=gpus("search"),
     params:
         settings=settings("search"),
-        code=code_digest("search"),
+        code=code("search"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",

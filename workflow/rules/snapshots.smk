@@ -13,7 +13,7 @@ rule snapshots:
         runtime=minutes("snapshots"),
     params:
         settings=settings("snapshots"),
-        code=code_digest("snapshots"),
+        code=code("snapshots"),
         config=config_files,
     message:
         asking("atomic configuration {wildcards.snapshot}")

@@ -23,7 +23,7 @@ rule train:
         gpu=gpus("train"),
     params:
         settings=settings("train"),
-        code=code_digest("train"),
+        code=code("train"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/train",

@@ -71,7 +71,8 @@ def _file(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _direct_imports(module: str) -> set[str]:
+@cache
+def _direct_imports(module: str) -> frozenset[str]:
     names: set[str] = set()
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
@@ -80,11 +81,11 @@ def _direct_imports(module: str) -> set[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     # Packages hold only a docstring, so importing one says nothing by itself.
-    return {
+    return frozenset(
         n
         for n in names
         if n.startswith(f"{PACKAGE}.") and _file(n).name != "__init__.py" and _file(n).is_file()
-    }
+    )
 
 
 @cache
