@@ -27,8 +27,8 @@ compare-tiny: environment quantum-espresso  ## the same on the tiny case, in bui
 	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/tiny.yaml
 	ls build/compare-tiny/results/compare build/compare-tiny/results/compare/figures
 
-test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO
-	.venv/bin/python -m pytest
+test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO, two at a time
+	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 # Which of them; CI has no time for all.
 SLURM_TESTS ?= tests/slurm
