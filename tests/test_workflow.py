@@ -16,7 +16,14 @@ import psutil
 import pytest
 import yaml
 from tiny_workflow import (
-    REPOSITORY, command, differences, edit_config, new_folder, numbers, planned, snakemake,
+    REPOSITORY,
+    command,
+    differences,
+    edit_config,
+    new_folder,
+    numbers,
+    planned,
+    snakemake,
 )  # fmt: skip
 
 from surrogate_hpo.stages.graph import STAGES
