@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from surrogate_hpo.config.case import FLOAT32
+from surrogate_hpo.config.evaluation_needs import ENERGY_BYTES
 from surrogate_hpo.config.needs import COMPLEX, FLOAT64
-from surrogate_hpo.config.training_needs import ENERGY_BYTES
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.io.ldos_store import LdosData, write_ldos

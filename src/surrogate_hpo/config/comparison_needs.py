@@ -8,12 +8,11 @@ from statistics import fmean
 
 from surrogate_hpo.config.brief import BriefTrainingSettings
 from surrogate_hpo.config.case import FLOAT32, Case
+from surrogate_hpo.config.evaluation_needs import REPORT_SECONDS, evaluate_snapshot
 from surrogate_hpo.config.needs import NUMBA_BASE, NUMPY_BASE, TORCH_BASE, Need, snap_seconds
 from surrogate_hpo.config.training_needs import (
     READING_RATE,
-    REPORT_SECONDS,
     epoch_operations,
-    evaluate,
     fit,
     held_points,
     jacobians,
@@ -103,7 +102,7 @@ def contest(case: Case) -> Need:
         layers, everything, batch
     )
     steps = (trials * training + finals * everything) // batch
-    after = evaluate(case)
+    after = evaluate_snapshot(case, snapshots=case.snapshots("test"))
     return fit(
         case,
         held + after.memory_bytes - TORCH_BASE,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from surrogate_hpo.config import comparison_needs, needs, training_needs
+from surrogate_hpo.config import comparison_needs, evaluation_needs, needs, training_needs
 from surrogate_hpo.config.case import Case
 from surrogate_hpo.config.needs import MEBIBYTE, Need
 
@@ -22,8 +22,9 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "train": lambda case: training_needs.train(
         case, data_mebibytes=case.config.train.data_memory_mebibytes
     ),
-    "evaluate": training_needs.evaluate,
-    "report": training_needs.report,
+    "evaluate": evaluation_needs.evaluate,
+    "evaluate_snapshot": evaluation_needs.evaluate_snapshot,
+    "report": evaluation_needs.report,
     "audit": comparison_needs.audit,
     "audit_chunk": lambda case: comparison_needs.audit(case, parts=case.config.audit.chunks),
     "acsd_audit": comparison_needs.acsd_audit,
@@ -39,7 +40,7 @@ _THREADED = (
     "search",
     "search_worker",
     "train",
-    "evaluate",
+    "evaluate_snapshot",
     "audit",
     "audit_chunk",
     "acsd_audit",
