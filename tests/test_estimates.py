@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -253,9 +254,12 @@ def test_streamed_points_take_what_they_are_allowed(big, tutorial):
     assert search(big, data_mebibytes=8000).memory_bytes < search(big).memory_bytes / 10
 
 
-def test_the_ldos_holds_the_orbital_densities_of_two_k_points(big):
-    held = 200**3 * 8 * (2 * 600 + 161)
+def test_the_ldos_holds_the_sum_twice_and_no_more_for_more_bands_and_k_points(big):
+    held = 200**3 * 12 * 161
     assert held < NEEDS["ldos"](big).memory_bytes < 1.1 * held
+    more = Case(changed(big, "dft", bands=2000).config, replace(big.size, k_points=100))
+    assert NEEDS["ldos"](more).memory_bytes == NEEDS["ldos"](big).memory_bytes
+    assert NEEDS["ldos"](more).cpu_seconds > NEEDS["ldos"](big).cpu_seconds
 
 
 def test_descriptors_do_not_grow_with_the_grid(big):
