@@ -61,12 +61,25 @@ def audit(case: Case, *, parts: int = 1) -> Need:
     )
 
 
-def acsd_audit(case: Case) -> Need:
-    """Brief trainings of one network on every candidate's descriptors at some points."""
+def acsd_audit(case: Case, *, parts: int = 1) -> Need:
+    """Brief trainings of one network on every candidate's descriptors at some points.
+
+    Parameters
+    ----------
+    case
+        The case.
+    parts
+        Jobs that share the candidates; each may compute SNAP for all cutoff radii.
+
+    Returns
+    -------
+    Need
+        Of one of them.
+    """
     settings, scored = case.config.acsd_audit, case.config.acsd
     recipe = settings.training
     radii = settings.cutoff_radii_angstrom or scored.cutoff_radii_angstrom
-    candidates = len(radii) * len(settings.twojmax or scored.twojmax)
+    candidates = math.ceil(len(radii) * len(settings.twojmax or scored.twojmax) / parts)
     points = _brief_points(recipe)
     held = 2 * FLOAT32 * case.grid_points * case.energies
     held += 3 * candidates * case.point_bytes * points

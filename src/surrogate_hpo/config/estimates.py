@@ -28,6 +28,9 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "audit": comparison_needs.audit,
     "audit_chunk": lambda case: comparison_needs.audit(case, parts=case.config.audit.chunks),
     "acsd_audit": comparison_needs.acsd_audit,
+    "acsd_audit_chunk": lambda case: comparison_needs.acsd_audit(
+        case, parts=case.config.acsd_audit.chunks
+    ),
     "contest": comparison_needs.contest,
     "compare": comparison_needs.compare,
 }
@@ -44,6 +47,7 @@ _THREADED = (
     "audit",
     "audit_chunk",
     "acsd_audit",
+    "acsd_audit_chunk",
 )
 _MOST_THREADS = 16
 # A job that one core does within this time gets one core.

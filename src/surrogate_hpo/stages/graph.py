@@ -25,6 +25,7 @@ HELPERS = {
     "search_worker": "search",
     "evaluate_snapshot": "evaluate",
     "audit_chunk": "audit",
+    "acsd_audit_chunk": "acsd_audit",
 }
 # The own job of such a stage only puts together what its helpers have computed.
 GATHERING = ("evaluate",)

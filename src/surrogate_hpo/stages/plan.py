@@ -98,6 +98,7 @@ def parts(stage: str, config: Config) -> list[str]:
         "search": ("worker", config.search.workers),
         "naswot": ("chunk", config.naswot.chunks),
         "audit": ("chunk", config.audit.chunks),
+        "acsd_audit": ("chunk", config.acsd_audit.chunks),
     }.get(stage, ("", 1))
     return [f"{name}-{number}" for number in range(count)] if count > 1 else []
 
