@@ -162,13 +162,13 @@ def is_on_a_node(job: Job) -> bool:
     return any(title in line[0] for line in lines if line)
 
 
-def visible_gpus(folder: Path, stages: tuple[str, ...], seen: dict[str, set[str]]) -> None:
-    """Note the CUDA_VISIBLE_DEVICES that the running processes of some stages were given."""
-    for stage in stages:
-        for process in stage_processes(folder, stage):
+def visible_gpus(folder: Path, rules: tuple[str, ...], seen: dict[str, set[str]]) -> None:
+    """Note the CUDA_VISIBLE_DEVICES that the running processes of some rules were given."""
+    for rule in rules:
+        for process in stage_processes(folder, rule):
             with contextlib.suppress(psutil.Error):
                 environment = process.environ()
                 if "SLURM_JOB_ID" in environment:
-                    seen.setdefault(stage, set()).add(
+                    seen.setdefault(rule, set()).add(
                         environment.get("CUDA_VISIBLE_DEVICES", "none")
                     )
