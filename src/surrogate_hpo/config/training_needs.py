@@ -28,9 +28,8 @@ READING_RATE = 2e8
 _TRAINING_WORK = 350 * MEBIBYTE
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
-# Integrals of the density, gradient corrections and their derivatives, per grid point: measured
-# with PBE, which takes most.
-ENERGY_BYTES = 150 * FLOAT64
+# Integrals of the density per grid point: measured with PBE and a core density, which takes most.
+ENERGY_BYTES = 20 * FLOAT64
 REPORT_SECONDS = 30.0
 
 
@@ -202,7 +201,7 @@ def evaluate(case: Case) -> Need:
     """Held-out snapshots, one at a time beside the one before.
 
     Memory per grid point: descriptors and LDOS of two snapshots, three predictions (the one
-    before, and this one in pieces and joined), and 150 real numbers of the density's
+    before, and this one in pieces and joined), and 20 real numbers of the density's
     integrals. Time: the network and both scalings, whose matrices are full.
     """
     settings = case.config.evaluate
