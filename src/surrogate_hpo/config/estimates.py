@@ -22,6 +22,7 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "train": lambda case: training_needs.train(
         case, data_mebibytes=case.config.train.data_memory_mebibytes
     ),
+    "surrogate": training_needs.surrogate,
     "evaluate": training_needs.evaluate,
     "report": training_needs.report,
     "audit": comparison_needs.audit,
