@@ -304,7 +304,7 @@ def test_a_dry_run_of_the_big_case_prints_what_the_estimates_say(tmp_path, big):
         row = (asked.threads, asked.memory_mebibytes, asked.minutes)
         expected += [row] * len(items(stage, big.config))
     assert sorted(tuple(map(int, row)) for row in planned) == sorted(expected)
-    assert len(planned) == 89
+    assert len(planned) == 90
 
 
 def test_the_table_has_a_line_per_stage_and_sums(capsys):

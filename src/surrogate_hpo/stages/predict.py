@@ -1,6 +1,5 @@
 """Energies, density and density of states of any structure, from a surrogate file."""
 
-import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,8 +24,6 @@ from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.stages.interface import Option, Output, Positional
 from surrogate_hpo.stages.prediction import check_elements, predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions, Prediction
-
-logger = logging.getLogger(__name__)
 
 
 def predict(
@@ -132,8 +129,6 @@ def _predict_one(
         found = predict_structure(
             surrogate, atoms, conditions, folder, on_ldos=writer.write if writer else None
         )
-    for warning in found.warnings:
-        logger.warning(warning)
     write_table(folder / "dos.csv", _dos_rows(surrogate, found))
     write_cube(folder / "density.cube", found.density, atoms, "surrogate-hpo predict")
     density = DensityData(found.density, found.density_deviation, atoms.cell[:])

@@ -84,6 +84,9 @@ def predict_structure(
             stack.enter_context(Scratch(scratch, len(surrogate.energy))) for _ in range(models)
         ]
         dos, extrapolation = _predict_ldos(surrogate, atoms, grid, conditions, files, on_ldos)
+        warnings = warnings_of(surrogate, atoms, grid, conditions, extrapolation)
+        for warning in warnings:  # before the integrals, which may find the reason impossible
+            logger.warning(warning)
         integrals = NetworkIntegrals(surrogate, atoms, grid, conditions)
         energies: dict[str, list[float]] = {}
         spread = Spread(grid)
@@ -92,17 +95,16 @@ def predict_structure(
             spread.add(density)
             for name, value in terms.as_floats().items():
                 energies.setdefault(name, []).append(value)
-    temperature = integrals.temperature
     return Prediction(
         grid=grid,
         electrons=integrals.electrons,
-        electronic_temperature=temperature,
+        electronic_temperature=integrals.temperature,
         energies=energies,
         dos=dos.numpy(),
         density=spread.mean.numpy(),
         density_deviation=spread.deviation(),
         extrapolation=extrapolation,
-        warnings=warnings_of(surrogate, atoms, grid, temperature, extrapolation),
+        warnings=warnings,
     )
 
 

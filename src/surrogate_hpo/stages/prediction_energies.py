@@ -216,7 +216,7 @@ def warnings_of(
     surrogate: Surrogate,
     atoms: Atoms,
     grid: Grid,
-    temperature: float,
+    conditions: Conditions,
     extrapolation: Extrapolation,
 ) -> list[str]:
     """Say in which respects a prediction leaves what the networks were trained on.
@@ -229,8 +229,8 @@ def warnings_of(
         The structure.
     grid
         Its grid.
-    temperature
-        Electronic temperature in K.
+    conditions
+        How it is predicted.
     extrapolation
         What was seen of the descriptors.
 
@@ -246,6 +246,7 @@ def warnings_of(
             f"outside of the training range, by up to {extrapolation.largest_excess:.2g} standard "
             f"deviations (component {extrapolation.component}): the networks extrapolate there"
         )
+    temperature = conditions.electronic_temperature or origin.electronic_temperature
     if not math.isclose(temperature, origin.electronic_temperature, rel_tol=1e-6):
         found.append(
             f"electronic temperature {temperature:g} K, but the LDOS of the training are those of "
