@@ -46,6 +46,7 @@ MEASURED = {
     "naswot": (726, 4.6),
     "search": (936, 96.4),
     "train": (1281, 74.1),
+    "surrogate": (654, 4.7),
     "evaluate": (691, 6.7),
     "report": (376, 4.0),
     "contest": (1600, 494.0),
