@@ -58,7 +58,6 @@ def measure(surrogate: Path, edge: int) -> dict[str, Any]:
 def work(path: Path, edge: int) -> None:
     surrogate = read_surrogate(path)
     with tempfile.TemporaryDirectory(dir=".") as folder:
-
         cell = thermal_displacements(
             bulk("Al", "fcc", a=4.05, cubic=True),
             temperature=298.0,

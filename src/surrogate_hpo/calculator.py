@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, ClassVar
+from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -18,7 +18,7 @@ from surrogate_hpo.stages.prediction_energies import Conditions
 _WITHOUT = ("forces", "stress", "stresses", "energies", "magmom", "magmoms", "dipole", "charges")
 
 
-class SurrogateCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
+class SurrogateCalculator(Calculator):
     """Energies of periodic structures from a surrogate file.
 
     ``energy`` and ``free_energy`` are both the total free energy A = E - TS of the electrons at
@@ -47,9 +47,14 @@ class SurrogateCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
     scratch
         Folder for 4 bytes per grid point, energy and network while it computes; that of the
         system for temporary files if none.
+
+    Attributes
+    ----------
+    implemented_properties
+        What ASE may ask for.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy"]
+    implemented_properties: list[str] = ["energy", "free_energy"]  # noqa: RUF012 - as ASE has it
 
     def __init__(
         self,
@@ -62,7 +67,7 @@ class SurrogateCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
         block_points: int = 16384,
         scratch: Path | str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # ASE has few types
         self.surrogate = read_surrogate(Path(path))
         self._conditions = Conditions(
             engine=engine,
@@ -95,15 +100,18 @@ class SurrogateCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
         DataError
             If the structure is not periodic, or the surrogate does not know it.
         """
-        super().calculate(atoms, list(properties), list(system_changes))
-        if not self.atoms.pbc.all():
+        super().calculate(  # type: ignore[no-untyped-call]
+            atoms, list(properties), list(system_changes)
+        )
+        structure: Atoms | None = self.atoms
+        if structure is None or not structure.pbc.all():
             raise DataError(
                 "the structure is not periodic in three dimensions",
                 expected="pbc True along each cell vector",
-                got=str(self.atoms.pbc.tolist()),
+                got="no structure" if structure is None else str(structure.pbc.tolist()),
                 remedy="atoms.pbc = True, with a cell",
             )
-        found = predict_structure(self.surrogate, self.atoms, self._conditions, self._scratch)
+        found = predict_structure(self.surrogate, structure, self._conditions, self._scratch)
         self.results = _results(found.energies) | {"warnings": found.warnings}
 
     def get_property(
@@ -134,7 +142,9 @@ class SurrogateCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
             raise PropertyNotImplementedError(
                 f"the surrogate gives energies only, no {name}: they are not differentiated"
             )
-        return super().get_property(name, atoms, allow_calculation)
+        return super().get_property(  # type: ignore[no-untyped-call]
+            name, atoms, allow_calculation
+        )
 
 
 def _results(energies: Mapping[str, Sequence[float]]) -> dict[str, Any]:

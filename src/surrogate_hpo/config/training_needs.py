@@ -198,7 +198,7 @@ def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
 
 
 def surrogate(case: Case) -> Need:
-    """The training descriptors, gone through three times in slabs of 8 MiB that are taken to float64."""
+    """The training descriptors, gone through three times in slabs that are taken to float64."""
     values = case.points("training") * case.components
     seconds = 2.0 * values * case.components / _DOUBLE_RATE + 3 * FLOAT32 * values / READING_RATE
     return Need(TORCH_BASE + _TRAINING_WORK, _STARTUP_SECONDS + seconds)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, read_dataset, write_dataset
 
 DIMENSIONS = ("x", "y", "z", "energy")
-LDOS_ATTRIBUTES = {"units": "1/(eV Å³)", "long_name": "local density of states"}
-ENERGY_ATTRIBUTES = {"units": "eV", "long_name": "energy"}
+LDOS_ATTRIBUTES: dict[str, Any] = {"units": "1/(eV Å³)", "long_name": "local density of states"}
+ENERGY_ATTRIBUTES: dict[str, Any] = {"units": "eV", "long_name": "energy"}
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _reciprocal_sum(positions: Tensor, charges: Tensor, cell: Tensor, splitting:
     radius = 2 * _REACH * splitting
     vectors = _half_sphere(reciprocal.detach(), radius) @ reciprocal
     energy = positions.new_zeros(())
-    for chunk in vectors.split(max(1, _CHUNK_PHASES // len(charges))):
+    for chunk in torch.split(vectors, max(1, _CHUNK_PHASES // len(charges))):
         squared = (chunk**2).sum(dim=-1)
         phases = chunk @ positions.transpose(0, 1)
         structure = (torch.cos(phases) @ charges) ** 2 + (torch.sin(phases) @ charges) ** 2

@@ -90,7 +90,9 @@ def exchange_correlation(
         fields = [total, density]
         if is_gradient_corrected(functional):
             fields += _gradient_products(total, density, cell, density_cutoff)
-        chunks = zip(*(field.reshape(-1).split(_CHUNK_POINTS) for field in fields), strict=True)
+        chunks = zip(
+            *(torch.split(field.reshape(-1), _CHUNK_POINTS) for field in fields), strict=True
+        )
         sums = [_sums(*chunk, functional=functional, create_graph=create_graph) for chunk in chunks]
         energy, potential_energy = (torch.stack(part).sum() for part in zip(*sums, strict=True))
     scale = HARTREE_EV * volume_element

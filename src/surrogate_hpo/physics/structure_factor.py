@@ -64,7 +64,7 @@ def _spread(fractions: Tensor, shape: tuple[int, ...], offset: tuple[float, ...]
     """Sum of the atoms' kernels on a coarse grid that is shifted by part of its spacing."""
     grid = fractions.new_zeros(math.prod(shape))
     steps = torch.arange(_SUPPORT, dtype=fractions.dtype, device=fractions.device)
-    for atoms in fractions.split(_CHUNK_ATOMS):
+    for atoms in torch.split(fractions, _CHUNK_ATOMS):
         weights, indices = [], []
         for axis, (points, shift) in enumerate(zip(shape, offset, strict=True)):
             place = (atoms[:, axis] - torch.floor(atoms[:, axis].detach())) * points - shift

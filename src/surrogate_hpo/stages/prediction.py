@@ -150,7 +150,8 @@ def _predict_ldos(
     dos = torch.zeros(len(files), energies, dtype=torch.float64)
     progress = Progress(logger, math.prod(grid), unit="points")
     # These boxes follow each other in the order of the grid, as the scratch files are read.
-    for box in grid_boxes(grid, chunk_shape((*grid, energies))[:3], points=conditions.block_points):
+    x, y, z, _ = chunk_shape((*grid, energies))
+    for box in grid_boxes(grid, (x, y, z), points=conditions.block_points):
         descriptors = torch.from_numpy(compute(box).astype(np.float32, copy=False))
         monitor.watch(descriptors)
         mean = torch.zeros(box.size, energies)
