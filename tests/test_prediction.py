@@ -12,8 +12,9 @@ from ase import Atoms
 from small_surrogate import ENERGY, GRID, aluminium, electrons_of, small_surrogate, written
 
 from surrogate_hpo.dft.kernels import kernel_variance
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io import scratch
+from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.core_density import core_density_of_all
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.stages.prediction import predict_structure
@@ -190,3 +191,21 @@ def test_structures_that_are_no_crystal_are_refused_by_the_physics(surrogate, tm
     flat = Atoms("Al", positions=[[0, 0, 0]], cell=[4, 4, 0], pbc=True)
     with pytest.raises(DataError, match="the cell has no volume"):
         predict_structure(surrogate, flat, Conditions(), tmp_path)
+
+
+def test_a_prediction_against_physics_says_which_network_and_why(tmp_path):
+    surrogate = small_surrogate(seeds=2)
+    model = surrogate.models[1]
+    few = dataclasses.replace(
+        model, output_scaler=AffineScaler(
+            0.1 * model.output_scaler.offset,
+            model.output_scaler.forward,
+            model.output_scaler.backward,
+        ),
+    )  # fmt: skip
+    broken = dataclasses.replace(surrogate, models=(surrogate.models[0], few))
+    message = (
+        r"no physical sense(.|\n)*seed 1(.|\n)*cannot hold the electrons(.|\n)*errors of the run"
+    )
+    with pytest.raises(PhysicsError, match=message):
+        predict_structure(broken, aluminium(0), Conditions(), tmp_path)

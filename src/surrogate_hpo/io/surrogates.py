@@ -72,12 +72,6 @@ class Origin:
     grids: tuple[KnownGrid, ...]
     snapshots: int
 
-    @property
-    def volumes(self) -> tuple[float, float]:
-        """Smallest and largest volume of a training cell in Å³."""
-        volumes = [float(abs(np.linalg.det(known.cell))) for known in self.grids]
-        return min(volumes), max(volumes)
-
 
 @dataclass(frozen=True)
 class Surrogate:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.config.descriptors import DescriptorsSettings
 from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.scratch import Scratch, check_room
 from surrogate_hpo.io.surrogates import Surrogate
 from surrogate_hpo.io.zarr_zip import chunk_shape
@@ -90,8 +90,11 @@ def predict_structure(
         integrals = NetworkIntegrals(surrogate, atoms, grid, conditions)
         energies: dict[str, list[float]] = {}
         spread = Spread(grid)
-        for states, file in zip(dos, files, strict=True):
-            terms, density = integrals.energies_and_density(states, file)
+        for number, (states, file) in enumerate(zip(dos, files, strict=True)):
+            try:
+                terms, density = integrals.energies_and_density(states, file)
+            except PhysicsError as error:
+                raise _senseless(error, number, warnings) from error
             spread.add(density)
             for name, value in terms.as_floats().items():
                 energies.setdefault(name, []).append(value)
@@ -105,6 +108,15 @@ def predict_structure(
         density_deviation=spread.deviation(),
         extrapolation=extrapolation,
         warnings=warnings,
+    )
+
+
+def _senseless(error: PhysicsError, network: int, warnings: list[str]) -> PhysicsError:
+    return PhysicsError(
+        "the LDOS that a network predicts makes no physical sense",
+        where=f"network of seed {network}",
+        got="; ".join(line.strip() for line in str(error).splitlines()),
+        remedy="; ".join(warnings) or "look at the errors of the run that made the surrogate",
     )
 
 
