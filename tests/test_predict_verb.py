@@ -164,3 +164,12 @@ def test_the_calculator_refuses_molecules(folder):
     atoms.calc = SurrogateCalculator(folder / "surrogate.pt")
     with pytest.raises(DataError, match=r"not periodic(.|\n)*atoms\.pbc = True"):
         atoms.get_potential_energy()
+
+
+def test_help_needs_no_run_and_explains_files_and_units(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", "--help"])
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(word in text for word in ("file that ASE reads", "Å", "K, for the occupations"))
+    assert "--config" not in text
