@@ -1,6 +1,7 @@
 """Score of every descriptor candidate: heat map of cutoff radius against 2J_max."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,8 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import INK, VERMILION, DrawnFigure, drawn, new_figure, styled
+from surrogate_hpo.figures.palette import INK, VERMILION
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import (
     FigureTable,
     format_number,
@@ -225,5 +227,7 @@ def acsd_map(
         f"{score.label} of {len(table)} descriptor candidates; "
         f"chosen: cutoff radius {chosen[0]:g} Å, 2J_max {chosen[1]}."
     )
-    figure = draw_acsd_map(table, constant_descriptor_acsd=constant_descriptor_acsd, score=score)
-    return drawn(f"{score.name}_map", title[0].upper() + title[1:], figure, table)
+    draw = partial(
+        draw_acsd_map, table, constant_descriptor_acsd=constant_descriptor_acsd, score=score
+    )
+    return drawn(f"{score.name}_map", title[0].upper() + title[1:], draw, table)

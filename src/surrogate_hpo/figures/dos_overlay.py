@@ -1,11 +1,14 @@
 """Density of states of one held-out snapshot: reference, prediction, and their difference."""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import BLUE, INK, VERMILION, DrawnFigure, drawn, new_figure, styled
+from surrogate_hpo.figures.palette import BLUE, INK, VERMILION
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import FigureTable, number_column
 
 
@@ -142,10 +145,11 @@ def dos_overlay(
         reference_per_ev=reference_per_ev,
         predicted_per_ev=predicted_per_ev,
     )
-    figure = draw_dos_overlay(
+    draw = partial(
+        draw_dos_overlay,
         table,
         fermi_energy_reference_ev=fermi_energy_reference_ev,
         fermi_energy_predicted_ev=float(np.mean(np.asarray(fermi_energy_predicted_ev, float))),
     )
     title = f"Density of states of held-out snapshot {snapshot}: DFT against prediction."
-    return drawn("dos_overlay", title, figure, table)
+    return drawn("dos_overlay", title, draw, table)

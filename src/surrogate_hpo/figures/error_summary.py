@@ -2,21 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from surrogate_hpo.figures.style import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    DrawnFigure,
-    drawn,
-    new_figure,
-    set_decades,
-    styled,
-)
+from surrogate_hpo.figures.palette import BLUE, GREY, INK, ORANGE
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.figures.table import (
     FigureTable,
     format_with_spread,
@@ -128,4 +120,4 @@ def error_summary(errors: Sequence[QuantityError]) -> DrawnFigure:
     """Draw the errors per quantity."""
     table = error_summary_table(errors)
     title = "Mean absolute error per quantity: floor, surrogate with spread over seeds, baseline."
-    return drawn("error_summary", title, draw_error_summary(table), table)
+    return drawn("error_summary", title, partial(draw_error_summary, table), table)

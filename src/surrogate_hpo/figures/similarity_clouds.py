@@ -1,6 +1,7 @@
 """Similarity of descriptors against similarity of the LDOS: what the ACSD averages over."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import INK, DrawnFigure, drawn, new_figure, set_decades, styled
+from surrogate_hpo.figures.palette import INK
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
 
 BINS = (40, 20)
@@ -154,4 +156,4 @@ def similarity_clouds(
         descriptor_similarity=descriptor_similarity,
     )
     title = f"Similarity of descriptors against similarity of the LDOS, pairs of {snapshot}."
-    return drawn("similarity_clouds", title, draw_similarity_clouds(table), table)
+    return drawn("similarity_clouds", title, partial(draw_similarity_clouds, table), table)

@@ -55,7 +55,7 @@ def report(
     audit_verdict: Annotated[list[Path] | None, Input("JSON of the audit stage")] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
-    figures: Annotated[Path, Output("folder: each figure as SVG with its table as CSV")],
+    figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
 ) -> None:
     """Draw what the run found, each figure beside its table, and say whether targets are met."""
     documents = {
@@ -89,7 +89,7 @@ def report(
         records,
         total_cost(costs),
     )
-    save_figures(figures, context.figures)
+    save_figures(figures, context.figures, width=settings.figure_width)
     write_text(report, render_report(context))
 
 
