@@ -10,7 +10,8 @@ from fictional_run import EDGES, STAGES, energies, fictional_context, fictional_
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.error_summary import QuantityError
-from surrogate_hpo.figures.report import Notice, flatten_settings, render_report
+from surrogate_hpo.figures.markup import flatten_settings
+from surrogate_hpo.figures.report import Notice, render_report
 from surrogate_hpo.figures.verdict import Targets, headline, judge, summary
 
 TARGETS = Targets(

@@ -9,7 +9,12 @@ rule acsd_audit:
     output:
         candidates="results/acsd_audit/candidates.csv",
         verdict="results/acsd_audit/verdict.json",
-        figure="results/acsd_audit/figure.svg",
+        figure=report(
+            "results/acsd_audit/figure.svg",
+            caption="../report/audit.rst",
+            category="6. Audits",
+            labels={"audit of": "scores of descriptors"},
+        ),
         figure_pdf="results/acsd_audit/figure.pdf",
         figure_table="results/acsd_audit/figure.csv",
         cost="results/cost/acsd_audit/all.json",

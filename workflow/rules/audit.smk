@@ -11,7 +11,12 @@ rule audit:
         scores="results/audit/scores.csv",
         agreement="results/audit/agreement.csv",
         verdict="results/audit/verdict.json",
-        figure="results/audit/figure.svg",
+        figure=report(
+            "results/audit/figure.svg",
+            caption="../report/audit.rst",
+            category="6. Audits",
+            labels={"audit of": "scores of architectures"},
+        ),
         figure_pdf="results/audit/figure.pdf",
         figure_table="results/audit/figure.csv",
         cost="results/cost/audit/all.json",

@@ -1,14 +1,13 @@
 """The publications that a run may have used, by the key under which they are cited."""
 
+from surrogate_hpo.figures.bibliography_learning import LEARNING
 from surrogate_hpo.figures.references import Reference
 
 _CONDENSED_MATTER = "Journal of Physics: Condensed Matter"
 _PRB = "Physical Review B"
 _PRL = "Physical Review Letters"
-_NEURIPS = "Advances in Neural Information Processing Systems"
-_ICLR = "International Conference on Learning Representations"
 
-BIBLIOGRAPHY: dict[str, Reference] = {
+_PHYSICS: dict[str, Reference] = {
     "fiedler2022": Reference(
         "article",
         (
@@ -60,22 +59,6 @@ BIBLIOGRAPHY: dict[str, Reference] = {
         "316–330",
         "10.1016/j.jcp.2014.12.018",
     ),
-    "mellor2021": Reference(
-        "inproceedings",
-        ("Mellor, Joseph", "Turner, Jack", "Storkey, Amos", "Crowley, Elliot J."),
-        "Neural Architecture Search without Training",
-        2021,
-        "International Conference on Machine Learning",
-        arxiv="2006.04647",
-    ),
-    "li2023": Reference(
-        "inproceedings",
-        ("Li, Guihong", "Yang, Yuedong", "Bhardwaj, Kartikeya", "Marculescu, Radu"),
-        "ZiCo: Zero-shot NAS via Inverse Coefficient of Variation on Gradients",
-        2023,
-        _ICLR,
-        arxiv="2301.11300",
-    ),
     "kohn1965": Reference(
         "article",
         ("Kohn, W.", "Sham, L. J."),
@@ -120,9 +103,7 @@ BIBLIOGRAPHY: dict[str, Reference] = {
     "larsen2017": Reference(
         "article",
         ("Larsen, Ask Hjorth", "Mortensen, Jens Jørgen", "Blomqvist, Jakob", "others"),
-        "The atomic simulation environment—a Python library for working with atoms".replace(
-            "—", ": "
-        ),
+        "The atomic simulation environment: a Python library for working with atoms",
         2017,
         _CONDENSED_MATTER,
         "29",
@@ -220,7 +201,7 @@ BIBLIOGRAPHY: dict[str, Reference] = {
         1996,
         "Surface Science",
         "366",
-        "394",
+        "394–402",
         "10.1016/0039-6028(96)00816-3",
     ),
     "thompson2022": Reference(
@@ -234,79 +215,7 @@ BIBLIOGRAPHY: dict[str, Reference] = {
         "108171",
         "10.1016/j.cpc.2021.108171",
     ),
-    "lam2015": Reference(
-        "inproceedings",
-        ("Lam, Siu Kwan", "Pitrou, Antoine", "Seibert, Stanley"),
-        "Numba: a LLVM-based Python JIT compiler",
-        2015,
-        "Proceedings of the Second Workshop on the LLVM Compiler Infrastructure in HPC",
-        doi="10.1145/2833157.2833162",
-    ),
-    "bergstra2011": Reference(
-        "inproceedings",
-        ("Bergstra, James", "Bardenet, Rémi", "Bengio, Yoshua", "Kégl, Balázs"),
-        "Algorithms for Hyper-Parameter Optimization",
-        2011,
-        _NEURIPS,
-        "24",
-    ),
-    "akiba2019": Reference(
-        "inproceedings",
-        (
-            *("Akiba, Takuya", "Sano, Shotaro", "Yanase, Toshihiko", "Ohta, Takeru"),
-            "Koyama, Masanori",
-        ),
-        "Optuna: A Next-generation Hyperparameter Optimization Framework",
-        2019,
-        "Proceedings of the 25th ACM SIGKDD International Conference on Knowledge Discovery and "
-        "Data Mining",
-        pages="2623–2631",
-        doi="10.1145/3292500.3330701",
-    ),
-    "paszke2019": Reference(
-        "inproceedings",
-        ("Paszke, Adam", "Gross, Sam", "Massa, Francisco", "others"),
-        "PyTorch: An Imperative Style, High-Performance Deep Learning Library",
-        2019,
-        _NEURIPS,
-        "32",
-        arxiv="1912.01703",
-    ),
-    "kingma2015": Reference(
-        "inproceedings",
-        ("Kingma, Diederik P.", "Ba, Jimmy"),
-        "Adam: A Method for Stochastic Optimization",
-        2015,
-        _ICLR,
-        arxiv="1412.6980",
-    ),
-    "loshchilov2019": Reference(
-        "inproceedings",
-        ("Loshchilov, Ilya", "Hutter, Frank"),
-        "Decoupled Weight Decay Regularization",
-        2019,
-        _ICLR,
-        arxiv="1711.05101",
-    ),
-    "vyas2024": Reference(
-        "misc",
-        (
-            *("Vyas, Nikhil", "Morwani, Depen", "Zhao, Rosie", "Shapira, Itai"),
-            *("Brandfonbrener, David", "Janson, Lucas", "Kakade, Sham"),
-        ),
-        "SOAP: Improving and Stabilizing Shampoo using Adam",
-        2024,
-        arxiv="2409.11321",
-    ),
-    "molder2021": Reference(
-        "article",
-        ("Mölder, Felix", "Jablonski, Kim Philipp", "Letcher, Brice", "others"),
-        "Sustainable data analysis with Snakemake",
-        2021,
-        "F1000Research",
-        "10",
-        "33",
-        "10.12688/f1000research.29032.2",
-    ),
 }
+
+BIBLIOGRAPHY = _PHYSICS | LEARNING
 """Key to reference."""

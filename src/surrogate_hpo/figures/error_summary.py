@@ -1,5 +1,6 @@
 """Mean absolute error per quantity against the floor and the baseline."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,8 @@ from surrogate_hpo.figures.table import (
 class QuantityError:
     """How well one energy is predicted on the held-out snapshots, all in meV/atom.
 
+    Without a reference to compare with, the numbers are NaN.
+
     Attributes
     ----------
     quantity
@@ -43,6 +46,16 @@ class QuantityError:
     baseline_mev_per_atom: float
 
     @property
+    def known(self) -> bool:
+        """Whether there was a reference to compare with."""
+        numbers = (
+            self.mae_mev_per_atom,
+            self.discretisation_error_mev_per_atom,
+            self.baseline_mev_per_atom,
+        )
+        return any(math.isfinite(number) for number in numbers)
+
+    @property
     def label(self) -> str:
         """The quantity for people, spaces for underscores."""
         return self.quantity.replace("_", " ")
@@ -50,6 +63,8 @@ class QuantityError:
     @property
     def text(self) -> str:
         """MAE ± spread over seeds, without the unit."""
+        if not self.known:
+            return "not known"
         return format_with_spread(self.mae_mev_per_atom, self.std_over_seeds_mev_per_atom)
 
 

@@ -80,8 +80,10 @@ class Reference:
 
     @property
     def address(self) -> str:
-        """Where to find it."""
-        return f"https://doi.org/{self.doi}" if self.doi else f"https://arxiv.org/abs/{self.arxiv}"
+        """Where to find it; empty if it has neither number."""
+        if self.doi:
+            return f"https://doi.org/{self.doi}"
+        return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
 
 
 def _given_first(author: str) -> str:
