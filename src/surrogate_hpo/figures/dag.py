@@ -241,9 +241,9 @@ def _draw_box(axes: Axes, row: int, name: str, text: str, width: float) -> None:
     )
     middle = y + _BOX_HEIGHT / 2
     name_height = middle - 0.09 if text else middle
-    axes.text(_LEFT + 0.17, name_height, name, weight="bold", size=10.5, va="center", color=INK)
+    axes.text(_LEFT + 0.17, name_height, name, weight="bold", size=11.5, va="center", color=INK)
     if text:
-        axes.text(_LEFT + 0.17, middle + 0.11, text, size=8.5, va="center", color="#555555")
+        axes.text(_LEFT + 0.17, middle + 0.11, text, size=9.5, va="center", color="#555555")
 
 
 def dag(

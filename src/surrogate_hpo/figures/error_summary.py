@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -68,6 +69,7 @@ class QuantityError:
         return format_with_spread(self.mae_mev_per_atom, self.std_over_seeds_mev_per_atom)
 
 
+_LABEL_CHARACTERS = 20
 _BARS = (
     ("discretisation_error_mev_per_atom", "floor (reference LDOS)", ORANGE),
     ("mae_mev_per_atom", "surrogate", BLUE),
@@ -123,7 +125,7 @@ def draw_error_summary(table: FigureTable) -> Figure:
                 size=8.5,
             )
     set_decades(axes.xaxis)
-    axes.set_yticks(rows, table.words("quantity"))
+    axes.set_yticks(rows, [fill(word, _LABEL_CHARACTERS) for word in table.words("quantity")])
     axes.set(ylim=(len(table) - 0.5, -0.5), xlabel="mean absolute error (meV/atom)")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)

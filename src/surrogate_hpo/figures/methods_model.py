@@ -121,13 +121,13 @@ def describe_architecture(settings: Document, choice: Document, candidates: int)
     score = settings.get("score", "naswot")
     preferred = "largest" if choice["direction"] == "maximise" else "smallest"
     if choice.get("direction_source") == "audit":
-        preferred += ", as an audit against trained networks on these data says"
+        preferred += ", by an audit against trained networks,"
     kind = "after a brief training" if score == "short_training" else "without training"
     return (
         "A feed-forward network predicts the LDOS of a grid point at all energies from its "
         f"descriptors [@ellis2021]. Its architecture (hidden layer{layers} of {widths} units, "
         f"{activation} activation, {choice['parameters']} parameters in all) "
-        f"was chosen {kind} among {candidates} architectures by {SCORES[score]} (the {preferred}; "
+        f"was chosen {kind} among {candidates} architectures by {SCORES[score]} ({preferred} score preferred; "
         f"{settings['initialisations']} initialisations each)."
     )
 
@@ -149,12 +149,13 @@ def describe_search(settings: Document, choice: Document) -> str:
     """
     points = settings.get("points")
     trainings = settings["initialisations"]
+    runs = "trainings" if trainings > 1 else "training"
     drawn = f" on {points} training points drawn at random" if points else ""
     return (
         f"{settings['trials']} trials of the tree-structured Parzen estimator [@bergstra2011] in "
         f"Optuna [@akiba2019] tuned the optimisation. The objective was the "
-        f"{choice['objective']}, averaged over {trainings} training(s) of "
-        f"{settings['maximum_epochs']} epochs{drawn}."
+        f"{choice['objective']}, averaged over {trainings} "
+        f"{runs} of {settings['maximum_epochs']} epochs{drawn}."
     )
 
 

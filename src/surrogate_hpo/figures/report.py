@@ -198,7 +198,7 @@ def render_report(context: ReportContext) -> str:
         verdict_summary=summary(verdicts) if verdicts else "No targets were set for this run.",
         stages=STAGES,
         groups=_group_figures(context.figures),
-        tables=_group_tables(context.tables),
+        tables=_group_tables(context),
         references=context.methods.cited,
         settings=list(flatten_settings(context.settings)),
     )
@@ -254,8 +254,11 @@ def _group_figures(figures: Sequence[DrawnFigure]) -> dict[str, list[_FigureGrou
     return sections
 
 
-def _group_tables(tables: Sequence[ReportTable]) -> dict[str, list[ReportTable]]:
+def _group_tables(context: ReportContext) -> dict[str, list[ReportTable]]:
+    """Sort into sections the tables that no figure has beside it."""
+    drawn = [figure.table for figure in context.figures]
     sections: dict[str, list[ReportTable]] = {}
-    for table in tables:
-        sections.setdefault(table.section, []).append(table)
+    for table in context.tables:
+        if table.table not in drawn:
+            sections.setdefault(table.section, []).append(table)
     return sections

@@ -170,7 +170,7 @@ def _similarities(rows: Sequence[Row], choice: Mapping[str, Any], store: Path) -
 
 def _naswot(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
     return naswot_ranking(
-        architecture=[row["architecture"] for row in rows],
+        architecture=[row["architecture"].removesuffix(f" {row['activation']}") for row in rows],
         activation=[row["activation"] for row in rows],
         parameter_count=_numbers(rows, "parameters"),
         score=_numbers(rows, "score"),
