@@ -207,8 +207,11 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 """Figures of a score without LDOS, and those of the ACSD whose place they take."""
 
 
-OPTIONAL = frozenset({"score_agreement", "parity", "error_summary"})
-"""Figures of stages that are not part of every run, and of errors that may not be known."""
+OPTIONAL = frozenset({"score_agreement"})
+"""Figures of stages that are not part of every run."""
+
+OF_ERRORS = frozenset({"parity", "error_summary"})
+"""Figures that need a reference to compare with."""
 
 
 def figure_text(name: str) -> FigureText | None:

@@ -127,8 +127,8 @@ def describe_architecture(settings: Document, choice: Document, candidates: int)
         "A feed-forward network predicts the LDOS of a grid point at all energies from its "
         f"descriptors [@ellis2021]. Its architecture (hidden layer{layers} of {widths} units, "
         f"{activation} activation, {choice['parameters']} parameters in all) "
-        f"was chosen {kind} among {candidates} architectures by {SCORES[score]} ({preferred} score preferred; "
-        f"{settings['initialisations']} initialisations each)."
+        f"was chosen {kind} among {candidates} architectures by {SCORES[score]} ({preferred} score "
+        f"preferred; {settings['initialisations']} initialisations each)."
     )
 
 
@@ -216,12 +216,17 @@ def describe_evaluation(error: QuantityError, held_out: int, seeds: int) -> str:
         format_number(value, 3)
         for value in (error.discretisation_error_mev_per_atom, error.baseline_mev_per_atom)
     )
-    return (
+    text = (
         "The LDOS gives the density of states and the electron density, and these the Fermi "
         "energy, the band energy, the entropy and, with the Hartree, exchange-correlation and "
         "Ewald terms, the total free energy [@ellis2021]. Integrals over energy are analytic for a "
         "density of states that is linear between the energies, and corrected for the width of the "
-        f"kernel. On {held_out} held-out snapshots the mean absolute error of the {error.label} "
+        "kernel."
+    )
+    if not error.known:
+        return f"{text} The error of the {error.label} is not known: the data hold no reference."
+    return (
+        f"{text} On {held_out} held-out snapshots the mean absolute error of the {error.label} "
         f"against density functional theory is {error.text} meV/atom ({spread}). The LDOS of the "
         f"DFT calculation itself, integrated in the same way, gives {floor} meV/atom, and the mean "
         f"of the training snapshots as the prediction {baseline} meV/atom."

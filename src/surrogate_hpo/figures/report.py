@@ -10,6 +10,7 @@ from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.explanations import (
     ALTERNATIVES,
     FIGURES,
+    OF_ERRORS,
     OPTIONAL,
     STAGES,
     FigureText,
@@ -19,7 +20,7 @@ from surrogate_hpo.figures.markup import cite, flatten_settings, inline, is_numb
 from surrogate_hpo.figures.methods import MethodsSection
 from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.figures.table import FigureTable, Value, format_value
-from surrogate_hpo.figures.verdict import Targets, headline, judge, summary
+from surrogate_hpo.figures.verdict import Targets, Verdict, headline, judge, summary
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class ReportContext:
         Number of trained networks behind the spread.
     figures
         One of each name in `surrogate_hpo.figures.explanations.FIGURES`, or what stands in its
-        place by ``ALTERNATIVES``.
+        place by ``ALTERNATIVES``; without a reference those of errors are left out.
     tables
         Tables beside those of the figures.
     methods
@@ -195,12 +196,20 @@ def render_report(context: ReportContext) -> str:
             seeds=context.training_seeds,
         ),
         verdicts=verdicts,
-        verdict_summary=summary(verdicts) if verdicts else "No targets were set for this run.",
+        verdict_summary=_verdict_summary(verdicts, known=error.known),
         stages=STAGES,
-        groups=_group_figures(context.figures),
+        groups=_group_figures(context.figures, known=error.known),
         tables=_group_tables(context),
         references=context.methods.cited,
         settings=list(flatten_settings(context.settings)),
+    )
+
+
+def _verdict_summary(verdicts: list[Verdict], *, known: bool) -> str:
+    if verdicts:
+        return summary(verdicts)
+    return (
+        "No targets were set for this run." if known else "The targets cannot be judged without it."
     )
 
 
@@ -229,13 +238,14 @@ def _headline_error(context: ReportContext) -> QuantityError:
     )
 
 
-def _group_figures(figures: Sequence[DrawnFigure]) -> dict[str, list[_FigureGroup]]:
+def _group_figures(figures: Sequence[DrawnFigure], *, known: bool) -> dict[str, list[_FigureGroup]]:
     """Sort the figures into sections and put those with the same explanation together."""
     names = [figure.name for figure in figures]
     unknown = [name for name in names if figure_text(name) is None]
     given = {"parity" if name.startswith("parity_") else name for name in names}
     given |= {ALTERNATIVES[name] for name in given & ALTERNATIVES.keys()}
-    wanted = [name for name in FIGURES if name not in ALTERNATIVES and name not in OPTIONAL]
+    spared = {*ALTERNATIVES, *OPTIONAL, *(() if known else OF_ERRORS)}
+    wanted = [name for name in FIGURES if name not in spared]
     missing = [name for name in wanted if name not in given]
     twice = sorted({name for name in names if names.count(name) > 1})
     if unknown or missing or twice:

@@ -10,6 +10,8 @@ from surrogate_hpo.figures.table import FigureTable, number_column, word_column
 
 FloatArray = NDArray[np.float64]
 _MEV_PER_EV = 1000.0
+# Energies per atom are tens of eV, and a hundredth of an meV is worth telling.
+_DIGITS = 7
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ def snapshot_errors_table(quantities: Mapping[str, SnapshotEnergies]) -> FigureT
         (
             word_column("quantity", "quantity", names),
             word_column("snapshot", "snapshot", [s for e in every for s in e.snapshot]),
-            number_column("dft_ev_per_atom", "DFT", "eV/atom", dft),
-            number_column("surrogate_ev_per_atom", "surrogate", "eV/atom", mean),
+            number_column("dft_ev_per_atom", "DFT", "eV/atom", dft, digits=_DIGITS),
+            number_column("surrogate_ev_per_atom", "surrogate", "eV/atom", mean, digits=_DIGITS),
             number_column("error_mev_per_atom", "error", unit, _MEV_PER_EV * (mean - dft)),
             number_column("std_over_seeds_mev_per_atom", "std over seeds", unit, _MEV_PER_EV * std),
             number_column(
