@@ -157,8 +157,8 @@ def require_rows(table: FigureTable, figure: str) -> None:
 
 
 def format_value(value: Value, digits: int = 4) -> str:
-    """Write a cell for people: so many significant digits, a dash for nothing."""
-    if value is None:
+    """Write a cell for people: so many significant digits, a dash for nothing, as NaN is."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
