@@ -6,8 +6,9 @@ import zlib
 
 import pytest
 from fictional_run import SVG, dag, energies, parity, similarity_arrays, similarity_clouds
+from matplotlib.figure import Figure
 
-from surrogate_hpo.figures.pictures import LAYOUTS
+from surrogate_hpo.figures.pictures import LAYOUTS, paper_pdf
 from surrogate_hpo.stages.drawings import save_figures
 from surrogate_hpo.stages.graph import DEPENDENCIES, STAGES
 
@@ -41,6 +42,18 @@ def test_a_pdf_is_as_wide_as_a_column_and_scaled_as_a_whole(width):
         (drawing,) = [s for s in streams(pdf) if b" cm" in s and b" Tf" in s]
         matrix = re.search(rb"([\d.]+) 0 0 ([\d.]+) 0 0 cm", drawing).groups()
         assert [float(number) for number in matrix] == pytest.approx([scale, scale], abs=1e-6)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_lines_are_drawn_to_their_ends(width):
+    figure = Figure(figsize=(LAYOUTS[width].arranged_inches, 3))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.plot([0, 0.5, 0.93], [0, 0.2, 0.97])
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    (drawing,) = (s for s in streams(paper_pdf(figure, title="line", width=width)) if b" cm" in s)
+    ends = [tuple(map(float, end)) for end in re.findall(rb"([\d.]+) ([\d.]+) l\b", drawing)]
+    last = (0.93 * 72 * LAYOUTS[width].arranged_inches, 0.97 * 72 * 3)
+    assert any(end == pytest.approx(last, abs=0.1) for end in ends)
 
 
 def test_the_fonts_of_a_pdf_are_embedded_outlines_and_nothing_tells_when_it_was_made():

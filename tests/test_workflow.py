@@ -47,7 +47,7 @@ def test_the_chain_ends_with_energies_and_a_report(finished):
 
 def test_the_report_holds_what_goes_into_a_paper(finished):
     folder = finished / "results/report"
-    figures = {path.stem for path in (folder / "figures").iterdir()}
+    figures = {path.stem for path in (folder / "figures").glob("[!.]*")}
     for suffix in ("svg", "pdf", "csv"):
         assert {path.stem for path in (folder / "figures").glob(f"*.{suffix}")} == figures
     text, entries = (folder / "methods.md").read_text(), (folder / "references.bib").read_text()

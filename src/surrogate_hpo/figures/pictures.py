@@ -174,6 +174,8 @@ def paper_pdf(figure: Figure, *, title: str, width: FigureWidth) -> bytes:
         file = PdfFile(buffer, metadata={"Title": title, **nameless})
         file.newPage(*(size * layout.scale))
         # Letters and lines have absolute sizes, so the page is scaled and not the figure.
+        # Paths are cut at these, which are of the page, not of what is scaled to it.
+        file.width, file.height = size
         file.output(layout.scale, 0, 0, layout.scale, 0, 0, Op.concat_matrix)
         renderer = RendererPdf(file, POINTS_PER_INCH, size[1], size[0])
         canvas.figure.draw(renderer)
