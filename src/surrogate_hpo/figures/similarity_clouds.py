@@ -135,7 +135,9 @@ def _draw_panel(axes: Axes, table: FigureTable, rows: NDArray[np.bool_], norm: L
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     sides = np.stack([width, height], axis=1)
     rectangles = np.stack([x, y], axis=1)[:, None] + sides[:, None] * corners
-    bins = PolyCollection(list(rectangles), array=pairs, cmap="cividis_r", norm=norm, linewidths=0)
+    bins = PolyCollection(list(rectangles), array=pairs, cmap="cividis_r", norm=norm)
+    # Browsers leave seams between faces that only touch.
+    bins.set(edgecolor="face", linewidth=0.4)
     axes.add_collection(bins)
     left, bottom = (1 - count * size[0] for count, size in zip(BINS, (width, height), strict=True))
     axes.plot([left, 1], [left, 1], color=INK, lw=1.2)
