@@ -190,6 +190,25 @@ def test_no_text_is_cut_or_overlaps_another(make, width, monkeypatch):
             assert apart, f"{figure.name}: {text!r} overlaps {other!r}"
 
 
+UNIT = re.compile(
+    r"\((s|Å|eV|1/eV|1/\(eV Å³\)|meV/atom|scaled|scaled LDOS|dimensionless|10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)\)"
+)
+PURE_NUMBERS = (
+    *("2J_max", "trial", "epoch", "hidden layer", "number of parameters", "pairs ", "score"),
+    *("learning rate", "similarity of the ", "relative to the smallest"),
+)
+
+
+def test_every_axis_has_its_unit_or_is_a_pure_number():
+    for drawing in (*fictional_run().figures, *crowded_figures()):
+        figure = drawing.draw()
+        labels = {text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
+        labels |= {figure.get_supxlabel(), figure.get_supylabel()}
+        for label in labels - {""}:
+            known = UNIT.search(label.replace("\n", " ")) or label.startswith(PURE_NUMBERS)
+            assert known, f"{drawing.name}: {label!r}"
+
+
 def test_hostile_words_are_text_in_the_picture():
     arrays = naswot_arrays()
     arrays["activation"][0] = "<script>alert(1)</script>"

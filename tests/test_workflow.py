@@ -63,6 +63,42 @@ def test_the_report_holds_what_goes_into_a_paper(finished):
         assert {row["stage"] for row in csv.DictReader(handle)} == set(STAGES) - {"report"}
 
 
+def test_what_has_no_reference_is_said_to_be_unknown(run):
+    forget_references(run / "results/evaluate", ("total_free_energy", "hartree_energy"))
+    assert planned(run) == {"report"}
+    done = snakemake(run)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    folder = run / "results/report"
+    page = (folder / "report.html").read_text()
+    assert "is not known: the data hold no reference for it." in page
+    assert "The data hold no reference for: total free energy, hartree energy." in page
+    assert "figure-parity_total_free_energy" not in page
+    assert "figure-parity_band_energy" in page
+    assert "is not known: the data hold no reference" in (folder / "methods.md").read_text()
+    with (folder / "errors_per_energy.csv").open() as handle:
+        errors = {row["quantity"]: row["mae_mev_per_atom"] for row in csv.DictReader(handle)}
+    assert errors["hartree energy"] == ""
+    assert float(errors["band energy"]) > 0
+    assert "hartree" not in (folder / "errors_per_snapshot.csv").read_text()
+
+
+def forget_references(folder: Path, quantities: tuple[str, ...]) -> None:
+    """Leave of some quantities what data without their DFT values would leave."""
+    with (folder / "energies.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    for row in rows:
+        if row["source"] in ("dft", "training_mean"):
+            row.update(dict.fromkeys((f"{quantity}_ev" for quantity in quantities), ""))
+    with (folder / "energies.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    summary = json.loads((folder / "summary.json").read_text())
+    for quantity in quantities:
+        summary[quantity] = dict.fromkeys(summary[quantity])
+    (folder / "summary.json").write_text(json.dumps(summary))
+
+
 def test_snakemakes_own_report_has_categories_and_captions(finished, tmp_path):
     archive = tmp_path / "report.zip"
     done = snakemake(finished, "--report", str(archive))
