@@ -19,7 +19,7 @@ from surrogate_hpo.io.allocation import job_header
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
-from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
+from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, HELPERS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
@@ -80,16 +80,23 @@ def _profile(action: str, name: str, profiles: Path) -> None:
 
 
 def _run_stage(stage: str, options: dict[str, Any]) -> None:
-    config = load_config(options.pop("config"))
+    config_files = options.pop("config")
+    config = load_config(config_files)
     cost, threads = options.pop("cost"), options.pop("threads")
     function = _stage_function(stage)
-    if "threads" in inspect.signature(function).parameters:
-        options["threads"] = threads
     whole = HELPERS.get(stage, stage)
+    given = {
+        "settings": config.section(whole),
+        "seed": config.seed,
+        "threads": threads,
+        "config": config,
+        "config_files": config_files,
+    }
+    options |= {n: given[n] for n in given.keys() & inspect.signature(function).parameters.keys()}
     with handling_signals(), recording_cost(cost, stage=whole, threads=threads):
         for line in job_header(stage, threads=threads, use_gpu=config.gpus(whole) > 0):
             logger.info(line)
-        function(settings=config.section(whole), seed=config.seed, **options)
+        function(**options)
 
 
 def _stage_function(stage: str) -> Callable[..., str | None]:
@@ -108,7 +115,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=surrogate_hpo.__version__)
     verbs = parser.add_subparsers(dest="stage", required=True, metavar="stage")
-    for stage in (*STAGES, *AUDITS, *CONTESTS, *HELPERS):
+    for stage in (*STAGES, *AUDITS, *CONTESTS, *ARCHIVES, *HELPERS):
         verb = verbs.add_parser(stage, help=_summary(stage), description=_summary(stage))
         _add_common(verb)
         if stage == chosen:
