@@ -29,6 +29,7 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "acsd_audit": comparison_needs.acsd_audit,
     "contest": comparison_needs.contest,
     "compare": comparison_needs.compare,
+    "archive": comparison_needs.archive,
 }
 
 # These go faster with more threads. `contest` does too, but its compute is what is compared.

@@ -3,6 +3,7 @@
 import json
 import logging
 import platform
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -11,19 +12,22 @@ import surrogate_hpo
 from surrogate_hpo.config.archive import ArchiveSettings, Include
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.io.archive.collect import RunFiles, collect_run, source_members
+from surrogate_hpo.io.archive.collect import RULE, Run, RunFiles, collect_run, source_members
 from surrogate_hpo.io.archive.crate import CRATE, RunDescription, crate_text, iso_time
-from surrogate_hpo.io.archive.jobs import stale_inputs
+from surrogate_hpo.io.archive.jobs import Record, read_records, records_behind
 from surrogate_hpo.io.archive.manifest import MANIFEST, manifest_text
 from surrogate_hpo.io.archive.source import Source, read_source
+from surrogate_hpo.io.archive.stale import stale_code, stale_inputs, stale_settings
 from surrogate_hpo.io.archive.tarball import Member, write_tarball
 from surrogate_hpo.io.documents import read_document
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS
 from surrogate_hpo.stages.interface import Input, Option, Output
 from surrogate_hpo.stages.plan import chain, cost_path, items
 
 logger = logging.getLogger(__name__)
 CONTENTS = "archive.json"
 FORMAT = 1
+_REMEDY = "run `snakemake archive`: it makes what is missing or out of date, and packs it"
 _SUMMARY = Path("results/evaluate/summary.json")
 
 
@@ -40,16 +44,12 @@ def archive(
 
     The same run gives the same bytes, whenever and in whichever folder it is packed.
     """
-    run = Path()
-    _check_finished(config)
-    files = collect_run(
-        run, config, config_files, include=_include(include, settings), archive=archive
-    )
-    _check_inputs(files)
+    run = _finished_run(config, config_files)
+    files = collect_run(run, include=_include(include, settings), without=archive)
     root = source or _own_source()
-    origin = read_source(root, without=run)
-    software = _software(run)
-    ended = max((job.ended for job in files.jobs), default=_latest(run))
+    origin = read_source(root, without=run.folder)
+    software = _software(run.folder)
+    ended = max((job.ended for job in files.jobs), default=_latest(run.folder))
     contents = _contents(files, origin, ended, software, include or settings.include)
     members = [
         Member.of(CONTENTS, (json.dumps(contents, indent=2, ensure_ascii=False) + "\n").encode()),
@@ -95,33 +95,62 @@ def _own_source() -> Path:
     return root
 
 
-def _check_finished(config: Config) -> None:
-    jobs = [(stage, item) for stage in chain(config) for item in items(stage, config)]
-    missing = [f"{s} {i}" for s, i in jobs if not cost_path(s, i).exists()]
+def _finished_run(config: Config, config_files: list[Path]) -> Run:
+    """The run of the current folder, if it is finished and nothing has changed since."""
+    folder = Path()
+    costs = {str(path) for path in _costs_of(chain(config), config)}
+    missing = sorted(path for path in costs if not (folder / path).exists())
     if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise DataError(
             "the run is not finished",
             where="results/cost",
-            expected=f"records of {len(jobs)} jobs",
-            got=f"none of {', '.join(missing[:5])}{more}",
-            remedy="run `snakemake archive`: it makes what is missing and packs it",
+            expected=f"records of {len(costs)} jobs",
+            got=f"no {', '.join(missing[:3])}"
+            + (f" and {len(missing) - 3} more" * (len(missing) > 3)),
+            remedy=_REMEDY,
         )
-
-
-def _check_inputs(files: RunFiles) -> None:
-    stale = stale_inputs(files.records, files.originals)
-    if stale:
-        raise DataError(
-            "results do not belong to the files that lie there now",
-            got="\n    ".join(["", *stale]),
-            remedy="run `snakemake archive`: it makes them anew and packs them",
-        )
-    if not files.records:
+    known = [r for r in read_records(folder) if r.content["rule"] != RULE]
+    if not known:
         logger.warning(
             "Snakemake's records of the run are missing (.snakemake/metadata): which job made "
             "which file, and with which settings, cannot be proved later"
         )
+    records = records_behind(known, costs)
+    stale = _stale(records, config)
+    if stale:
+        raise DataError(
+            "results do not belong to the files, settings and code of now",
+            got="\n    ".join(["", *stale]),
+            remedy=_REMEDY,
+        )
+    records += _extra_records(known, config)
+    kept = {record.output for record in records}
+    leftovers = {record.output for record in known} - kept
+    return Run(folder, config, config_files, sorted(records, key=lambda r: r.output), leftovers)
+
+
+def _extra_records(known: list[Record], config: Config) -> list[Record]:
+    """Of audits and contests that have run, and that still fit."""
+    found: list[Record] = []
+    for stage in {*AUDITS, *CONTESTS} - {*chain(config)}:
+        records = records_behind(known, {str(path) for path in _costs_of([stage], config)})
+        if _stale(records, config):
+            logger.warning("%s is left out: it was made with other files, settings or code", stage)
+        else:
+            found += records
+    return found
+
+
+def _costs_of(stages: Iterable[str], config: Config) -> Iterator[Path]:
+    return (cost_path(stage, item) for stage in stages for item in items(stage, config))
+
+
+def _stale(records: list[Record], config: Config) -> list[str]:
+    return [
+        *stale_inputs(Path(), records),
+        *stale_settings(records, config.model_dump(mode="json")),
+        *stale_code(records),
+    ]
 
 
 def _software(run: Path) -> dict[str, str]:
@@ -164,11 +193,11 @@ def _contents(
         "inputs": files.inputs,
         "software": software,
         "packages": _installed(line.partition("==")[0] for line in lock.splitlines()),
-        "records_of_snakemake": len(files.records),
+        "jobs": len(files.jobs),
     }
 
 
-def _installed(names: Any) -> dict[str, str]:  # noqa: ANN401
+def _installed(names: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in names:
         try:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import yaml
 from surrogate_hpo.config.archive import Include
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.snapshots import file_of
-from surrogate_hpo.io.archive.jobs import Job, Record, jobs_of, read_records
+from surrogate_hpo.io.archive.jobs import Job, Record, jobs_of
 from surrogate_hpo.io.archive.relocation import Relocation
 from surrogate_hpo.io.archive.source import LARGEST_BYTES, Source
 from surrogate_hpo.io.archive.tarball import Member
@@ -29,6 +29,31 @@ _NO_RESULTS = ("results/state/", f"results/cost/{RULE}/", f"results/{RULE}.tar.z
 
 
 @dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    folder
+        In which Snakemake ran.
+    config
+        The whole config.
+    config_files
+        The files that it was read from.
+    records
+        What Snakemake knows of the outputs that go along.
+    leftovers
+        Outputs that do not: of audits that no longer fit, of snapshots no longer asked for.
+    """
+
+    folder: Path
+    config: Config
+    config_files: Sequence[Path]
+    records: list[Record]
+    leftovers: Collection[str]
+
+
+@dataclass(frozen=True)
 class RunFiles:
     """The files of a run, as they stand in its archive.
 
@@ -40,87 +65,65 @@ class RunFiles:
         Path, size and SHA-256 of those that are not in the archive.
     inputs
         SHA-256 of the user's own files, by their path in the folder of the run.
-    originals
-        SHA-256 of all files by the path by which the run knows them.
     jobs
         What has run.
-    records
-        What Snakemake knows of the outputs.
     """
 
     members: list[Member]
     left_out: list[dict[str, Any]]
     inputs: dict[str, str]
-    originals: dict[str, str]
     jobs: list[Job]
-    records: list[Record]
 
 
-def collect_run(
-    run: Path, config: Config, config_files: Sequence[Path], *, include: Include, archive: Path
-) -> RunFiles:
+def collect_run(run: Run, *, include: Include, without: Path) -> RunFiles:
     """Collect the files of a run.
 
     Parameters
     ----------
     run
-        Its folder.
-    config
-        The whole config.
-    config_files
-        The files that it was read from.
+        The run.
     include
         Whether stores and large inputs go along.
-    archive
-        The archive that is to be written.
+    without
+        The archive that is to be written; no result.
 
     Returns
     -------
     RunFiles
         With everything that a run in another place needs: files from outside have moved into it.
     """
-    records = [r for r in read_records(run) if r.content["rule"] != RULE]
-    inputs = sorted(_inputs(run, config, records))
-    moved = Relocation(run, inputs)
-    jobs = [
-        job for job in jobs_of([_moved(record, moved) for record in records])
-        if any((run / output).exists() for output in job.outputs)
-    ]  # fmt: skip
-    logs = {log for job in jobs for log in job.logs if (run / log).is_file()}
-    results = _results(run, without=archive)
-    originals = {p: Member.of(f"{RUN}/{moved.text(p)}", run / p) for p in [*inputs, *results]}
-    kept, left_out = {}, []
-    for path, member in originals.items():
-        if include == "small" and _is_large(path, member, is_input=path in inputs):
-            place = moved.text(path)
-            left_out.append({"path": place, "size": member.size, "sha256": member.sha256})
-        else:
-            kept[member.name] = member
-    kept |= {f"{RUN}/{log}": Member.of(f"{RUN}/{log}", run / log) for log in sorted(logs)}
-    kept |= {m.name: m for m in _records_of(run, records, moved)}
-    kept |= {m.name: m for m in _config_of(config, config_files, moved)}
+    inputs = sorted(_inputs(run))
+    moved = Relocation(run.folder, inputs)
+    records = [Record(r.output, r.file, moved.record(r.content)) for r in run.records]
+    jobs = jobs_of(records)
+    paths = [*inputs, *_results(run, without), *_logs(run, jobs)]
+    own = {path: moved.text(path) for path in inputs}
+    files = {p: Member.of(f"{RUN}/{own.get(p, p)}", run.folder / p) for p in paths}
+    left_out = {p: m for p, m in files.items() if include == "small" and _is_large(p, m, p in own)}
+    kept = [member for path, member in files.items() if path not in left_out]
+    kept += [Member.of(f"{RUN}/{r.file}", json.dumps(r.content).encode()) for r in records]
+    kept += _config_members(run, moved)
     return RunFiles(
-        members=[kept[name] for name in sorted(kept)],
-        left_out=left_out,
-        inputs={moved.text(path): originals[path].sha256 for path in inputs},
-        originals={path: member.sha256 for path, member in originals.items()},
+        members=sorted(kept, key=lambda member: member.name),
+        left_out=[
+            {"path": own.get(p, p), "size": m.size, "sha256": m.sha256} for p, m in left_out.items()
+        ],
+        inputs={own[path]: files[path].sha256 for path in inputs},
         jobs=jobs,
-        records=records,
     )
 
 
-def _is_large(path: str, member: Member, *, is_input: bool) -> bool:
+def _is_large(path: str, member: Member, is_input: bool) -> bool:
     return path.startswith(STORES) or (is_input and member.size > LARGEST_BYTES)
 
 
-def _inputs(run: Path, config: Config, records: Iterable[Record]) -> set[str]:
+def _inputs(run: Run) -> set[str]:
     """Files that jobs have read and none has written, or that the config names."""
-    made = {record.output for record in records}
-    read = {str(path) for record in records for path in record.content["input"]} - made
-    named = {file_of(text) for text in _texts(config.model_dump(mode="json"))}
-    found: set[str] = set()
-    for path in read | {text for text in named if (run / text).is_file()}:
-        found.update(_files(run, path))
+    made = {record.output for record in run.records}
+    read = {str(path) for record in run.records for path in record.content["input"]} - made
+    named = {file_of(text) for text in _texts(run.config.model_dump(mode="json"))}
+    read |= {text for text in named if (run.folder / text).is_file()}
+    found = {path for name in read for path in _files(run.folder, name)}
     return {path for path in found if not path.startswith("results/")}
 
 
@@ -141,32 +144,29 @@ def _files(run: Path, path: str) -> Iterator[str]:
         yield from (str(Path(path) / below / name) for name in names)
 
 
-def _results(run: Path, *, without: Path) -> list[str]:
-    own = os.path.normpath(without)
+def _results(run: Run, without: Path) -> list[str]:
+    skipped = {os.path.normpath(without), *run.leftovers}
     return sorted(
-        path for path in _files(run, "results")
-        if not path.startswith(_NO_RESULTS) and ".partial-" not in path and path != own
+        path for path in _files(run.folder, "results")
+        if not path.startswith(_NO_RESULTS) and ".partial-" not in path
+        and skipped.isdisjoint((path, *map(str, Path(path).parents)))
     )  # fmt: skip
 
 
-def _moved(record: Record, moved: Relocation) -> Record:
-    return Record(record.output, record.file, moved.record(record.content))
+def _logs(run: Run, jobs: Iterable[Job]) -> list[str]:
+    logs = {log for job in jobs for log in job.logs}
+    return sorted(log for log in logs if (run.folder / log).is_file())
 
 
-def _records_of(run: Path, records: Iterable[Record], moved: Relocation) -> Iterator[Member]:
-    for record in records:
-        content = json.dumps(_moved(record, moved).content).encode()
-        if (run / record.file).is_file():
-            yield Member.of(f"{RUN}/{record.file}", content)
-
-
-def _config_of(config: Config, files: Sequence[Path], moved: Relocation) -> Iterator[Member]:
-    settings = moved.value(config.model_dump(mode="json"))
+def _config_members(run: Run, moved: Relocation) -> list[Member]:
+    settings = moved.value(run.config.model_dump(mode="json"))
     head = "# All settings of the run, defaults included; as they were written: as-written/\n"
     text = head + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
-    yield Member.of(f"{RUN}/{CONFIG}", text.encode())
-    for number, path in enumerate(files, start=1):
-        yield Member.of(f"{RUN}/{AS_WRITTEN}/{number}-{path.name}", path)
+    written = enumerate(run.config_files, start=1)
+    return [
+        Member.of(f"{RUN}/{CONFIG}", text.encode()),
+        *(Member.of(f"{RUN}/{AS_WRITTEN}/{n}-{path.name}", path) for n, path in written),
+    ]
 
 
 def source_members(source: Source) -> list[Member]:

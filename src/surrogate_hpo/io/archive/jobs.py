@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,10 +111,6 @@ def jobs_of(records: list[Record]) -> list[Job]:
     list of Job
         Outputs of one rule and one command are those of one job.
     """
-    found: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        key = (str(record.content["rule"]), str(record.content.get("shellcmd")))
-        found.setdefault(key, []).append(record)
     jobs = [
         Job(
             rule=rule,
@@ -125,30 +121,20 @@ def jobs_of(records: list[Record]) -> list[Job]:
             started=min(record.content.get("starttime") or 0.0 for record in group),
             ended=max(record.content.get("endtime") or 0.0 for record in group),
         )
-        for (rule, command), group in found.items()
+        for (rule, command), group in _by_job(records).items()
     ]
     return sorted(jobs, key=lambda job: (job.started, job.rule, job.outputs))
 
 
-def stale_inputs(records: list[Record], checksums: Mapping[str, str]) -> list[str]:
-    """Files that are no longer what a job has read, in words.
+def records_behind(records: list[Record], outputs: Collection[str]) -> list[Record]:
+    """Records of the jobs that made any of these outputs, with all their other outputs."""
+    groups = _by_job(records).values()
+    return [r for group in groups if any(g.output in outputs for g in group) for r in group]
 
-    Parameters
-    ----------
-    records
-        Of the outputs; they hold the checksums of smaller inputs.
-    checksums
-        SHA-256 of the files as they are, by path under the folder of the run.
 
-    Returns
-    -------
-    list of str
-        A line per file, with the outputs that it no longer fits.
-    """
-    found: dict[str, list[str]] = {}
+def _by_job(records: list[Record]) -> dict[tuple[str, str], list[Record]]:
+    found: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        for path, checksum in (record.content.get("input_checksums") or {}).items():
-            recorded = str(checksum).removeprefix("sha256:")
-            if checksums.get(path, recorded) != recorded:
-                found.setdefault(path, []).append(record.output)
-    return [f"{path}: changed after {', '.join(made[:3])}" for path, made in sorted(found.items())]
+        key = (str(record.content["rule"]), str(record.content.get("shellcmd")))
+        found.setdefault(key, []).append(record)
+    return found
