@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _answer(str(chosen), options["config"])
         elif chosen == "profile":
             _profile(**options)
+        elif chosen == "verify":
+            sys.stdout.write(f"{_stage_function('verify')(**options)}\n")
         else:
             _run_stage(str(chosen), options)
     except InterruptedRun as stop:
@@ -128,6 +130,8 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             "config", nargs="*", type=Path, default=DEFAULT_CONFIG, help="config files, later win"
         )
     _add_profile(verbs.add_parser("profile", help=PROFILE_HELP, description=PROFILE_HELP))
+    summary = _summary("verify")
+    _add_verify(verbs.add_parser("verify", help=summary, description=summary))
     return parser
 
 
@@ -152,6 +156,28 @@ def _add_profile(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("action", choices=["install"])
     verb.add_argument("name", help="slurm, for example")
     verb.add_argument("--profiles", type=Path, default=Path("profiles"), help="their folder")
+
+
+def _add_verify(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("archive", type=Path, help="archive.tar.zst")
+    verb.add_argument(
+        "--folder", type=Path, help="new folder to unpack it into; a temporary one by default"
+    )
+    verb.add_argument(
+        "--rerun", nargs="+", default=[], metavar="STAGE", help="do these stages again and compare"
+    )
+    verb.add_argument(
+        "--tolerance",
+        type=float,
+        help="largest relative difference of numbers (default 0; 1e-2 for stages on a GPU)",
+    )
+    verb.add_argument(
+        "--checksums-only", action="store_true", help="execute nothing that is in the archive"
+    )
+    verb.add_argument(
+        "--largest-gibibytes", type=float, default=200.0, help="refuse larger ones (default 200)"
+    )
+    verb.add_argument("--cores", type=int, default=1, help="for the stages (default 1)")
 
 
 def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., str | None]) -> None:

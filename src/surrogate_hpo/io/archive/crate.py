@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
@@ -131,7 +131,7 @@ class _Description:
         }
         if member.name == WORKFLOW:
             properties["@type"] = ["File", "SoftwareSourceCode", "ComputationalWorkflow"]
-        return self._crate.add_file(dest_path=quote(member.name), properties=properties)
+        return self._crate.add_file(dest_path=member.name, properties=properties)
 
     def _add_software(self, name: str, version: str) -> Any:  # noqa: ANN401
         properties = {"@type": "SoftwareApplication", "name": name, "softwareVersion": version}
@@ -219,12 +219,11 @@ def crate_faults(folder: Path, checksums: Mapping[str, str]) -> list[str]:
             where=CRATE,
             got=f"{type(error).__name__}: {error}",
         ) from error
-    listed = {entity.id: entity.get("sha256") for entity in crate.data_entities}
-    names = {quote(name): digest for name, digest in checksums.items()}
-    faults = [f"{name}: not there" for name in sorted(listed.keys() - names.keys())]
-    faults += [f"{name}: not described" for name in sorted(names.keys() - listed.keys())]
+    listed = {unquote(entity.id): entity.get("sha256") for entity in crate.data_entities}
+    faults = [f"{name}: not there" for name in sorted(listed.keys() - checksums.keys())]
+    faults += [f"{name}: not described" for name in sorted(checksums.keys() - listed.keys())]
     return faults + [
         f"{name}: described with another checksum"
-        for name in sorted(listed.keys() & names.keys())
-        if listed[name] != names[name]
+        for name in sorted(listed.keys() & checksums.keys())
+        if listed[name] != checksums[name]
     ]

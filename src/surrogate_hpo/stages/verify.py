@@ -1,0 +1,242 @@
+"""Unpack an archive and prove it: checksums, metadata, settings, nothing to do, a stage again."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from surrogate_hpo.errors import DataError, SurrogateHpoError
+from surrogate_hpo.io.archive.collect import CONFIG, RUN
+from surrogate_hpo.io.archive.crate import CRATE, crate_faults
+from surrogate_hpo.io.archive.jobs import jobs_of, read_records
+from surrogate_hpo.io.archive.manifest import MANIFEST, differences, read_manifest
+from surrogate_hpo.io.archive.stale import stale_inputs, stale_settings
+from surrogate_hpo.io.archive.unpack import Unpacked, unpack
+from surrogate_hpo.io.documents import read_document
+from surrogate_hpo.stages.archive import CONTENTS, FORMAT
+from surrogate_hpo.stages.verify_run import (
+    check_repeatable,
+    planned_jobs,
+    rerun_stage,
+    restore_source,
+)
+
+logger = logging.getLogger(__name__)
+# Of what comes off a GPU, where sums are added up in another order each time.
+GPU_TOLERANCE = 1e-2
+_MOST_LINES = 20
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name
+        What.
+    result
+        `passed`, `FAILED`, or why neither.
+    summary
+        What was found.
+    details
+        The faults, each naming its file.
+    """
+
+    name: str
+    result: str
+    summary: str
+    details: Sequence[str] = field(default=())
+
+
+def verify(
+    archive: Path,
+    *,
+    folder: Path | None = None,
+    rerun: Sequence[str] = (),
+    tolerance: float | None = None,
+    checksums_only: bool = False,
+    largest_gibibytes: float = 200.0,
+    cores: int = 1,
+) -> str:
+    """Check an archive in a clean folder.
+
+    Parameters
+    ----------
+    archive
+        The file.
+    folder
+        A new or empty folder to unpack it into and to leave; a temporary one by default.
+    rerun
+        Stages to do again; their numbers are compared with those of the archive.
+    tolerance
+        Largest relative difference of these; by default 0, and 1e-2 for stages that used a GPU.
+    checksums_only
+        Execute nothing that comes from the archive.
+    largest_gibibytes
+        How large the unpacked archive may be.
+    cores
+        For the stages.
+
+    Returns
+    -------
+    str
+        A table of what was checked.
+
+    Raises
+    ------
+    DataError
+        If a check fails, with the same table; if the archive is none, or hostile.
+    """
+    with _clean_folder(folder) as place:
+        room = shutil.disk_usage(place).free
+        limit = min(int(largest_gibibytes * 2**30), room)
+        checks = [_checksums(unpacked := unpack(archive, place, largest_bytes=limit), place)]
+        if checks[0].result == "passed":
+            checks += _content_checks(place, unpacked)
+            if checksums_only:
+                checks.append(Check("Snakemake", "not run", "nothing of the archive was executed"))
+            elif all(check.result != "FAILED" for check in checks):
+                checks += _executed(place, rerun, tolerance, cores)
+    table = _table(checks)
+    if any(check.result == "FAILED" for check in checks):
+        raise DataError(f"the archive does not prove the run\n{table}", where=str(archive))
+    return f"{table}\n\n{archive}: every check passed"
+
+
+@contextmanager
+def _clean_folder(folder: Path | None) -> Iterator[Path]:
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="surrogate-hpo-verify-") as temporary:
+            yield Path(temporary)
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(
+            "the folder to unpack into is not empty",
+            where=str(folder),
+            remedy="name a new one: --folder",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+
+
+def _checksums(unpacked: Unpacked, folder: Path) -> Check:
+    if MANIFEST not in unpacked.checksums:
+        lost = [f"{MANIFEST}: missing or damaged", *unpacked.damaged]
+        return Check("checksums", "FAILED", "without their list nothing can be checked", lost)
+    try:
+        expected = read_manifest((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (DataError, UnicodeDecodeError) as error:
+        return Check("checksums", "FAILED", f"the list is damaged: {error}")
+    found = differences(expected, unpacked)
+    summary = f"{len(expected)} files, SHA-256"
+    return _check("checksums", summary, found.lines())
+
+
+def _content_checks(folder: Path, unpacked: Unpacked) -> Iterator[Check]:
+    contents = _contents(folder)
+    described = {n: c for n, c in unpacked.checksums.items() if n not in (MANIFEST, CRATE)}
+    yield _check("RO-Crate", "1.1, describes every file", crate_faults(folder, described))
+    records = read_records(folder / RUN)
+    settings = yaml.safe_load((folder / RUN / CONFIG).read_text(encoding="utf-8"))
+    if records:
+        faults = [*stale_settings(records, settings), *stale_inputs(folder / RUN, records)]
+        jobs = len(jobs_of(records))
+        yield _check("settings", f"config and inputs are those of {jobs} jobs", faults)
+    else:
+        yield Check("settings", "not known", "the archive is without Snakemake's records")
+    other = list(_other_versions(contents["packages"]))
+    summary = "other versions here: numbers may differ" if other else "the same packages here"
+    yield Check("versions", "other" if other else "passed", summary, other)
+
+
+def _contents(folder: Path) -> dict[str, Any]:
+    keys = ("format", "include", "left_out", "packages")
+    contents = read_document(folder / CONTENTS, keys=keys)
+    if contents["format"] != FORMAT:
+        raise DataError(
+            "the archive has another form",
+            where=CONTENTS,
+            expected=f"format {FORMAT}",
+            got=f"format {contents['format']}",
+            remedy="verify it with the surrogate-hpo that is in it, under source/",
+        )
+    return contents
+
+
+def _other_versions(packages: dict[str, str]) -> Iterator[str]:
+    for name, then in packages.items():
+        try:
+            now = version(name)
+        except PackageNotFoundError:
+            now = "not installed"
+        if now != then:
+            yield f"{name}: {then} then, {now} here"
+
+
+def _executed(
+    folder: Path, rerun: Sequence[str], tolerance: float | None, cores: int
+) -> Iterator[Check]:
+    """What needs the source that is in the archive."""
+    contents = _contents(folder)
+    left_out = contents["left_out"]
+    try:
+        restore_source(folder)
+        time = (folder / MANIFEST).stat().st_mtime
+        planned = planned_jobs(folder, left_out, time)
+        note = f", with stand-ins for {len(left_out)} files left out" if left_out else ""
+        yield _check("Snakemake", f"nothing to be done{note}", planned)
+        if not planned:
+            for stage in rerun:
+                yield _rerun(folder, stage, left_out, tolerance, cores)
+    except SurrogateHpoError as error:
+        yield Check("Snakemake", "FAILED", "did not get through", str(error).splitlines())
+
+
+def _rerun(
+    folder: Path, stage: str, left_out: list[dict[str, Any]], tolerance: float | None, cores: int
+) -> Check:
+    jobs = jobs_of(read_records(folder / RUN))
+    check_repeatable(stage, jobs, left_out)
+    settings = yaml.safe_load((folder / RUN / CONFIG).read_text(encoding="utf-8"))
+    if tolerance is None:
+        tolerance = GPU_TOLERANCE if _uses_gpu(settings.get(stage)) else 0.0
+    logger.info("doing %s again: %d jobs", stage, sum(job.rule == stage for job in jobs))
+    found = rerun_stage(folder, stage, jobs, tolerance=tolerance, cores=cores)
+    parts = [f"{found.identical} files with identical numbers"]
+    if found.close:
+        parts.append(f"{found.close} within {tolerance:g} (at most {found.largest:.2g})")
+    if found.pictures:
+        parts.append(f"{found.pictures} pictures or pages differ, which hold no numbers")
+    return _check(f"rerun {stage}", ", ".join(parts), found.different)
+
+
+def _uses_gpu(section: Any) -> bool:  # noqa: ANN401 (any JSON value)
+    if not isinstance(section, dict):
+        return False
+    return section.get("use_gpu") is True or any(map(_uses_gpu, section.values()))
+
+
+def _check(name: str, summary: str, faults: Sequence[str]) -> Check:
+    if not faults:
+        return Check(name, "passed", summary)
+    return Check(name, "FAILED", f"{len(faults)} faults", faults)
+
+
+def _table(checks: Sequence[Check]) -> str:
+    width = max(len(check.name) for check in checks)
+    kinds = max(len(check.result) for check in checks)
+    lines = [f"{c.name:{width}}  {c.result:{kinds}}  {c.summary}" for c in checks]
+    for check in checks:
+        if check.details:
+            shown, more = check.details[:_MOST_LINES], len(check.details) - _MOST_LINES
+            lines += ["", f"{check.name}:", *(f"  {line}" for line in shown)]
+            lines += [f"  and {more} more"] * (more > 0)
+    return "\n".join(lines)
