@@ -44,13 +44,14 @@ def archive(
 
     The same run gives the same bytes, whenever and in whichever folder it is packed.
     """
+    chosen = _include(include or settings.include)
     run = _finished_run(config, config_files)
-    files = collect_run(run, include=_include(include, settings), without=archive)
+    files = collect_run(run, include=chosen, without=archive)
     root = source or _own_source()
     origin = read_source(root, without=run.folder)
     software = _software(run.folder)
     ended = max((job.ended for job in files.jobs), default=_latest(run.folder))
-    contents = _contents(files, origin, ended, software, include or settings.include)
+    contents = _contents(files, origin, ended, software, chosen)
     members = [
         Member.of(CONTENTS, (json.dumps(contents, indent=2, ensure_ascii=False) + "\n").encode()),
         *files.members,
@@ -70,9 +71,9 @@ def archive(
     _tell(archive, files, members, origin)
 
 
-def _include(asked: str | None, settings: ArchiveSettings) -> Include:
+def _include(asked: str) -> Include:
     for known in get_args(Include):
-        if (asked or settings.include) == known:
+        if asked == known:
             chosen: Include = known
             return chosen
     raise ConfigError(

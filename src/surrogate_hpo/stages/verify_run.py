@@ -12,7 +12,7 @@ from typing import Any
 
 from surrogate_hpo.errors import DataError, EngineError
 from surrogate_hpo.io.archive.collect import CONFIG, PATCH, RUN, SOURCE
-from surrogate_hpo.io.archive.comparison import differences
+from surrogate_hpo.io.archive.comparison import number_differences
 from surrogate_hpo.io.archive.jobs import Job
 from surrogate_hpo.io.archive.source import apply_patch
 from surrogate_hpo.io.programs import last_lines, run_program
@@ -143,7 +143,7 @@ def _files(run: Path, path: str) -> list[str]:
 
 
 def _compared(before: Path, after: Path) -> dict[str, float] | None:
-    return differences(before, after) if after.exists() else {"the file": float("inf")}
+    return number_differences(before, after) if after.exists() else {"the file": float("inf")}
 
 
 def _judged(found: Mapping[str, dict[str, float] | None], tolerance: float) -> Rerun:

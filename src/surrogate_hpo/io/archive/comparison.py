@@ -18,13 +18,15 @@ _OWN = ("provenance", "cost", "second", "memory")
 Values = Iterator[tuple[str, Any]]
 
 
-def differences(before: Path, after: Path) -> dict[str, float] | None:
+def number_differences(before: Path, after: Path) -> dict[str, float] | None:
     """By how much the numbers in two files differ.
 
     Parameters
     ----------
-    before, after
-        Two files of one kind, which their names tell.
+    before
+        A file, whose kind its name tells.
+    after
+        A file of the same kind.
 
     Returns
     -------

@@ -87,7 +87,17 @@ class FrameReader:
         return self._begin
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes, or fewer at the end of the file and in front of damage.
+        """Decode the next bytes.
+
+        Parameters
+        ----------
+        size
+            How many.
+
+        Returns
+        -------
+        bytes
+            Fewer at the end of the file, and in front of damage.
 
         Raises
         ------

@@ -42,9 +42,15 @@ class Job:
         Its rule.
     command
         The command line.
-    inputs, outputs, logs
-        Paths, under the folder of the run.
-    started, ended
+    inputs
+        Paths of what it read, under the folder of the run.
+    outputs
+        Paths of what it wrote.
+    logs
+        Paths of its logs.
+    started
+        Seconds since 1970.
+    ended
         Seconds since 1970.
     """
 

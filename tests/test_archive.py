@@ -1,0 +1,210 @@
+"""A run is packed, and proved elsewhere: the tiny case on real DFT from end to end."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+import zstandard
+from rocrate.rocrate import ROCrate
+from tiny_workflow import REPOSITORY, edit_config, planned, snakemake
+
+from surrogate_hpo.cli import main
+from surrogate_hpo.io.archive.manifest import MANIFEST, manifest_text
+from surrogate_hpo.io.archive.tarball import Member, write_tarball
+
+CONFIG = "run/config/config.yaml"
+MODEL = "run/results/train/0/model.pt"
+
+
+def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "PYTHONPATH": str(REPOSITORY / "src"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "surrogate_hpo", *arguments],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def content(archive: Path) -> dict[str, bytes]:
+    """The files of an archive, in their order."""
+    with (
+        archive.open("rb") as file,
+        zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain,
+        tarfile.open(fileobj=plain, mode="r|") as tar,
+    ):
+        return {entry.name: tar.extractfile(entry).read() for entry in tar}
+
+
+def repacked(path: Path, files: dict[str, bytes], *, new_list: bool = False) -> Path:
+    """An archive of these files; its list of checksums is the old one or fits them."""
+    if new_list:
+        sums = {n: hashlib.sha256(d).hexdigest() for n, d in files.items() if n != MANIFEST}
+        files = files | {MANIFEST: manifest_text(sums).encode()}
+    write_tarball(path, [Member.of(name, data) for name, data in files.items()], time=1)
+    return path
+
+
+def refused(folder: Path, archive: Path, *options: str) -> str:
+    """What `verify` says of an archive that it does not accept."""
+    done = cli(folder, "verify", str(archive), *options)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def packed(finished, tmp_path_factory) -> Path:
+    """A copy of the finished run with its archive, made by `snakemake archive`."""
+    folder = tmp_path_factory.mktemp("packed") / "run"
+    subprocess.run(["cp", "-a", str(finished), str(folder)], check=True)
+    done = snakemake(folder, "archive")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(packed) -> Path:
+    return packed / "results" / "archive.tar.zst"
+
+
+pack = pytest.mark.usefixtures("packed")
+real = [pytest.mark.workflow, pytest.mark.qe]
+
+
+@pytest.mark.workflow
+@pytest.mark.qe
+def test_the_archive_is_proved_in_a_clean_folder_and_a_stage_repeated(archive, tmp_path):
+    files = content(archive)
+    assert {"archive.json", "ro-crate-metadata.json", "source/Snakefile", MODEL} <= files.keys()
+    settings = yaml.safe_load(files[CONFIG])
+    assert settings["dft"]["pseudopotentials"] == {"Al": "inputs/Al.hgh-lda.UPF"}
+    assert not any(str(REPOSITORY).encode() in files[name] for name in files if "metadata/" in name)
+    done = cli(
+        tmp_path,
+        "verify",
+        str(archive),
+        "--rerun",
+        "acsd",
+        "train",
+        "--folder",
+        str(tmp_path / "u"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Snakemake   passed  nothing to be done" in done.stdout
+    assert "rerun acsd  " in done.stdout
+    assert "4 files with identical numbers" in done.stdout.split("rerun train")[1]
+    crate = ROCrate(tmp_path / "u")
+    rules = [action["name"].partition(":")[0] for action in crate.get_by_type("CreateAction")]
+    assert rules.count("dft") == 10
+    assert rules.count("train") == 2
+    assert "archive" not in rules
+
+
+@pytest.mark.workflow
+@pytest.mark.qe
+def test_the_same_run_gives_the_same_bytes_in_another_place_at_another_time(
+    packed, archive, tmp_path
+):
+    # Plain copies: with other times, in another folder, with what a run leaves behind.
+    shutil.copytree(packed, tmp_path / "deeper" / "copy")
+    folder = tmp_path / "deeper" / "copy"
+    (folder / "results" / ".partial-x").write_text("half")
+    done = cli(folder, "archive", "--config", "config.yaml", "--archive", "again.tar.zst")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "again.tar.zst").read_bytes() == archive.read_bytes()
+    assert planned(packed, "archive") == set()
+
+
+@pytest.mark.workflow
+@pytest.mark.qe
+def test_damage_is_found_and_named(archive, tmp_path):
+    files = content(archive)
+    data = bytearray(archive.read_bytes())
+    place = data.find(files[MODEL][2000:2040])
+    if place < 0:  # compressed: any byte will do
+        place = len(data) // 2
+    data[place] ^= 1
+    flipped = tmp_path / "flipped.tar.zst"
+    flipped.write_bytes(data)
+    assert "cannot be read" in refused(tmp_path, flipped) or place == len(data) // 2
+
+    name = "run/results/evaluate/energies.csv"
+    changed = repacked(tmp_path / "a.tar.zst", files | {name: files[name].replace(b"1", b"2", 1)})
+    assert f"{name}: changed" in refused(tmp_path, changed, "--checksums-only")
+    missing = {key: value for key, value in files.items() if key != MODEL}
+    said = refused(tmp_path, repacked(tmp_path / "b.tar.zst", missing), "--checksums-only")
+    assert f"{MODEL}: missing" in said
+    assert "Snakemake" not in said, "nothing is executed of a damaged archive"
+    said = refused(tmp_path, repacked(tmp_path / "c.tar.zst", missing, new_list=True))
+    assert f"{MODEL}: not there" in said
+
+
+@pytest.mark.workflow
+@pytest.mark.qe
+def test_a_changed_setting_is_named_even_where_all_checksums_fit(archive, tmp_path):
+    files = content(archive)
+    settings = yaml.safe_load(files[CONFIG])
+    settings["train"]["maximum_epochs"] += 1
+    files |= {CONFIG: yaml.safe_dump(settings).encode()}
+    said = refused(tmp_path, repacked(tmp_path / "a.tar.zst", files, new_list=True))
+    assert "train.maximum_epochs is 51, but was 50 for results/" in said
+    assert f"{CONFIG}: described with another checksum" in said
+
+
+@pytest.mark.workflow
+@pytest.mark.qe
+def test_a_small_archive_says_what_it_cannot_repeat(packed, tmp_path):
+    done = cli(
+        packed, "archive", "--config", "config.yaml", "--include", "small",
+        "--archive", str(tmp_path / "small.tar.zst"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    names = content(tmp_path / "small.tar.zst").keys()
+    assert not [name for name in names if "results/ldos/" in name or "results/descriptors/" in name]
+    done = cli(tmp_path, "verify", "small.tar.zst")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing to be done, with stand-ins for 20 files left out" in done.stdout
+    said = refused(tmp_path, tmp_path / "small.tar.zst", "--rerun", "train")
+    assert "the stage cannot be repeated" in said
+    assert "results/descriptors/training-0000.zarr.zip" in said
+
+
+@pytest.mark.workflow
+@pytest.mark.qe
+def test_results_that_no_longer_fit_are_not_packed(run):
+    edit_config(run, "train", maximum_epochs=51)
+    done = cli(run, "archive", "--config", "config.yaml")
+    assert done.returncode == 1
+    assert "train.maximum_epochs is 51, but was 50" in done.stderr
+    assert "run `snakemake archive`" in done.stderr
+    (run / "results/cost/train/1.json").unlink()
+    done = cli(run, "archive", "--config", "config.yaml")
+    assert "the run is not finished" in done.stderr
+    assert "results/cost/train/1.json" in done.stderr
+    assert not (run / "results/archive.tar.zst").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["archive", "--include", "some"], "there is no such selection of files"),
+        (["archive"], "the run is not finished"),
+        (["verify", "nothing.tar.zst"], "the archive cannot be unpacked"),
+        (["verify", "config.yaml", "--folder", "."], "is not empty"),
+        (["verify", "config.yaml"], "the archive cannot be read"),
+    ],
+)
+def test_mistakes_are_errors_with_a_remedy(project, options, said):
+    config = ["--config", "config.yaml"] if options[0] == "archive" else []
+    with pytest.raises(SystemExit) as stop:
+        main([*options, *config])
+    assert said in str(stop.value)
+    assert "remedy" in str(stop.value)
