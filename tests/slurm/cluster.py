@@ -129,8 +129,8 @@ def command(folder: Path, *arguments: str) -> list[str]:
         sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
         "--directory", str(folder), "--profile", str(REPOSITORY / "profiles" / "slurm"),
         "--configfile", str(folder / "config.yaml"), "--jobs", "4",
-        # Every second instead of every 15: the tests' jobs are short.
-        "--slurm-init-seconds-before-status-checks", "1", *arguments,
+        # The plugin looks after 4, 18 and 42 seconds; the tests' jobs take ten to fifteen.
+        "--slurm-init-seconds-before-status-checks", "4", *arguments,
     ]  # fmt: skip
 
 
