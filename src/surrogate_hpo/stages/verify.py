@@ -18,7 +18,7 @@ from surrogate_hpo.io.archive.crate import CRATE, crate_faults
 from surrogate_hpo.io.archive.jobs import jobs_of, read_records
 from surrogate_hpo.io.archive.manifest import MANIFEST, differences, read_manifest
 from surrogate_hpo.io.archive.stale import stale_inputs, stale_settings
-from surrogate_hpo.io.archive.unpack import Unpacked, unpack
+from surrogate_hpo.io.archive.unpack import Unpacked, leads_out, unpack
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.stages.archive import CONTENTS, FORMAT
 from surrogate_hpo.stages.verify_run import (
@@ -29,7 +29,7 @@ from surrogate_hpo.stages.verify_run import (
 )
 
 logger = logging.getLogger(__name__)
-# Of what comes off a GPU, where sums are added up in another order each time.
+# For what comes off a GPU, where sums are added up in another order each time: a convention.
 GPU_TOLERANCE = 1e-2
 _MOST_LINES = 20
 
@@ -149,7 +149,7 @@ def _content_checks(folder: Path, unpacked: Unpacked) -> Iterator[Check]:
     described = {n: c for n, c in unpacked.checksums.items() if n not in (MANIFEST, CRATE)}
     yield _check("RO-Crate", "1.1, describes every file", crate_faults(folder, described))
     records = read_records(folder / RUN)
-    settings = yaml.safe_load((folder / RUN / CONFIG).read_text(encoding="utf-8"))
+    settings = _settings(folder)
     if records:
         faults = [*stale_settings(records, settings), *stale_inputs(folder / RUN, records)]
         jobs = len(jobs_of(records))
@@ -172,7 +172,22 @@ def _contents(folder: Path) -> dict[str, Any]:
             got=f"format {contents['format']}",
             remedy="verify it with the surrogate-hpo that is in it, under source/",
         )
+    outside = [entry["path"] for entry in contents["left_out"] if leads_out(str(entry["path"]))]
+    if outside:
+        raise DataError("a path leads out of the archive", where=CONTENTS, got=str(outside[0]))
     return contents
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """The config, without what YAML offers to make a few lines into gigabytes."""
+    text = (folder / RUN / CONFIG).read_text(encoding="utf-8")
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise DataError("the config of the archive is not as it was packed", where=CONFIG)
+        settings = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DataError("the config is not valid YAML", where=CONFIG, got=str(error)) from error
+    return settings if isinstance(settings, dict) else {}
 
 
 def _other_versions(packages: dict[str, str]) -> Iterator[str]:
@@ -212,7 +227,7 @@ def _rerun(
 ) -> Check:
     jobs = jobs_of(read_records(folder / RUN))
     check_repeatable(stage, jobs, left_out)
-    settings = yaml.safe_load((folder / RUN / CONFIG).read_text(encoding="utf-8"))
+    settings = _settings(folder)
     if tolerance is None:
         tolerance = GPU_TOLERANCE if _uses_gpu(settings.get(stage)) else 0.0
     logger.info("doing %s again: %d jobs", stage, sum(job.rule == stage for job in jobs))

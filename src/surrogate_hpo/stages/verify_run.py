@@ -59,7 +59,7 @@ def planned_jobs(folder: Path, left_out: Sequence[Mapping[str, Any]], time: floa
 
 @contextmanager
 def _placeholders(run: Path, left_out: Sequence[Mapping[str, Any]], time: float) -> Iterator[None]:
-    paths = [run / entry["path"] for entry in left_out]
+    paths = [run / entry["path"] for entry in left_out if not (run / entry["path"]).exists()]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from surrogate_hpo.config.archive import Include
+from surrogate_hpo.config.base import Section
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.snapshots import file_of
 from surrogate_hpo.io.archive.jobs import Job, Record, jobs_of
@@ -121,10 +122,16 @@ def _inputs(run: Run) -> set[str]:
     """Files that jobs have read and none has written, or that the config names."""
     made = {record.output for record in run.records}
     read = {str(path) for record in run.records for path in record.content["input"]} - made
-    named = {file_of(text) for text in _texts(run.config.model_dump(mode="json"))}
+    named = {file_of(text) for text in _texts(_deciding(run.config))}
     read |= {text for text in named if (run.folder / text).is_file()}
     found = {path for name in read for path in _files(run.folder, name)}
     return {path for path in found if not path.startswith("results/")}
+
+
+def _deciding(config: Config) -> dict[str, Any]:
+    """Settings that decide numbers: programs and the like are no input."""
+    sections = [section for _, section in config if isinstance(section, Section)]
+    return {type(section).__name__: section.deciding() for section in sections}
 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 (any JSON value)

@@ -48,6 +48,13 @@ _KINDS = {
 }  # fmt: skip
 
 
+# What the library raises where a file is no crate; nothing of it is meant for users.
+_UNREADABLE = (
+    ValueError, KeyError, OSError, AssertionError, TypeError, AttributeError, IndexError,
+    RecursionError, Warning,
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class RunDescription:
     """What an archive holds, in words and records.
@@ -213,7 +220,7 @@ def crate_faults(folder: Path, checksums: Mapping[str, str]) -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             crate = ROCrate(folder)
-    except (ValueError, KeyError, OSError, AssertionError, TypeError, Warning) as error:
+    except _UNREADABLE as error:
         raise DataError(
             "the metadata of the archive is no RO-Crate",
             where=CRATE,

@@ -95,7 +95,7 @@ def _records(run: Path) -> Iterator[Record]:
             output = base64.urlsafe_b64decode("".join(part.removeprefix("@") for part in parts))
             content = json.loads(path.read_text(encoding="utf-8"))
             yield Record(output.decode(), place, {"rule": None, "input": []} | content)
-        except (OSError, ValueError, TypeError, binascii.Error) as error:
+        except (OSError, ValueError, TypeError, RecursionError, binascii.Error) as error:
             raise DataError(
                 "a record of Snakemake cannot be read",
                 where=str(path),

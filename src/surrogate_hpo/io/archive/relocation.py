@@ -89,7 +89,7 @@ class Relocation:
         """Snakemake compares parameters as Python writes them."""
         try:
             value = ast.literal_eval(written)
-        except (ValueError, SyntaxError, TypeError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             return written
         new = self.value(value)
         return written if new == value else repr(new)

@@ -101,11 +101,7 @@ def _has_git(root: Path) -> bool:
     """Whether the folder is the top of a checkout with a commit."""
     if not (root / ".git").exists():
         return False
-    try:
-        _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    except DataError:
-        return False
-    return True
+    return bool(_git(root, "rev-list", "--all", "--max-count=1"))
 
 
 def _patch(root: Path, skipped: str | None) -> tuple[bytes, list[str]]:

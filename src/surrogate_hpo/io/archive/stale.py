@@ -87,7 +87,7 @@ def _parameters(record: Record, kind: type[Kind]) -> Iterable[Kind]:
     for written in record.content.get("params") or []:
         try:
             value = ast.literal_eval(written)
-        except (ValueError, SyntaxError, TypeError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
         if isinstance(value, kind):
             yield value

@@ -147,13 +147,14 @@ class _Unpacking:
                 stream.allow(_HEADER_BYTES)
 
     def _check(self, header: tarfile.TarInfo) -> None:
-        name, known = PurePosixPath(header.name), self.found.checksums
+        known = self.found.checksums
         if not header.isreg() or header.issparse():
             kind = _KINDS.get(header.type, "no ordinary file")
             raise _refused(self._path, f"{header.name!r}, {kind}")
-        if name.is_absolute() or ".." in name.parts or "\\" in header.name:
+        if leads_out(header.name):
             raise _refused(self._path, f"{header.name!r}, which leads out of the folder")
-        if str(name) != header.name or not header.name.isprintable() or header.name == ".":
+        name = str(PurePosixPath(header.name))
+        if name != header.name or not name.isprintable() or name == ".":
             raise _refused(self._path, f"{header.name!r}, no plain name of a file")
         if header.name in known:
             raise _refused(self._path, f"{header.name!r} twice")
@@ -183,6 +184,12 @@ class _Unpacking:
         time = header.mtime if 0 <= header.mtime < _LATEST_TIME else 0
         os.utime(path, (time, time))
         self.found.checksums[header.name] = digest.hexdigest()
+
+
+def leads_out(name: str) -> bool:
+    """Whether a path from an archive leads out of the folder that it belongs in."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or "\\" in name
 
 
 def _refused(path: Path, what: str, *, remedy: str | None = None) -> DataError:
