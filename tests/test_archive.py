@@ -1,6 +1,7 @@
 """A run is packed, and proved elsewhere: the tiny case on real DFT from end to end."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from rocrate.rocrate import ROCrate
 from tiny_workflow import REPOSITORY, edit_config, planned, snakemake
 
 from surrogate_hpo.cli import main
+from surrogate_hpo.io.archive.crate import CRATE, RunDescription, crate_text
 from surrogate_hpo.io.archive.manifest import MANIFEST, manifest_text
 from surrogate_hpo.io.archive.tarball import Member, write_tarball
 
@@ -180,6 +182,45 @@ def test_results_that_no_longer_fit_are_not_packed(run):
     assert "the run is not finished" in done.stderr
     assert "results/cost/train/1.json" in done.stderr
     assert not (run / "results/archive.tar.zst").exists()
+
+
+def minimal(path: Path, **changes: object) -> Path:
+    """An archive without a run, as far as `verify` looks before it executes anything."""
+    contents = {"format": 1, "left_out": [], "packages": {}, "jobs": 0, **changes}
+    members = [
+        Member.of("archive.json", json.dumps(contents).encode()),
+        Member.of(CONFIG, str(changes.get("config", "seed: 1\n")).encode()),
+    ]
+    run = RunDescription("Nothing", 1.0, "run", [], {}, {})
+    members.append(Member.of(CRATE, crate_text(run, members).encode()))
+    files = {member.name: member.source for member in members}
+    return repacked(path, {MANIFEST: b"", **files}, new_list=True)
+
+
+def test_what_cannot_be_shown_is_said_to_be_not_known(tmp_path, capsys):
+    main(["verify", str(minimal(tmp_path / "a.tar.zst"))])
+    said = capsys.readouterr().out
+    assert "settings   not known" in said
+    assert "no check failed; see what was not shown" in said
+
+
+BOMB = "a: &a [1, 1]\nb: &b [*a, *a]\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"format": 2}, "verify it with the surrogate-hpo that is in it"),
+        ({"left_out": [{"path": "../../outside"}]}, "a path leads out of the archive"),
+        ({"left_out": [{"path": "/etc/outside"}]}, "a path leads out of the archive"),
+        ({"config": BOMB}, "the config of the archive is not as it was packed"),
+        ({"config": "a: ["}, "the config is not valid YAML"),
+    ],
+)
+def test_a_consistent_archive_may_still_be_hostile(tmp_path, changes, said):
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", str(minimal(tmp_path / "a.tar.zst", **changes))])
+    assert said in str(stop.value)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def _include(asked: str) -> Include:
         where="--include",
         expected=" or ".join(get_args(Include)),
         got=asked,
+        remedy="leave it out for what archive.include says",
     )
 
 
