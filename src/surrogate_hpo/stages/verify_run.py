@@ -13,7 +13,7 @@ from typing import Any
 from surrogate_hpo.errors import DataError, EngineError
 from surrogate_hpo.io.archive.collect import CONFIG, PATCH, RUN, SOURCE
 from surrogate_hpo.io.archive.comparison import number_differences
-from surrogate_hpo.io.archive.jobs import Job
+from surrogate_hpo.io.archive.jobs import METADATA, Job
 from surrogate_hpo.io.archive.source import apply_patch
 from surrogate_hpo.io.programs import last_lines, run_program
 
@@ -124,17 +124,29 @@ def rerun_stage(
     EngineError
         If a job fails.
     """
-    run, before = folder / RUN, folder / "before"
+    run = folder / RUN
     made = [path for job in jobs if job.rule == stage for path in job.outputs]
     targets = [path for path in made if (run / path).exists() and "/cost/" not in path]
     files = [name for path in targets for name in _files(run, path)]
-    for name in files:
-        (before / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(run / name, before / name)
-    _snakemake(folder, *targets, "--forcerun", stage, "--cores", str(cores))
-    found = {name: _compared(before / name, run / name) for name in files}
-    shutil.rmtree(before)
+    with _kept(run, folder / "before") as before:
+        _snakemake(folder, *targets, "--forcerun", stage, "--cores", str(cores))
+        found = {name: _compared(before / name, run / name) for name in files}
     return _judged(found, tolerance)
+
+
+@contextmanager
+def _kept(run: Path, before: Path) -> Iterator[Path]:
+    """Keep a copy of the results; put it back in the end, so that each stage reads what it read."""
+    # Jobs replace files and never write into them, so a link is a copy; Snakemake does, in records.
+    shutil.copytree(run / "results", before / "results", copy_function=os.link)
+    shutil.copytree(run / METADATA, before / METADATA)
+    try:
+        yield before
+    finally:
+        for kept in ("results", METADATA):
+            shutil.rmtree(run / kept)
+            (before / kept).rename(run / kept)
+        shutil.rmtree(before)
 
 
 def _files(run: Path, path: str) -> list[str]:

@@ -13,8 +13,9 @@ from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.tables import read_table
 from surrogate_hpo.io.zarr_zip import open_dataset
 
-# What a run measures of itself, and where its files lay: these differ in every rerun.
-_OWN = ("provenance", "cost", "second", "memory")
+# What a run measures of itself, and where its files lay: these differ in every rerun. So does
+# what is left of the error at self-consistency.
+_OWN = ("provenance", "cost", "second", "memory", "scf_accuracy")
 Values = Iterator[tuple[str, Any]]
 
 
