@@ -116,6 +116,7 @@ class _Unpacking:
         try:
             with FrameReader(self._path, offset) as frames:
                 self._read_members(_Bounded(frames, self._path))
+                self._read_on(frames)
         except DamagedFrame as fault:
             self.found.damaged.append(self._current or f"byte {fault.offset} of the archive")
             return next_frame(self._path, fault.offset + 1)
@@ -145,6 +146,13 @@ class _Unpacking:
                 self._store(header, iter(partial(content.read, _CHUNK_BYTES), b""))
                 self._current = ""
                 stream.allow(_HEADER_BYTES)
+
+    def _read_on(self, frames: FrameReader) -> None:
+        """A damaged header reads as the end of the archive; the checksum of its frame tells."""
+        while behind := len(frames.read(_CHUNK_BYTES)):
+            self._left -= behind
+            if self._left < 0:
+                raise _refused(self._path, "more behind its end than was allowed")
 
     def _check(self, header: tarfile.TarInfo) -> None:
         known = self.found.checksums
