@@ -28,7 +28,6 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
-from surrogate_hpo.stages.ldos import energy_axis
 from surrogate_hpo.stages.plan import items
 
 TUTORIAL = REPOSITORY / "config" / "config.yaml"
@@ -131,7 +130,7 @@ def test_the_big_case_is_the_one_it_says(big):
 
 
 def test_counts_are_those_of_the_stages(tutorial):
-    assert tutorial.energies == len(energy_axis(tutorial.config.ldos))
+    assert tutorial.energies == len(tutorial.config.ldos.energy_axis())
     network = build_network(
         Architecture((192,) * 3, "tanh"), inputs=91, outputs=tutorial.energies, seed=0
     )

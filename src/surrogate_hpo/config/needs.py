@@ -91,7 +91,9 @@ def dft(case: Case) -> Need:
     ones of its plane waves. Time: 12 iterations with three applications of H to each band, an
     application being two FFTs and the products with all bands and projectors.
     """
-    size, bands = case.size, case.config.dft.bands
+    if case.config.snapshots.finished:
+        return Need(NUMPY_BASE, _STARTUP_SECONDS)
+    size, bands = case.size, case.size.bands
     projectors = _PROJECTORS_PER_ATOM * size.atoms
     orbitals = COMPLEX * bands * size.plane_waves
     memory = (
@@ -134,9 +136,10 @@ def ldos(case: Case) -> Need:
 
     Memory: the orbital densities of two k points, :math:`2 \cdot 8 n_b N` B, for one is made
     while the other is still held; and the sum in double precision, :math:`8 N n_E`, with its
-    copies in single precision at the end.
+    copies in single precision at the end. Of a finished calculation without bands the LDOS is
+    only read.
     """
-    points, bands, energies = case.grid_points, case.config.dft.bands, case.energies
+    points, bands, energies = case.grid_points, case.size.bands, case.energies
     accumulating = 2 * bands * FLOAT64 + energies * FLOAT64 + _LDOS_BATCH * COMPLEX
     writing = energies * (FLOAT64 + 2 * FLOAT32)
     pairs = case.size.k_points * bands
@@ -144,7 +147,10 @@ def ldos(case: Case) -> Need:
         (_fft_operations(points) + 10 * points) / _LARGE_FFT_RATE
         + 2 * energies * points / _PRODUCT_RATE
     )
-    if case.config.ldos.source == "cubes":
+    if case.config.snapshots.finished and not bands:
+        # Read as it is; counted over space and energy, and the density's transform.
+        accumulating, seconds = energies * FLOAT32 + 4 * COMPLEX, energies * points / 1e8
+    elif case.config.ldos.source == "cubes":
         # pp.x sums the same orbitals once per energy, and writes text.
         accumulating, seconds = energies * (FLOAT64 + FLOAT32), seconds * energies / 10
     return Need(

@@ -72,7 +72,7 @@ def _check(save: Path, result: DftResult) -> None:
             got=", ".join(result.pseudopotentials.values()),
             remedy="take the LDOS from pp.x cubes instead",
         )
-    if result.symmetry_operations > 1:
+    if result.symmetry_operations != 1:
         raise DataError(
             "the k points were reduced by symmetry, so orbital densities are incomplete",
             where=str(save),

@@ -11,7 +11,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.dft.kernels import kernel_variance
-from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.dft.result import DftResult, known
 from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.upf import Pseudopotential
 from surrogate_hpo.physics.core_density import core_density
@@ -48,7 +48,7 @@ class SnapshotEnergies:
     atoms
         Number of atoms.
     energies
-        eV per cell, a value for each of `QUANTITIES`.
+        eV per cell, a value for each of `QUANTITIES`; NaN if not known.
     energy_axis
         eV; empty without an LDOS.
     dos
@@ -89,12 +89,12 @@ class SnapshotEnergies:
 
 
 def reference_energies(snapshot: str, result: DftResult) -> SnapshotEnergies:
-    """The energies of the DFT run itself."""
+    """The energies of the DFT run itself; NaN where it does not tell."""
     return SnapshotEnergies(
         snapshot=snapshot,
         source="dft",
         atoms=len(result.species),
-        energies={name: getattr(result, key) for name, key in QUANTITIES.items()},
+        energies={name: known(getattr(result, key)) for name, key in QUANTITIES.items()},
         energy_axis=np.empty(0),
         dos=np.empty(0),
     )
