@@ -82,9 +82,7 @@ def _profile(action: str, name: str, profiles: Path) -> None:
 
 
 def _export(config: list[Path], folder: Path) -> None:
-    function: Callable[..., None] = getattr(
-        importlib.import_module("surrogate_hpo.stages.export"), "export"
-    )
+    function: Callable[..., None] = importlib.import_module("surrogate_hpo.stages.export").export
     function(load_config(config), folder)
 
 

@@ -60,9 +60,7 @@ class SnapshotsSettings(Section):
         1000, description="length of each snapshot's own trajectory of molecular dynamics"
     )
     training: Source = Field(..., description="number of training snapshots, or their sources")
-    validation: Source = Field(
-        ..., description="number of validation snapshots, or their sources"
-    )
+    validation: Source = Field(..., description="number of validation snapshots, or their sources")
     test: Source = Field(..., description="number of held-out snapshots, or their sources")
 
     @model_validator(mode="after")

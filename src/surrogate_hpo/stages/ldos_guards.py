@@ -1,4 +1,4 @@
-"""Checks of an LDOS against its DFT run: grid and electrons; more of one that was made elsewhere."""
+"""Checks of an LDOS against its DFT run; more of one that was made elsewhere."""
 
 import numpy as np
 import torch

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from ase import Atoms
 
 from surrogate_hpo.config.report import ReportSettings
+from surrogate_hpo.dft.result import known
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.report import Notice, Provenance, ReportContext, render_report
 from surrogate_hpo.figures.verdict import Targets
@@ -21,10 +22,12 @@ from surrogate_hpo.stages.drawings import save_figures
 from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
 from surrogate_hpo.stages.report_figures import Sources, draw_all
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 HEADLINE = "total_free_energy"
 EVALUATED = (HEADLINE, "held_out_snapshots", "initialisations")
 Documents = dict[str, dict[str, Any]]
+_OWN_IONS = {"files": "own structures", "finished": "finished calculations"}
 
 
 def report(
@@ -59,7 +62,7 @@ def report(
 ) -> None:
     """Draw what the run found, each figure beside its table, and say whether targets are met."""
     documents = {
-        "dft": read_document(dft[0], keys=("provenance", "version")),
+        "dft": read_document(dft[0], keys=("provenance", "version", "smearing_width_ev")),
         "acsd": read_document(acsd_choice),
         "naswot": read_document(naswot_choice),
         "search": read_document(search_choice),
@@ -122,7 +125,7 @@ def _context(
     errors = _errors(evaluated)
     return ReportContext(
         title=settings.title,
-        material=_material(atoms, records),
+        material=_material(atoms, records, documents["dft"]["smearing_width_ev"]),
         headline_quantity=HEADLINE,
         errors=errors,
         targets=_targets(settings),
@@ -151,33 +154,28 @@ def _errors(evaluated: dict[str, Any]) -> list[QuantityError]:
     return [
         QuantityError(
             quantity=name,
-            mae_mev_per_atom=values["mae_mev_per_atom"],
-            std_over_seeds_mev_per_atom=values["std_over_seeds"],
-            discretisation_error_mev_per_atom=values["discretisation_error_mev_per_atom"],
-            baseline_mev_per_atom=values["baseline_mev_per_atom"],
+            mae_mev_per_atom=known(values["mae_mev_per_atom"]),
+            std_over_seeds_mev_per_atom=known(values["std_over_seeds"]),
+            discretisation_error_mev_per_atom=known(values["discretisation_error_mev_per_atom"]),
+            baseline_mev_per_atom=known(values["baseline_mev_per_atom"]),
         )
         for name, values in evaluated.items()
         if isinstance(values, dict) and "mae_mev_per_atom" in values and name != "ewald_energy"
     ]
 
 
-def _material(atoms: Atoms, records: Documents) -> str:
+def _material(atoms: Atoms, records: Documents, smearing_width: float) -> str:
     formula = ", ".join(f"{n} {s}" for s, n in Counter(atoms.symbols).items())
-    snapshots, dft = records["snapshots"]["settings"], records["dft"]["settings"]
-    ions = (
-        "own structures"
-        if snapshots["method"] == "files"
-        else f"ions at {snapshots['temperature_kelvin']:g} K"
-    )
-    return (
-        f"{formula} atoms per cell, {ions}, electrons at {dft['electronic_temperature_kelvin']:g} K"
-    )
+    snapshots = records["snapshots"]["settings"]
+    ions = _OWN_IONS.get(snapshots["method"], f"ions at {snapshots['temperature_kelvin']:g} K")
+    kelvin = smearing_width / BOLTZMANN_EV_PER_KELVIN
+    return f"{formula} atoms per cell, {ions}, electrons at {kelvin:.6g} K"
 
 
-def _provenance(records: Documents, version: str, seed: int) -> Provenance:
+def _provenance(records: Documents, version: str | None, seed: int) -> Provenance:
     return Provenance(
         package_version=records["report"]["package"],
-        engine_version=f"Quantum ESPRESSO {version}",
+        engine_version=f"Quantum ESPRESSO {version or 'of a version that is not known'}",
         versions=records["report"]["libraries"],
         code_digests={stage: record["code"] for stage, record in records.items()},
         seeds={"root (all others are derived from it)": seed},

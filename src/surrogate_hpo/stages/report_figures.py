@@ -103,7 +103,11 @@ def draw_all(
         _learning_curves(sources.histories),
         _dos(read_table(sources.dos), energies),
         _ldos(read_table(sources.ldos_samples)),
-        *(_parity(energies, error) for error in errors if error.quantity in PARITY),
+        *(
+            _parity(energies, error)
+            for error in errors
+            if error.quantity in PARITY and np.isfinite(error.mae_mev_per_atom)
+        ),
         error_summary(errors),
         cost_per_stage(
             stage=list(cost),
