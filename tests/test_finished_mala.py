@@ -116,7 +116,9 @@ def test_a_rounded_temperature_is_replaced_and_another_one_refused(sidecar):
 )
 def test_a_damaged_sidecar_names_its_key(sidecar, key, value):
     edit_sidecar(sidecar, **{key: value})
-    with pytest.raises(DataError, match=rf"sidecar(.|\n)*{'key ' + key if value else key}|its atoms"):
+    with pytest.raises(
+        DataError, match=rf"sidecar(.|\n)*{'key ' + key if value else key}|its atoms"
+    ):
         result_of(sidecar)
 
 

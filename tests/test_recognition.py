@@ -72,9 +72,7 @@ def test_a_good_ldos_passes(data):
 @pytest.mark.parametrize("order", [o for o in permutations(range(3)) if o != (0, 1, 2)])
 def test_a_wrong_order_of_axes_is_recognised_on_a_cubic_grid(data, order):
     ldos, result = data
-    wrong = dataclasses.replace(
-        ldos, values=np.ascontiguousarray(ldos.values.transpose(*order, 3))
-    )
+    wrong = dataclasses.replace(ldos, values=np.ascontiguousarray(ldos.values.transpose(*order, 3)))
     axes = ", ".join("xyz"[axis] for axis in order)
     with pytest.raises(DataError, match=rf"another order than x, y, z(.|\n)*axes are {axes}") as e:
         check_imported(wrong, result, where="x")

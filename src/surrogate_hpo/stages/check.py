@@ -9,7 +9,7 @@ from surrogate_hpo.config.snapshots import SPLITS
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import ConfigError, SurrogateHpoError
+from surrogate_hpo.errors import ConfigError, DataError, SurrogateHpoError
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.finished.opening import open_finished
@@ -99,14 +99,23 @@ def _no_leak_between_splits(config: Config) -> None:
     sources = [(split, s) for split in SPLITS for s in config.snapshots.sources(split)]
     first: dict[str, str] = {}
     for split, source in sources:
-        if source in first:
+        identity = _identity(source) if config.snapshots.finished else source
+        if identity in first:
             raise ConfigError(
                 "a structure is used twice: errors on it would be too small",
                 where=f"snapshots.{split}",
-                got=f"{source}, already in {first[source]}",
+                got=f"{source}, already in {first[identity]}",
                 remedy="give each structure to one split, once",
             )
-        first[source] = split
+        first[identity] = split
+
+
+def _identity(source: str) -> str:
+    """What names a finished calculation, however it is called in the config."""
+    try:
+        return str(open_finished(source).description.resolve())
+    except DataError:
+        return source  # said when it is opened
 
 
 def _to_open(config: Config) -> list[str]:

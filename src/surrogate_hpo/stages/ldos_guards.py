@@ -18,6 +18,8 @@ _NEGATIVE_TOLERANCE = 0.01
 _POSITIVE_KERNELS = ("gaussian", "fermi_dirac")
 # Measured: atoms explain a density in another order of the axes 2 to 20 times worse.
 _CLEAR_MARGIN, _EXPLAINED = 1.5, 0.5
+# A count that is off by less is of the right unit.
+_NEARLY_RIGHT = 0.1
 
 
 def check_electrons(ldos: LdosData, result: DftResult, *, where: str) -> None:
@@ -60,6 +62,11 @@ def _weights(ldos: LdosData, result: DftResult) -> torch.Tensor:
 
 
 def _unit_remedy(factor: float) -> str:
+    if abs(factor - 1) < _NEARLY_RIGHT:
+        return (
+            "unit and cell are right; check kernel and width, and whether the kernel is too wide "
+            "for its bias to be corrected"
+        )
     units = unit_of_factor(factor)
     if not units:
         return (
