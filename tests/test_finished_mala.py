@@ -43,9 +43,8 @@ def test_a_snapshot_is_read_as_it_is(sidecar):
     assert result.total_free_energy == -220.0
     assert result.density_cutoff_rydberg == 32.0
     data = calculation.ldos(LDOS, result)
-    np.testing.assert_array_equal(data.values, np.load(sidecar.parent / "a.out.npy"))
-    assert data.values.dtype == np.float32
-    assert (data.kernel, data.width) == ("gaussian", 0.5)
+    np.testing.assert_array_equal(data, np.load(sidecar.parent / "a.out.npy"))
+    assert data.dtype == np.float32
     assert calculation.files(LDOS) == [sidecar, sidecar.parent / "a.out.npy"]
 
 

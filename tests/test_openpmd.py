@@ -37,15 +37,15 @@ def test_it_is_read_as_the_numpy_form_is(sidecar):
     calculation, result = open_finished(sidecar), result_of(sidecar)
     assert calculation.files(LDOS)[1].name == "a.out.h5"
     data = calculation.ldos(LDOS, result)
-    np.testing.assert_array_equal(data.values, ldos_values(displaced_cell(), SHAPE))
-    assert data.values.dtype == np.float32
+    np.testing.assert_array_equal(data, ldos_values(displaced_cell(), SHAPE))
+    assert data.dtype == np.float32
 
 
 def test_another_unit_is_converted_by_what_the_file_says(sidecar, tmp_path):
     values, factor = ldos_values(displaced_cell(), SHAPE), RYDBERG_EV * BOHR_ANGSTROM**3
     write_openpmd(tmp_path / "a.out.h5", values * factor, unit=SI / factor)
     data = open_finished(sidecar).ldos(LDOS, result_of(sidecar))
-    np.testing.assert_allclose(data.values, values, rtol=2e-6)
+    np.testing.assert_allclose(data, values, rtol=2e-6)
 
 
 def test_the_grid_of_another_cell_is_recognised(sidecar, tmp_path):

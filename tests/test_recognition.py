@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.physics.recognition import axis_misfits, unit_of_factor
 from surrogate_hpo.stages.ldos_guards import check_imported
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
@@ -31,7 +32,9 @@ UNITS = {
 def data(tmp_path):
     path = write_snapshot(tmp_path)
     result = result_of(path)
-    return open_finished(path).ldos(LDOS, result), result
+    values = open_finished(path).ldos(LDOS, result)
+    ldos = LdosData(values, LDOS.energy_axis(), result.cell, "gaussian", 0.5, result.electrons)
+    return ldos, result
 
 
 @pytest.mark.parametrize(("name", "factor"), UNITS.items())

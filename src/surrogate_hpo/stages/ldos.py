@@ -62,11 +62,18 @@ def _from_finished(settings: LdosSettings, result: DftResult, finished: Path) ->
     calculation = open_finished(finished)
     calculation.check(settings, result)
     wavefunctions = calculation.wavefunctions(settings)
-    data = (
-        calculation.ldos(settings, result)
-        if wavefunctions is None
-        else _from_wavefunctions(settings, result, settings.energy_axis(), wavefunctions)
-    )
+    if wavefunctions is not None:
+        data = _from_wavefunctions(settings, result, settings.energy_axis(), wavefunctions)
+    else:
+        values = calculation.ldos(settings, result)
+        data = LdosData(
+            values,
+            settings.energy_axis(),
+            result.cell,
+            settings.kernel,
+            settings.width_ev,
+            result.electrons,
+        )
     check_imported(data, result, where=str(finished))
     return data
 

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.ldos import LdosSettings
@@ -15,7 +17,6 @@ from surrogate_hpo.io.cubes import is_ldos_cube, read_ldos_axis, read_ldos_cubes
 from surrogate_hpo.io.espresso_size import espresso_size
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
 from surrogate_hpo.io.finished.agreement import agree_on_axis, agree_on_setting
-from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.structures import checked_structure
 from surrogate_hpo.units import RYDBERG_EV
 
@@ -141,15 +142,7 @@ class EspressoCalculation:
         energy, kernel, width = read_ldos_axis(self._ldos_cubes(), smearing=result.smearing)
         agree_on_axis(settings, energy, kernel, width, tolerance=_PRINTED, where=str(self._folder))
 
-    def ldos(self, settings: LdosSettings, result: DftResult) -> LdosData:
-        """Read the cubes; energies and width with all digits come from the settings."""
+    def ldos(self, settings: LdosSettings, result: DftResult) -> NDArray[np.float32]:
+        """Read the cubes."""
         self._check_axis(settings, result)
-        cubes = read_ldos_cubes(self._ldos_cubes(), result=result)
-        return LdosData(
-            cubes.ldos,
-            settings.energy_axis(),
-            result.cell,
-            cubes.kernel,
-            settings.width_ev,
-            result.electrons,
-        )
+        return read_ldos_cubes(self._ldos_cubes(), result=result).ldos

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.ldos import LdosSettings
@@ -20,7 +21,6 @@ from surrogate_hpo.io.finished.arrays import (
     open_array,
 )
 from surrogate_hpo.io.finished.sidecar import Sidecar, read_sidecar
-from surrogate_hpo.io.ldos_store import LdosData
 
 SIDECAR = ".info.json"
 ARRAYS = (".npy", ".h5")
@@ -163,14 +163,7 @@ class MalaCalculation:
                 "fermi_dirac, mostly) and degauss_ldos as width",
             )
 
-    def ldos(self, settings: LdosSettings, result: DftResult) -> LdosData:
+    def ldos(self, settings: LdosSettings, result: DftResult) -> NDArray[np.float32]:
         """Read the array, which must be in 1/(eV Å³)."""
         self.check(settings, result)
-        return LdosData(
-            open_array(self.array, "LDOS").read(),
-            settings.energy_axis(),
-            result.cell,
-            settings.kernel,
-            settings.width_ev,
-            result.electrons,
-        )
+        return open_array(self.array, "LDOS").read()
