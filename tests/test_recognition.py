@@ -72,6 +72,16 @@ def test_a_good_ldos_passes(data):
     check_imported(*data, where="x")
 
 
+def test_an_ldos_of_other_atoms_is_suspicious(data, caplog):
+    ldos, result = data
+    check_imported(ldos, result, where="x")
+    assert not caplog.records
+    moved = result.positions + np.random.default_rng(1).normal(0, 0.3, (4, 3))
+    check_imported(ldos, dataclasses.replace(result, positions=moved), where="a.out.npy")
+    assert "a.out.npy: atoms at their positions leave" in caplog.text
+    assert "different snapshots" in caplog.text
+
+
 @pytest.mark.parametrize("order", [o for o in permutations(range(3)) if o != (0, 1, 2)])
 def test_a_wrong_order_of_axes_is_recognised_on_a_cubic_grid(data, order):
     ldos, result = data

@@ -24,12 +24,15 @@ class Cube:
         Second line of the file.
     cell
         Cell vectors as rows, Å, shape (3, 3).
+    positions
+        Of the atoms, Å, shape (atoms, 3).
     values
         Values in the file's own unit, shape (x, y, z).
     """
 
     comment: str
     cell: FloatArray
+    positions: FloatArray
     values: FloatArray
 
 
@@ -58,8 +61,8 @@ def read_cube(path: Path) -> Cube:
             rows = [stream.readline().split() for _ in range(3)]
             shape = [int(row[0]) for row in rows]
             voxels = np.array([[float(word) for word in row[1:4]] for row in rows])
-            for _ in range(atoms):
-                stream.readline()
+            lines = [stream.readline().split()[2:5] for _ in range(atoms)]
+            positions = np.array(lines, dtype=np.float64).reshape(-1, 3)
             body = stream.read()
     except OSError as error:
         raise DataError("the cube file cannot be read", where=str(path), got=str(error)) from error
@@ -82,7 +85,7 @@ def read_cube(path: Path) -> Cube:
             remedy="run pp.x again",
         )
     cell = voxels * np.array(shape)[:, None] * BOHR_ANGSTROM
-    return Cube(comment, cell, values.reshape(shape))
+    return Cube(comment, cell, positions * BOHR_ANGSTROM, values.reshape(shape))
 
 
 def _parse(body: str, path: Path) -> FloatArray:

@@ -237,3 +237,16 @@ def _check_fit(cube: Cube, result: DftResult, path: Path) -> None:
             expected=f"{result.cell.round(4).tolist()} Å",
             got=f"{cube.cell.round(4).tolist()} Å",
         )
+    shifts = np.zeros((1, 3))
+    if cube.positions.shape == result.positions.shape:
+        # pp.x may print another periodic image of an atom.
+        shifts = (cube.positions - result.positions) @ np.linalg.inv(result.cell)
+    distance = float(np.abs((shifts - np.round(shifts)) @ result.cell).max())
+    if cube.positions.shape != result.positions.shape or distance > _CELL_TOLERANCE:
+        raise DataError(
+            "the cube file has atoms at other places than the calculation",
+            where=str(path),
+            expected=f"{len(result.positions)} atoms within {_CELL_TOLERANCE} Å of their places",
+            got=f"{len(cube.positions)} atoms, up to {distance:.3f} Å away",
+            remedy="cubes and XML file are of different calculations: take those of one",
+        )
