@@ -16,8 +16,8 @@ from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 ELECTRONS, TEMPERATURE, WIDTH = 12.0, 5000.0, 0.5
 LDOS = LdosSettings(
     kernel="gaussian", width_ev=WIDTH, minimum_ev=-6.0, maximum_ev=13.0, spacing_ev=0.25
-)
-DFT = DftSettings(pseudopotentials={"Al": "Al.UPF"}, functional="lda_pw92")
+).request()
+DFT = DftSettings(pseudopotentials={"Al": "Al.UPF"}, functional="lda_pw92").supplement()
 FERMI_ENERGY = 6.0
 
 
@@ -69,7 +69,7 @@ def sidecar_document(atoms, shape):
 
 def ldos_values(atoms, shape):
     """Levels from -2 to 12 eV, evenly, such that the electrons are there at the Fermi energy."""
-    energy = LDOS.energy_axis()
+    energy = LDOS.energy
     levels = np.arange(-2, 12.01, 0.1)
     broadened = kernel("gaussian", (energy[:, None] - levels) / WIDTH) / WIDTH
     kt = BOLTZMANN_EV_PER_KELVIN * TEMPERATURE

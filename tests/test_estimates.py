@@ -213,7 +213,7 @@ def test_a_larger_case_never_needs_less(stage, factor):
     larger = Size(
         n * size.atoms, n * size.volume, (n * size.grid[0], *size.grid[1:]),
         (n * size.orbital_grid[0], *size.orbital_grid[1:]),
-        n * size.plane_waves, n * size.density_waves, size.k_points,
+        n * size.plane_waves, n * size.density_waves, size.k_points, size.bands,
     )  # fmt: skip
     before, after = NEEDS[stage](small), NEEDS[stage](Case(config, larger))
     assert after.memory_bytes >= before.memory_bytes

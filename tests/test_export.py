@@ -32,12 +32,13 @@ from surrogate_hpo.io.descriptor_store import DescriptorData, read_descriptors, 
 from surrogate_hpo.io.dft_results import write_dft_result
 from surrogate_hpo.io.finished import mala_writer
 from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.io.finished.sizes import size_of_finished
 from surrogate_hpo.io.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.io.structures import write_structure
 
 MALA = REPOSITORY / ".venv-mala" / "bin" / "python"
 SHAPE = (5, 4, 6)
-NO_MORE = DftSettings(pseudopotentials={"Al": "Al.UPF"})
+NO_MORE = DftSettings(pseudopotentials={"Al": "Al.UPF"}).supplement()
 
 
 @pytest.fixture
@@ -60,9 +61,7 @@ def run(project) -> Path:
         smearing_width=0.1 + 0.2,
     )
     atoms = displaced_cell()
-    ldos = LdosData(
-        ldos_values(atoms, SHAPE), LDOS.energy_axis(), result.cell, "gaussian", 0.5, ELECTRONS
-    )
+    ldos = LdosData(ldos_values(atoms, SHAPE), LDOS.energy, result.cell, "gaussian", 0.5, ELECTRONS)
     snap = bispectrum(
         grid_points(SHAPE, atoms.cell[:]),
         atoms.positions,
@@ -123,7 +122,7 @@ def test_an_edited_sidecar_contradicts_itself(run):
 
 def test_the_kernel_of_an_exported_snapshot_is_known_and_must_agree(run):
     calculation = open_finished(run / "out/test-0000.info.json")
-    other = LDOS.model_copy(update={"width_ev": 0.6})
+    other = dataclasses.replace(LDOS, width=0.6)
     with pytest.raises(ConfigError, match=r"another energy axis, kernel or width(.|\n)*0\.5"):
         calculation.check(other, calculation.result(NO_MORE))
 
@@ -155,14 +154,14 @@ def mala(run) -> dict:
 def test_real_mala_reads_what_is_exported_and_its_files_are_read(mala, run):
     assert mala["grid"] == [*SHAPE, 77]
     assert mala["descriptors"] == [*SHAPE, 5]
-    np.testing.assert_allclose(mala["energy"], LDOS.energy_axis(), atol=1e-12)
+    np.testing.assert_allclose(mala["energy"], LDOS.energy, atol=1e-12)
     assert mala["fermi_energy"] == FERMI_ENERGY
     assert mala["total_energy"] == -220.0
     assert mala["volume"] == pytest.approx(4.05**3)
     # MALA integrates without correcting the broadening.
     assert mala["electrons"] == pytest.approx(ELECTRONS, rel=0.02)
     calculation = open_finished(run / "out/mala.info.json")
-    exact = DFT.model_copy(update={"electronic_temperature_kelvin": mala["temperature"]})
+    exact = dataclasses.replace(DFT, electronic_temperature_kelvin=mala["temperature"])
     result = calculation.result(exact)
     calculation.check(LDOS, result)
     assert result.total_free_energy == -220.0
@@ -185,4 +184,4 @@ def test_the_sidecar_says_what_mala_expects(run):
     assert document["temperature"] == pytest.approx(0.3 / 8.617333262e-5)
     spanned = np.array(document["voxel"]["array"]) * np.array(SHAPE)[:, None]
     np.testing.assert_allclose(spanned, document["atoms"]["cell"], atol=1e-12)
-    assert open_finished(run / "out/test-0000.info.json").size().grid == SHAPE
+    assert size_of_finished(run / "out/test-0000.info.json").grid == SHAPE

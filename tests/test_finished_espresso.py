@@ -112,22 +112,22 @@ def test_a_run_with_neither_is_an_error_that_says_what_to_do(own, project):
         through_the_stages(own, WAVES, project / "Al.UPF", project)
     (own / "espresso.save" / "wfc1.hdf5").touch()
     with pytest.raises(DataError, match="wavefunctions in HDF5, which are not read"):
-        open_finished(own).wavefunctions(WAVES)
+        open_finished(own).wavefunctions(WAVES.request())
 
 
 def test_where_there_are_both_the_config_decides(tiny_run, own):
     for path in tiny_run.save.glob("wfc*.dat"):
         shutil.copy(path, own / "espresso.save")
     calculation = open_finished(own)
-    assert calculation.wavefunctions(WAVES) == own / "espresso.save"
-    assert calculation.wavefunctions(CUBES) is None
-    assert {p.suffix for p in calculation.files(WAVES)} == {".xml", ".dat"}
-    assert {p.suffix for p in calculation.files(CUBES)} == {".xml", ".cube"}
+    assert calculation.wavefunctions(WAVES.request()) == own / "espresso.save"
+    assert calculation.wavefunctions(CUBES.request()) is None
+    assert {p.suffix for p in calculation.files(WAVES.request())} == {".xml", ".dat"}
+    assert {p.suffix for p in calculation.files(CUBES.request())} == {".xml", ".cube"}
 
 
 def test_cubes_of_another_axis_tell_the_keys_to_set(cubes, tiny_run):
     with pytest.raises(ConfigError) as error:
-        open_finished(cubes).check(WAVES, tiny_run.result)
+        open_finished(cubes).check(WAVES.request(), tiny_run.result)
     assert (
         "ldos: {kernel: fermi_dirac, width_ev: 0.2, minimum_ev: -6, maximum_ev: 13, "
         "spacing_ev: 0.2} (96 energies)" in str(error.value)
@@ -138,7 +138,7 @@ def test_a_density_among_the_cubes_is_passed_over(own, tiny_run):
     shutil.copy(next(own.glob("*.cube")), own / "density.cube")
     text = (own / "density.cube").read_text()
     (own / "density.cube").write_text(re.sub(r"Energy\s*=.*", "charge density", text, count=1))
-    open_finished(own).check(CUBES, tiny_run.result)
+    open_finished(own).check(CUBES.request(), tiny_run.result)
 
 
 @pytest.mark.parametrize(
@@ -153,21 +153,21 @@ def test_a_damaged_cube_is_named(own, tiny_run, old, new, message):
     victim = sorted(own.glob("*.cube"))[7]
     victim.write_text(re.sub(old, new, victim.read_text(), count=1))
     with pytest.raises(DataError, match=message) as error:
-        open_finished(own).ldos(CUBES, tiny_run.result)
+        open_finished(own).ldos(CUBES.request(), tiny_run.result)
     assert victim.name in str(error.value)
 
 
 def test_a_missing_cube_is_noticed_before_any_is_read(own, tiny_run):
     sorted(own.glob("*.cube"))[7].unlink()
     with pytest.raises(DataError, match="not equidistant: files are missing"):
-        open_finished(own).check(CUBES, tiny_run.result)
+        open_finished(own).check(CUBES.request(), tiny_run.result)
 
 
 def test_a_missing_wavefunction_file_is_noticed_before_any_is_read(tiny_run, tmp_path):
     shutil.copytree(tiny_run.save, tmp_path / "a.save")
     (tmp_path / "a.save" / "wfc2.dat").unlink()
     with pytest.raises(DataError, match=r"not one wavefunction file for each k point"):
-        open_finished(tmp_path).check(WAVES, tiny_run.result)
+        open_finished(tmp_path).check(WAVES.request(), tiny_run.result)
 
 
 @pytest.mark.parametrize(
@@ -183,11 +183,11 @@ def test_runs_that_cannot_be_used(own, old, new, message):
     assert old in text
     path.write_text(text.replace(old, new))
     with pytest.raises(DataError, match=message):
-        open_finished(own).result(DftSettings(pseudopotentials={"Al": "x"}))
+        open_finished(own).result(DftSettings(pseudopotentials={"Al": "x"}).supplement())
 
 
 def test_settings_that_contradict_the_run(cubes):
-    wrong = DftSettings(pseudopotentials={"Al": "x"}, functional="pbe")
+    wrong = DftSettings(pseudopotentials={"Al": "x"}, functional="pbe").supplement()
     with pytest.raises(ConfigError, match=r"dft\.functional contradicts(.|\n)*lda_pw92"):
         open_finished(cubes).result(wrong)
 

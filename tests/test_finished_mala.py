@@ -1,10 +1,12 @@
 """Data in MALA's form: what is read, what is asked for, and every fault by its name."""
 
+import dataclasses
 import json
 import sys
 
 import numpy as np
 import pytest
+import yaml
 from finished_data import (
     DFT,
     ELECTRONS,
@@ -20,11 +22,14 @@ from finished_data import (
 )
 
 from surrogate_hpo.config.dft import DftSettings
+from surrogate_hpo.config.estimates import NEEDS
 from surrogate_hpo.config.ldos import LdosSettings
+from surrogate_hpo.config.load import load_config
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.io.dft_results import read_dft_result, write_dft_result
 from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.guards import check_bands, check_window
 
 
@@ -68,7 +73,7 @@ def test_what_the_sidecar_does_not_know_is_not_known_and_never_zero(sidecar, tmp
     assert back.eigenvalues.shape == (0, 0)
     assert back.k_points.shape == (0, 3)
     check_bands(back, where="x")
-    check_window(back, LDOS.energy_axis(), "gaussian", 0.5, where="x")
+    check_window(back, LDOS.energy, "gaussian", 0.5, where="x")
 
 
 @pytest.mark.parametrize(
@@ -82,19 +87,22 @@ def test_what_the_sidecar_does_not_know_is_not_known_and_never_zero(sidecar, tmp
 def test_missing_knowledge_is_asked_for_by_its_key(sidecar, changes, settings, key):
     edit_sidecar(sidecar, **changes)
     with pytest.raises(ConfigError, match=rf"not guessed(.|\n)*{key} in the config"):
-        open_finished(sidecar).result(DftSettings(pseudopotentials={"Al": "x"}, **settings))
+        open_finished(sidecar).result(
+            DftSettings(pseudopotentials={"Al": "x"}, **settings).supplement()
+        )
 
 
 def test_the_kernel_is_asked_for_although_it_has_a_default(sidecar):
-    values = LDOS.model_dump(exclude={"kernel"})
+    unsaid = LdosSettings(width_ev=0.5, minimum_ev=-6.0, maximum_ev=13.0, spacing_ev=0.25)
+    assert unsaid.kernel == LDOS.kernel
     with pytest.raises(ConfigError, match=r"not guessed(.|\n)*ldos\.kernel and ldos\.width_ev"):
-        open_finished(sidecar).check(LdosSettings(**values), result_of(sidecar))
+        open_finished(sidecar).check(unsaid.request(), result_of(sidecar))
 
 
 def test_a_rounded_temperature_is_replaced_and_another_one_refused(sidecar):
     # 0.0317 Ry, as pw.x prints 5000 K.
     edit_sidecar(sidecar, temperature=5005.0)
-    exact = DFT.model_copy(update={"electronic_temperature_kelvin": 5000.0})
+    exact = dataclasses.replace(DFT, electronic_temperature_kelvin=5000.0)
     result = open_finished(sidecar).result(exact)
     assert result.electronic_temperature == pytest.approx(5000, rel=1e-14)
     edit_sidecar(sidecar, temperature=5010.0)
@@ -215,3 +223,22 @@ def test_hdf5_without_its_library_says_what_to_install(sidecar, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(EngineError, match=r"h5py(.|\n)*pip install 'surrogate-hpo\[hdf5\]'"):
         open_finished(sidecar).check(LDOS, result)
+
+
+def test_what_an_import_will_ask_for_is_known_from_the_sidecars(project):
+    for name in "abcd":
+        write_snapshot(project, name, shape=(40, 40, 40) if name == "c" else (4, 4, 4))
+    values = yaml.safe_load((project / "config.yaml").read_text())
+    values["dft"] = {"pseudopotentials": {"Al": "Al.UPF"}, "functional": "lda_pw92"}
+    values["snapshots"] = {
+        "method": "finished",
+        "training": ["a.info.json", "b.out.npy"],
+        "validation": ["c.info.json"],
+        "test": ["d.info.json"],
+    }
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    case = case_of(load_config([project / "config.yaml"]))
+    assert (case.size.atoms, case.size.grid) == (4, (40, 40, 40))
+    assert NEEDS["dft"](case).cpu_seconds == NEEDS["snapshots"](case).cpu_seconds
+    array = 4 * case.grid_points * case.energies
+    assert array < NEEDS["ldos"](case).memory_bytes < array * 6 + 400 * 2**20

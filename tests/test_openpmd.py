@@ -1,5 +1,7 @@
 """LDOS in the openPMD layout of MALA: one HDF5 dataset per energy, with units and spacing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from finished_data import LDOS, displaced_cell, ldos_values, result_of, write_snapshot
@@ -73,6 +75,6 @@ def test_wrong_numbers_of_energies_and_damaged_files(sidecar, tmp_path):
 
 
 def test_the_kernel_is_asked_for_here_too(sidecar):
-    window = type(LDOS)(**LDOS.model_dump(exclude={"kernel"}))
+    window = dataclasses.replace(LDOS, kernel_is_given=False)
     with pytest.raises(ConfigError, match=r"ldos\.kernel"):
         open_finished(sidecar).check(window, result_of(sidecar))

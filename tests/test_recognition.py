@@ -33,7 +33,7 @@ def data(tmp_path):
     path = write_snapshot(tmp_path)
     result = result_of(path)
     values = open_finished(path).ldos(LDOS, result)
-    ldos = LdosData(values, LDOS.energy_axis(), result.cell, "gaussian", 0.5, result.electrons)
+    ldos = LdosData(values, LDOS.energy, result.cell, "gaussian", 0.5, result.electrons)
     return ldos, result
 
 

@@ -158,7 +158,7 @@ def finished_files(wildcards):
     """All files that the LDOS of a snapshot's finished calculation comes from."""
     if not CONFIG.snapshots.finished:
         return []
-    files = finished_calculation(wildcards.snapshot).files(CONFIG.ldos)
+    files = finished_calculation(wildcards.snapshot).files(CONFIG.ldos.request())
     return [str(path) for path in files]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section, Triple
+from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.errors import ConfigError
 
 Shift = Annotated[list[Annotated[int, Field(ge=0, le=1)]], Field(min_length=3, max_length=3)]
@@ -113,6 +114,12 @@ class DftSettings(Section):
             (self.kpoints[0], self.kpoints[1], self.kpoints[2]),
             self.bands,
             self.electronic_temperature_kelvin,
+        )
+
+    def supplement(self) -> DftSupplement:
+        """What is said here of finished calculations."""
+        return DftSupplement(
+            self.functional, self.density_cutoff_rydberg, self.electronic_temperature_kelvin
         )
 
     def missing_to_run(self) -> list[str]:

@@ -159,12 +159,12 @@ def _check_finished(
     """All that can be known of a finished calculation without reading its arrays."""
     calculation = open_finished(config.snapshots.source_of(name))
     elements.update(calculation.structure().symbols)
-    result, where = calculation.result(config.dft), str(calculation.description)
+    result, where = calculation.result(config.dft.supplement()), str(calculation.description)
     if set(result.species) <= set(potentials):
         check_potentials(result, potentials, where=where)
     window = config.ldos
     check_bands(result, where=where)
-    calculation.check(window, result)
+    calculation.check(window.request(), result)
     check_window(result, window.energy_axis(), window.kernel, window.width_ev, where=where)
 
 

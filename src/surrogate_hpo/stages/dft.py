@@ -48,7 +48,7 @@ def dft(
     inputs = [structure, *pseudopotentials]
     if finished is not None:
         calculation = open_finished(finished)
-        result = calculation.result(settings)
+        result = calculation.result(settings.supplement())
         where = str(calculation.description)
         check_potentials(result, _potentials(pseudopotentials), where=where)
         check_bands(result, where=where)

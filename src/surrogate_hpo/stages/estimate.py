@@ -5,7 +5,7 @@ from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import size_of
 from surrogate_hpo.config.snapshots import SPLITS, file_of
-from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.io.finished.sizes import size_of_finished
 from surrogate_hpo.io.structures import first_frame
 from surrogate_hpo.stages.plan import chain, items
 from surrogate_hpo.stages.snapshots import cell_at_rest
@@ -44,8 +44,8 @@ def case_of(config: Config) -> Case:
     """
     sources = {s for split in SPLITS for s in config.snapshots.sources(split)}
     if config.snapshots.finished:
-        sizes = [open_finished(source).size() for source in sorted(sources)]
-        return Case(config, max(sizes, key=lambda size: (size.volume, size.atoms)))
+        sizes = [size_of_finished(source) for source in sorted(sources)]
+        return Case(config, max(sizes, key=lambda size: (size.grid_points, size.atoms)))
     if config.snapshots.cell is not None:
         frames = [cell_at_rest(config.snapshots.cell)]
     else:

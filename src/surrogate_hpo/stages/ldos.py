@@ -43,7 +43,7 @@ def ldos(
     check_window(result, settings.energy_axis(), settings.kernel, settings.width_ev, where=str(dft))
     if finished is not None:
         data = _from_finished(settings, result, finished)
-        inputs += open_finished(finished).files(settings)
+        inputs += open_finished(finished).files(settings.request())
     elif save is not None:
         make = _from_wavefunctions if settings.sums_orbitals else _from_cubes
         data = make(settings, result, settings.energy_axis(), save)
@@ -60,12 +60,12 @@ def ldos(
 
 def _from_finished(settings: LdosSettings, result: DftResult, finished: Path) -> LdosData:
     calculation = open_finished(finished)
-    calculation.check(settings, result)
-    wavefunctions = calculation.wavefunctions(settings)
+    calculation.check(settings.request(), result)
+    wavefunctions = calculation.wavefunctions(settings.request())
     if wavefunctions is not None:
         data = _from_wavefunctions(settings, result, settings.energy_axis(), wavefunctions)
     else:
-        values = calculation.ldos(settings, result)
+        values = calculation.ldos(settings.request(), result)
         data = LdosData(
             values,
             settings.energy_axis(),

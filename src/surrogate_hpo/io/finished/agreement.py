@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.config.ldos import LdosSettings
+from surrogate_hpo.dft.finished import LdosRequest
 from surrogate_hpo.errors import ConfigError
 
 
@@ -46,7 +46,7 @@ def agree_on_setting(
 
 
 def agree_on_axis(
-    settings: LdosSettings,
+    request: LdosRequest,
     energy: NDArray[np.float64],
     kernel: str,
     width: float,
@@ -58,7 +58,7 @@ def agree_on_axis(
 
     Parameters
     ----------
-    settings
+    request
         The section.
     energy
         Energies that the files state, eV.
@@ -76,20 +76,23 @@ def agree_on_axis(
     ConfigError
         If they differ, with the keys as they should be.
     """
-    wanted = settings.energy_axis()
+    wanted = request.energy
     same_axis = wanted.shape == energy.shape and np.abs(wanted - energy).max() <= tolerance
-    if same_axis and kernel == settings.kernel and abs(width - settings.width_ev) <= tolerance:
+    if same_axis and kernel == request.kernel and abs(width - request.width) <= tolerance:
         return
-    spacing = (energy[-1] - energy[0]) / max(len(energy) - 1, 1)
-    stated = (kernel, f"{width:.6g}", f"{energy[0]:.6g}", f"{energy[-1]:.6g}", f"{spacing:.6g}")
-    keys = ("kernel", "width_ev", "minimum_ev", "maximum_ev", "spacing_ev")
     raise ConfigError(
         "the finished LDOS has another energy axis, kernel or width than the ldos section",
         where=where,
-        expected="ldos: {" + ", ".join(f"{k}: {v}" for k, v in zip(keys, stated, strict=True)) + "}"
-        f" ({len(energy)} energies), as the files say",
-        got="{" + ", ".join(f"{key}: {getattr(settings, key)}" for key in keys) + "}"
-        f" ({len(wanted)} energies)",
+        expected=f"ldos: {_as_section(energy, kernel, width)}, as the files say",
+        got=_as_section(wanted, request.kernel, request.width),
         remedy="set these keys; if other snapshots of the list differ from this one, they cannot "
         "be learnt together: leave them out",
+    )
+
+
+def _as_section(energy: NDArray[np.float64], kernel: str, width: float) -> str:
+    spacing = (energy[-1] - energy[0]) / max(len(energy) - 1, 1)
+    return (
+        f"{{kernel: {kernel}, width_ev: {width:.6g}, minimum_ev: {energy[0]:.6g}, "
+        f"maximum_ev: {energy[-1]:.6g}, spacing_ev: {spacing:.6g}}} ({len(energy)} energies)"
     )

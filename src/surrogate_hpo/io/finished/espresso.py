@@ -8,13 +8,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.config.dft import DftSettings
-from surrogate_hpo.config.ldos import LdosSettings
-from surrogate_hpo.config.sizes import Size
+from surrogate_hpo.dft.finished import DftSupplement, LdosRequest
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.cubes import is_ldos_cube, read_ldos_axis, read_ldos_cubes
-from surrogate_hpo.io.espresso_size import espresso_size
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
 from surrogate_hpo.io.finished.agreement import agree_on_axis, agree_on_setting
 from surrogate_hpo.io.structures import checked_structure
@@ -64,16 +61,12 @@ class EspressoCalculation:
         """Other cubes, of a density for example, may lie among those of the LDOS."""
         return [path for path in self._cubes() if is_ldos_cube(path)]
 
-    def files(self, settings: LdosSettings) -> list[Path]:
+    def files(self, request: LdosRequest) -> list[Path]:
         """XML with wavefunctions or cubes; without either, only the XML."""
         wavefunctions, cubes = self._wavefunction_files(), self._cubes()
         if wavefunctions and cubes:
-            return [self.description, *(wavefunctions if settings.sums_orbitals else cubes)]
+            return [self.description, *(wavefunctions if request.sums_orbitals else cubes)]
         return [self.description, *wavefunctions, *cubes]
-
-    def size(self) -> Size:
-        """Counts from the head of the XML file."""
-        return espresso_size(self.description)
 
     def structure(self) -> Atoms:
         """Atoms of the XML file."""
@@ -81,8 +74,8 @@ class EspressoCalculation:
         atoms = Atoms(result.species, positions=result.positions, cell=result.cell, pbc=True)
         return checked_structure(atoms, str(self.description))
 
-    def result(self, settings: DftSettings) -> DftResult:
-        """All numbers of the XML file, which must not contradict the settings."""
+    def result(self, supplement: DftSupplement) -> DftResult:
+        """All numbers of the XML file, which must not contradict the config."""
         result, where = read_espresso_xml(self.description), str(self.description)
         if not result.converged:
             raise DataError(
@@ -103,10 +96,10 @@ class EspressoCalculation:
             ("electronic_temperature_kelvin", result.electronic_temperature, 1.0),
             ("functional", result.functional, 0.0),
         ):
-            agree_on_setting(f"dft.{key}", getattr(settings, key), found, tolerance, where=where)
+            agree_on_setting(f"dft.{key}", getattr(supplement, key), found, tolerance, where=where)
         return result
 
-    def wavefunctions(self, settings: LdosSettings) -> Path | None:
+    def wavefunctions(self, request: LdosRequest) -> Path | None:
         """The folder of the wavefunctions, if the LDOS is to be summed from them."""
         wavefunctions, cubes = self._wavefunction_files(), self._ldos_cubes()
         if not wavefunctions and not cubes:
@@ -120,12 +113,12 @@ class EspressoCalculation:
                 remedy="let pp.x write the LDOS as cubes (plot_num = 3, iflag = 3, "
                 "output_format = 6), or run pw.x again with wavefunctions kept",
             )
-        return self._folder if wavefunctions and (settings.sums_orbitals or not cubes) else None
+        return self._folder if wavefunctions and (request.sums_orbitals or not cubes) else None
 
-    def check(self, settings: LdosSettings, result: DftResult) -> None:
+    def check(self, request: LdosRequest, result: DftResult) -> None:
         """Count the wavefunction files, or read the first lines of the cubes."""
-        if self.wavefunctions(settings) is None:
-            self._check_axis(settings, result)
+        if self.wavefunctions(request) is None:
+            self._check_axis(request, result)
             return
         found = [path.name for path in self._wavefunction_files()]
         expected = [f"wfc{number + 1}.dat" for number in range(len(result.k_points))]
@@ -138,11 +131,11 @@ class EspressoCalculation:
                 remedy="copy all of the .save folder, or run pw.x again",
             )
 
-    def _check_axis(self, settings: LdosSettings, result: DftResult) -> None:
+    def _check_axis(self, request: LdosRequest, result: DftResult) -> None:
         energy, kernel, width = read_ldos_axis(self._ldos_cubes(), smearing=result.smearing)
-        agree_on_axis(settings, energy, kernel, width, tolerance=_PRINTED, where=str(self._folder))
+        agree_on_axis(request, energy, kernel, width, tolerance=_PRINTED, where=str(self._folder))
 
-    def ldos(self, settings: LdosSettings, result: DftResult) -> NDArray[np.float32]:
+    def ldos(self, request: LdosRequest, result: DftResult) -> NDArray[np.float32]:
         """Read the cubes."""
-        self._check_axis(settings, result)
+        self._check_axis(request, result)
         return read_ldos_cubes(self._ldos_cubes(), result=result).ldos

@@ -8,9 +8,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.config.dft import DftSettings
-from surrogate_hpo.config.ldos import LdosSettings
-from surrogate_hpo.config.sizes import Size
+from surrogate_hpo.dft.finished import DftSupplement, LdosRequest
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.finished.agreement import agree_on_axis
@@ -95,65 +93,50 @@ class MalaCalculation:
         """The descriptors that may lie beside the LDOS."""
         return self.array.with_name(self.array.name.replace(".out.", ".in.", 1))
 
-    def files(self, settings: LdosSettings) -> list[Path]:  # noqa: ARG002
+    def files(self, request: LdosRequest) -> list[Path]:  # noqa: ARG002
         """Sidecar, LDOS, and descriptors if there are any."""
         extra = [self._descriptors] if self._descriptors.is_file() else []
         return [self.description, self.array, *extra]
-
-    def size(self) -> Size:
-        """Counts from the sidecar; no k points and bands, which it does not tell."""
-        atoms, grid = self._sidecar.structure(), self._sidecar.grid
-        volume = float(atoms.cell.volume)
-        return Size(
-            atoms=len(atoms),
-            volume=volume,
-            grid=grid,
-            orbital_grid=grid,
-            plane_waves=0,
-            density_waves=0,
-            k_points=0,
-            bands=0,
-        )
 
     def structure(self) -> Atoms:
         """Atoms of the sidecar."""
         return self._sidecar.structure()
 
-    def result(self, settings: DftSettings) -> DftResult:
-        """Numbers of the sidecar, with what only the settings know."""
-        return self._sidecar.result(settings)
+    def result(self, supplement: DftSupplement) -> DftResult:
+        """Numbers of the sidecar, with what only the config knows."""
+        return self._sidecar.result(supplement)
 
-    def wavefunctions(self, settings: LdosSettings) -> None:
+    def wavefunctions(self, request: LdosRequest) -> None:
         """None: the LDOS is there."""
 
-    def check(self, settings: LdosSettings, result: DftResult) -> None:
+    def check(self, request: LdosRequest, result: DftResult) -> None:
         """Compare shape and knowledge of the LDOS, and the coordinates of the descriptors."""
-        self._check_knowledge(settings)
+        self._check_knowledge(request)
         array = open_array(self.array, "LDOS")
         check_spacing(array, result.cell, where=str(self.array))
         check_shape(
             array,
             grid=result.fft_grid,
-            features=len(settings.energy_axis()),
+            features=len(request.energy),
             where=str(self.array),
         )
         if self._descriptors.is_file():
             table = open_array(self._descriptors, "Bispectrum")
             check_coordinates(table, result.cell, result.fft_grid, where=str(self._descriptors))
 
-    def _check_knowledge(self, settings: LdosSettings) -> None:
+    def _check_knowledge(self, request: LdosRequest) -> None:
         own = self._sidecar.own("ldos")
         if own is not None:
             energy = np.linspace(own["minimum_ev"], own["maximum_ev"], own["energies"])
             agree_on_axis(
-                settings,
+                request,
                 energy,
                 str(own["kernel"]),
                 float(own["width_ev"]),
                 tolerance=_OWN_TOLERANCE,
                 where=str(self.description),
             )
-        elif "kernel" not in settings.model_fields_set:
+        elif not request.kernel_is_given:
             raise ConfigError(
                 "the finished calculation does not say how its LDOS was broadened, "
                 "and it is not guessed",
@@ -163,7 +146,7 @@ class MalaCalculation:
                 "fermi_dirac, mostly) and degauss_ldos as width",
             )
 
-    def ldos(self, settings: LdosSettings, result: DftResult) -> NDArray[np.float32]:
+    def ldos(self, request: LdosRequest, result: DftResult) -> NDArray[np.float32]:
         """Read the array, which must be in 1/(eV Å³)."""
-        self.check(settings, result)
+        self.check(request, result)
         return open_array(self.array, "LDOS").read()

@@ -16,7 +16,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from surrogate_hpo.config.dft import DftSettings
+from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.dft_results import result_from_document
@@ -89,13 +89,13 @@ class Sidecar:
         built = Atoms(numbers.astype(int), positions=positions, cell=self.cell(), pbc=pbc)
         return checked_structure(built, str(self.path))
 
-    def result(self, settings: DftSettings) -> DftResult:
-        """The numbers of the calculation, with what only the settings know."""
+    def result(self, supplement: DftSupplement) -> DftResult:
+        """The numbers of the calculation, with what only the config knows."""
         if own := self.own("dft"):
-            return self._own_result(own, settings)
+            return self._own_result(own, supplement)
         atoms = self.structure()
-        temperature = self._temperature(settings)
-        cutoff = self._density_cutoff(settings)
+        temperature = self._temperature(supplement)
+        cutoff = self._density_cutoff(supplement)
         waves = self._optional("ecutwfc")
         pseudopotentials = self.document.get("pseudopotentials") or {}
         return DftResult(
@@ -119,7 +119,7 @@ class Sidecar:
             cell=self.cell(),
             positions=atoms.positions,
             species=tuple(chemical_symbols[number] for number in atoms.numbers),
-            functional=self._functional(settings),
+            functional=self._functional(supplement),
             pseudopotentials={str(k): str(v) for k, v in pseudopotentials.items()},
             norm_conserving=None,
             symmetry_operations=None,
@@ -131,7 +131,7 @@ class Sidecar:
             version=None,
         )
 
-    def _own_result(self, own: Mapping[str, Any], settings: DftSettings) -> DftResult:
+    def _own_result(self, own: Mapping[str, Any], supplement: DftSupplement) -> DftResult:
         """The exact result of an exported snapshot, unless somebody edited what MALA reads."""
         where = f"{self.path}, {OWN}.dft"
         result = result_from_document(own, where=where)
@@ -146,27 +146,27 @@ class Sidecar:
                 raise self._fault(f"{value!r}, as in {OWN}.dft", key, stated)
         if result.fft_grid != self.grid:
             raise self._fault(f"{result.fft_grid}, as in {OWN}.dft", "grid_dimensions", self.grid)
-        agree_on_setting("dft.functional", settings.functional, result.functional, 0, where=where)
+        agree_on_setting("dft.functional", supplement.functional, result.functional, 0, where=where)
         return result
 
-    def _functional(self, settings: DftSettings) -> str:
-        if settings.functional is None:
+    def _functional(self, supplement: DftSupplement) -> str:
+        if supplement.functional is None:
             raise self._unsaid("the exchange-correlation functional", "dft.functional", "lda_pz")
-        return settings.functional
+        return supplement.functional
 
-    def _density_cutoff(self, settings: DftSettings) -> float:
+    def _density_cutoff(self, supplement: DftSupplement) -> float:
         stated, key = self._optional("ecutrho"), "dft.density_cutoff_rydberg"
         if stated is None:
-            if settings.density_cutoff_rydberg is None:
+            if supplement.density_cutoff_rydberg is None:
                 raise self._unsaid("the plane-wave cutoff of the density", key, "160")
-            return settings.density_cutoff_rydberg
-        agree_on_setting(key, settings.density_cutoff_rydberg, stated, 1e-3, where=str(self.path))
+            return supplement.density_cutoff_rydberg
+        agree_on_setting(key, supplement.density_cutoff_rydberg, stated, 1e-3, where=str(self.path))
         return stated
 
-    def _temperature(self, settings: DftSettings) -> float:
+    def _temperature(self, supplement: DftSupplement) -> float:
         """The config's, if the file's is the same rounded; K."""
         stated, key = self._optional("temperature"), "dft.electronic_temperature_kelvin"
-        exact = settings.electronic_temperature_kelvin
+        exact = supplement.electronic_temperature_kelvin
         if stated is None and exact is None:
             raise self._unsaid("the electronic temperature", key, "298")
         if stated is not None:
