@@ -63,10 +63,11 @@ class EspressoCalculation:
 
     def files(self, request: LdosRequest) -> list[Path]:
         """XML with wavefunctions or cubes; without either, only the XML."""
-        wavefunctions, cubes = self._wavefunction_files(), self._cubes()
-        if wavefunctions and cubes:
-            return [self.description, *(wavefunctions if request.sums_orbitals else cubes)]
-        return [self.description, *wavefunctions, *cubes]
+        wavefunctions = self._wavefunction_files()
+        # Which cubes are of an LDOS is looked at only where it decides what is read.
+        if wavefunctions and (request.sums_orbitals or not self._ldos_cubes()):
+            return [self.description, *wavefunctions]
+        return [self.description, *self._cubes()]
 
     def structure(self) -> Atoms:
         """Atoms of the XML file."""
