@@ -20,8 +20,8 @@ from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.options import Activation
-from surrogate_hpo.stages.energies import energies_of
 from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, Training, new_training, scale
+from surrogate_hpo.stages.ldos_energies import energies_of
 
 RESULTS = Path("results")
 OUT = Path("benchmarks/out/recipes.json")

@@ -1,5 +1,6 @@
 """Shared fixtures: one tiny calculation with Quantum ESPRESSO for all tests that need one."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -85,10 +86,21 @@ def tiny_run(tmp_path_factory, displaced_aluminium, tiny_settings) -> TinyRun:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
-    """A finished run of the tiny case; tests that change it take a copy."""
-    folder = new_folder(tmp_path_factory.mktemp("tiny") / "run")
-    done = snakemake(folder)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    """A finished run of the tiny case; tests that change it take a copy.
+
+    Processes that share the tests (pytest -n) share this folder, too: the first to come makes it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "finished-run"
+    with (shared / "finished-run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "results/report/report.html").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            new_folder(folder)
+            done = snakemake(folder)
+            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return folder
 
 

@@ -11,6 +11,7 @@ from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.stages.acsd_audit import acsd_audit
+from surrogate_hpo.stages.acsd_audit_chunk import acsd_audit_chunk
 
 TRUE_RADIUS = 4.0
 RADII, DEGREES = (2.2, 3.0, 4.0), (2, 4)
@@ -45,21 +46,29 @@ def scored(folder: Path, *, radii=RADII, objective: str = "acsd") -> dict[str, P
     return {"acsd_scores": folder / "scores.csv", "acsd_choice": folder / "choice.json"}
 
 
-def run(folder: Path, out: Path, *, objective: str = "acsd", radii=RADII, **changes: object):
-    settings = {
-        "layers": 1,
-        "width": 16,
-        "training": {"seeds": 1, "points": 800, "validation_points": 400, "epochs": 15}
-        | {"batch_size": 50, "learning_rate": 5e-3, "optimiser": "adam", "weight_decay": 0.0},
+SETTINGS = {
+    "layers": 1,
+    "width": 16,
+    "training": {"seeds": 1, "points": 800, "validation_points": 400, "epochs": 15}
+    | {"batch_size": 50, "learning_rate": 5e-3, "optimiser": "adam", "weight_decay": 0.0},
+}
+
+
+def snapshots(folder: Path) -> dict[str, list[Path]]:
+    return {
+        "structures": files(folder, ".extxyz"),
+        "ldos": files(folder, ".zarr.zip"),
+        "validation_structures": files(folder, ".extxyz", split="validation"),
+        "validation_ldos": files(folder, ".zarr.zip", split="validation"),
     }
+
+
+def run(folder: Path, out: Path, *, objective: str = "acsd", radii=RADII, **changes: object):
     acsd_audit(
-        settings=AcsdAuditSettings.model_validate(settings | changes),
+        settings=AcsdAuditSettings.model_validate(SETTINGS | changes),
         seed=3,
         **scored(out, objective=objective, radii=radii),
-        structures=files(folder, ".extxyz"),
-        ldos=files(folder, ".zarr.zip"),
-        validation_structures=files(folder, ".extxyz", split="validation"),
-        validation_ldos=files(folder, ".zarr.zip", split="validation"),
+        **snapshots(folder),
         candidates=out / "candidates.csv",
         verdict=out / "verdict.json",
         figure=out / "figure.svg",
@@ -88,6 +97,34 @@ def test_the_descriptor_behind_the_ldos_has_the_smallest_error(folder, tmp_path)
     svg = (tmp_path / "figure.svg").read_text()
     assert "2J_max 4" in svg
     assert "ACSD and trained error: τ = +" in svg
+
+
+def test_chunks_do_all_trainings_of_the_audit(folder, tmp_path, monkeypatch):
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    alone.mkdir()
+    shared.mkdir()
+    _, expected = run(folder, alone)
+    settings = AcsdAuditSettings.model_validate(SETTINGS | {"chunks": 4})
+    inputs = scored(shared) | snapshots(folder)
+    trained = []
+    for chunk in range(4):
+        marker = shared / f"chunk-{chunk}.json"
+        acsd_audit_chunk(
+            settings=settings, seed=3, chunk=chunk, **inputs, marker=marker, state=shared / "state"
+        )
+        trained.append(json.loads(marker.read_text())["candidates"])
+    assert [len(names) for names in trained] == [2, 2, 1, 1]
+    assert len({name for names in trained for name in names}) == 6
+    monkeypatch.setattr("surrogate_hpo.stages.brief._train", None)  # nothing is left to train
+    _, found = run(folder, shared, chunks=4)
+    columns = set(expected[0]) - {"training_seconds"}
+    assert [[row[c] for c in columns] for row in found] == [
+        [row[c] for c in columns] for row in expected
+    ]
+    with pytest.raises(ConfigError, match="There is no such chunk"):
+        acsd_audit_chunk(
+            settings=settings, seed=3, chunk=4, **inputs, marker=marker, state=shared / "state"
+        )
 
 
 def test_a_score_of_which_more_is_better_is_read_so(folder, tmp_path):

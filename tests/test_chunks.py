@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_audit_stage import TIMES
 
+from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
 from surrogate_hpo.config.naswot import NaswotSettings
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.evaluations import EvaluationStore
@@ -152,3 +153,4 @@ def test_a_stored_score_is_the_score(tmp_path):
 def test_the_number_of_chunks_decides_nothing():
     assert scan_settings(1).deciding() == scan_settings(5).deciding()
     assert audit_settings().deciding() == audit_settings(chunks=3).deciding()
+    assert AcsdAuditSettings().deciding() == AcsdAuditSettings(chunks=3).deciding()

@@ -22,7 +22,7 @@ from surrogate_hpo.physics.total_energy import (
     energy_terms_from_ldos,
     total_energy_terms,
 )
-from surrogate_hpo.stages.energies import energies_of
+from surrogate_hpo.stages.ldos_energies import energies_of
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 pytestmark = pytest.mark.qe

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +29,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
-from surrogate_hpo.stages.plan import items
+from surrogate_hpo.stages.plan import gpus, parts, rules
 
 TUTORIAL = REPOSITORY / "config" / "config.yaml"
 BIG = REPOSITORY / "config" / "examples" / "aluminium-256.yaml"
@@ -45,7 +46,8 @@ MEASURED = {
     "naswot": (726, 4.6),
     "search": (936, 96.4),
     "train": (1281, 74.1),
-    "evaluate": (691, 6.7),
+    "evaluate_snapshot": (438, 2.9),
+    "evaluate": (51, 0.5),
     "report": (376, 4.0),
     "contest": (1600, 494.0),
     "audit": (None, 253.0),
@@ -233,15 +235,30 @@ def test_jobs_that_share_the_work_take_less_time_and_as_much_memory(tutorial):
         assert whole.cpu_seconds / 4 <= part.cpu_seconds < whole.cpu_seconds
 
 
+def test_a_held_out_snapshot_needs_as_much_however_many_there_are(big):
+    more = changed(big, "snapshots", test=100)
+    assert NEEDS["evaluate_snapshot"](more) == NEEDS["evaluate_snapshot"](big)
+    assert dict(rules(more.config))["evaluate_snapshot"] == 100
+
+
+def test_what_is_only_gathered_needs_no_gpu(big):
+    assert big.config.evaluate.use_gpu
+    assert gpus("evaluate_snapshot", big.config) == 1
+    assert gpus("evaluate", big.config) == 0
+
+
 def test_streamed_points_take_what_they_are_allowed(big, tutorial):
     assert train(big, data_mebibytes=8000).memory_bytes < train(big).memory_bytes / 10
     assert train(tutorial, data_mebibytes=8000) == train(tutorial)
     assert search(big, data_mebibytes=8000).memory_bytes < search(big).memory_bytes / 10
 
 
-def test_the_ldos_holds_the_orbital_densities_of_two_k_points(big):
-    held = 200**3 * 8 * (2 * 600 + 161)
+def test_the_ldos_holds_the_sum_twice_and_no_more_for_more_bands_and_k_points(big):
+    held = 200**3 * 12 * 161
     assert held < NEEDS["ldos"](big).memory_bytes < 1.1 * held
+    more = Case(changed(big, "dft", bands=2000).config, replace(big.size, k_points=100))
+    assert NEEDS["ldos"](more).memory_bytes == NEEDS["ldos"](big).memory_bytes
+    assert NEEDS["ldos"](more).cpu_seconds > NEEDS["ldos"](big).cpu_seconds
 
 
 def test_descriptors_do_not_grow_with_the_grid(big):
@@ -298,19 +315,20 @@ def test_a_dry_run_of_the_big_case_prints_what_the_estimates_say(tmp_path, big):
         r"\(cores (\d+), memory (\d+) MiB, limit (\d+) min\)$", output, re.MULTILINE
     )
     expected = []
-    for stage in STAGES:
-        asked = request(stage, big)
-        row = (asked.threads, asked.memory_mebibytes, asked.minutes)
-        expected += [row] * len(items(stage, big.config))
+    for rule, jobs in rules(big.config):
+        asked = request(rule, big)
+        expected += [(asked.threads, asked.memory_mebibytes, asked.minutes)] * jobs
     assert sorted(tuple(map(int, row)) for row in planned) == sorted(expected)
-    assert len(planned) == 89
+    assert len(planned) == 93
 
 
-def test_the_table_has_a_line_per_stage_and_sums(capsys):
+def test_the_table_has_a_line_per_rule_and_sums(capsys, big):
     cli.main(["estimate", str(BIG)])
+    shown = [rule for rule, _ in rules(big.config)]
+    assert [rule for rule in shown if rule in STAGES] == list(STAGES)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("256 atoms, grid 200×200×200, 4 k points, 600 bands")
-    assert [line.split()[0] for line in lines[2:]] == ["stage", *STAGES, "together"]
+    assert [line.split()[0] for line in lines[2:]] == ["stage", *shown, "together"]
     hours = [float(line.split()[-2]) for line in lines[3:]]
     assert sum(hours[:-1]) == pytest.approx(hours[-1], abs=0.05)
     page = (REPOSITORY / "docs/concepts/resources.md").read_text()
@@ -331,9 +349,14 @@ def test_the_page_shows_what_the_estimates_of_the_tutorial_are(tutorial):
 @pytest.mark.qe
 def test_no_job_of_a_real_run_took_more_memory_than_it_asked_for(finished):
     case = case_of(load_config([finished / "config.yaml"]))
-    records = [json.loads(path.read_text()) for path in (finished / "results/cost").rglob("*.json")]
-    assert {record["stage"] for record in records} == set(STAGES)
-    for record in records:
-        asked = request(record["stage"], case)
+    helpers = {stage: helper for helper, stage in HELPERS.items()}
+    seen = set()
+    for path in (finished / "results/cost").rglob("*.json"):
+        record = json.loads(path.read_text())
+        stage = record["stage"]
+        rule = helpers[stage] if path.stem in parts(stage, case.config) else stage
+        seen.add(rule)
+        asked = request(rule, case)
         assert record["peak_memory_mebibytes"] <= asked.memory_mebibytes, record
         assert record["wall_seconds"] <= 60 * asked.minutes, record
+    assert seen == {rule for rule, _ in rules(case.config)}

@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -92,11 +94,54 @@ def test_occupied_density_counts_the_electrons():
     assert density.sum() * 0.7 == pytest.approx(electrons, rel=1e-13)
 
 
+@pytest.mark.parametrize("sizes", [[6], [5, 1], [2, 2, 2], [1, 3, 2]])
+def test_bands_may_come_in_batches(sizes):
+    """The order of the sum over bands changes; no more than rounding in float64 comes of it."""
+    bands = random_bands(5)
+    axis = {"energy": np.linspace(-6, 12, 31), "kernel": "gaussian", "width": 0.5}
+    whole = ldos_from_bands(**bands, **axis)
+    ends = np.cumsum(sizes)[:-1]
+    batches = [part for point in bands["orbital_densities"] for part in np.split(point, ends)]
+    parts = ldos_from_bands(**bands | {"orbital_densities": iter(batches)}, **axis)
+    assert np.abs(parts - whole).max() <= 1e-7 * whole.max()
+
+
+def test_a_batch_of_bands_is_not_held_while_the_next_is_made():
+    alive = []
+
+    def batches():
+        for point in random_bands(5)["orbital_densities"]:
+            for band in point:
+                assert not [reference for reference in alive if reference() is not None]
+                batch = band[None].copy()
+                alive.append(weakref.ref(batch))
+                yield batch
+                del batch
+
+    bands = random_bands(5) | {"orbital_densities": batches()}
+    ldos_from_bands(**bands, energy=np.linspace(0, 1, 3), kernel="gaussian", width=0.5)
+    assert len(alive) == K_POINTS * BANDS
+
+
+def test_a_batch_never_holds_bands_of_two_k_points():
+    bands = random_bands(1)
+    joined = bands["orbital_densities"].reshape(-1, 9, *GRID)
+    with pytest.raises(
+        DataError, match=r"do not fit(.|\n)*k point 0, band 0(.|\n)*3 k points of 6"
+    ):
+        ldos_from_bands(
+            **bands | {"orbital_densities": joined},
+            energy=np.linspace(0, 1, 3), kernel="gaussian", width=0.5,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("kept", [2, 0])
 def test_missing_k_points_are_refused(kept):
     bands = random_bands(1)
     bands["orbital_densities"] = bands["orbital_densities"][:kept]
-    with pytest.raises(DataError, match=f"missing\n  expected: 3 k points\n  got: {kept}"):
+    with pytest.raises(
+        DataError, match=f"missing\n  expected: 3 k points\n  got: {kept}, and 0 bands"
+    ):
         ldos_from_bands(**bands, energy=np.linspace(0, 1, 3), kernel="gaussian", width=0.5)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from surrogate_hpo.config.case import FLOAT32
-from surrogate_hpo.config.needs import COMPLEX, FLOAT64
-from surrogate_hpo.config.training_needs import ENERGY_BYTES
+from surrogate_hpo.config.evaluation_needs import ENERGY_BYTES
+from surrogate_hpo.config.needs import BATCH_BYTES, COMPLEX, FLOAT64
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.io.ldos_store import LdosData, write_ldos
@@ -24,16 +24,33 @@ print(1024 * int(text.partition("VmHWM:")[2].split()[0]))
 
 LDOS = """
 import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
 from surrogate_hpo.dft.ldos import ldos_from_bands
-n, bands, energies = int(sys.argv[1]), 40, 77
-def densities():
-    for _ in range(3):
-        yield np.ones((bands, n, n, n))
-ldos_from_bands(
-    orbital_densities=densities(), eigenvalues=np.zeros((3, bands)), k_weights=np.ones(3),
-    energy=np.linspace(-1, 1, energies), kernel="gaussian", width=0.5,
+from surrogate_hpo.io.wavefunctions import orbital_densities
+n, k_points, bands, energies, waves = int(sys.argv[1]), 2, 70, 77, 27
+def record(content):
+    length = len(content).to_bytes(4, "little")
+    return length + content + length
+head = np.zeros(1, "<i4,(3,)<f8,<i4,<i4,<f8").tobytes()
+miller = np.stack(np.unravel_index(np.arange(waves), (3, 3, 3)), axis=1).astype("<i4") - 1
+orbital = np.full(waves, waves**-0.5, "<c16").tobytes()
+sizes = np.array([0, waves, 1, bands], "<i4").tobytes()
+parts = [head, sizes, bytes(72), miller.tobytes(), *[orbital] * bands]
+run = SimpleNamespace(
+    norm_conserving=True, symmetry_operations=1, k_points=np.zeros((k_points, 3)),
+    eigenvalues=np.zeros((k_points, bands)), fft_grid=(n, n, n), volume=64.0,
 )
+with tempfile.TemporaryDirectory() as folder:
+    for k in range(k_points):
+        Path(folder, f"wfc{k + 1}.dat").write_bytes(b"".join(map(record, parts)))
+    ldos_from_bands(
+        orbital_densities=orbital_densities(Path(folder), run), eigenvalues=run.eigenvalues,
+        k_weights=np.ones(k_points), energy=np.linspace(-1, 1, energies), kernel="gaussian",
+        width=0.5,
+    )
 """
 
 TRAIN = """
@@ -73,9 +90,8 @@ def slope(code: str, small: int, large: int) -> float:
     return (peak(code, large) - peak(code, small)) / (large**3 - small**3)
 
 
-def test_ldos_holds_two_sets_of_orbital_densities_and_the_sum():
-    counted = 2 * 40 * FLOAT64 + ENERGIES * FLOAT64
-    assert slope(LDOS, 24, 48) == pytest.approx(counted, rel=0.15)
+def test_ldos_holds_the_sum_and_a_batch_of_bands():
+    assert slope(LDOS, 24, 48) == pytest.approx(FLOAT64 * ENERGIES + BATCH_BYTES, rel=0.15)
 
 
 def stores(folder: Path, n: int) -> Path:

@@ -9,6 +9,7 @@ import pytest
 from surrogate_hpo.dft.kernels import KERNEL_NAMES
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
 from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.io import wavefunctions
 from surrogate_hpo.io.cube_files import read_cube
 from surrogate_hpo.io.cubes import read_ldos_cubes, run_pp_ldos
 from surrogate_hpo.io.espresso_engine import find_engine, run_engine
@@ -46,6 +47,14 @@ def test_orbitals_are_normalised(tiny_run, volume_element):
     for densities in orbital_densities(tiny_run.save, tiny_run.result):
         assert densities.shape == (16, 15, 15, 15)
         assert densities.sum(axis=(1, 2, 3)) * volume_element == pytest.approx(1.0, abs=1e-10)
+
+
+def test_bands_that_are_read_in_batches_give_the_same_ldos(tiny_run, monkeypatch):
+    whole = from_wavefunctions(tiny_run)
+    monkeypatch.setattr(wavefunctions, "BANDS_PER_BATCH", 7)
+    sizes = [len(some) for some in orbital_densities(tiny_run.save, tiny_run.result)]
+    assert sizes == [7, 7, 2] * len(tiny_run.result.k_points)
+    assert np.abs(from_wavefunctions(tiny_run) - whole).max() <= 1e-7 * whole.max()
 
 
 def test_ldos_of_wavefunctions_equals_that_of_pp_x(tiny_run, cubes):

@@ -1,5 +1,6 @@
 """Runs the whole chain on the tiny case of config/tiny.yaml."""
 
+import itertools
 import json
 import os
 import re
@@ -72,3 +73,15 @@ def numbers(folder: Path) -> dict[str, object]:
             for s in ("acsd", "naswot", "search")
         },
     }
+
+
+def differences(got: dict[str, object], expected: dict[str, object]) -> dict[str, object]:
+    """What `numbers` differ in: the first differing line of each file, got and expected."""
+    found: dict[str, object] = {}
+    for name in sorted(got.keys() | expected.keys()):
+        one, other = (str(side.get(name)).splitlines() for side in (got, expected))
+        if one != other:
+            found[name] = next(
+                pair for pair in itertools.zip_longest(one, other) if pair[0] != pair[1]
+            )
+    return found

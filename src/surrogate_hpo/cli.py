@@ -21,6 +21,7 @@ from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
+from surrogate_hpo.stages.plan import gpus
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
@@ -94,7 +95,7 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
         options["threads"] = threads
     whole = HELPERS.get(stage, stage)
     with handling_signals(), recording_cost(cost, stage=whole, threads=threads):
-        for line in job_header(stage, threads=threads, use_gpu=config.gpus(whole) > 0):
+        for line in job_header(stage, threads=threads, use_gpu=gpus(stage, config) > 0):
             logger.info(line)
         function(settings=config.section(whole), seed=config.seed, **options)
 

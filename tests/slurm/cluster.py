@@ -129,8 +129,8 @@ def command(folder: Path, *arguments: str) -> list[str]:
         sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
         "--directory", str(folder), "--profile", str(REPOSITORY / "profiles" / "slurm"),
         "--configfile", str(folder / "config.yaml"), "--jobs", "4",
-        # Every second instead of every 15: the tests' jobs are short.
-        "--slurm-init-seconds-before-status-checks", "1", *arguments,
+        # The plugin looks after 4, 18 and 42 seconds; the tests' jobs take ten to fifteen.
+        "--slurm-init-seconds-before-status-checks", "4", *arguments,
     ]  # fmt: skip
 
 
@@ -162,13 +162,13 @@ def is_on_a_node(job: Job) -> bool:
     return any(title in line[0] for line in lines if line)
 
 
-def visible_gpus(folder: Path, stages: tuple[str, ...], seen: dict[str, set[str]]) -> None:
-    """Note the CUDA_VISIBLE_DEVICES that the running processes of some stages were given."""
-    for stage in stages:
-        for process in stage_processes(folder, stage):
+def visible_gpus(folder: Path, rules: tuple[str, ...], seen: dict[str, set[str]]) -> None:
+    """Note the CUDA_VISIBLE_DEVICES that the running processes of some rules were given."""
+    for rule in rules:
+        for process in stage_processes(folder, rule):
             with contextlib.suppress(psutil.Error):
                 environment = process.environ()
                 if "SLURM_JOB_ID" in environment:
-                    seen.setdefault(stage, set()).add(
+                    seen.setdefault(rule, set()).add(
                         environment.get("CUDA_VISIBLE_DEVICES", "none")
                     )

@@ -6,6 +6,7 @@ rule acsd_audit:
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
         validation_structures=of("results/snapshots/{snapshot}.extxyz", "validation"),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        chunks=expand("results/acsd_audit/{part}.json", part=parts("acsd_audit", CONFIG)),
     output:
         candidates="results/acsd_audit/candidates.csv",
         verdict="results/acsd_audit/verdict.json",
@@ -38,3 +39,43 @@ rule acsd_audit:
         " --candidates {output.candidates:q} --verdict {output.verdict:q}"
         " --figure {output.figure:q} --figure-table {output.figure_table:q}"
         " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
+
+
+rule acsd_audit_chunk:
+    input:
+        acsd_scores="results/acsd/scores.csv",
+        acsd_choice="results/acsd/choice.json",
+        structures=of("results/snapshots/{snapshot}.extxyz", "training"),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
+        validation_structures=of("results/snapshots/{snapshot}.extxyz", "validation"),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+    output:
+        # All are made again when the stage is: it ends by deleting what they made.
+        marker=temp("results/acsd_audit/chunk-{chunk}.json"),
+        cost="results/cost/acsd_audit/chunk-{chunk}.json",
+    log:
+        "logs/acsd_audit/chunk-{chunk}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: cores("acsd_audit_chunk")
+    resources:
+        mem_mb=memory("acsd_audit_chunk"),
+        runtime=minutes("acsd_audit_chunk"),
+        gpu=gpus("acsd_audit_chunk"),
+    params:
+        settings=settings("acsd_audit"),
+        code=code("acsd_audit_chunk"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/acsd_audit",
+    message:
+        asking("scores of descriptors against trained networks, chunk {wildcards.chunk}")
+    shell:
+        "surrogate-hpo acsd_audit_chunk --config {params.config:q} --threads {threads}"
+        " --chunk {wildcards.chunk}"
+        " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"
+        " --structures {input.structures:q} --ldos {input.ldos:q}"
+        " --validation-structures {input.validation_structures:q}"
+        " --validation-ldos {input.validation_ldos:q}"
+        " --marker {output.marker:q} --state {params.state:q}"
+        " --cost {output.cost:q} 2> {log:q}"

@@ -62,7 +62,7 @@ rule audit_chunk:
     resources:
         mem_mb=memory("audit_chunk"),
         runtime=minutes("audit_chunk"),
-        gpu=gpus("audit"),
+        gpu=gpus("audit_chunk"),
     params:
         settings=settings("audit"),
         code=code("audit_chunk"),

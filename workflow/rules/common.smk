@@ -12,6 +12,7 @@ from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import STAGES
+from surrogate_hpo.stages import plan
 from surrogate_hpo.stages.plan import cost_path, items, parts
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
@@ -80,9 +81,9 @@ def config_files(wildcards, input):
     return CONFIG_FILES
 
 
-def gpus(stage):
-    """GPUs of a job of the stage: none unless its section says `use_gpu: true`."""
-    return CONFIG.gpus(stage)
+def gpus(rule):
+    """GPUs of a rule's jobs: none unless the stage's section says `use_gpu: true`."""
+    return plan.gpus(rule, CONFIG)
 
 
 def of(pattern, *splits, first=None):

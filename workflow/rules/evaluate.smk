@@ -1,12 +1,41 @@
-rule evaluate:
+rule evaluate_snapshot:
     input:
         models=expand("results/train/{seed}/model.pt", seed=SEEDS),
-        training_dft=of("results/dft/{snapshot}.json", "training"),
-        structures=of("results/snapshots/{snapshot}.extxyz", "test"),
-        dft=of("results/dft/{snapshot}.json", "test"),
-        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test"),
-        ldos=of("results/ldos/{snapshot}.zarr.zip", "test"),
+        structure="results/snapshots/{snapshot}.extxyz",
+        dft="results/dft/{snapshot}.json",
+        descriptors="results/descriptors/{snapshot}.zarr.zip",
+        ldos="results/ldos/{snapshot}.zarr.zip",
         pseudopotentials=UPF_FILES,
+    output:
+        energies="results/evaluate/snapshots/{snapshot}.json",
+        cost="results/cost/evaluate/{snapshot}.json",
+    log:
+        "logs/evaluate/{snapshot}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: cores("evaluate_snapshot")
+    resources:
+        mem_mb=memory("evaluate_snapshot"),
+        runtime=minutes("evaluate_snapshot"),
+        gpu=gpus("evaluate_snapshot"),
+    params:
+        settings=settings("evaluate"),
+        code=code("evaluate_snapshot"),
+        config=config_files,
+    message:
+        asking("energies of {wildcards.snapshot}")
+    shell:
+        "surrogate-hpo evaluate_snapshot --config {params.config:q} --threads {threads}"
+        " --models {input.models:q} --structure {input.structure:q} --dft {input.dft:q}"
+        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
+        " --energies {output.energies:q} --cost {output.cost:q} 2> {log:q}"
+
+
+rule evaluate:
+    input:
+        snapshots=of("results/evaluate/snapshots/{snapshot}.json", "test"),
+        training_dft=of("results/dft/{snapshot}.json", "training"),
         costs=costs(
             "snapshots",
             "dft",
@@ -29,11 +58,9 @@ rule evaluate:
         "logs/evaluate.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: cores("evaluate")
     resources:
         mem_mb=memory("evaluate"),
         runtime=minutes("evaluate"),
-        gpu=gpus("evaluate"),
     params:
         settings=settings("evaluate"),
         code=code("evaluate"),
@@ -41,11 +68,8 @@ rule evaluate:
     message:
         asking("energies of the held-out snapshots against DFT")
     shell:
-        "surrogate-hpo evaluate --config {params.config:q} --threads {threads}"
-        " --models {input.models:q} --training-dft {input.training_dft:q}"
-        " --structures {input.structures:q} --dft {input.dft:q}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --pseudopotentials {input.pseudopotentials:q} --costs {input.costs:q}"
+        "surrogate-hpo evaluate --config {params.config:q} --snapshots {input.snapshots:q}"
+        " --training-dft {input.training_dft:q} --costs {input.costs:q}"
         " --energies {output.energies:q} --errors {output.errors:q} --dos {output.dos:q}"
         " --ldos-samples {output.ldos_samples:q}"
         " --summary {output.summary:q} --cost {output.cost:q} 2> {log:q}"

@@ -58,7 +58,7 @@ rule naswot_chunk:
     resources:
         mem_mb=memory("naswot_chunk"),
         runtime=minutes("naswot_chunk"),
-        gpu=gpus("naswot"),
+        gpu=gpus("naswot_chunk"),
     params:
         settings=settings("naswot"),
         code=code("naswot_chunk"),

@@ -19,7 +19,7 @@ rule search_worker:
     resources:
         mem_mb=memory("search_worker"),
         runtime=minutes("search_worker"),
-        gpu=gpus("search"),
+        gpu=gpus("search_worker"),
     params:
         settings=settings("search"),
         code=code("search_worker"),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import SPLITS_JOBS, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.brief import BriefTrainingSettings
 from surrogate_hpo.networks.options import Activation
 
@@ -23,5 +23,8 @@ class AcsdAuditSettings(Section):
     activation: Activation = Field("tanh", description="of the hidden layers")
     resamples: Annotated[int, Field(ge=100)] = Field(
         2000, description="bootstrap resamples behind the intervals"
+    )
+    chunks: PositiveInt = Field(
+        1, description="jobs that the trainings are spread over", json_schema_extra=SPLITS_JOBS
     )
     training: BriefTrainingSettings = BriefTrainingSettings()

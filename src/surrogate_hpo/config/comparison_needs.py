@@ -8,12 +8,11 @@ from statistics import fmean
 
 from surrogate_hpo.config.brief import BriefTrainingSettings
 from surrogate_hpo.config.case import FLOAT32, Case
+from surrogate_hpo.config.evaluation_needs import REPORT_SECONDS, evaluate_snapshot
 from surrogate_hpo.config.needs import NUMBA_BASE, NUMPY_BASE, TORCH_BASE, Need, snap_seconds
 from surrogate_hpo.config.training_needs import (
     READING_RATE,
-    REPORT_SECONDS,
     epoch_operations,
-    evaluate,
     fit,
     held_points,
     jacobians,
@@ -62,12 +61,25 @@ def audit(case: Case, *, parts: int = 1) -> Need:
     )
 
 
-def acsd_audit(case: Case) -> Need:
-    """Brief trainings of one network on every candidate's descriptors at some points."""
+def acsd_audit(case: Case, *, parts: int = 1) -> Need:
+    """Brief trainings of one network on every candidate's descriptors at some points.
+
+    Parameters
+    ----------
+    case
+        The case.
+    parts
+        Jobs that share the candidates; each may compute SNAP for all cutoff radii.
+
+    Returns
+    -------
+    Need
+        Of one of them.
+    """
     settings, scored = case.config.acsd_audit, case.config.acsd
     recipe = settings.training
     radii = settings.cutoff_radii_angstrom or scored.cutoff_radii_angstrom
-    candidates = len(radii) * len(settings.twojmax or scored.twojmax)
+    candidates = math.ceil(len(radii) * len(settings.twojmax or scored.twojmax) / parts)
     points = _brief_points(recipe)
     held = 2 * FLOAT32 * case.grid_points * case.energies
     held += 3 * candidates * case.point_bytes * points
@@ -103,7 +115,7 @@ def contest(case: Case) -> Need:
         layers, everything, batch
     )
     steps = (trials * training + finals * everything) // batch
-    after = evaluate(case)
+    after = evaluate_snapshot(case, snapshots=case.snapshots("test"))
     return fit(
         case,
         held + after.memory_bytes - TORCH_BASE,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from surrogate_hpo.config import comparison_needs, needs, training_needs
+from surrogate_hpo.config import comparison_needs, evaluation_needs, needs, training_needs
 from surrogate_hpo.config.case import Case
 from surrogate_hpo.config.needs import MEBIBYTE, Need
 
@@ -22,11 +22,15 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "train": lambda case: training_needs.train(
         case, data_mebibytes=case.config.train.data_memory_mebibytes
     ),
-    "evaluate": training_needs.evaluate,
-    "report": training_needs.report,
+    "evaluate": evaluation_needs.evaluate,
+    "evaluate_snapshot": evaluation_needs.evaluate_snapshot,
+    "report": evaluation_needs.report,
     "audit": comparison_needs.audit,
     "audit_chunk": lambda case: comparison_needs.audit(case, parts=case.config.audit.chunks),
     "acsd_audit": comparison_needs.acsd_audit,
+    "acsd_audit_chunk": lambda case: comparison_needs.acsd_audit(
+        case, parts=case.config.acsd_audit.chunks
+    ),
     "contest": comparison_needs.contest,
     "compare": comparison_needs.compare,
 }
@@ -39,10 +43,11 @@ _THREADED = (
     "search",
     "search_worker",
     "train",
-    "evaluate",
+    "evaluate_snapshot",
     "audit",
     "audit_chunk",
     "acsd_audit",
+    "acsd_audit_chunk",
 )
 _MOST_THREADS = 16
 # A job that one core does within this time gets one core.

@@ -37,8 +37,10 @@ _DAVIDSON = 2 * 3
 # Real arrays on the density's grid, and complex ones of its plane waves with those of the mixing.
 _DENSITY_ARRAYS, _DENSITY_VECTORS = 25, 24
 
-# Bands that the LDOS transforms at a time, and copies of them that an FFT holds.
-_LDOS_BATCH = 8 * 2
+# The LDOS takes so many bands at a time, and transforms so many of them at once.
+_BANDS, _TRANSFORMED = 32, 8
+# Per grid point: densities of a batch; orbitals of a transform, and the squares of a part of them.
+BATCH_BYTES = _BANDS * FLOAT64 + _TRANSFORMED * (COMPLEX + FLOAT64)
 
 # SNAP, seconds per point at 2 J_max = 10, and the power of 2 J_max + 2 with which it grows.
 _SNAP = {
@@ -134,14 +136,14 @@ def mpi_processes(command: str | None) -> int:
 def ldos(case: Case) -> Need:
     r"""Sum of orbital densities over k points and bands.
 
-    Memory: the orbital densities of two k points, :math:`2 \cdot 8 n_b N` B, for one is made
-    while the other is still held; and the sum in double precision, :math:`8 N n_E`, with its
-    copies in single precision at the end. Of a finished calculation without bands the LDOS is
-    only read.
+    Memory: the sum in double precision, :math:`8 N n_E` B, with a batch of bands,
+    :math:`8 \cdot 32 N`, and the transforms that make it, :math:`24 \cdot 8 N`; then the sum
+    with its copy in single precision, :math:`12 N n_E`. Neither bands nor k points count.
+    Of a finished calculation without bands the LDOS is only read.
     """
     points, bands, energies = case.grid_points, case.size.bands, case.energies
-    accumulating = 2 * bands * FLOAT64 + energies * FLOAT64 + _LDOS_BATCH * COMPLEX
-    writing = energies * (FLOAT64 + 2 * FLOAT32)
+    accumulating = energies * FLOAT64 + BATCH_BYTES
+    writing = energies * (FLOAT64 + FLOAT32)
     pairs = case.size.k_points * bands
     seconds = pairs * (
         (_fft_operations(points) + 10 * points) / _LARGE_FFT_RATE
@@ -155,7 +157,7 @@ def ldos(case: Case) -> Need:
         accumulating, seconds = energies * (FLOAT64 + FLOAT32), seconds * energies / 10
     return Need(
         TORCH_BASE
-        + 2 * COMPLEX * bands * case.size.plane_waves
+        + 2 * COMPLEX * _BANDS * case.size.plane_waves
         + points * max(accumulating, writing),
         _STARTUP_SECONDS + seconds,
     )

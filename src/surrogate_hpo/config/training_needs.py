@@ -17,9 +17,9 @@ from surrogate_hpo.config.needs import (
 )
 from surrogate_hpo.config.search import SearchSettings
 
-_STARTUP_SECONDS = 6.0
+STARTUP_SECONDS = 6.0
 _RATE = 50e9
-_DOUBLE_RATE = 8e9
+DOUBLE_RATE = 8e9
 # A network this small does not fill a GPU: its steps are bound by their launches.
 _GPU_RATE = 3e12
 _GPU_SECONDS_PER_STEP = 5e-3
@@ -28,10 +28,6 @@ READING_RATE = 2e8
 _TRAINING_WORK = 350 * MEBIBYTE
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
-# Integrals of the density, gradient corrections and their derivatives, per grid point: measured
-# with PBE, which takes most.
-ENERGY_BYTES = 150 * FLOAT64
-REPORT_SECONDS = 30.0
 
 
 def parameters(layers: list[int]) -> int:
@@ -130,7 +126,7 @@ def naswot(case: Case, *, parts: int = 1) -> Need:
     networks = math.ceil(networks / parts)
     return Need(
         TORCH_BASE + _TRAINING_WORK + jacobians(case, settings.batch_size) + held,
-        _STARTUP_SECONDS
+        STARTUP_SECONDS
         + held / READING_RATE
         + moments_seconds(case, training)
         + networks * score_seconds(case.network, settings.points if settings.needs_ldos else 0),
@@ -198,29 +194,6 @@ def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
     )
 
 
-def evaluate(case: Case) -> Need:
-    """Held-out snapshots, one at a time beside the one before.
-
-    Memory per grid point: descriptors and LDOS of two snapshots, three predictions (the one
-    before, and this one in pieces and joined), and 150 real numbers of the density's
-    integrals. Time: the network and both scalings, whose matrices are full.
-    """
-    settings = case.config.evaluate
-    per_point = 2 * case.point_bytes + 3 * FLOAT32 * case.energies + ENERGY_BYTES
-    predictions = case.points("test") * case.config.train.seeds
-    operations = 2.0 * parameters(case.network) * predictions
-    scalings = 2.0 * (case.components**2 + case.energies**2) * predictions
-    integrals = case.points("test") * (1 + case.config.train.seeds) * (1000 + 4 * case.energies)
-    seconds = (scalings + integrals) / _DOUBLE_RATE
-    held = case.grid_points * per_point
-    return fit(case, held, operations, 0, settings.use_gpu, host_seconds=seconds)
-
-
-def report(_: Case) -> Need:
-    """Figures from tables."""
-    return Need(TORCH_BASE + 100 * MEBIBYTE, REPORT_SECONDS)
-
-
 def trial_points(case: Case, settings: SearchSettings) -> tuple[int, int]:
     """Training and validation points of a trial."""
     everything = case.points("training")
@@ -237,7 +210,7 @@ def fit(
     host_seconds: float = 0.0,
     threads: int = 1,
 ) -> Need:
-    """Need of a job that reads data and passes them through a network.
+    """Need of a job that trains: it reads data, finds their scaling, and goes through them.
 
     Parameters
     ----------
@@ -261,9 +234,45 @@ def fit(
     Need
         Reading, scaling and libraries included.
     """
+    scaling = moments_seconds(case, case.points("training"))
+    return network_job(
+        held, operations, steps, use_gpu, host_seconds=host_seconds + scaling, threads=threads
+    )
+
+
+def network_job(
+    held: float,
+    operations: float,
+    steps: int,
+    use_gpu: bool,
+    *,
+    host_seconds: float = 0.0,
+    threads: int = 1,
+) -> Need:
+    """Need of a job that reads data and passes them through a network.
+
+    Parameters
+    ----------
+    held
+        Bytes of the data.
+    operations
+        Floating point operations of the network.
+    steps
+        Of an optimiser.
+    use_gpu
+        Whether the network is on a GPU.
+    host_seconds
+        What else the CPU does.
+    threads
+        Fewest threads.
+
+    Returns
+    -------
+    Need
+        Reading and libraries included.
+    """
     memory = TORCH_BASE + _TRAINING_WORK + held
-    host = _STARTUP_SECONDS + host_seconds + held / READING_RATE
-    host += moments_seconds(case, case.points("training"))
+    host = STARTUP_SECONDS + host_seconds + held / READING_RATE
     if not use_gpu:
         return Need(memory, host + operations / _RATE, fewest_threads=threads)
     seconds = operations / _GPU_RATE + steps * _GPU_SECONDS_PER_STEP
@@ -274,7 +283,7 @@ def fit(
 
 def moments_seconds(case: Case, points: int) -> float:
     """Covariances of descriptors and LDOS in double precision, and their scaling."""
-    return points * 4.0 * (case.components**2 + case.energies**2) / _DOUBLE_RATE
+    return points * 4.0 * (case.components**2 + case.energies**2) / DOUBLE_RATE
 
 
 def jacobians(case: Case, batch: int) -> float:

@@ -26,13 +26,14 @@ def ldos_from_bands(
 ) -> NDArray[np.float32]:
     """Sum the broadened orbital densities.
 
-    d(E, r) = sum_k w_k sum_b |psi_kb(r)|² K(E - eps_kb), one matrix product per k point.
-    Only one k point's orbital densities are held at a time, so give a generator.
+    d(E, r) = sum_k w_k sum_b |psi_kb(r)|² K(E - eps_kb), one matrix product per batch of bands.
+    Only one batch is held at a time, so give a generator.
 
     Parameters
     ----------
     orbital_densities
-        For each k point |psi_kb(r)|², shape (bands, *grid), in 1/Å³.
+        |psi_kb(r)|², shape (some bands, *grid), in 1/Å³: batches of the bands of the first
+        k point, in order, then those of the second, and so on.
     eigenvalues
         eps_kb, shape (k, bands), in eV.
     k_weights
@@ -75,7 +76,8 @@ def occupied_density(
     Parameters
     ----------
     orbital_densities
-        For each k point |psi_kb(r)|², shape (bands, *grid), in 1/Å³.
+        |psi_kb(r)|², shape (some bands, *grid), in 1/Å³: batches of the bands of the first
+        k point, in order, then those of the second, and so on.
     occupations
         f_kb between 0 and 1, shape (k, bands).
     k_weights
@@ -96,31 +98,39 @@ def occupied_density(
 
 
 def _accumulate(orbital_densities: Iterable[RealArray], coefficients: FloatArray) -> FloatArray:
-    """Contract (k, band, *grid) with (k, band, e) to (*grid, e)."""
+    """Contract (k, band, *grid) with (k, band, e) to (*grid, e), some bands at a time."""
+    k_points, bands, energies = coefficients.shape
     total: FloatArray | None = None
     grid: tuple[int, ...] = ()
-    count = 0
+    k_point, band = 0, 0
     for densities in orbital_densities:
         if total is None:
             grid = densities.shape[1:]
-            total = np.zeros((int(np.prod(grid)), coefficients.shape[-1]))
-        expected = (coefficients.shape[1], *grid)
-        if count >= len(coefficients) or densities.shape != expected:
+            total = np.zeros((int(np.prod(grid)), energies))
+        end = band + len(densities)
+        if k_point == k_points or end > bands or densities.shape[1:] != grid:
             raise DataError(
                 "orbital densities do not fit the eigenvalues",
-                where=f"k point {count}",
-                expected=f"{len(coefficients)} k points of shape {expected}",
+                where=f"k point {k_point}, band {band}",
+                expected=f"{k_points} k points of {bands} bands on the grid {grid}",
                 got=f"shape {densities.shape}",
             )
-        flat = densities.reshape(len(densities), -1)
-        for start in range(0, flat.shape[1], _SLAB):
-            slab = slice(start, start + _SLAB)
-            total[slab] += flat[:, slab].astype(np.float64).T @ coefficients[count]
-        count += 1
-    if total is None or count != len(coefficients):
+        _add_products(total, densities, coefficients[k_point, band:end])
+        # Released before the next ones are made.
+        del densities
+        k_point, band = (k_point + 1, 0) if end == bands else (k_point, end)
+    if total is None or k_point != k_points:
         raise DataError(
             "orbital densities are missing",
-            expected=f"{len(coefficients)} k points",
-            got=f"{count}",
+            expected=f"{k_points} k points",
+            got=f"{k_point}, and {band} bands of the next",
         )
     return total.reshape(*grid, -1)
+
+
+def _add_products(total: FloatArray, densities: RealArray, coefficients: FloatArray) -> None:
+    """Add (band, *grid) times (band, e) to (points, e)."""
+    flat = densities.reshape(len(densities), -1)
+    for start in range(0, flat.shape[1], _SLAB):
+        slab = slice(start, start + _SLAB)
+        total[slab] += flat[:, slab].astype(np.float64).T @ coefficients

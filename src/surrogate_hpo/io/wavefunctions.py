@@ -1,6 +1,7 @@
 """Orbital densities from Quantum ESPRESSO's wavefunction files."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -17,25 +18,29 @@ FloatArray = NDArray[np.float64]
 _HEADER = np.dtype(
     [("k", "<i4"), ("k_point", "<f8", 3), ("spin", "<i4"), ("gamma_only", "<i4"), ("scale", "<f8")]
 )
+# Bands read and handed on at a time: many enough for matrix products, few enough to be less than
+# an LDOS. A small calculation is one batch per k point.
+BANDS_PER_BATCH = 32
 # Bands transformed at a time: bounds the complex work space, costs no speed.
-_BATCH = 8
+BANDS_PER_TRANSFORM = 8
 _NORM_TOLERANCE = 1e-5
 _K_POINT_TOLERANCE = 1e-6
 
 
-class _Orbitals(NamedTuple):
-    """One k point: k in 1/Å, Miller indices (g, 3), coefficients (bands, g)."""
+class _PlaneWaves(NamedTuple):
+    """One k point: k in 1/Å, Miller indices (g, 3), number of bands."""
 
     k_point: FloatArray
     miller: NDArray[np.int32]
-    coefficients: NDArray[np.complex128]
+    bands: int
 
 
 def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
-    """Go through the k points of a calculation and give |psi_kb(r)|² of all bands.
+    """Go through the orbitals of a calculation and give |psi_kb(r)|², some bands at a time.
 
     psi is the Fourier sum of the coefficients on the dense grid, so the sum of |psi|² over the
-    grid times the volume element is 1.
+    grid times the volume element is 1. Nothing is held that grows with the number of bands or
+    k points.
 
     Parameters
     ----------
@@ -47,7 +52,7 @@ def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
     Yields
     ------
     numpy.ndarray
-        For one k point, shape (bands, *fft_grid), in 1/Å³.
+        For the next bands of a k point, shape (at most 32 bands, *fft_grid), in 1/Å³.
 
     Raises
     ------
@@ -58,9 +63,13 @@ def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
     _check(save, result)
     for index, k_point in enumerate(result.k_points):
         path = save / f"wfc{index + 1}.dat"
-        orbitals = _read(path)
-        _check_fit(orbitals, result, k_point, path)
-        yield _densities(orbitals, result)
+        with _opened(path) as stream:
+            waves = _read_plane_waves(stream, path)
+            _check_fit(waves, result, k_point, path)
+            for start in range(0, waves.bands, BANDS_PER_BATCH):
+                bands = min(BANDS_PER_BATCH, waves.bands - start)
+                coefficients = _read_bands(stream, path, bands, len(waves.miller))
+                yield _densities(waves.miller, coefficients, result)
 
 
 def _check(save: Path, result: DftResult) -> None:
@@ -82,28 +91,28 @@ def _check(save: Path, result: DftResult) -> None:
         )
 
 
-def _check_fit(orbitals: _Orbitals, result: DftResult, k_point: FloatArray, path: Path) -> None:
+def _check_fit(waves: _PlaneWaves, result: DftResult, k_point: FloatArray, path: Path) -> None:
     """Recognise wavefunctions of another calculation, and damaged ones."""
     mixed = "the wavefunction files and the XML file are of different calculations"
-    if np.abs(orbitals.k_point - k_point).max() > _K_POINT_TOLERANCE:
+    if np.abs(waves.k_point - k_point).max() > _K_POINT_TOLERANCE:
         raise DataError(
             "the wavefunction file holds another k point than the XML file",
             where=str(path),
             expected=f"{k_point.round(5)} 1/Å",
-            got=f"{orbitals.k_point.round(5)} 1/Å",
+            got=f"{waves.k_point.round(5)} 1/Å",
             remedy=mixed,
         )
     bands = result.eigenvalues.shape[1]
-    if len(orbitals.coefficients) != bands:
+    if waves.bands != bands:
         raise DataError(
             "the wavefunction file holds another number of bands than the XML file",
             where=str(path),
             expected=str(bands),
-            got=str(len(orbitals.coefficients)),
+            got=str(waves.bands),
             remedy=mixed,
         )
     # |psi|² has twice the span of psi; a grid smaller than this would alias.
-    needed = 2 * np.ptp(orbitals.miller, axis=0) + 1
+    needed = 2 * np.ptp(waves.miller, axis=0) + 1
     if (needed > result.fft_grid).any():
         raise DataError(
             "the FFT grid is too small for the plane waves",
@@ -112,7 +121,63 @@ def _check_fit(orbitals: _Orbitals, result: DftResult, k_point: FloatArray, path
             got=str(result.fft_grid),
             remedy=mixed,
         )
-    worst = float(np.abs(np.linalg.norm(orbitals.coefficients, axis=1) - 1).max())
+
+
+def _densities(
+    miller: NDArray[np.int32], coefficients: NDArray[np.complex128], result: DftResult
+) -> FloatArray:
+    grid = result.fft_grid
+    densities = np.empty((len(coefficients), *grid))
+    for start in range(0, len(coefficients), BANDS_PER_TRANSFORM):
+        some = slice(start, start + BANDS_PER_TRANSFORM)
+        batch = coefficients[some]
+        box = np.zeros((len(batch), *grid), dtype=np.complex128)
+        box[:, miller[:, 0], miller[:, 1], miller[:, 2]] = batch
+        # norm="forward": the plain sum over plane waves, without 1/N.
+        psi = scipy.fft.ifftn(box, axes=(1, 2, 3), norm="forward", overwrite_x=True)
+        np.square(psi.real, out=densities[some])
+        densities[some] += np.square(psi.imag)
+    densities /= result.volume
+    return densities
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise DataError(
+            "the wavefunction file cannot be read",
+            where=str(path),
+            got=error.strerror,
+            remedy="run pw.x with wf_collect and keep the .save folder",
+        ) from error
+
+
+def _read_plane_waves(stream: BinaryIO, path: Path) -> _PlaneWaves:
+    """Read all that stands before the coefficients of the first band."""
+    header = np.frombuffer(_record(stream, path, _HEADER.itemsize), _HEADER)[0]
+    sizes = np.frombuffer(_record(stream, path, 16), "<i4")
+    waves, spinor, bands = int(sizes[1]), int(sizes[2]), int(sizes[3])
+    if header["gamma_only"] or spinor != 1:
+        raise DataError(
+            "Gamma-only and spinor wavefunctions are not supported",
+            where=str(path),
+            expected="one component, full sphere of plane waves",
+            got=f"npol {spinor}, gamma_only {bool(header['gamma_only'])}",
+            remedy="run pw.x without spin-orbit and with K_POINTS automatic",
+        )
+    _record(stream, path, 72)
+    miller = np.frombuffer(_record(stream, path, 12 * waves), "<i4").reshape(waves, 3)
+    return _PlaneWaves(header["k_point"] / BOHR_ANGSTROM, miller, bands)
+
+
+def _read_bands(stream: BinaryIO, path: Path, bands: int, waves: int) -> NDArray[np.complex128]:
+    """Coefficients of the next bands, which must be normalised."""
+    rows = [_record(stream, path, 16 * waves) for _ in range(bands)]
+    coefficients = np.array([np.frombuffer(row, "<c16") for row in rows])
+    worst = float(np.abs(np.linalg.norm(coefficients, axis=1) - 1).max())
     if not worst < _NORM_TOLERANCE:
         raise DataError(
             "wavefunctions are not normalised",
@@ -121,48 +186,7 @@ def _check_fit(orbitals: _Orbitals, result: DftResult, k_point: FloatArray, path
             got=f"a deviation of {worst:.1e}",
             remedy="run pw.x again with norm-conserving potentials; the file is damaged",
         )
-
-
-def _densities(orbitals: _Orbitals, result: DftResult) -> FloatArray:
-    grid, miller, coefficients = result.fft_grid, orbitals.miller, orbitals.coefficients
-    densities = np.empty((len(coefficients), *grid))
-    for start in range(0, len(coefficients), _BATCH):
-        batch = coefficients[start : start + _BATCH]
-        box = np.zeros((len(batch), *grid), dtype=np.complex128)
-        box[:, miller[:, 0], miller[:, 1], miller[:, 2]] = batch
-        # norm="forward": the plain sum over plane waves, without 1/N.
-        psi = scipy.fft.ifftn(box, axes=(1, 2, 3), norm="forward", overwrite_x=True)
-        densities[start : start + _BATCH] = psi.real**2 + psi.imag**2
-    densities /= result.volume
-    return densities
-
-
-def _read(path: Path) -> _Orbitals:
-    try:
-        with path.open("rb") as stream:
-            header = np.frombuffer(_record(stream, path, _HEADER.itemsize), _HEADER)[0]
-            sizes = np.frombuffer(_record(stream, path, 16), "<i4")
-            waves, spinor, bands = int(sizes[1]), int(sizes[2]), int(sizes[3])
-            if header["gamma_only"] or spinor != 1:
-                raise DataError(
-                    "Gamma-only and spinor wavefunctions are not supported",
-                    where=str(path),
-                    expected="one component, full sphere of plane waves",
-                    got=f"npol {spinor}, gamma_only {bool(header['gamma_only'])}",
-                    remedy="run pw.x without spin-orbit and with K_POINTS automatic",
-                )
-            _record(stream, path, 72)
-            miller = np.frombuffer(_record(stream, path, 12 * waves), "<i4").reshape(waves, 3)
-            rows = [_record(stream, path, 16 * waves) for _ in range(bands)]
-    except OSError as error:
-        raise DataError(
-            "the wavefunction file cannot be read",
-            where=str(path),
-            got=error.strerror,
-            remedy="run pw.x with wf_collect and keep the .save folder",
-        ) from error
-    coefficients = np.array([np.frombuffer(row, "<c16") for row in rows])
-    return _Orbitals(header["k_point"] / BOHR_ANGSTROM, miller, coefficients)
+    return coefficients
 
 
 def _record(stream: BinaryIO, path: Path, size: int) -> bytes:

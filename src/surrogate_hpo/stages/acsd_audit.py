@@ -1,6 +1,5 @@
 """Audit of the ACSD: scores of descriptors against the error of networks trained on them."""
 
-import logging
 import math
 import shutil
 from collections.abc import Mapping, Sequence
@@ -8,38 +7,39 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
-from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.figures.descriptor_agreement import descriptor_agreement
 from surrogate_hpo.io.atomic import write_text
-from surrogate_hpo.io.documents import read_document, write_document
-from surrogate_hpo.io.evaluations import EvaluationStore
-from surrogate_hpo.io.provenance import fingerprint, provenance
-from surrogate_hpo.io.tables import read_table, write_table
+from surrogate_hpo.io.documents import write_document
+from surrogate_hpo.io.provenance import provenance, shared_state
+from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.selection.agreement import MINIMUM_ARCHITECTURES, Agreement, agreement
+from surrogate_hpo.selection.agreement import Agreement, agreement
 from surrogate_hpo.selection.agreement import verdict as judge
-from surrogate_hpo.selection.options import Direction
 from surrogate_hpo.selection.regret import top_regret
-from surrogate_hpo.stages.acsd_audit_points import candidate_data, sample_points
-from surrogate_hpo.stages.brief import TrainedError, diverged, train_all
-from surrogate_hpo.stages.interface import Input, LdosStores, Output, State, Structures
-
-logger = logging.getLogger(__name__)
-Row = dict[str, Any]
-# Per objective of the acsd stage: prefix of its columns, name for people, and its reading.
-SCORES: dict[str, tuple[str, str, Direction]] = {
-    "acsd": ("acsd", "ACSD", "minimise"),
-    "kernel-spread": ("kernel_spread", "kernel spread", "maximise"),
-}
+from surrogate_hpo.stages.acsd_audit_trainings import (
+    SCORES,
+    CandidateInputs,
+    Row,
+    train_candidates,
+)
+from surrogate_hpo.stages.brief import TrainedError, diverged
+from surrogate_hpo.stages.interface import (
+    AcsdChoice,
+    AcsdScores,
+    CandidateState,
+    LdosStores,
+    Output,
+    Structures,
+)
 
 
 def acsd_audit(
     *,
     settings: AcsdAuditSettings,
     seed: int,
-    acsd_scores: Annotated[Path, Input("CSV of the acsd stage: scores of all candidates")],
-    acsd_choice: Annotated[Path, Input("JSON of the acsd stage: what was chosen")],
+    acsd_scores: AcsdScores,
+    acsd_choice: AcsdChoice,
     structures: Structures,
     ldos: LdosStores,
     validation_structures: Structures,
@@ -50,33 +50,21 @@ def acsd_audit(
     verdict: Annotated[Path, Output("JSON: whether the score says anything about the error")],
     figure: Annotated[Path, Output("SVG: score and trained error over cutoff radius and 2 J_max")],
     figure_table: Annotated[Path, Output("CSV: the numbers of the figure")],
-    state: Annotated[Path, State("folder of the finished trainings")],
+    state: CandidateState,
 ) -> None:
     """Train one network briefly on every candidate descriptor and compare with its score.
 
     Descriptors are computed at the training and validation points only. The error is the
-    validation loss of the scaled LDOS, which is the same for all candidates.
+    validation loss of the scaled LDOS, which is the same for all candidates. What
+    `acsd_audit_chunk` or a killed job has finished before is found done.
     """
-    choice = read_document(acsd_choice, keys=("objective", "element_weights", "element_radii"))
-    scored = _scored(read_table(acsd_scores), SCORES[choice["objective"]][0], settings)
-    inputs = [*structures, *ldos, *validation_structures, *validation_ldos]
-    record = provenance("acsd_audit", settings, seed, [acsd_scores, acsd_choice, *inputs])
-    recipe = settings.training
-    data = candidate_data(
-        sample_points(structures, ldos, recipe.points, seed=seed),
-        sample_points(validation_structures, validation_ldos, recipe.validation_points, seed=seed),
-        [(row["cutoff_radius_angstrom"], row["twojmax"]) for row in scored],
-        choice,
-        recipe.input_scaling,
+    inputs = CandidateInputs(
+        acsd_scores, acsd_choice, structures, ldos, validation_structures, validation_ldos
     )
-    architecture = Architecture((settings.width,) * settings.layers, settings.activation)
-    folder = state / fingerprint(record)
-    errors = train_all(
-        {name: (architecture, scaled) for name, scaled in data.items()},
-        recipe,
-        EvaluationStore(folder / "trainings"),
-        seed=derive_seed(seed, "acsd_audit", "training"),
-    )
+    record = provenance("acsd_audit", settings, seed, inputs.paths())
+    folder = shared_state(state, record, helper="acsd_audit_chunk")
+    objective, scored = inputs.scored(settings)
+    architecture, errors = train_candidates(scored, inputs, folder, settings=settings, seed=seed)
     rows = _rows(scored, errors)
     found = _compare(rows, settings, seed)
     drawing = descriptor_agreement(
@@ -85,7 +73,7 @@ def acsd_audit(
         score=[row["score"] for row in rows],
         error=[row["error_mean"] for row in rows],
         error_std=[row["error_std"] for row in rows],
-        score_label=SCORES[choice["objective"]][1],
+        score_label=SCORES[objective][1],
         tau=(found.tau, found.tau_low, found.tau_high),
     )
     write_table(candidates, rows)
@@ -93,47 +81,9 @@ def acsd_audit(
     write_table(figure_table, drawing.table.records())
     write_document(
         verdict,
-        _document(rows, found, choice["objective"], architecture, errors) | {"provenance": record},
+        _document(rows, found, objective, architecture, errors) | {"provenance": record},
     )
     shutil.rmtree(folder)
-
-
-def _scored(
-    table: Sequence[Mapping[str, str]], prefix: str, settings: AcsdAuditSettings
-) -> list[Row]:
-    """The scored candidates that the settings name."""
-    rows = [
-        {
-            "cutoff_radius_angstrom": float(row["cutoff_radius_angstrom"]),
-            "twojmax": int(row["twojmax"]),
-            "components": int(row["components"]),
-            "score": float(row[f"{prefix}_mean"] or "nan"),
-            "score_std": float(row[f"{prefix}_std"] or "nan"),
-            "chosen": row["chosen"] == "True",
-        }
-        for row in table
-    ]
-    for key in ("cutoff_radii_angstrom", "twojmax"):
-        wanted = getattr(settings, key)
-        column = key.replace("radii", "radius")
-        known = sorted({row[column] for row in rows})
-        if wanted is not None and not set(wanted) <= set(known):
-            raise ConfigError(
-                "The acsd stage has not scored all candidates of the audit.",
-                where=f"acsd_audit.{key}",
-                expected=f"some of {known}",
-                got=str(wanted),
-            )
-        rows = [row for row in rows if wanted is None or row[column] in wanted]
-    if len(rows) < MINIMUM_ARCHITECTURES:
-        raise ConfigError(
-            "Too few candidates to judge the score by.",
-            where="acsd_audit, acsd",
-            expected=f"at least {MINIMUM_ARCHITECTURES} pairs of cutoff radius and 2 J_max",
-            got=str(len(rows)),
-            remedy="score more candidates in the acsd section, or audit more of them",
-        )
-    return rows
 
 
 def _rows(scored: Sequence[Row], errors: Mapping[str, TrainedError]) -> list[Row]:

@@ -115,6 +115,8 @@ def candidate_data(
     candidates: Sequence[Candidate],
     elements: Mapping[str, Any],
     input_scaling: InputScaling,
+    *,
+    highest: int,
 ) -> dict[str, ScaledData]:
     """Compute the descriptors of every candidate, once per cutoff radius, and scale them.
 
@@ -130,13 +132,14 @@ def candidate_data(
         With `element_weights` and `element_radii` of the acsd stage's choice.
     input_scaling
         Of the descriptors.
+    highest
+        2·J_max of the calculation, of which each candidate takes some components.
 
     Returns
     -------
     dict
         Scaled data by name, in the order of the candidates.
     """
-    highest = max(twojmax for _, twojmax in candidates)
     by_radius = {
         radius: [
             np.concatenate([s.descriptors(radius, highest, elements) for s in snapshots])

@@ -1,10 +1,10 @@
-"""Parts of a list of architectures, and scores of them that are kept when finished."""
+"""Parts of a list of things to do, and scores that are kept when finished."""
 
 import logging
 import math
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.evaluations import EvaluationStore
@@ -14,16 +14,20 @@ from surrogate_hpo.selection.proxy import Proxy, ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
 
 logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
 
 
 def chunk_of(
-    architectures: Sequence[Architecture], chunk: int, *, chunks: int
-) -> list[Architecture]:
-    """Every n-th architecture: neighbours in the list cost alike, so chunks do too.
+    items: Sequence[Item],
+    chunk: int,
+    *,
+    chunks: int,
+) -> list[Item]:
+    """Every n-th architecture or candidate: neighbours in the list cost alike, so chunks do too.
 
     Parameters
     ----------
-    architectures
+    items
         All of them.
     chunk
         Which chunk, from 0.
@@ -32,7 +36,7 @@ def chunk_of(
 
     Returns
     -------
-    list of Architecture
+    list
         None is in two chunks, and none is in no chunk.
 
     Raises
@@ -47,7 +51,7 @@ def chunk_of(
             expected=f"0 to {chunks - 1}, as `chunks` is {chunks}",
             got=str(chunk),
         )
-    return list(architectures[chunk::chunks])
+    return list(items[chunk::chunks])
 
 
 def score_all(

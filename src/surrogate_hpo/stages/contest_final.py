@@ -20,6 +20,7 @@ from surrogate_hpo.io.upf import Pseudopotential
 from surrogate_hpo.networks.training import DivergenceError, HistoryRow
 from surrogate_hpo.search.methods.base import Hyperparameters
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.accuracies import accuracies
 from surrogate_hpo.stages.contest_objective import (
     architecture_of,
     compute_seconds,
@@ -30,7 +31,6 @@ from surrogate_hpo.stages.energies import SnapshotEnergies, reference_energies
 from surrogate_hpo.stages.fitting import Training, new_training, scale
 from surrogate_hpo.stages.held_out import (
     HeldOut,
-    accuracies,
     energies_by_source,
     predict_ldos,
     read_held_out,

@@ -1,26 +1,16 @@
-"""Energies of one snapshot from an LDOS, in a form to tabulate and compare."""
+"""Energies of one snapshot from one source, in a form to tabulate and compare."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
-import torch
-from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult, known
-from surrogate_hpo.io.ldos_store import LdosData
-from surrogate_hpo.io.upf import Pseudopotential
-from surrogate_hpo.physics.core_density import core_density
-from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
-from surrogate_hpo.physics.functionals import Functional
-from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
-from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 
+DFT = "dft"
 REFERENCE_LDOS = "reference_ldos"
+REFERENCES = (DFT, REFERENCE_LDOS)
 FERMI_ENERGY = "fermi_energy"
 # Name of a quantity -> the field of a DFT result that it is compared with.
 QUANTITIES = {
@@ -92,7 +82,7 @@ def reference_energies(snapshot: str, result: DftResult) -> SnapshotEnergies:
     """The energies of the DFT run itself; NaN where it does not tell."""
     return SnapshotEnergies(
         snapshot=snapshot,
-        source="dft",
+        source=DFT,
         atoms=len(result.species),
         energies={name: known(getattr(result, key)) for name, key in QUANTITIES.items()},
         energy_axis=np.empty(0),
@@ -110,89 +100,3 @@ def mean_energies(training: Sequence[SnapshotEnergies]) -> SnapshotEnergies:
         energy_axis=np.empty(0),
         dos=np.empty(0),
     )
-
-
-def energies_of(
-    snapshot: str,
-    source: str,
-    data: LdosData,
-    values: NDArray[np.float32],
-    atoms: Atoms,
-    result: DftResult,
-    potentials: Mapping[str, Pseudopotential],
-) -> SnapshotEnergies:
-    """Integrate an LDOS to all energies.
-
-    Parameters
-    ----------
-    snapshot
-        What the LDOS belongs to.
-    source
-        Where it comes from: `reference_ldos` or `seed-N`.
-    data
-        Energy axis, kernel, width and cell of the LDOS.
-    values
-        `[x, y, z, energy]`, 1/(eV Å³): the reference or a prediction.
-    atoms
-        The snapshot.
-    result
-        Its DFT run: electrons, temperature, functional, cutoff of the density.
-    potentials
-        Pseudopotential per element: ionic charges and core densities.
-
-    Returns
-    -------
-    SnapshotEnergies
-        Energies in eV per cell and the density of states in 1/eV.
-    """
-    ldos = torch.from_numpy(values)
-    cell, positions = torch.from_numpy(data.cell), torch.from_numpy(atoms.positions)
-    charges = [potentials[symbol].z_valence for symbol in atoms.symbols]
-    terms = energy_terms_from_ldos(
-        ldos,
-        torch.from_numpy(data.energy),
-        cell=cell,
-        positions=positions,
-        charges=torch.tensor(charges, dtype=torch.float64),
-        electrons=result.electrons,
-        temperature=result.electronic_temperature,
-        # A plain string in the JSON; unknown ones are refused by the physics itself.
-        functional=cast(Functional, result.functional),
-        broadening_variance=kernel_variance(data.kernel, data.width),
-        density_cutoff=result.density_cutoff,
-        core_density=_core(atoms, potentials, values.shape[:3], cell, result.density_cutoff),
-        # The noise of a prediction at the window's bottom is an error to report, not to refuse.
-        bottom_tolerance=BOTTOM_TOLERANCE if source == REFERENCE_LDOS else math.inf,
-    ).as_floats()
-    return SnapshotEnergies(
-        snapshot=snapshot,
-        source=source,
-        atoms=len(atoms),
-        energies={name: terms[name] for name in QUANTITIES},
-        energy_axis=data.energy,
-        dos=dos_from_ldos(ldos, data.volume_element).numpy(),
-    )
-
-
-def _core(
-    atoms: Atoms,
-    potentials: Mapping[str, Pseudopotential],
-    shape: tuple[int, ...],
-    cell: torch.Tensor,
-    density_cutoff: float,
-) -> torch.Tensor | None:
-    """Core density of all atoms, 1/Å³; `None` if no potential has one."""
-    parts = [
-        core_density(
-            torch.from_numpy(p.radial_grid),
-            torch.from_numpy(p.radial_weights),
-            torch.from_numpy(p.core_density),
-            torch.from_numpy(atoms.positions[atoms.symbols == symbol]),
-            shape,
-            cell,
-            density_cutoff,
-        )
-        for symbol, p in potentials.items()
-        if p.core_correction and symbol in atoms.symbols
-    ]
-    return sum(parts[1:], start=parts[0]) if parts else None

@@ -7,7 +7,7 @@ from surrogate_hpo.config.sizes import size_of
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.io.finished.sizes import size_of_finished
 from surrogate_hpo.io.structures import first_frame
-from surrogate_hpo.stages.plan import chain, items
+from surrogate_hpo.stages.plan import gpus, rules
 from surrogate_hpo.stages.snapshots import cell_at_rest
 
 _COLUMNS = (
@@ -65,19 +65,18 @@ def estimate(config: Config) -> str:
     Returns
     -------
     str
-        A line per stage, and the sums.
+        A line per rule, and the sums.
     """
     case = case_of(config)
     rows: list[tuple[object, ...]] = []
     sums = (0.0, 0.0)
-    for stage in chain(config):
-        asked, jobs = request(stage, case), len(items(stage, config))
-        gpus = config.gpus(stage)
+    for rule, jobs in rules(config):
+        asked, devices = request(rule, case), gpus(rule, config)
         hours = jobs * asked.expected_seconds / 3600
-        core_hours, gpu_hours = hours * asked.threads, hours * gpus
+        core_hours, gpu_hours = hours * asked.threads, hours * devices
         sums = (sums[0] + core_hours, sums[1] + gpu_hours)
-        asks = (asked.threads, gpus, asked.memory_mebibytes, asked.minutes)
-        rows.append((stage, jobs, *asks, f"{core_hours:.2f}", f"{gpu_hours:.2f}"))
+        asks = (asked.threads, devices, asked.memory_mebibytes, asked.minutes)
+        rows.append((rule, jobs, *asks, f"{core_hours:.2f}", f"{gpu_hours:.2f}"))
     size = case.size
     grid = "×".join(map(str, size.grid))
     head = (

@@ -1,6 +1,5 @@
 """Energies of the held-out snapshots from the predicted LDOS, against DFT."""
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -8,23 +7,17 @@ from surrogate_hpo.config.evaluate import EvaluateSettings
 from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import write_document
-from surrogate_hpo.io.models import TrainedModel, read_model
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.tables import Cell, write_table
-from surrogate_hpo.io.upf import Pseudopotential, read_upf
+from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.stages.accuracies import accuracies
 from surrogate_hpo.stages.energies import (
     FERMI_ENERGY,
-    SnapshotEnergies,
+    REFERENCES,
     mean_energies,
     reference_energies,
 )
-from surrogate_hpo.stages.held_out import (
-    HeldOut,
-    accuracies,
-    energies_by_source,
-    read_held_out,
-)
-from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
+from surrogate_hpo.stages.evaluated import common_inputs, read_evaluated
+from surrogate_hpo.stages.interface import Input, Output
 from surrogate_hpo.stages.ldos_samples import sample_rows
 
 
@@ -32,15 +25,12 @@ def evaluate(
     *,
     settings: EvaluateSettings,
     seed: int,
-    models: Annotated[list[Path], Input("trained models (*.pt), one per initialisation")],
+    snapshots: Annotated[
+        list[Path], Input("JSON of `evaluate_snapshot`: energies of the held-out snapshots, eV")
+    ],
     training_dft: Annotated[
         list[Path], Input("JSON of the training snapshots' DFT runs: the baseline")
     ],
-    structures: Structures,
-    dft: Annotated[list[Path], Input("JSON of the DFT runs of the same snapshots")],
-    descriptors: DescriptorStores,
-    ldos: LdosStores,
-    pseudopotentials: Annotated[list[Path], Input("UPF files")],
     costs: Annotated[list[Path], Input("JSON: cost records of all earlier jobs, in seconds")],
     energies: Annotated[
         Path, Output("CSV: a row per snapshot and source, energies in eV per cell")
@@ -52,58 +42,36 @@ def evaluate(
     ],
     summary: Annotated[Path, Output("JSON: errors in meV/atom, floor, baseline, cost in seconds")],
 ) -> None:
-    """Predict the LDOS of held-out snapshots and integrate it to total free energies.
+    """Compare the energies of the held-out snapshots, see `evaluate_snapshot`, with DFT.
 
-    The same integration of the *reference* LDOS gives the floor, the training mean the
-    baseline: so a reader can tell the surrogate's error from the discretisation's.
+    The integral of the *reference* LDOS gives the floor, the training mean the baseline: so a
+    reader can tell the surrogate's error from the discretisation's.
     """
-    trained = {f"seed-{number}": read_model(path) for number, path in enumerate(models)}
-    potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
+    parts = {path: read_evaluated(path) for path in snapshots}
+    inputs = common_inputs(parts)
     training = [reference_energies(p.stem, read_dft_result(p)) for p in training_dft]
-    held_out = read_held_out(structures, dft, descriptors, ldos)
-
-    rows, samples = _integrate(held_out, trained, potentials, settings)
-    quantities = accuracies(rows, training, list(trained))
+    first, *_ = parts.values()
+    initialisations = [source for source in first.sources if source not in REFERENCES]
+    rows = [row for part in parts.values() for row in part.energies]
+    quantities = accuracies(rows, training, initialisations)
 
     write_table(energies, [row.as_row() for row in [*rows, mean_energies(training)]])
     write_table(dos, [entry for row in rows for entry in row.dos_rows()])
-    write_table(ldos_samples, samples)
+    axis = first.energies[-1].energy_axis
+    write_table(ldos_samples, list(sample_rows(first.name, axis, first.samples)))
     # The Fermi energy's error is per electron, not per atom: it stands in the JSON only.
     energetic = {name: values for name, values in quantities.items() if name != FERMI_ENERGY}
     write_table(errors, [{"quantity": name, **values} for name, values in energetic.items()])
-    inputs = [*models, *training_dft, *structures, *dft, *descriptors, *ldos, *pseudopotentials]
+    made = provenance("evaluate", settings, seed, training_dft)
     write_document(
         summary,
         {
             **quantities,
             "cost": total_cost(costs),
-            "held_out_snapshots": len(structures),
+            "held_out_snapshots": len(parts),
             "training_snapshots": len(training),
-            "initialisations": len(trained),
-            "provenance": provenance("evaluate", settings, seed, inputs),
+            "initialisations": len(initialisations),
+            # What the energies follow from, as if all of it had been read here.
+            "provenance": made | {"inputs": inputs | made["inputs"]},
         },
     )
-
-
-def _integrate(
-    snapshots: Iterable[HeldOut],
-    models: Mapping[str, TrainedModel],
-    potentials: Mapping[str, Pseudopotential],
-    settings: EvaluateSettings,
-) -> tuple[list[SnapshotEnergies], list[dict[str, Cell]]]:
-    """Energies of all snapshots from all sources, and samples of the first one's LDOS."""
-    rows: list[SnapshotEnergies] = []
-    samples: list[dict[str, Cell]] = []
-    for number, snapshot in enumerate(snapshots):
-        rows.append(reference_energies(snapshot.name, snapshot.result))
-        for found, values in energies_by_source(
-            snapshot,
-            models,
-            potentials,
-            block_points=settings.block_points,
-            use_gpu=settings.use_gpu,
-        ):
-            rows.append(found)
-            if number == 0:
-                samples.extend(sample_rows(snapshot.name, found.source, snapshot.ldos, values))
-    return rows, samples

@@ -20,7 +20,15 @@ AUDITS = ("audit", "acsd_audit")
 CONTESTS = ("contest", "compare")
 
 # Jobs that do part of a stage: they share its config section, its folder and its costs.
-HELPERS = {"search_worker": "search", "naswot_chunk": "naswot", "audit_chunk": "audit"}
+HELPERS = {
+    "naswot_chunk": "naswot",
+    "search_worker": "search",
+    "evaluate_snapshot": "evaluate",
+    "audit_chunk": "audit",
+    "acsd_audit_chunk": "acsd_audit",
+}
+# The own job of such a stage only puts together what its helpers have computed.
+GATHERING = ("evaluate",)
 
 # Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
 DEPENDENCIES: tuple[tuple[str, str], ...] = (

@@ -1,7 +1,8 @@
 """Energies of held-out snapshots from the LDOS that trained models predict."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,9 @@ from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.models import TrainedModel
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential
-from surrogate_hpo.physics.accuracy import accuracy
 from surrogate_hpo.stages.devices import device_name
-from surrogate_hpo.stages.energies import (
-    FERMI_ENERGY,
-    QUANTITIES,
-    REFERENCE_LDOS,
-    SnapshotEnergies,
-    energies_of,
-)
+from surrogate_hpo.stages.energies import REFERENCE_LDOS, SnapshotEnergies
+from surrogate_hpo.stages.ldos_energies import energies_of
 
 
 @dataclass(frozen=True)
@@ -64,11 +59,15 @@ def read_held_out(
     ldos: Sequence[Path],
 ) -> Iterator[HeldOut]:
     """Read the files of the same snapshots, one snapshot at a time."""
-    for structure, dft_path, d_path, s_path in zip(structures, dft, descriptors, ldos, strict=True):
-        pair = read_pair(d_path, s_path)
-        yield HeldOut(
-            structure.stem, read_structure(structure), read_dft_result(dft_path), *pair, d_path
-        )
+    return starmap(read_snapshot, zip(structures, dft, descriptors, ldos, strict=True))
+
+
+def read_snapshot(structure: Path, dft: Path, descriptors: Path, ldos: Path) -> HeldOut:
+    """Read the files of one snapshot."""
+    pair = read_pair(descriptors, ldos)
+    return HeldOut(
+        structure.stem, read_structure(structure), read_dft_result(dft), *pair, descriptors
+    )
 
 
 def energies_by_source(
@@ -134,45 +133,6 @@ def predict_ldos(
         device=device_name(use_gpu=use_gpu),
     ).numpy()
     return predicted
-
-
-def accuracies(
-    rows: Sequence[SnapshotEnergies], training: Sequence[SnapshotEnergies], sources: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Errors per quantity; energies in meV/atom, the Fermi energy in meV.
-
-    Parameters
-    ----------
-    rows
-        Energies of all held-out snapshots from all sources, DFT among them.
-    training
-        Energies of the training snapshots from DFT: their mean is the baseline.
-    sources
-        What the predictions of the initialisations are called.
-
-    Returns
-    -------
-    dict
-        Quantity -> errors over all initialisations.
-    """
-
-    def values(source: str, quantity: str) -> list[float]:
-        return [1000 * r.comparable(quantity) for r in rows if r.source == source]
-
-    result = {}
-    for quantity in QUANTITIES:
-        found = accuracy(
-            [values(source, quantity) for source in sources],
-            values("dft", quantity),
-            values(REFERENCE_LDOS, quantity),
-            [1000 * row.comparable(quantity) for row in training],
-        )
-        unit = "mev" if quantity == FERMI_ENERGY else "mev_per_atom"
-        result[quantity] = {
-            (key if key == "std_over_seeds" else f"{key}_{unit}"): value
-            for key, value in asdict(found).items()
-        }
-    return result
 
 
 def check_model_fits(

@@ -64,3 +64,6 @@ ChunkMarker = Annotated[Path, Output("JSON: the architectures of this chunk, now
 AuditState = Annotated[Path, State("folder of the finished scores and trainings")]
 ScanState = Annotated[Path, State("folder of the finished scores")]
 SnapshotName = Annotated[str, Argument("name of the snapshot, e.g. training-0000")]
+AcsdScores = Annotated[Path, Input("CSV of the acsd stage: scores of all candidates")]
+AcsdChoice = Annotated[Path, Input("JSON of the acsd stage: what was chosen")]
+CandidateState = Annotated[Path, State("folder of the finished trainings")]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.stages.graph import STAGES
+from surrogate_hpo.stages.graph import GATHERING, HELPERS, STAGES
 
 
 def chain(config: Config) -> tuple[str, ...]:
@@ -11,6 +11,45 @@ def chain(config: Config) -> tuple[str, ...]:
     audits = ("audit",) if config.naswot.direction == "audit" else ()
     place = STAGES.index("naswot")
     return (*STAGES[:place], *audits, *STAGES[place:])
+
+
+def rules(config: Config) -> list[tuple[str, int]]:
+    """Rules of a run with their numbers of jobs, helpers before the stages that they work for.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+
+    Returns
+    -------
+    list of tuple
+        Name and number of jobs.
+    """
+    found = []
+    for stage in chain(config):
+        shared = len(parts(stage, config))
+        found += [(helper, shared) for helper, of in HELPERS.items() if of == stage and shared]
+        found.append((stage, len(items(stage, config)) - shared))
+    return found
+
+
+def gpus(rule: str, config: Config) -> int:
+    """How many GPUs a job of a rule uses.
+
+    Parameters
+    ----------
+    rule
+        Name of a stage, or of a helper, which has the settings of its stage.
+    config
+        The whole config.
+
+    Returns
+    -------
+    int
+        One per process, if the settings say so; none where nothing is computed.
+    """
+    return 0 if rule in GATHERING else config.gpus(HELPERS.get(rule, rule))
 
 
 def items(stage: str, config: Config) -> list[str]:
@@ -38,7 +77,7 @@ def items(stage: str, config: Config) -> list[str]:
 
 
 def parts(stage: str, config: Config) -> list[str]:
-    """What the jobs are called that share a stage with `all`; a single one is `all` itself.
+    """What the jobs are called that share a stage with `all`.
 
     Parameters
     ----------
@@ -50,12 +89,16 @@ def parts(stage: str, config: Config) -> list[str]:
     Returns
     -------
     list of str
-        One name per job; none for stages that are not shared.
+        One name per job; none for stages that are not shared. A single worker or chunk is
+        `all` itself.
     """
+    if stage == "evaluate":
+        return config.snapshots.names("test")
     name, count = {
         "search": ("worker", config.search.workers),
         "naswot": ("chunk", config.naswot.chunks),
         "audit": ("chunk", config.audit.chunks),
+        "acsd_audit": ("chunk", config.acsd_audit.chunks),
     }.get(stage, ("", 1))
     return [f"{name}-{number}" for number in range(count)] if count > 1 else []
 

@@ -1,0 +1,59 @@
+"""Bytes and CPU or GPU seconds of the jobs that follow the trainings: energies, and their report.
+
+Made as those of `surrogate_hpo.config.training_needs`.
+"""
+
+from surrogate_hpo.config.case import FLOAT32, Case
+from surrogate_hpo.config.needs import FLOAT64, MEBIBYTE, NUMPY_BASE, TORCH_BASE, Need
+from surrogate_hpo.config.training_needs import (
+    DOUBLE_RATE,
+    STARTUP_SECONDS,
+    network_job,
+    parameters,
+)
+
+# Integrals of the density, gradient corrections and their derivatives, per grid point: measured
+# with PBE, which takes most.
+ENERGY_BYTES = 150 * FLOAT64
+REPORT_SECONDS = 30.0
+
+
+def evaluate_snapshot(case: Case, *, snapshots: int = 1) -> Need:
+    """Predictions of all networks for held-out snapshots, and their integrals.
+
+    Memory per grid point: descriptors and LDOS of a snapshot, those of the one before if there
+    is one; two predictions, this one and the one before; and 150 real numbers of the density's
+    integrals. Time: the network and both scalings, whose matrices are full.
+
+    Parameters
+    ----------
+    case
+        The case.
+    snapshots
+        How many, one after the other.
+
+    Returns
+    -------
+    Need
+        Of one job.
+    """
+    settings, networks = case.config.evaluate, case.config.train.seeds
+    read = min(snapshots, 2) * case.point_bytes
+    per_point = read + 2 * FLOAT32 * case.energies + ENERGY_BYTES
+    points = snapshots * case.grid_points
+    operations = 2.0 * parameters(case.network) * points * networks
+    scalings = 2.0 * (case.components**2 + case.energies**2) * points * networks
+    integrals = points * (1 + networks) * (1000 + 4 * case.energies)
+    seconds = (scalings + integrals) / DOUBLE_RATE
+    held = case.grid_points * per_point
+    return network_job(held, operations, 0, settings.use_gpu, host_seconds=seconds)
+
+
+def evaluate(_: Case) -> Need:
+    """Tables from the snapshots' energies."""
+    return Need(NUMPY_BASE, STARTUP_SECONDS)
+
+
+def report(_: Case) -> Need:
+    """Figures from tables."""
+    return Need(TORCH_BASE + 100 * MEBIBYTE, REPORT_SECONDS)
