@@ -1,5 +1,6 @@
 """Finished runs of Quantum ESPRESSO: with wavefunctions, with cubes, with both and with neither."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -168,6 +169,16 @@ def test_a_missing_wavefunction_file_is_noticed_before_any_is_read(tiny_run, tmp
     (tmp_path / "a.save" / "wfc2.dat").unlink()
     with pytest.raises(DataError, match=r"not one wavefunction file for each k point"):
         open_finished(tmp_path).check(WAVES.request(), tiny_run.result)
+
+
+def test_orbitals_that_are_not_all_are_refused_before_any_is_read(tiny_run):
+    for change, message in (
+        ({"symmetry_operations": 4}, "reduced by symmetry"),
+        ({"norm_conserving": False}, "augmentation charge"),
+    ):
+        result = dataclasses.replace(tiny_run.result, **change)
+        with pytest.raises(DataError, match=message):
+            open_finished(tiny_run.save).check(WAVES.request(), result)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.cubes import is_ldos_cube, read_ldos_axis, read_ldos_cubes
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
 from surrogate_hpo.io.finished.agreement import agree_on_axis, agree_on_setting
+from surrogate_hpo.io.orbital_checks import check_orbitals
 from surrogate_hpo.io.structures import checked_structure
 from surrogate_hpo.units import RYDBERG_EV
 
@@ -121,6 +122,7 @@ class EspressoCalculation:
         if self.wavefunctions(request) is None:
             self._check_axis(request, result)
             return
+        check_orbitals(result, where=str(self._folder))
         found = [path.name for path in self._wavefunction_files()]
         expected = [f"wfc{number + 1}.dat" for number in range(len(result.k_points))]
         if found != expected:
