@@ -53,7 +53,7 @@ def sidecar_document(atoms, shape):
         "degauss": 0.0317,
         "pseudopotentials": {"Al": "Al.UPF"},
         "entropy_contribution_dft_calculation": -0.1,
-        "one_electron_contribution": None,
+        "one_electron_contribution": -20.9,
         "hartree_contribution": 1.0,
         "xc_contribution": -60.0,
         "ewald_contribution": -140.0,

@@ -129,6 +129,14 @@ def test_a_damaged_sidecar_names_its_key(sidecar, key, value):
         result_of(sidecar)
 
 
+def test_energies_that_do_not_add_up_are_refused(sidecar):
+    edit_sidecar(sidecar, hartree_contribution=1.0 / 13.605693)
+    with pytest.raises(DataError, match=r"do not add up(.|\n)*-220\.000000 eV within"):
+        result_of(sidecar)
+    edit_sidecar(sidecar, ewald_contribution=None)
+    assert result_of(sidecar).ewald_energy is None
+
+
 def test_a_mismatched_cell_is_recognised(sidecar):
     document = json.loads(sidecar.read_text())
     document["voxel"]["array"][0][0] *= 1.01

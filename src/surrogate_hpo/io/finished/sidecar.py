@@ -29,6 +29,11 @@ _CELL_TOLERANCE = 1e-3
 # pw.x prints degauss with four decimals, from where MALA takes it: half of the last one, in K.
 _ROUNDED_KELVIN = 0.5e-4 * RYDBERG_EV / BOLTZMANN_EV_PER_KELVIN + 0.1
 _OWN_TOLERANCE = 1e-6
+_TERMS = (
+    *("one_electron_contribution", "hartree_contribution", "xc_contribution"),
+    *("ewald_contribution", "entropy_contribution_dft_calculation"),
+)
+_SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ class Sidecar:
         if own := self.own("dft"):
             return self._own_result(own, supplement)
         atoms = self.structure()
+        self._check_sum(len(atoms))
         temperature = self._temperature(supplement)
         cutoff = self._density_cutoff(supplement)
         waves = self._optional("ecutwfc")
@@ -148,6 +154,23 @@ class Sidecar:
             raise self._fault(f"{result.fft_grid}, as in {OWN}.dft", "grid_dimensions", self.grid)
         agree_on_setting("dft.functional", supplement.functional, result.functional, 0, where=where)
         return result
+
+    def _check_sum(self, atoms: int) -> None:
+        """Where all terms of the total energy are told, they must add up to it."""
+        total = self._optional("total_energy_dft_calculation")
+        terms = [self._optional(key) for key in _TERMS]
+        told = [term for term in terms if term is not None]
+        if total is None or len(told) < len(terms):
+            return
+        error = abs(sum(told) - total) / atoms
+        if error > _SUM_TOLERANCE:
+            raise DataError(
+                "the energy terms of the sidecar do not add up to its total energy",
+                where=str(self.path),
+                expected=f"{total:.6f} eV within {_SUM_TOLERANCE} eV/atom",
+                got=f"{sum(told):.6f} eV, the sum of {', '.join(_TERMS)}",
+                remedy="write the sidecar again from the output of the calculation",
+            )
 
     def _functional(self, supplement: DftSupplement) -> str:
         if supplement.functional is None:
