@@ -29,6 +29,9 @@ from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.io.dft_results import read_dft_result, write_dft_result
 from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.io.tables import read_table, write_table
+from surrogate_hpo.stages.accuracies import accuracies
+from surrogate_hpo.stages.energies import mean_energies, reference_energies
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.guards import check_bands, check_window
 
@@ -250,3 +253,28 @@ def test_what_an_import_will_ask_for_is_known_from_the_sidecars(project):
     assert NEEDS["dft"](case).cpu_seconds == NEEDS["snapshots"](case).cpu_seconds
     array = 4 * case.grid_points * case.energies
     assert array < NEEDS["ldos"](case).memory_bytes < array * 6 + 400 * 2**20
+
+
+def test_an_unknown_reference_has_an_unknown_error_and_the_others_theirs(sidecar, tmp_path):
+    told = reference_energies("a", result_of(sidecar))
+    edit_sidecar(sidecar, hartree_contribution=None)
+    untold = reference_energies("b", result_of(sidecar))
+    complete = dict.fromkeys(told.energies, 1.0)
+    rows = [
+        told,
+        untold,
+        *(
+            dataclasses.replace(row, source=source, energies=complete)
+            for row in (told, untold)
+            for source in ("reference_ldos", "seed-0")
+        ),
+    ]
+    found = accuracies(rows, [told, untold], ["seed-0"])
+    assert np.isnan(found["hartree_energy"]["mae_mev_per_atom"])
+    assert np.isnan(found["exchange_correlation_potential_energy"]["mae_mev_per_atom"])
+    assert found["total_free_energy"]["mae_mev_per_atom"] == pytest.approx(1000 * 221 / 4)
+    assert np.isnan(mean_energies([told, untold]).energies["hartree_energy"])
+    write_table(tmp_path / "energies.csv", [untold.as_row()])
+    (row,) = read_table(tmp_path / "energies.csv")
+    assert row["hartree_energy_ev"] == ""
+    assert float(row["total_free_energy_ev"]) == -220.0
