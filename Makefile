@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny test test-slurm bench-recipes bench-training bench-descriptors bench-acsd bench-naswot lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny test test-slurm bench-recipes bench-training bench-descriptors bench-acsd bench-naswot bench-predict lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -53,6 +53,9 @@ bench-naswot: environment  ## scores of architectures beside MALA (installed in 
 
 bench-acsd: environment  ## cost and stability of the descriptor choice; needs a finished `make run`
 	.venv/bin/python benchmarks/acsd.py
+
+bench-predict: environment  ## cost per atom and memory of predictions, 32 to 2 048 atoms; needs a finished `make run`
+	.venv/bin/python benchmarks/predict.py
 
 lint: .venv/dev-installed  ## ruff, mypy, pydoclint, snakefmt, snakemake --lint
 	.venv/bin/ruff check .

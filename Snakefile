@@ -15,6 +15,7 @@ include: "workflow/rules/descriptors.smk"
 include: "workflow/rules/naswot.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/audit.smk"
@@ -28,6 +29,7 @@ rule all:
     input:
         "results/report/report.html",
         "results/evaluate/summary.json",
+        "results/surrogate/surrogate.pt",
         # Named here so that each is remade when it is deleted.
         expand("results/{stage}/choice.json", stage=["acsd", "naswot", "search"]),
         expand("results/train/{seed}/model.pt", seed=SEEDS),

@@ -170,10 +170,10 @@ def test_cost_shows_the_gpu_only_where_one_was_used_or_held():
     arrays = cost_arrays()
     with_gpu = words(cost_per_stage(**arrays))
     assert {"CPU used", "GPU used", "342 s, 94 %", "41 s, 23 %", "train"} <= set(with_gpu)
-    none = {"gpu_seconds": [0] * 10, "allocated_gpu_seconds": [0] * 10}
+    none = {"gpu_seconds": [0] * 11, "allocated_gpu_seconds": [0] * 11}
     without = words(cost_per_stage(**{**arrays, **none}))
     assert not any("GPU" in word for word in without)
-    idle = words(cost_per_stage(**{**arrays, "gpu_seconds": [0] * 10}))
+    idle = words(cost_per_stage(**{**arrays, "gpu_seconds": [0] * 11}))
     assert "0 s, 0 %" in idle
 
 

@@ -8,9 +8,10 @@ import torch
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.physics.hartree import hartree_energy
 from surrogate_hpo.physics.reciprocal import (
+    gradient,
+    half_multiplicity,
     inside_cutoff,
     reciprocal_cell,
-    squared_gradient,
     wave_vectors,
 )
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV
@@ -28,6 +29,10 @@ def wave(amplitude=0.05, mean=0.1):
     )
     density = mean + amplitude * torch.cos(2 * math.pi * fractions @ MILLER)
     return density, float(((MILLER @ reciprocal_cell(CELL)) ** 2).sum())
+
+
+def squared_gradient(field):
+    return sum(slope**2 for slope in gradient(field, CELL, None))
 
 
 def random_density(shape=(4, 5, 6)):
@@ -79,14 +84,24 @@ def test_reciprocal_vectors_are_dual_to_the_cell():
     torch.testing.assert_close(product, 2 * math.pi * torch.eye(3, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("shape", [(3, 5, 7), (4, 3, 6)])
+def test_half_of_the_wave_vectors_counted_twice_are_all_of_them(shape):
+    cube = 3.0 * torch.eye(3, dtype=torch.float64)
+    squared = (wave_vectors(shape, cube) ** 2).sum()
+    half = (wave_vectors(shape, cube, half=True) ** 2).sum(dim=-1)
+    counts = half_multiplicity(shape[2], cube)
+    torch.testing.assert_close((half * counts).sum(), squared)
+    assert float(counts.sum()) == shape[2]
+
+
 def test_gradient_of_a_cosine_and_of_a_field_at_the_nyquist_frequency():
     density, squared = wave()
     phase_sine_squared = 1 - ((density - 0.1) / 0.05) ** 2
     expected = squared * 0.05**2 * phase_sine_squared
-    torch.testing.assert_close(squared_gradient(density, CELL, None), expected)
+    torch.testing.assert_close(squared_gradient(density), expected)
     # (-1)^i is real at every grid point: its derivative on the grid is zero.
     alternating = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(5)[:, None, None]
-    assert float(squared_gradient(alternating.expand(SHAPE), CELL, None).max()) < 1e-25
+    assert float(squared_gradient(alternating.expand(SHAPE)).max()) < 1e-25
 
 
 @pytest.mark.parametrize(

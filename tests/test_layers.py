@@ -15,6 +15,7 @@ NUMERICS = {"dft", "physics", "descriptors", "selection", "networks", "search", 
 GROUND = {"units", "errors", "seeds", "log", "interruption"}
 MAY_IMPORT = {
     "__main__": {"cli"},
+    "calculator": {"stages", "config", "io", "errors"},
     "cli": {"stages", "config", "io", *GROUND},
     "stages": {"stages", "config", "io", *NUMERICS, *GROUND},
     # Settings name the choices that the numerics offer; files record the settings.

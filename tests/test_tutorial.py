@@ -37,7 +37,15 @@ def test_every_command_and_every_python_block_works(checkout):
         assert done.returncode == 0, code + done.stdout[-2000:] + done.stderr[-2000:]
         if "more.yaml" in code:
             rules = set(re.findall(r"^(\w+) +\d+$", done.stdout + done.stderr, re.MULTILINE))
-            assert rules == {"train", "evaluate_snapshot", "evaluate", "report", "all", "total"}
+            assert rules == {
+                "train",
+                "surrogate",
+                "evaluate_snapshot",
+                "evaluate",
+                "report",
+                "all",
+                "total",
+            }
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from surrogate_hpo.stages.graph import HELPERS, STAGES
 from surrogate_hpo.stages.plan import cost_path, rules
 
 pytestmark = [pytest.mark.workflow, pytest.mark.qe]
-TRAINING = {"train", "evaluate_snapshot", "evaluate", "report"}
+TRAINING = {"train", "surrogate", "evaluate_snapshot", "evaluate", "report"}
 DOWNSTREAM = {
     "acsd": {"acsd", "descriptors", "naswot", "search", *TRAINING},
     "train": TRAINING,
@@ -49,7 +49,7 @@ def test_the_chain_ends_with_energies_and_a_report(finished):
     )
     assert all(energy[key] >= 0 for key in keys)
     assert energy["discretisation_error_mev_per_atom"] < 5
-    assert set(STAGES) - {"evaluate", "report"} <= set(summary["cost"])
+    assert set(STAGES) - {"surrogate", "evaluate", "report"} <= set(summary["cost"])
     assert all(cost["cpu_seconds"] > 0 for cost in summary["cost"].values())
     html = (finished / "results/report/report.html").read_text()
     assert html.count("<svg") >= 8
@@ -69,7 +69,7 @@ def test_a_second_call_has_nothing_to_do(run):
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_a_train_setting_reruns_train_evaluate_report_and_nothing_else(run):
+def test_a_train_setting_reruns_what_follows_and_nothing_else(run):
     edit_config(run, "train", maximum_epochs=5)
     assert planned(run) == DOWNSTREAM["train"]
 

@@ -20,7 +20,7 @@ from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
-from surrogate_hpo.stages.interface import Argument, Input, Option, Output, State
+from surrogate_hpo.stages.interface import Argument, Input, Option, Output, Positional, State
 from surrogate_hpo.stages.plan import gpus
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
@@ -28,10 +28,13 @@ INTERRUPTED_STATUS = 75
 logger = logging.getLogger(__name__)
 # Verbs that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
+# Verbs that take files, and need neither a config nor a run.
+TOOLS = ("predict",)
 DEFAULT_CONFIG = [Path("config/config.yaml")]
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
 GROUPS = {
+    Positional: "files",
     Input: "inputs",
     Output: "outputs (written completely or not at all)",
     State: "state of an interrupted run",
@@ -62,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _profile(**options)
         elif chosen == "export":
             _export(**options)
+        elif chosen in TOOLS:
+            with handling_signals():
+                _stage_function(str(chosen))(**options)
         else:
             _run_stage(str(chosen), options)
     except InterruptedRun as stop:
@@ -123,6 +129,12 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             verb.description = inspect.getdoc(_stage_function(stage))
             verb.formatter_class = argparse.RawDescriptionHelpFormatter
             _add_stage_options(verb, _stage_function(stage))
+    for tool in TOOLS:
+        verb = verbs.add_parser(tool, help=_summary(tool), description=_summary(tool))
+        if tool == chosen:
+            verb.description = inspect.getdoc(_stage_function(tool))
+            verb.formatter_class = argparse.RawDescriptionHelpFormatter
+            _add_stage_options(verb, _stage_function(tool))
     for question in QUESTIONS:
         verb = verbs.add_parser(question, help=_summary(question), description=_summary(question))
         verb.add_argument(
@@ -172,6 +184,13 @@ def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., st
         if get_origin(hint) is not Annotated:
             continue
         base, role = get_args(hint)[:2]
+        if isinstance(role, Positional):
+            groups[Positional].add_argument(name, type=base, help=role.help)
+            continue
+        if base is bool:
+            flag = f"--{name.replace('_', '-')}"
+            groups[type(role)].add_argument(flag, action="store_true", help=role.help)
+            continue
         kind, several = _kind(base)
         required = parameters[name].default is inspect.Parameter.empty
         groups[type(role)].add_argument(
@@ -180,7 +199,7 @@ def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., st
             type=kind,
             required=required,
             default=None if required else parameters[name].default,
-            metavar={Path: "PATH", int: "N"}.get(kind, "NAME"),
+            metavar={Path: "PATH", int: "N", float: "X"}.get(kind, "NAME"),
             help=role.help,
         )
 

@@ -10,7 +10,7 @@ from tiny_workflow import differences, edit_config, numbers
 
 pytestmark = [pytest.mark.slurm, pytest.mark.qe]
 TRAININGS = ["results/train/0/model.pt", "results/train/1/model.pt"]
-DOWNSTREAM = ("search", "train", "evaluate", "report")
+DOWNSTREAM = ("search", "train", "surrogate", "evaluate", "report")
 
 
 def histories(folder: Path) -> dict[str, str]:

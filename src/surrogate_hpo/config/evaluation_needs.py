@@ -12,9 +12,8 @@ from surrogate_hpo.config.training_needs import (
     parameters,
 )
 
-# Integrals of the density, gradient corrections and their derivatives, per grid point: measured
-# with PBE, which takes most.
-ENERGY_BYTES = 150 * FLOAT64
+# Integrals of the density per grid point: measured with PBE and a core density, which takes most.
+ENERGY_BYTES = 20 * FLOAT64
 REPORT_SECONDS = 30.0
 
 
@@ -22,7 +21,7 @@ def evaluate_snapshot(case: Case, *, snapshots: int = 1) -> Need:
     """Predictions of all networks for held-out snapshots, and their integrals.
 
     Memory per grid point: descriptors and LDOS of a snapshot, those of the one before if there
-    is one; two predictions, this one and the one before; and 150 real numbers of the density's
+    is one; two predictions, this one and the one before; and 20 real numbers of the density's
     integrals. Time: the network and both scalings, whose matrices are full.
 
     Parameters

@@ -18,6 +18,7 @@ from surrogate_hpo.config.naswot import NaswotSettings
 from surrogate_hpo.config.report import ReportSettings
 from surrogate_hpo.config.search import SearchSettings
 from surrogate_hpo.config.snapshots import SnapshotsSettings
+from surrogate_hpo.config.surrogate import SurrogateSettings
 from surrogate_hpo.config.train import TrainSettings
 
 
@@ -33,6 +34,7 @@ class Config(Section):
     naswot: NaswotSettings
     search: SearchSettings
     train: TrainSettings
+    surrogate: SurrogateSettings = SurrogateSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
     audit: AuditSettings = AuditSettings()

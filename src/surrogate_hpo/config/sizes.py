@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.config.dft import DftSettings
+from surrogate_hpo.physics.fft_sizes import good_fft_size
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 # Quantum ESPRESSO keeps a smaller grid for orbitals where the density's cutoff exceeds this
@@ -128,21 +128,8 @@ def fft_grid(cell: NDArray[np.float64], density_cutoff_rydberg: float) -> tuple[
     """
     lengths = np.linalg.norm(cell, axis=1) / BOHR_ANGSTROM
     reach = np.floor(lengths * math.sqrt(density_cutoff_rydberg) / (2 * math.pi)).astype(int)
-    first, second, third = (_good_order(2 * int(n) + 1) for n in reach)
+    first, second, third = (good_fft_size(2 * int(n) + 1) for n in reach)
     return first, second, third
-
-
-def _good_order(least: int) -> int:
-    """The first integer from here on without prime factors above 5."""
-    found: int = next(n for n in count(least) if _rest(n) == 1)
-    return found
-
-
-def _rest(number: int) -> int:
-    for factor in (2, 3, 5):
-        while number % factor == 0:
-            number //= factor
-    return number
 
 
 def k_points(mesh: Sequence[int], shift: Sequence[int]) -> int:

@@ -194,6 +194,13 @@ def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
     )
 
 
+def surrogate(case: Case) -> Need:
+    """The training descriptors, gone through three times in slabs that are taken to float64."""
+    values = case.points("training") * case.components
+    seconds = 2.0 * values * case.components / DOUBLE_RATE + 3 * FLOAT32 * values / READING_RATE
+    return Need(TORCH_BASE + _TRAINING_WORK, STARTUP_SECONDS + seconds)
+
+
 def trial_points(case: Case, settings: SearchSettings) -> tuple[int, int]:
     """Training and validation points of a trial."""
     everything = case.points("training")

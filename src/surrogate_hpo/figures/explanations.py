@@ -68,6 +68,11 @@ STAGES: dict[str, str] = {
         "The final networks: the same settings from several random initialisations (seeds). "
         "The spread between them is the error bar of the result."
     ),
+    "surrogate": (
+        "All networks with what their predictions need beside them, in one file: descriptor, "
+        "energy axis, ions, functional, grids, and the range of the descriptors that they were "
+        "trained on. `surrogate-hpo predict` reads it without the rest of the run."
+    ),
     "evaluate": (
         "The networks predict the LDOS of snapshots they have never seen, and all energies are "
         "computed from it. Three numbers belong together. The MAE is the surrogate's mean "

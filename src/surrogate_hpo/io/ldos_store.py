@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, read_dataset, write_dataset
 
+DIMENSIONS = ("x", "y", "z", "energy")
+LDOS_ATTRIBUTES: dict[str, Any] = {"units": "1/(eV Å³)", "long_name": "local density of states"}
+ENERGY_ATTRIBUTES: dict[str, Any] = {"units": "eV", "long_name": "energy"}
+
 
 @dataclass(frozen=True)
 class LdosData:
@@ -47,18 +51,22 @@ class LdosData:
 
 def write_ldos(path: Path, data: LdosData, provenance: Mapping[str, Any]) -> None:
     """Write an LDOS store atomically."""
-    attributes = {"kernel": data.kernel, "width_ev": data.width, "electrons": data.electrons}
     values = xr.DataArray(
         data.values,
-        dims=("x", "y", "z", "energy"),
-        attrs={"units": "1/(eV Å³)", "long_name": "local density of states"},
+        dims=DIMENSIONS,
+        attrs=LDOS_ATTRIBUTES,
     )
-    energy = xr.DataArray(data.energy, dims="energy", attrs={"units": "eV", "long_name": "energy"})
+    energy = xr.DataArray(data.energy, dims="energy", attrs=ENERGY_ATTRIBUTES)
     dataset = xr.Dataset(
         {"ldos": values, "cell": cell_variable(data.cell)}, coords={"energy": energy}
     )
     chunks = {"ldos": chunk_shape(data.values.shape)}
-    write_dataset(path, dataset, chunks, attributes, provenance)
+    write_dataset(path, dataset, chunks, store_attributes(data), provenance)
+
+
+def store_attributes(data: LdosData) -> dict[str, Any]:
+    """What describes an LDOS beside its arrays, with units in the names."""
+    return {"kernel": data.kernel, "width_ev": data.width, "electrons": data.electrons}
 
 
 def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
@@ -81,9 +89,7 @@ def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
     DataError
         If the file is missing, damaged or no LDOS store.
     """
-    dataset = read_dataset(
-        path, "ldos", ("x", "y", "z", "energy"), ("kernel", "width_ev", "electrons"), planes
-    )
+    dataset = read_dataset(path, "ldos", DIMENSIONS, ("kernel", "width_ev", "electrons"), planes)
     return LdosData(
         values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),
         energy=np.array(dataset["energy"].values, dtype=np.float64),

@@ -44,12 +44,19 @@ def provenance(stage: str, settings: Section, seed: int, inputs: Iterable[Path])
         Plain JSON values, the same on every host for the same inputs.
     """
     return {
-        "package": f"surrogate-hpo {surrogate_hpo.__version__}",
-        "stage": stage,
-        "code": code_digest(stage),
+        **versions(stage),
         "settings": settings.deciding(),
         "seed": seed,
         "inputs": checksums(inputs),
+    }
+
+
+def versions(stage: str) -> dict[str, Any]:
+    """Versions of the package, of the code of a stage or verb, and of the libraries."""
+    return {
+        "package": f"surrogate-hpo {surrogate_hpo.__version__}",
+        "stage": stage,
+        "code": code_digest(stage),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
 

@@ -1,16 +1,87 @@
 """Core density of the non-linear core correction, on the grid of the cell."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.physics.guards import check_cell, check_float64
 from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
+from surrogate_hpo.physics.structure_factor import structure_factor
 
-_CHUNK_VALUES = 2**22
+# 1/Å; the transform of a core is smooth, so that quintic splines reproduce it to some 1e-12.
+_TABLE_SPACING = 0.02
+
+
+class Core(Protocol):
+    """What is known of the core of an element's ion: PP_R, PP_RAB and PP_NLCC of its UPF file."""
+
+    @property
+    def core_correction(self) -> bool:
+        """Whether there is a core density."""
+
+    @property
+    def radial_grid(self) -> NDArray[np.float64]:
+        """Radii in Å."""
+
+    @property
+    def radial_weights(self) -> NDArray[np.float64]:
+        """Steps dr/di in Å."""
+
+    @property
+    def core_density(self) -> NDArray[np.float64]:
+        """Core density in 1/Å³."""
+
+
+def core_density_of_all(
+    cores: Mapping[str, Core],
+    symbols: Sequence[str],
+    positions: Tensor,
+    shape: Sequence[int],
+    cell: Tensor,
+    density_cutoff: float | None,
+) -> Tensor | None:
+    """Core density of a structure.
+
+    Parameters
+    ----------
+    cores
+        By element.
+    symbols
+        Element of each atom.
+    positions
+        Positions of the atoms in Å, shape [atoms, 3].
+    shape
+        Number of grid points along each lattice vector.
+    cell
+        Lattice vectors in Å as rows, shape [3, 3].
+    density_cutoff
+        As for :func:`core_density`.
+
+    Returns
+    -------
+    Tensor or None
+        Core density in 1/Å³, shape [x, y, z]; none if no element of the structure has one.
+    """
+    parts = [
+        core_density(
+            torch.from_numpy(core.radial_grid),
+            torch.from_numpy(core.radial_weights),
+            torch.from_numpy(core.core_density),
+            positions[torch.tensor([symbol == element for symbol in symbols])],
+            shape,
+            cell,
+            density_cutoff,
+        )
+        for element, core in cores.items()
+        if core.core_correction and element in symbols
+    ]
+    return sum(parts[1:], start=parts[0]) if parts else None
 
 
 def core_density(
@@ -62,18 +133,17 @@ def core_density(
     _check_radial(radial_grid, radial_weights, radial_core_density)
     check_float64("positions", positions, 2)
     volume = check_cell(cell)
-    vectors = wave_vectors(shape, cell)
+    vectors = wave_vectors(shape, cell.detach(), half=True)
     kept = inside_cutoff(vectors, density_cutoff)
-    lengths, shells = torch.unique(
-        torch.linalg.norm(vectors.detach()[kept], dim=-1).round(decimals=8), return_inverse=True
-    )
+    lengths = torch.linalg.norm(vectors, dim=-1)
+    del vectors
     integrand = radial_grid**2 * radial_core_density * radial_weights
-    form_factor = _radial_transform(lengths, radial_grid, integrand)
-    amplitudes = torch.zeros(tuple(shape), dtype=cell.dtype, device=cell.device)
-    amplitudes[kept] = form_factor[shells] * (4 * torch.pi / volume)
-    structure = _structure_factor(positions, shape, cell)
-    points = amplitudes.numel()
-    density: Tensor = torch.fft.ifftn(amplitudes * structure).real * points
+    amplitudes = structure_factor(positions, shape, cell)
+    form_factor = _form_factor(lengths, radial_grid, integrand) * (4 * torch.pi / volume)
+    amplitudes = amplitudes * torch.where(kept, form_factor, 0.0)
+    density: Tensor = (
+        torch.fft.irfftn(amplitudes, s=tuple(shape)) * lengths.new_tensor(shape).prod()
+    )
     return density
 
 
@@ -94,28 +164,36 @@ def _check_radial(grid: Tensor, weights: Tensor, core: Tensor) -> None:
         raise DataError("the radial grid does not ascend from 0 Å on")
 
 
-def _radial_transform(lengths: Tensor, grid: Tensor, integrand: Tensor) -> Tensor:
-    """Integral of integrand times sin(Gr)/(Gr) by Simpson's rule, for every length G."""
+def _form_factor(lengths: Tensor, grid: Tensor, integrand: Tensor) -> Tensor:
+    """Integral of integrand times sin(Gr)/(Gr) for every length G, from a table of them."""
+    steps = max(8, int(float(lengths.max()) / _TABLE_SPACING) + 2)
+    table = _TABLE_SPACING * torch.arange(steps, dtype=grid.dtype, device=grid.device)
+    values = radial_transform(table, grid, integrand)
+    spline = make_interp_spline(table.cpu().numpy(), values.detach().cpu().numpy(), k=5)
+    return torch.from_numpy(spline(lengths.cpu().numpy())).to(lengths)
+
+
+def radial_transform(lengths: Tensor, grid: Tensor, integrand: Tensor) -> Tensor:
+    """Integral of integrand times sin(Gr)/(Gr) by Simpson's rule.
+
+    Parameters
+    ----------
+    lengths
+        G in 1/Å, shape [G].
+    grid
+        Radii r in Å, shape [R].
+    integrand
+        r² n_c(r) dr/di, shape [R].
+
+    Returns
+    -------
+    Tensor
+        Shape [G].
+    """
     # Simpson needs an odd number of points; the core density has died out at the last one.
     points = grid.numel() - (grid.numel() + 1) % 2
     simpson = torch.full((points,), 2 / 3, dtype=grid.dtype, device=grid.device)
     simpson[1::2] = 4 / 3
     simpson[0] = simpson[-1] = 1 / 3
     weighted, radii = simpson * integrand[:points], grid[:points] / torch.pi
-    chunks = torch.tensor_split(lengths, math.ceil(lengths.numel() * points / _CHUNK_VALUES))
-    return torch.cat([torch.sinc(chunk[:, None] * radii) @ weighted for chunk in chunks])
-
-
-def _structure_factor(positions: Tensor, shape: Sequence[int], cell: Tensor) -> Tensor:
-    """Sum over atoms of exp(-iGR), as the product of one phase per lattice direction."""
-    fractional = positions @ torch.linalg.inv(cell)
-    x, y, z = (
-        torch.exp(
-            -2j
-            * torch.pi
-            * fractional[:, axis, None]
-            * torch.fft.fftfreq(points, 1 / points, dtype=cell.dtype, device=cell.device)
-        )
-        for axis, points in enumerate(shape)
-    )
-    return torch.einsum("ax,ay,az->xyz", x, y, z)
+    return torch.sinc(lengths[:, None] * radii) @ weighted

@@ -8,12 +8,14 @@ from torch import Tensor
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.physics.guards import check_cell, check_float64
 from surrogate_hpo.physics.hartree import COULOMB_EV_ANGSTROM
+from surrogate_hpo.physics.ion_pairs import ion_pairs
 from surrogate_hpo.physics.reciprocal import reciprocal_cell
 
 _REACH = 6.2
 """Both sums end where their Gaussian has fallen to exp(-_REACH²) = 2e-17."""
 _CLOSEST_APPROACH = 0.1
 """Å; nuclei closer than this are a mistake in the structure."""
+_CHUNK_PHASES = 2**21
 
 
 def ewald_energy(
@@ -29,7 +31,9 @@ def ewald_energy(
         - \frac{\alpha}{\sqrt\pi} \sum_i q_i^2
         - \frac{\pi}{2V\alpha^2} \Bigl(\sum_i q_i\Bigr)^2
 
-    Both sums are carried to machine precision, so that the result does not depend on alpha.
+    Both sums are carried to machine precision, so that the result does not depend on alpha. With
+    the alpha that balances them the cost grows as N^1.5 with the number of ions, the memory as N
+    (Perram, Petersen, de Leeuw, Mol. Phys. 65, 875 (1988)).
     Source: Ewald, Ann. Phys. 369, 253 (1921), with the background term of de Leeuw, Perram,
     Smith, Proc. R. Soc. A 373, 27 (1980).
 
@@ -79,55 +83,49 @@ def _check_ions(positions: Tensor, charges: Tensor) -> None:
         )
 
 
-def _lattice_points(vectors: Tensor, radius: float) -> Tensor:
-    """Lattice points that can lie within radius of any point of the parallelepiped around 0."""
-    plane_spacings = 1 / torch.linalg.norm(torch.linalg.inv(vectors), dim=0)
-    ranges = [math.ceil(radius / float(spacing) + 0.5) for spacing in plane_spacings]
-    axes = [torch.arange(-n, n + 1, dtype=vectors.dtype, device=vectors.device) for n in ranges]
-    return torch.cartesian_prod(*axes)
-
-
 def _real_space_sum(positions: Tensor, charges: Tensor, cell: Tensor, splitting: float) -> Tensor:
-    radius = _REACH / splitting
-    inverse = torch.linalg.inv(cell.detach())
-    images = _lattice_points(cell.detach(), radius)
     energy = positions.new_zeros(())
-    for i in range(positions.shape[0]):
-        # Only pairs up to i; a pair counts twice, an ion with its own images once.
-        difference = positions[: i + 1] - positions[i]
-        wrap = torch.round(difference.detach() @ inverse)
-        shifts = images[None, :, :] - wrap[:, None, :]
-        reach = (difference.detach()[:, None, :] + shifts @ cell.detach()).square().sum(dim=-1)
-        close = reach < radius**2
-        close[i] &= shifts[i].abs().sum(dim=-1) > 0
-        _check_apart(reach, close, i)
-        partner, image = torch.nonzero(close, as_tuple=True)
-        distance = torch.linalg.norm(difference[partner] + shifts[partner, image] @ cell, dim=-1)
-        pair = torch.special.erfc(splitting * distance) / distance * charges[partner]
-        multiplicity = torch.where(partner == i, 0.5, 1.0)
-        energy = energy + charges[i] * (multiplicity * pair).sum()
+    for first, second, shifts in ion_pairs(positions, cell, _REACH / splitting):
+        vectors = positions[second] - positions[first] + shifts @ cell
+        distance = torch.linalg.norm(vectors, dim=-1)
+        _check_apart(distance.detach(), first, second)
+        pair = torch.special.erfc(splitting * distance) / distance
+        energy = energy + (charges[first] * charges[second] * pair).sum() / 2
     return energy
 
 
-def _check_apart(squared_distances: Tensor, close: Tensor, i: int) -> None:
-    closest = torch.where(close, squared_distances, torch.inf).min(dim=1).values
-    partner = int(closest.argmin())
-    if float(closest[partner]) < _CLOSEST_APPROACH**2:
+def _check_apart(distance: Tensor, first: Tensor, second: Tensor) -> None:
+    closest = int(distance.argmin())
+    if float(distance[closest]) < _CLOSEST_APPROACH:
         raise PhysicsError(
             "two ions coincide",
-            where=f"atoms {partner} and {i}",
+            where="atoms {} and {}".format(*sorted((int(first[closest]), int(second[closest])))),
             expected=f"a distance of at least {_CLOSEST_APPROACH:g} Å",
-            got=f"{math.sqrt(float(closest[partner])):g} Å",
+            got=f"{float(distance[closest]):g} Å",
         )
 
 
 def _reciprocal_sum(positions: Tensor, charges: Tensor, cell: Tensor, splitting: float) -> Tensor:
-    radius = 2 * _REACH * splitting
     reciprocal = reciprocal_cell(cell)
-    vectors = _lattice_points(reciprocal.detach(), radius) @ reciprocal
-    squared = (vectors**2).sum(dim=-1)
-    kept = (squared.detach() < radius**2) & (squared.detach() > (1e-9 * splitting) ** 2)
-    vectors, squared = vectors[kept], squared[kept]
-    phases = vectors @ positions.transpose(0, 1)
-    structure = (torch.cos(phases) @ charges) ** 2 + (torch.sin(phases) @ charges) ** 2
-    return (torch.exp(-squared / (4 * splitting**2)) / squared * structure).sum()
+    radius = 2 * _REACH * splitting
+    vectors = _half_sphere(reciprocal.detach(), radius) @ reciprocal
+    energy = positions.new_zeros(())
+    for chunk in torch.split(vectors, max(1, _CHUNK_PHASES // len(charges))):
+        squared = (chunk**2).sum(dim=-1)
+        phases = chunk @ positions.transpose(0, 1)
+        structure = (torch.cos(phases) @ charges) ** 2 + (torch.sin(phases) @ charges) ** 2
+        energy = energy + (torch.exp(-squared / (4 * splitting**2)) / squared * structure).sum()
+    return 2 * energy
+
+
+def _half_sphere(reciprocal: Tensor, radius: float) -> Tensor:
+    """Indices of the lattice points up to the radius, of G and -G one, without G = 0."""
+    ranges = [
+        math.floor(radius * float(length) / (2 * math.pi))
+        for length in torch.linalg.norm(2 * math.pi * torch.linalg.inv(reciprocal), dim=0)
+    ]
+    axes = [
+        torch.arange(-n, n + 1, dtype=reciprocal.dtype, device=reciprocal.device) for n in ranges
+    ]
+    indices = torch.cartesian_prod(*axes)[math.prod(2 * n + 1 for n in ranges) // 2 + 1 :]
+    return indices[((indices @ reciprocal) ** 2).sum(dim=-1) < radius**2]

@@ -12,7 +12,7 @@ from surrogate_hpo.physics.functionals import (
     local_energy,
 )
 from surrogate_hpo.physics.guards import check_cell, check_float64
-from surrogate_hpo.physics.reciprocal import squared_gradient
+from surrogate_hpo.physics.reciprocal import gradient
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV
 
 # Quantum ESPRESSO's thresholds, in atomic units: below them it leaves the term out.
@@ -20,6 +20,8 @@ _SMALLEST_DENSITY = 1e-10
 _SMALLEST_DENSITY_FOR_GRADIENT = 1e-6
 _SMALLEST_SQUARED_GRADIENT = 1e-10
 _LARGEST_NEGATIVE_SHARE = 1e-2
+# Grid points at a time: a functional and its derivatives hold some thirty numbers for each.
+_CHUNK_POINTS = 2**16
 
 
 def exchange_correlation(
@@ -38,10 +40,18 @@ def exchange_correlation(
         v_{xc}(r) = \frac{1}{\Delta V} \frac{\partial E_{xc}}{\partial n_t(r)}, \qquad
         n_t = n + n_{core}
 
-    The potential is the exact derivative of the discretised energy, by automatic differentiation
-    (White, Bird, Phys. Rev. B 50, 4954 (1994)), as Quantum ESPRESSO has it. Its thresholds are
-    kept too: points below 1e-10 bohr⁻³ contribute nothing, and no gradient correction where the
-    density is below 1e-6 bohr⁻³ or its squared gradient below 1e-10 bohr⁻⁸.
+    The potential is the exact derivative of the discretised energy (White, Bird, Phys. Rev. B 50,
+    4954 (1994)), as Quantum ESPRESSO has it. It is not formed: its energy is the derivative of
+    the energy along n, which is pointwise,
+
+    .. math::
+        \int v_{xc} n\,dr = \Delta V \sum_r \Bigl[\frac{\partial e}{\partial n_t} n +
+        \frac{\partial e}{\partial |\nabla n_t|^2}\,2\nabla n_t\cdot\nabla n\Bigr],
+        \qquad e = n_t\,\epsilon_{xc},
+
+    with derivatives by automatic differentiation. Quantum ESPRESSO's thresholds are kept: points
+    below 1e-10 bohr⁻³ contribute nothing, and no gradient correction where the density is below
+    1e-6 bohr⁻³ or its squared gradient below 1e-10 bohr⁻⁸.
 
     Parameters
     ----------
@@ -75,22 +85,60 @@ def exchange_correlation(
     check_functional(functional)
     _check_densities(density, core_density)
     volume_element = check_cell(cell) / density.numel()
-    with torch.enable_grad():
-        total = density if core_density is None else density + core_density
-        if not (create_graph and total.requires_grad):
-            total = total.detach().requires_grad_()
-        per_electron = _energy_per_electron(total, cell, functional, density_cutoff)
-        energy = (total * per_electron).sum()
-        (potential,) = torch.autograd.grad(energy, total, create_graph=create_graph)
-        potential_energy = (potential * density).sum()
+    total = density if core_density is None else density + core_density
+    with torch.set_grad_enabled(create_graph):
+        fields = [total, density]
+        if is_gradient_corrected(functional):
+            fields += _gradient_products(total, density, cell, density_cutoff)
+        chunks = zip(
+            *(torch.split(field.reshape(-1), _CHUNK_POINTS) for field in fields), strict=True
+        )
+        sums = [_sums(*chunk, functional=functional, create_graph=create_graph) for chunk in chunks]
+        energy, potential_energy = (torch.stack(part).sum() for part in zip(*sums, strict=True))
     scale = HARTREE_EV * volume_element
-    if not create_graph:
-        energy, potential_energy = energy.detach(), potential_energy.detach()
     return scale * energy, scale * potential_energy
 
 
+def _gradient_products(
+    total: Tensor, valence: Tensor, cell: Tensor, density_cutoff: float | None
+) -> list[Tensor]:
+    """Squared gradient of the total density, and its product with that of the valence density."""
+    squared, product = torch.zeros_like(total), torch.zeros_like(total)
+    if valence is total:
+        for slope in gradient(total, cell, density_cutoff):
+            squared = squared + slope**2
+        return [squared, squared]
+    slopes = (gradient(field, cell, density_cutoff) for field in (total, valence))
+    for of_total, of_valence in zip(*slopes, strict=True):
+        squared = squared + of_total**2
+        product = product + of_total * of_valence
+    return [squared, product]
+
+
+def _sums(
+    total: Tensor,
+    valence: Tensor,
+    squared: Tensor | None = None,
+    product: Tensor | None = None,
+    *,
+    functional: Functional,
+    create_graph: bool,
+) -> tuple[Tensor, Tensor]:
+    """Sums of n_t eps_xc and of its derivative along the valence density, in hartree per Å³."""
+    with torch.enable_grad():
+        variables = [field for field in (total, squared) if field is not None]
+        if not (create_graph and total.requires_grad):
+            variables = [field.detach().requires_grad_() for field in variables]
+        energy = (variables[0] * _energy_per_electron(*variables, functional=functional)).sum()
+        slopes = torch.autograd.grad(energy, variables, create_graph=create_graph)
+        along = (slopes[0] * valence).sum()
+        if product is not None:
+            along = along + 2 * (slopes[1] * product).sum()
+    return (energy, along) if create_graph else (energy.detach(), along.detach())
+
+
 def _energy_per_electron(
-    total: Tensor, cell: Tensor, functional: Functional, density_cutoff: float | None
+    total: Tensor, squared_gradient: Tensor | None = None, *, functional: Functional
 ) -> Tensor:
     """Energy per electron in hartree; |n|, so that n times it has QE's sign where n < 0."""
     atomic = total.abs() * BOHR_ANGSTROM**3
@@ -99,9 +147,9 @@ def _energy_per_electron(
         local_energy(atomic.clamp_min(_SMALLEST_DENSITY), functional),
         0.0,
     )
-    if not is_gradient_corrected(functional):
+    if squared_gradient is None:
         return energy
-    squared = squared_gradient(total, cell, density_cutoff) * BOHR_ANGSTROM**8
+    squared = squared_gradient * BOHR_ANGSTROM**8
     corrected = (atomic > _SMALLEST_DENSITY_FOR_GRADIENT) & (squared > _SMALLEST_SQUARED_GRADIENT)
     correction = gradient_energy(
         atomic.clamp_min(_SMALLEST_DENSITY_FOR_GRADIENT), squared, functional

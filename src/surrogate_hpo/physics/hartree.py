@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.physics.guards import check_cell, check_float64
-from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
+from surrogate_hpo.physics.reciprocal import half_multiplicity, inside_cutoff, wave_vectors
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV
 
 COULOMB_EV_ANGSTROM = HARTREE_EV * BOHR_ANGSTROM
@@ -42,11 +42,13 @@ def hartree_energy(density: Tensor, cell: Tensor, *, density_cutoff: float | Non
     """
     check_float64("density", density, 3)
     volume = check_cell(cell)
-    vectors = wave_vectors(density.shape, cell)
-    squared = (vectors**2).sum(dim=-1)
+    vectors = wave_vectors(density.shape, cell, half=True)
     kept = inside_cutoff(vectors, density_cutoff)
     kept[0, 0, 0] = False
-    amplitudes = torch.fft.fftn(density) / density.numel()
+    squared = (vectors**2).sum(dim=-1)
+    del vectors
+    amplitudes = torch.fft.rfftn(density) / density.numel()
     power = amplitudes.real**2 + amplitudes.imag**2
+    power = power * half_multiplicity(density.shape[2], density)
     sum_over_vectors: Tensor = (power[kept] / squared[kept]).sum()
     return COULOMB_EV_ANGSTROM * 2 * torch.pi * volume * sum_over_vectors

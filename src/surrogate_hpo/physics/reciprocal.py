@@ -1,6 +1,6 @@
 """Wave vectors of a real-space grid, and functions of space on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ def reciprocal_cell(cell: Tensor) -> Tensor:
     return 2 * torch.pi * inverse.transpose(0, 1)
 
 
-def wave_vectors(shape: Sequence[int], cell: Tensor) -> Tensor:
+def wave_vectors(shape: Sequence[int], cell: Tensor, *, half: bool = False) -> Tensor:
     """Wave vectors G of the grid in the order of the fast Fourier transform.
 
     Parameters
@@ -25,11 +25,13 @@ def wave_vectors(shape: Sequence[int], cell: Tensor) -> Tensor:
         Number of grid points along each lattice vector.
     cell
         Lattice vectors in Å as rows, shape [3, 3].
+    half
+        Only those of the transform of a real field: of G and -G one, by the last axis.
 
     Returns
     -------
     Tensor
-        G in 1/Å, shape [*shape, 3].
+        G in 1/Å, shape [*shape, 3]; with `half`, the last axis of the grid has z//2 + 1 entries.
 
     Raises
     ------
@@ -45,6 +47,8 @@ def wave_vectors(shape: Sequence[int], cell: Tensor) -> Tensor:
         torch.fft.fftfreq(points, 1 / points, dtype=cell.dtype, device=cell.device)
         for points in shape
     ]
+    if half:
+        frequencies[2] = frequencies[2][: shape[2] // 2 + 1]
     indices = torch.stack(torch.meshgrid(*frequencies, indexing="ij"), dim=-1)
     return indices @ reciprocal_cell(cell)
 
@@ -82,8 +86,32 @@ def inside_cutoff(vectors: Tensor, density_cutoff: float | None) -> Tensor:
     return kinetic_energy <= density_cutoff * (1 + 1e-10)
 
 
-def squared_gradient(field: Tensor, cell: Tensor, density_cutoff: float | None) -> Tensor:
-    """Squared gradient of a periodic field, by Fourier transform.
+def half_multiplicity(points: int, like: Tensor) -> Tensor:
+    """How often each plane of a half transform counts in a sum over all wave vectors.
+
+    Parameters
+    ----------
+    points
+        Number of grid points along the last axis.
+    like
+        Gives precision and device.
+
+    Returns
+    -------
+    Tensor
+        1 for the planes that are their own conjugates, else 2; shape [points//2 + 1].
+    """
+    counts = torch.full((points // 2 + 1,), 2.0, dtype=like.dtype, device=like.device)
+    counts[0] = 1.0
+    if points % 2 == 0:
+        counts[-1] = 1.0
+    return counts
+
+
+def gradient(field: Tensor, cell: Tensor, density_cutoff: float | None) -> Iterator[Tensor]:
+    """Cartesian components of the gradient of a periodic field, by Fourier transform.
+
+    One at a time: three at once would take three times the memory.
 
     Parameters
     ----------
@@ -94,18 +122,17 @@ def squared_gradient(field: Tensor, cell: Tensor, density_cutoff: float | None) 
     density_cutoff
         Wave vectors above it (eV) are left out; None keeps all.
 
-    Returns
-    -------
+    Yields
+    ------
     Tensor
-        Squared gradient in (unit of the field)²/Å², shape [x, y, z].
+        Derivative along x, then y, then z, in (unit of the field)/Å, shape [x, y, z].
     """
-    vectors = wave_vectors(field.shape, cell)
+    vectors = wave_vectors(field.shape, cell, half=True)
     kept = inside_cutoff(vectors, density_cutoff)
     for axis, points in enumerate(field.shape):
         if points % 2 == 0:
             # The Nyquist component is its own conjugate: its derivative is not real. Drop it.
             kept.select(axis, points // 2).fill_(value=False)
-    amplitudes = torch.where(kept, torch.fft.fftn(field), 0.0)
-    components = torch.fft.ifftn(1j * vectors.movedim(-1, 0) * amplitudes, dim=(1, 2, 3)).real
-    squared: Tensor = (components**2).sum(dim=0)
-    return squared
+    amplitudes = torch.where(kept, torch.fft.rfftn(field), 0.0)
+    for axis in range(3):
+        yield torch.fft.irfftn(1j * vectors[..., axis] * amplitudes, s=field.shape)

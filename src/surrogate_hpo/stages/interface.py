@@ -34,6 +34,13 @@ class Argument:
 
 
 @dataclass(frozen=True)
+class Positional:
+    """What a verb that belongs to no run is given first, without a name before it."""
+
+    help: str
+
+
+@dataclass(frozen=True)
 class Option:
     """A setting that this call takes instead of the config's, if given."""
 

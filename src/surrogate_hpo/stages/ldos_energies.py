@@ -13,7 +13,7 @@ from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.upf import Pseudopotential
-from surrogate_hpo.physics.core_density import core_density
+from surrogate_hpo.physics.core_density import core_density_of_all
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
 from surrogate_hpo.physics.functionals import Functional
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
@@ -69,7 +69,14 @@ def energies_of(
         functional=cast(Functional, result.functional),
         broadening_variance=kernel_variance(data.kernel, data.width),
         density_cutoff=result.density_cutoff,
-        core_density=_core(atoms, potentials, values.shape[:3], cell, result.density_cutoff),
+        core_density=core_density_of_all(
+            potentials,
+            atoms.get_chemical_symbols(),
+            positions,
+            values.shape[:3],
+            cell,
+            result.density_cutoff,
+        ),
         # The noise of a prediction at the window's bottom is an error to report, not to refuse.
         bottom_tolerance=BOTTOM_TOLERANCE if source == REFERENCE_LDOS else math.inf,
     ).as_floats()
@@ -81,27 +88,3 @@ def energies_of(
         energy_axis=data.energy,
         dos=dos_from_ldos(ldos, data.volume_element).numpy(),
     )
-
-
-def _core(
-    atoms: Atoms,
-    potentials: Mapping[str, Pseudopotential],
-    shape: tuple[int, ...],
-    cell: torch.Tensor,
-    density_cutoff: float,
-) -> torch.Tensor | None:
-    """Core density of all atoms, 1/Å³; `None` if no potential has one."""
-    parts = [
-        core_density(
-            torch.from_numpy(p.radial_grid),
-            torch.from_numpy(p.radial_weights),
-            torch.from_numpy(p.core_density),
-            torch.from_numpy(atoms.positions[atoms.symbols == symbol]),
-            shape,
-            cell,
-            density_cutoff,
-        )
-        for symbol, p in potentials.items()
-        if p.core_correction and symbol in atoms.symbols
-    ]
-    return sum(parts[1:], start=parts[0]) if parts else None

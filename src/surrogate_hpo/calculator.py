@@ -1,0 +1,157 @@
+"""An ASE calculator on a surrogate file: energies of a structure without DFT."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+
+from surrogate_hpo.config.descriptors import Engine
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.surrogates import read_surrogate
+from surrogate_hpo.stages.prediction import predict_structure
+from surrogate_hpo.stages.prediction_energies import Conditions
+
+_WITHOUT = ("forces", "stress", "stresses", "energies", "magmom", "magmoms", "dipole", "charges")
+
+
+class SurrogateCalculator(Calculator):
+    """Energies of periodic structures from a surrogate file.
+
+    ``energy`` and ``free_energy`` are both the total free energy A = E - TS of the electrons at
+    the electronic temperature, as in ASE's calculator for Quantum ESPRESSO; no extrapolation to
+    zero temperature is made. `results` holds the terms of A, the Fermi energy and the error bar
+    too: ``free_energy_std``, the standard deviation over the networks (none with one), and the
+    ``warnings`` of :func:`surrogate_hpo.stages.prediction.predict_structure`. Values are means
+    over the networks, in eV per cell.
+
+    There are no forces and no stress: the energy is not differentiated.
+
+    Parameters
+    ----------
+    path
+        File of the surrogate stage.
+    electronic_temperature
+        K; that of the training if none.
+    engine
+        Of the descriptors.
+    threads
+        CPU threads.
+    use_gpu
+        Descriptors (engine `torch`) and networks on CUDA.
+    block_points
+        Grid points in memory at a time.
+    scratch
+        Folder for 4 bytes per grid point, energy and network while it computes; that of the
+        system for temporary files if none.
+
+    Attributes
+    ----------
+    implemented_properties
+        What ASE may ask for.
+    """
+
+    implemented_properties: list[str] = ["energy", "free_energy"]  # noqa: RUF012 - as ASE has it
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        electronic_temperature: float | None = None,
+        engine: Engine = "native",
+        threads: int = 1,
+        use_gpu: bool = False,
+        block_points: int = 16384,
+        scratch: Path | str | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # ASE has few types
+        self.surrogate = read_surrogate(Path(path))
+        self._conditions = Conditions(
+            engine=engine,
+            threads=threads,
+            use_gpu=use_gpu,
+            block_points=block_points,
+            electronic_temperature=electronic_temperature,
+        )
+        self._scratch = Path(tempfile.gettempdir() if scratch is None else scratch)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Compute energies; ASE calls this when a structure has changed.
+
+        Parameters
+        ----------
+        atoms
+            Periodic structure, Å.
+        properties
+            What is wanted: all that there is comes at once.
+        system_changes
+            What has changed; not looked at.
+
+        Raises
+        ------
+        DataError
+            If the structure is not periodic, or the surrogate does not know it.
+        """
+        super().calculate(  # type: ignore[no-untyped-call]
+            atoms, list(properties), list(system_changes)
+        )
+        structure: Atoms | None = self.atoms
+        if structure is None or not structure.pbc.all():
+            raise DataError(
+                "the structure is not periodic in three dimensions",
+                expected="pbc True along each cell vector",
+                got="no structure" if structure is None else str(structure.pbc.tolist()),
+                remedy="atoms.pbc = True, with a cell",
+            )
+        found = predict_structure(self.surrogate, structure, self._conditions, self._scratch)
+        self.results = _results(found.energies) | {"warnings": found.warnings}
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:  # noqa: ANN401 - ASE's
+        """Get a result; as ASE's, but says why there are no forces.
+
+        Parameters
+        ----------
+        name
+            The property.
+        atoms
+            The structure; the last one if none.
+        allow_calculation
+            Whether it may be computed.
+
+        Returns
+        -------
+        Any
+            Its value.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            Of forces and all else that the calculator does not have.
+        """
+        if name in _WITHOUT:
+            raise PropertyNotImplementedError(
+                f"the surrogate gives energies only, no {name}: they are not differentiated"
+            )
+        return super().get_property(  # type: ignore[no-untyped-call]
+            name, atoms, allow_calculation
+        )
+
+
+def _results(energies: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    mean = {name: fmean(values) for name, values in energies.items()}
+    free = energies["total_free_energy"]
+    return mean | {
+        "energy": mean["total_free_energy"],
+        "free_energy": mean["total_free_energy"],
+        "free_energy_std": stdev(free) if len(free) > 1 else None,
+    }

@@ -1,0 +1,140 @@
+"""Which descriptors a network was trained on, and how far others are from them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.networks.summary import summarise
+
+# In standard deviations: rounding, and the same cell in another place, are no extrapolation.
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class TrainingRange:
+    """Range of each descriptor component over the training points, each of shape (components,).
+
+    Attributes
+    ----------
+    minimum
+        Smallest value.
+    maximum
+        Largest value.
+    deviation
+        Standard deviation; 1 for a component that is constant.
+    """
+
+    minimum: Tensor
+    maximum: Tensor
+    deviation: Tensor
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the tensors, float64 on the CPU."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor]) -> "TrainingRange":
+        """Restore a range from what `state_dict` returned."""
+        return cls(state["minimum"], state["maximum"], state["deviation"])
+
+
+def training_range(parts: Iterable[Tensor]) -> TrainingRange:
+    """Find the range of the training points.
+
+    Parameters
+    ----------
+    parts
+        Descriptors (points, components), part by part; gone through several times.
+
+    Returns
+    -------
+    TrainingRange
+        In float64.
+
+    Raises
+    ------
+    DataError
+        Fewer than two points, or a value that is not finite.
+    """
+    summary = summarise(parts, "descriptors")
+    minimum = torch.stack([part.amin(0) for part in parts]).amin(0)
+    deviation = summary.covariance.diagonal().clamp_min(0).sqrt()
+    constant = deviation <= 1e-7 * summary.mean.abs()
+    return TrainingRange(
+        minimum=minimum.to(torch.float64),
+        maximum=summary.maximum.to(torch.float64),
+        deviation=torch.where(constant, torch.ones_like(deviation), deviation),
+    )
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """How far descriptors were outside of the training range.
+
+    Attributes
+    ----------
+    fraction_of_points
+        Share of the points with a component outside.
+    largest_excess
+        Largest distance from the range, in standard deviations of the training points.
+    component
+        Number of the component with it, from 0; none if all points lie inside.
+    """
+
+    fraction_of_points: float
+    largest_excess: float
+    component: int | None
+
+
+class RangeMonitor:
+    """Watches descriptors, block by block.
+
+    Parameters
+    ----------
+    known
+        The training range.
+    """
+
+    def __init__(self, known: TrainingRange) -> None:
+        self._known = known
+        self._points = self._outside = 0
+        self._largest = torch.zeros_like(known.minimum)
+
+    def watch(self, descriptors: Tensor) -> None:
+        """Take note of some points.
+
+        Parameters
+        ----------
+        descriptors
+            Shape (points, components).
+
+        Raises
+        ------
+        DataError
+            A value is not finite.
+        """
+        values = descriptors.to(torch.float64)
+        known = self._known
+        excess = torch.maximum(values - known.maximum, known.minimum - values) / known.deviation
+        if not bool(torch.isfinite(excess).all()):
+            raise DataError(
+                "the descriptors hold values that are not finite",
+                remedy="check the structure: its cell, and that no two atoms coincide",
+            )
+        self._points += len(values)
+        self._outside += int((excess.amax(1) > TOLERANCE).sum())
+        self._largest = torch.maximum(self._largest, excess.amax(0))
+
+    def result(self) -> Extrapolation:
+        """What was seen so far."""
+        component = int(self._largest.argmax())
+        largest = float(self._largest[component])
+        inside = self._outside == 0
+        return Extrapolation(
+            fraction_of_points=self._outside / max(1, self._points),
+            largest_excess=0.0 if inside else largest,
+            component=None if inside else component,
+        )

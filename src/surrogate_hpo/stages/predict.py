@@ -1,0 +1,200 @@
+"""Energies, density and density of states of any structure, from a surrogate file."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Annotated, Any, cast, get_args
+
+import numpy as np
+from ase import Atoms
+
+from surrogate_hpo.config.descriptors import Engine
+from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.io.cube_writer import write_cube
+from surrogate_hpo.io.density_store import DensityData, write_density
+from surrogate_hpo.io.documents import write_document
+from surrogate_hpo.io.ldos_store import LdosData
+from surrogate_hpo.io.ldos_writer import writing_ldos
+from surrogate_hpo.io.provenance import checksums, versions
+from surrogate_hpo.io.structures import read_structures
+from surrogate_hpo.io.surrogates import Surrogate, read_surrogate
+from surrogate_hpo.io.tables import write_table
+from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
+from surrogate_hpo.stages.interface import Option, Output, Positional
+from surrogate_hpo.stages.prediction import check_elements, predict_structure
+from surrogate_hpo.stages.prediction_energies import Conditions, Prediction
+
+
+def predict(
+    *,
+    surrogate: Annotated[Path, Positional("file of the surrogate stage")],
+    structures: Annotated[str, Positional("file that ASE reads, or file@index; Å")],
+    output: Annotated[Path, Output("folder; one more in it per structure if there are several")],
+    index: Annotated[
+        str | None, Option("which structures of the file, as in ASE: 0, -1, : or 10:20")
+    ] = None,
+    ldos: Annotated[bool, Option("also write ldos.zarr.zip, the mean over the networks")] = False,
+    electronic_temperature: Annotated[
+        float | None, Option("K, for the occupations; that of the training if left out")
+    ] = None,
+    grid: Annotated[
+        list[int] | None, Option("points along each cell vector; as the training's if left out")
+    ] = None,
+    engine: Annotated[
+        str, Option("of the descriptors: native, compiled, torch or lammps; native if left out")
+    ] = "native",
+    use_gpu: Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")] = False,
+    block_points: Annotated[int, Option("grid points in memory at a time; 16384")] = 16384,
+    threads: Annotated[int, Option("CPU threads; 1")] = 1,
+) -> None:
+    """Predict structures of any size, among them such that DFT cannot treat.
+
+    Writes prediction.json (Fermi energy, band energy, entropy term, total free energy and its
+    other terms: mean and standard deviation over the networks, and each), dos.csv, density.cube
+    and density.zarr.zip. Warns where the structure leaves what the networks were trained on.
+    See docs/howto/predict.md.
+    """
+    conditions = _conditions(engine, use_gpu, threads, block_points, electronic_temperature, grid)
+    networks = read_surrogate(surrogate)
+    source = structures if index is None else f"{structures}@{index}"
+    frames = read_structures(source)
+    for atoms in frames:  # all of them, before the first is computed
+        check_elements(networks, atoms)
+    record = {
+        **versions("predict"),
+        "inputs": checksums([surrogate, Path(structures)]),
+        "surrogate": dict(networks.provenance),
+    }
+    rows = []
+    for number, atoms in enumerate(frames):
+        folder = output / f"{number:04d}" if len(frames) > 1 else output
+        found = _predict_one(networks, atoms, conditions, folder, record, with_ldos=ldos)
+        rows.append({"structure": number, "atoms": len(atoms)} | _row(found))
+    if len(frames) > 1:
+        write_table(output / "predictions.csv", rows)
+
+
+def _conditions(
+    engine: str,
+    use_gpu: bool,
+    threads: int,
+    block_points: int,
+    electronic_temperature: float | None,
+    grid: Sequence[int] | None,
+) -> Conditions:
+    """Check the options of the command line."""
+    known = get_args(Engine)
+    _require(engine in known, "--engine", f"one of {', '.join(known)}", engine)
+    _require(not use_gpu or engine == "torch", "--use-gpu", "with --engine torch", engine)
+    _require(threads > 0, "--threads", "1 or more", threads)
+    _require(block_points > 0, "--block-points", "1 or more", block_points)
+    temperature = electronic_temperature
+    positive = temperature is None or temperature > 0
+    _require(positive, "--electronic-temperature", "more than 0 K", temperature)
+    three = grid is None or (len(grid) == 3 and min(grid) > 0)
+    _require(three, "--grid", "three numbers of points", grid)
+    return Conditions(
+        engine=cast(Engine, engine),
+        threads=threads,
+        use_gpu=use_gpu,
+        block_points=block_points,
+        electronic_temperature=temperature,
+        grid=None if grid is None else cast(Grid, tuple(grid)),
+    )
+
+
+def _require(fulfilled: bool, where: str, expected: str, got: object) -> None:
+    if not fulfilled:
+        raise ConfigError("an option makes no sense", where=where, expected=expected, got=str(got))
+
+
+def _predict_one(
+    surrogate: Surrogate,
+    atoms: Atoms,
+    conditions: Conditions,
+    folder: Path,
+    record: dict[str, Any],
+    *,
+    with_ldos: bool,
+) -> Prediction:
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        writer = None
+        if with_ldos:
+            shape = conditions.grid or prediction_grid(atoms.cell[:], surrogate.origin.grids)
+            frame = _frame(surrogate, atoms)
+            path = folder / "ldos.zarr.zip"
+            writer = stack.enter_context(writing_ldos(path, shape, frame, record))
+        found = predict_structure(
+            surrogate, atoms, conditions, folder, on_ldos=writer.write if writer else None
+        )
+    write_table(folder / "dos.csv", _dos_rows(surrogate, found))
+    write_cube(folder / "density.cube", found.density, atoms, "surrogate-hpo predict")
+    density = DensityData(found.density, found.density_deviation, atoms.cell[:])
+    write_density(folder / "density.zarr.zip", density, record)
+    write_document(folder / "prediction.json", _document(atoms, found) | {"provenance": record})
+    return found
+
+
+def _frame(surrogate: Surrogate, atoms: Atoms) -> LdosData:
+    return LdosData(
+        values=np.empty((0, 0, 0, 0), np.float32),
+        energy=surrogate.energy,
+        cell=atoms.cell[:],
+        kernel=surrogate.kernel,
+        width=surrogate.width,
+        electrons=sum(surrogate.ions[symbol].charge for symbol in atoms.get_chemical_symbols()),
+    )
+
+
+def _document(atoms: Atoms, found: Prediction) -> dict[str, Any]:
+    extrapolation = found.extrapolation
+    quantities = {f"{name}_ev": _statistics(v) for name, v in found.energies.items()}
+    per_atom = [value / len(atoms) for value in found.energies["total_free_energy"]]
+    return {
+        "formula": atoms.get_chemical_formula(),
+        "atoms": len(atoms),
+        "electrons": found.electrons,
+        "electronic_temperature_kelvin": found.electronic_temperature,
+        "grid": list(found.grid),
+        **quantities,
+        "total_free_energy_ev_per_atom": _statistics(per_atom),
+        "descriptors_outside_of_training_range": {
+            "fraction_of_points": extrapolation.fraction_of_points,
+            "largest_excess_in_standard_deviations": extrapolation.largest_excess,
+            "component": extrapolation.component,
+        },
+        "warnings": found.warnings,
+    }
+
+
+def _statistics(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, error bar and all values; of one network the error bar is not known."""
+    return {
+        "mean": fmean(values),
+        "std_over_seeds": stdev(values) if len(values) > 1 else None,
+        "per_seed": list(values),
+    }
+
+
+def _row(found: Prediction) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, values in found.energies.items():
+        row[f"{name}_ev"] = fmean(values)
+        row[f"{name}_std_ev"] = stdev(values) if len(values) > 1 else None
+    return row | {
+        "fraction_of_points_outside_of_training_range": found.extrapolation.fraction_of_points
+    }
+
+
+def _dos_rows(surrogate: Surrogate, found: Prediction) -> list[dict[str, Any]]:
+    return [
+        {
+            "energy_ev": float(energy),
+            "dos_per_ev": fmean(states),
+            "dos_std_per_ev": stdev(states) if len(states) > 1 else None,
+            **{f"seed_{seed}_per_ev": value for seed, value in enumerate(states)},
+        }
+        for energy, states in zip(surrogate.energy, found.dos.T.tolist(), strict=True)
+    ]

@@ -1,0 +1,155 @@
+"""The surrogate file: round trip, versions, damage; and the stage that gathers it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from small_surrogate import DEFINITION, ENERGY, GRID, aluminium, small_surrogate, written
+
+from surrogate_hpo.config.surrogate import SurrogateSettings
+from surrogate_hpo.descriptors.bispectrum import bispectrum
+from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
+from surrogate_hpo.io.dft_results import write_dft_result
+from surrogate_hpo.io.models import TrainedModel, write_model
+from surrogate_hpo.io.surrogates import read_surrogate
+from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.stages.surrogate import surrogate as gather
+
+LIKE_ALL = {
+    "total_free_energy": -228.0, "band_energy": 39.0, "entropy_contribution": -1.0,
+    "hartree_energy": 1.0, "xc_energy": -87.0, "xc_potential_energy": -114.0,
+    "ewald_energy": -292.0, "fermi_energy": 7.6, "electrons": 12.0,
+    "eigenvalues": np.zeros((1, 2)), "occupations": np.zeros((1, 2)), "k_weights": np.ones(1),
+    "k_points": np.zeros((1, 3)), "wavefunction_cutoff": 100.0, "density_cutoff": 400.0,
+    "density_cutoff_rydberg": 29.4, "functional": "lda_pw92", "pseudopotentials": {"Al": "x"},
+    "norm_conserving": True, "symmetry_operations": 1, "smearing": "fd", "smearing_width": 0.43,
+    "converged": True, "scf_steps": 8, "scf_accuracy": 1e-10, "version": "7.2",
+}  # fmt: skip
+
+
+def test_everything_survives_the_round_trip_and_no_code_is_unpickled(tmp_path):
+    made = small_surrogate(core=True)
+    path = written(tmp_path, core=True)
+    back = read_surrogate(path)
+    torch.load(path, weights_only=True)
+    descriptors = torch.rand(7, made.models[0].input_scaler.features)
+    for ours, theirs in zip(made.models, back.models, strict=True):
+        assert torch.equal(ours.predict(descriptors), theirs.predict(descriptors))
+    assert back.definition == made.definition
+    assert (back.kernel, back.width, back.description) == ("gaussian", 0.5, "a test")
+    np.testing.assert_array_equal(back.energy, ENERGY)
+    np.testing.assert_array_equal(back.ions["Al"].core_density, made.ions["Al"].core_density)
+    assert back.ions["Al"].charge == 3.0
+    assert back.origin.grids[0].grid == GRID
+    np.testing.assert_array_equal(back.origin.grids[0].cell, aluminium().cell[:])
+    assert dataclasses.replace(back.origin, grids=()) == dataclasses.replace(made.origin, grids=())
+    assert torch.equal(back.known.maximum, made.known.maximum)
+    assert dict(back.provenance) == dict(made.provenance)
+
+
+def test_later_formats_other_files_and_damage_are_told_apart(tmp_path):
+    path = written(tmp_path)
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"format_version": 2}, path)
+    message = r"another version(.|\n)*format 1(.|\n)*format 2, of surrogate-hpo test(.|\n)*install"
+    with pytest.raises(DataError, match=message):
+        read_surrogate(path)
+    torch.save({key: value for key, value in state.items() if key != "ions"}, path)
+    with pytest.raises(DataError, match=r"lacks what a surrogate has(.|\n)*ions"):
+        read_surrogate(path)
+    torch.save({"surrogate": {}, "energy_ev": 1}, path)
+    with pytest.raises(DataError, match=r"is no surrogate(.|\n)*model of one initialisation"):
+        read_surrogate(path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match="damaged"):
+        read_surrogate(path)
+    with pytest.raises(DataError, match="missing"):
+        read_surrogate(tmp_path / "none.pt")
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """Models of two seeds, and DFT and descriptors of two training snapshots."""
+    made = small_surrogate()
+    files = {"models": [], "dft": [], "descriptors": [], "pseudopotentials": []}
+    for seed, model in enumerate(made.models):
+        files["models"].append(tmp_path / f"{seed}.pt")
+        write_model(
+            files["models"][-1], TrainedModel(model, ENERGY, "gaussian", 0.5, DEFINITION), {}
+        )
+    for name in ("Al", "Mg"):  # the second is in no snapshot
+        files["pseudopotentials"].append(tmp_path / f"{name}.UPF")
+        text = aluminium_hgh_upf().replace('element="Al"', f'element="{name}"')
+        files["pseudopotentials"][-1].write_text(text)
+    for number in (0, 1):
+        atoms = aluminium(number)
+        place = {"cell": atoms.cell[:], "positions": atoms.positions, "species": ("Al",) * 4}
+        result = DftResult(**LIKE_ALL, **place, fft_grid=GRID)
+        files["dft"].append(tmp_path / f"dft-{number}.json")
+        write_dft_result(files["dft"][-1], result, {})
+        values = bispectrum(
+            grid_points(GRID, atoms.cell[:]), atoms.positions, atoms.cell[:],
+            cutoff_radius=DEFINITION.cutoff_radius, twojmax=DEFINITION.twojmax,
+        ).astype(np.float32)  # fmt: skip
+        files["descriptors"].append(tmp_path / f"descriptors-{number}.zarr.zip")
+        data = DescriptorData(values.reshape(*GRID, -1), atoms.cell[:], DEFINITION)
+        write_descriptors(files["descriptors"][-1], data, {})
+    return files
+
+
+def run(inputs, tmp_path):
+    path = tmp_path / "out" / "surrogate.pt"
+    settings = SurrogateSettings(description="for a test")
+    gather(settings=settings, seed=1, surrogate=path, **inputs)
+    return read_surrogate(path)
+
+
+def test_the_stage_gathers_what_the_training_has_seen(inputs, tmp_path):
+    found = run(inputs, tmp_path)
+    assert len(found.models) == 2
+    assert set(found.ions) == {"Al"}
+    assert (found.origin.functional, found.origin.density_cutoff) == ("lda_pw92", 400.0)
+    assert found.origin.electronic_temperature == pytest.approx(0.43 / 8.617333262e-5)
+    assert [known.grid for known in found.origin.grids] == [GRID]
+    assert found.origin.snapshots == 2
+    assert found.description == "for a test"
+    values = torch.cat(
+        [
+            torch.from_numpy(
+                bispectrum(
+                    grid_points(GRID, a.cell[:]), a.positions, a.cell[:],
+                    cutoff_radius=DEFINITION.cutoff_radius, twojmax=DEFINITION.twojmax,
+                )
+            )
+            for a in (aluminium(0), aluminium(1))
+        ]
+    )  # fmt: skip
+    torch.testing.assert_close(found.known.maximum, values.amax(0), rtol=1e-6, atol=1e-6)
+    assert found.provenance["stage"] == "surrogate"
+    assert len(found.provenance["inputs"]) == 8
+
+
+def test_models_and_calculations_that_do_not_belong_together_are_refused(inputs, tmp_path):
+    made = small_surrogate()
+    other = TrainedModel(made.models[1], ENERGY, "fermi_dirac", 0.5, DEFINITION)
+    write_model(inputs["models"][1], other, {})
+    with pytest.raises(DataError, match=r"models were trained on different data(.|\n)*1\.pt"):
+        run(inputs, tmp_path)
+    write_model(inputs["models"][1], dataclasses.replace(other, kernel="gaussian"), {})
+    text = inputs["dft"][1].read_text()
+    inputs["dft"][1].write_text(text.replace('"smearing_width_ev": 0.43', '"smearing_width_ev": 1'))
+    with pytest.raises(DataError, match=r"different settings(.|\n)*dft-1\.json"):
+        run(inputs, tmp_path)
+    inputs["dft"][1].write_text(text)
+    wider = dataclasses.replace(DEFINITION, cutoff_radius=5.0)
+    values = np.zeros((*GRID, 5), np.float32)
+    data = DescriptorData(values, aluminium().cell[:], wider)
+    write_descriptors(inputs["descriptors"][1], data, {})
+    with pytest.raises(
+        DataError, match=r"other descriptors(.|\n)*descriptors-1(.|\n)*4\.0(.|\n)*5\.0"
+    ):
+        run(inputs, tmp_path)

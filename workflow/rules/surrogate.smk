@@ -1,0 +1,28 @@
+rule surrogate:
+    input:
+        models=expand("results/train/{seed}/model.pt", seed=SEEDS),
+        dft=of("results/dft/{snapshot}.json", "training"),
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
+        pseudopotentials=UPF_FILES,
+    output:
+        surrogate="results/surrogate/surrogate.pt",
+        cost="results/cost/surrogate/all.json",
+    log:
+        "logs/surrogate.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=memory("surrogate"),
+        runtime=minutes("surrogate"),
+    params:
+        settings=settings("surrogate"),
+        code=code("surrogate"),
+        config=config_files,
+    message:
+        asking("one file with all that a prediction needs")
+    shell:
+        "surrogate-hpo surrogate --config {params.config:q}"
+        " --models {input.models:q} --dft {input.dft:q}"
+        " --descriptors {input.descriptors:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
+        " --surrogate {output.surrogate:q} --cost {output.cost:q} 2> {log:q}"
