@@ -6,6 +6,9 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/snapshots.smk"
 include: "workflow/rules/dft.smk"
@@ -27,7 +30,7 @@ include: "workflow/rules/compare.smk"
 rule all:
     default_target: True
     input:
-        "results/report/report.html",
+        rules.report.output,
         "results/evaluate/summary.json",
         "results/surrogate/surrogate.pt",
         # Named here so that each is remade when it is deleted.

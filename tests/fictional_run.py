@@ -12,13 +12,16 @@ from surrogate_hpo.figures.dos_overlay import dos_overlay
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.ldos_overlay import ldos_overlay
 from surrogate_hpo.figures.learning_curves import learning_curves
+from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
+from surrogate_hpo.figures.methods import write_methods
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.parity import parity
-from surrogate_hpo.figures.report import Notice, Provenance, ReportContext
+from surrogate_hpo.figures.report import Notice, Provenance, ReportContext, ReportTable
 from surrogate_hpo.figures.score_agreement import score_agreement
 from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.similarity_clouds import similarity_clouds
 from surrogate_hpo.figures.similarity_spread import similarity_spread
+from surrogate_hpo.figures.snapshot_errors import SnapshotEnergies, snapshot_errors_table
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.stages.graph import DEPENDENCIES as EDGES
 from surrogate_hpo.stages.graph import STAGES as STAGE_NAMES
@@ -274,6 +277,103 @@ def fictional_run():
     )
 
 
+def methods_arguments(**changes):
+    """What the methods section of the fictional run is written from."""
+    arguments = {
+        "settings": {
+            "snapshots": {
+                "method": "displacements",
+                "temperature_kelvin": 298.0,
+                "debye_waller_b_angstrom2": 0.86,
+                "debye_waller_temperature_kelvin": 300.0,
+                "equilibration_steps": 1000,
+                "time_step_femtosecond": 2.0,
+            },
+            "dft": {
+                "cutoff_rydberg": 16.0,
+                "density_cutoff_rydberg": None,
+                "kpoints": [4, 4, 4],
+                "kpoints_shift": [1, 1, 1],
+                "bands": 20,
+                "electronic_temperature_kelvin": 5000.0,
+                "convergence_rydberg": 1e-9,
+            },
+            "ldos": {
+                "source": "wavefunctions",
+                "kernel": "gaussian",
+                "width_ev": 0.5,
+                "minimum_ev": -6.0,
+                "maximum_ev": 13.0,
+                "spacing_ev": 0.25,
+            },
+            "acsd": {"definition": "fiedler2022", "draws": 5, "points": 200, "snapshots": 3},
+            "descriptors": {"engine": "native"},
+            "naswot": {"score": "naswot", "initialisations": 5},
+            "search": {"trials": 10, "initialisations": 2, "maximum_epochs": 3, "points": 120000},
+            "train": {"maximum_epochs": 10},
+        },
+        "dft": {
+            "run": True,
+            "version": "7.2",
+            "functional": "lda_pw92",
+            "fft_grid": [20, 20, 20],
+            "pseudopotentials": {"Al.hgh-lda.UPF": "parameters of C. Hartwigsen et al."},
+        },
+        "material": "4 Al atoms per periodic cell (16.6 Å³ per atom)",
+        "snapshots": {"training": 40, "validation": 4, "test": HELD_OUT},
+        "acsd": {
+            "objective": "acsd",
+            "cutoff_radius_angstrom": 6.5,
+            "twojmax": 6,
+            "decision": {"components": 30},
+            "element_weights": {"Al": 1.0},
+        },
+        "naswot": {
+            "architecture": {"hidden_widths": [192, 192], "activation": "tanh"},
+            "parameters": 69581,
+            "direction": "minimise",
+        },
+        "search": {
+            "objective": "validation loss of the scaled LDOS",
+            "hyperparameters": {
+                "optimiser": "soap",
+                "learning_rate": 0.0086,
+                "batch_size": 1000,
+                "schedule": "cosine",
+                "weight_decay": 0.3,
+                "input_scaling": "standardised",
+                "output_scaling": "maximum",
+            },
+        },
+        "architectures": 40,
+        "descriptor_candidates": 25,
+        "error": energies()["error"],
+        "seeds": SEEDS,
+        "software": "surrogate-hpo 0.1.0",
+    }
+    return {**arguments, **changes}
+
+
+def fictional_tables(run):
+    """One table that a figure has beside it, and two of their own."""
+    arrays = energies()
+    total = SnapshotEnergies(
+        tuple(arrays["snapshot"]),
+        arrays["dft_ev_per_atom"],
+        arrays["surrogate_ev_per_atom"],
+        arrays["floor_ev_per_atom"],
+        arrays["baseline_ev_per_atom"],
+    )
+    cost = next(figure.table for figure in run.figures if figure.name == "cost_per_stage")
+    row = dict.fromkeys(METHOD_COLUMNS, "1.5") | {"label": "random search", "mae_ratio": ""}
+    errors, methods = snapshot_errors_table({"total free energy": total}), method_costs_table([row])
+    return (
+        ReportTable("errors_per_snapshot", "evaluate", "Errors of each snapshot.", errors),
+        ReportTable("cost_per_stage", "cost", "Computing time.", cost),
+        ReportTable("cost_per_method", "cost", "Cost of each search method.", methods),
+    )
+
+
 def fictional_context(**changes):
     """The report context of the fictional run, with changes."""
     run = fictional_run()
@@ -286,6 +386,8 @@ def fictional_context(**changes):
         "held_out_snapshots": HELD_OUT,
         "training_seeds": SEEDS,
         "figures": run.figures,
+        "tables": fictional_tables(run),
+        "methods": write_methods(**methods_arguments()),
         "settings": {
             "seed": 42,
             "dft": {"kpoints": [4, 4, 4], "temperature_kelvin": 5000.0, "smearing": None},

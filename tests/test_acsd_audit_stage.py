@@ -72,6 +72,7 @@ def run(folder: Path, out: Path, *, objective: str = "acsd", radii=RADII, **chan
         candidates=out / "candidates.csv",
         verdict=out / "verdict.json",
         figure=out / "figure.svg",
+        figure_pdf=out / "figure.pdf",
         figure_table=out / "figure.csv",
         state=out / "state",
     )
@@ -154,6 +155,9 @@ def test_stores_that_do_not_pair_up(folder, tmp_path):
             ldos=[],
             validation_structures=[],
             validation_ldos=[],
-            **{n: tmp_path / n for n in ("candidates", "verdict", "figure", "figure_table")},
+            **{
+                n: tmp_path / n
+                for n in ("candidates", "verdict", "figure", "figure_pdf", "figure_table")
+            },
             state=tmp_path / "state",
         )

@@ -25,7 +25,8 @@ def snapshots(tmp_path_factory) -> Path:
 def outputs(folder: Path) -> dict[str, Path]:
     names = {"scores": "csv", "agreement": "csv", "verdict": "json", "figure": "svg"}
     paths = {name: folder / f"{name}.{suffix}" for name, suffix in names.items()}
-    return paths | {"figure_table": folder / "figure.csv", "state": folder / "state"}
+    figure = {"figure_pdf": folder / "figure.pdf", "figure_table": folder / "figure.csv"}
+    return paths | figure | {"state": folder / "state"}
 
 
 def run(snapshots: Path, out: Path, *, seed: int = 5, **changes: object) -> Path:

@@ -102,6 +102,7 @@ def test_the_audit_in_chunks_gives_the_tables_of_one_job(snapshots, tmp_path):
             agreement=out / "agreement.csv",
             verdict=out / "verdict.json",
             figure=out / "figure.svg",
+            figure_pdf=out / "figure.pdf",
             figure_table=out / "figure.csv",
             state=out / "state",
         )

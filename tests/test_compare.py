@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tiny_workflow import REPOSITORY, edit_config, planned, snakemake
+from tiny_workflow import REPOSITORY, edit_config, new_folder, planned, snakemake
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.compare import CompareSettings
@@ -340,6 +340,13 @@ def test_contest_and_compare_are_the_graphs_own():
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
     edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", done.stdout)}
     assert {edge for edge in edges if set(edge) & set(CONTESTS)} == set(CONTEST_DEPENDENCIES)
+
+
+def test_the_report_waits_for_the_comparison_only_where_it_is_to_show_it(tmp_path):
+    folder = new_folder(tmp_path / "run")
+    assert not {"contest", "compare"} & planned(folder)
+    edit_config(folder, "report", comparison=True)
+    assert {"contest", "compare"} <= planned(folder)
 
 
 def contest_arguments(folder: Path, method: str, out: Path) -> list[str]:

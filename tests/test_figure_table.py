@@ -42,7 +42,8 @@ def test_a_column_must_be_one_dimensional():
         (-57.2, "−57.2"),
         (99999.6, "100000"),
         (2.5e-5, "2.5×10⁻⁵"),
-        (float("nan"), "not finite"),
+        (float("nan"), "–"),
+        (float("inf"), "not finite"),
         ("a-b", "a-b"),
     ],
 )

@@ -19,12 +19,17 @@ from fictional_run import (
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from surrogate_hpo.figures import pictures
 from surrogate_hpo.figures.acsd_map import acsd_map
+from surrogate_hpo.figures.compare_architectures import compare_architectures
+from surrogate_hpo.figures.compare_cost import CostPanel, compare_cost
+from surrogate_hpo.figures.compare_curves import compare_curves
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.descriptor_agreement import descriptor_agreement
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
+from surrogate_hpo.figures.pictures import LAYOUTS
 from surrogate_hpo.figures.search_history import search_history
 
 
@@ -118,21 +123,90 @@ def crowded_figures():
         naswot_ranking(**{**arrays, "parameter_count": np.full(40, 123456)}),
         search_history(**{**search_arrays(), "value": np.full(24, 3e-6)}),
         cost_per_stage(**{**cost_arrays(), "gpu_seconds": [98765.4] * 10}),
+        *comparison_figures(),
     ]
 
 
+METHODS = (
+    "direct search",
+    "random search",
+    "Optuna (TPE)",
+    "Optuna with NASWOT pruner",
+    "orthogonal array",
+    "NASWOT, fixed",
+    "NASWOT, optimised",
+    "particle swarm",
+    "particle swarm, two stages",
+    "Hyperband",
+)
+
+
+def comparison_figures():
+    """All search methods; one recommends the deepest network."""
+    count = len(METHODS)
+    seconds = np.geomspace(0.01, 5000, count)
+    epochs = [(name, start, epoch) for name in METHODS for start in (0, 1) for epoch in (1, 2, 3)]
+    cost = {"method": METHODS, "mae": np.linspace(2, 5, count), "std": np.ones(count), "floor": 0.4}
+    return [
+        compare_architectures(
+            method=METHODS,
+            hidden_widths=[[800] * 5, *[[192, 192, 192]] * (count - 1)],
+            activation=["leaky_relu", *["tanh"] * (count - 1)],
+            parameters=[12_345_678] * count,
+        ),
+        compare_curves(
+            method=[name for name, _, _ in epochs],
+            initialisation=[start for _, start, _ in epochs],
+            epoch=[epoch for _, _, epoch in epochs],
+            validation_loss=[1e-5 * (1 + start) / epoch for _, start, epoch in epochs],
+        ),
+        compare_cost(
+            name="compare_wall_time",
+            title="Wall time.",
+            cost_label="wall time, with final training (s)",
+            panels=[
+                CostPanel("search", "search", seconds),
+                CostPanel("total", "search and one final training", 2 * seconds),
+            ],
+            **cost,
+        ),
+    ]
+
+
+@pytest.mark.parametrize("width", LAYOUTS)
 @pytest.mark.parametrize("make", [lambda: fictional_run().figures, crowded_figures])
-def test_no_text_is_cut_or_overlaps_another(make):
+def test_no_text_is_cut_or_overlaps_another(make, width, monkeypatch):
+    # Text of the page's pictures is text and can be measured; that of the paper's is outlines.
+    monkeypatch.setattr(pictures, "PAGE_LAYOUT", LAYOUTS[width])
     for figure in make():
-        width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', figure.svg).groups())
+        breadth, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', figure.svg).groups())
         boxes = list(text_boxes(figure))
         assert boxes
         for text, (left, top, right, bottom) in boxes:
-            inside = left >= 0 and top >= 0 and right <= width and bottom <= height
+            inside = left >= 0 and top >= 0 and right <= breadth and bottom <= height
             assert inside, f"{figure.name}: {text!r} is cut"
         for (text, one), (other, two) in combinations(boxes, 2):
             apart = one[2] <= two[0] or two[2] <= one[0] or one[3] <= two[1] or two[3] <= one[1]
             assert apart, f"{figure.name}: {text!r} overlaps {other!r}"
+
+
+UNIT = re.compile(
+    r"\((s|Å|eV|1/eV|1/\(eV Å³\)|meV/atom|scaled|scaled LDOS|dimensionless|10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)\)"
+)
+PURE_NUMBERS = (
+    *("2J_max", "trial", "epoch", "hidden layer", "number of parameters", "pairs ", "score"),
+    *("learning rate", "similarity of the ", "relative to the smallest"),
+)
+
+
+def test_every_axis_has_its_unit_or_is_a_pure_number():
+    for drawing in (*fictional_run().figures, *crowded_figures()):
+        figure = drawing.draw()
+        labels = {text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
+        labels |= {figure.get_supxlabel(), figure.get_supylabel()}
+        for label in labels - {""}:
+            known = UNIT.search(label.replace("\n", " ")) or label.startswith(PURE_NUMBERS)
+            assert known, f"{drawing.name}: {label!r}"
 
 
 def test_hostile_words_are_text_in_the_picture():

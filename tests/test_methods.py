@@ -1,230 +1,207 @@
-"""What all search methods share: nobody wins by accident, all repeat exactly."""
+"""The methods section: the run's own numbers, and exactly the references that it used."""
 
-import math
-import subprocess
-import sys
-from dataclasses import replace
-from typing import get_args
+import itertools
+import re
 
+import numpy as np
 import pytest
-from analytic_search import (
-    ARCHITECTURES,
-    BUDGET,
-    SCORED,
-    SPACE,
-    TRAINED,
-    TRAINING,
-    evaluation,
-    intervals,
-    objective,
-    refused,
-    run,
-    score,
-    space_of,
-    trained,
-)
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from fictional_run import methods_arguments
 
-from surrogate_hpo.errors import ConfigError, PhysicsError
-from surrogate_hpo.search.methods.base import Budget, Evaluation
-from surrogate_hpo.search.methods.direct import DirectSearch
-from surrogate_hpo.search.methods.hyperband import Hyperband
-from surrogate_hpo.search.methods.naswot_pruner import NaswotPruner
-from surrogate_hpo.search.methods.orthogonal_array import (
-    OrthogonalArray,
-)
-from surrogate_hpo.search.methods.registry import METHODS
-from surrogate_hpo.search.methods.swarm_two_stage import SwarmTwoStage
-from surrogate_hpo.search.options import ARCHITECTURE_KEYS, MethodName
-from surrogate_hpo.search.space import Choices, Interval
+from surrogate_hpo.config.acsd import AcsdSettings
+from surrogate_hpo.dft.kernels import KERNEL_NAMES
+from surrogate_hpo.figures.bibliography import BIBLIOGRAPHY
+from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
+from surrogate_hpo.figures.methods import write_methods
+from surrogate_hpo.figures.snapshot_errors import SnapshotEnergies, snapshot_errors_table
+from surrogate_hpo.io.upf import FUNCTIONALS, read_upf_origin
 
 
-def test_the_registry_has_every_method_under_its_name():
-    assert set(METHODS) == set(get_args(MethodName))
-    assert all(method.name == name for name, method in METHODS.items())
-    assert len({method.label for method in METHODS.values()}) == len(METHODS)
+def changed(section, **settings):
+    """Arguments with other settings of one stage."""
+    arguments = methods_arguments()
+    stages = arguments["settings"]
+    arguments["settings"] = stages | {section: stages[section] | settings}
+    return arguments
 
 
-def test_no_method_imports_torch():
-    code = (
-        "import sys, surrogate_hpo.search.methods.registry, surrogate_hpo.search.memo;"
-        "import surrogate_hpo.io.evaluations; sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def with_recipe(**recipe):
+    arguments = methods_arguments()
+    search = arguments["search"]
+    both = search["hyperparameters"] | recipe
+    return arguments | {"search": search | {"hyperparameters": both}}
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_same_seed_same_trials(name):
-    assert run(name) == run(name)
+def with_dft(**dft):
+    arguments = methods_arguments()
+    return arguments | {"dft": arguments["dft"] | dft}
 
 
-@pytest.mark.parametrize("name", [n for n in METHODS if n not in ("direct", "naswot_fixed")])
-def test_another_seed_other_trials(name):
-    # The others do not draw anything here: they go through all of a short list.
-    assert run(name).trials != run(name, seed=1).trials
+def without_ldos():
+    arguments = methods_arguments()
+    return arguments | {"acsd": arguments["acsd"] | {"objective": "kernel-spread"}}
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_trials_are_numbered_reported_within_budget_and_paid_for(name):
-    seen = []
-    result = run(name, on_trial=seen.append)
-    assert tuple(seen) == result.trials
-    assert [trial.number for trial in result.trials] == list(range(len(seen)))
-    spent = math.fsum(trial.fidelity for trial in trained(result))
-    assert spent <= BUDGET.trials + 1e-9
-    distinct = {
-        (t.kind, t.fidelity, *t.hyperparameters.values()): t.evaluation
-        for t in reversed(result.trials)
-    }
-    # Each point is paid for once, however often it comes.
-    costs = [3.0 * 2 * key[1] if key[0] == "training" else 0.01 for key in distinct]
-    assert result.seconds == pytest.approx(math.fsum(costs))
-    assert result.trainings == pytest.approx(2 * math.fsum(key[1] for key in distinct))
+def choices(section, key):
+    return AcsdSettings.model_fields[key].annotation.__args__ if section == "acsd" else ()
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_the_best_is_a_trial_and_keeps_the_order_of_the_space(name):
-    result = run(name)
-    assert list(result.best) == list(space_of(name))
-    assert result.best in [trial.hyperparameters for trial in result.trials]
-    assert result.reason
-
-
-@pytest.mark.parametrize("name", TRAINED)
-@pytest.mark.parametrize("how", ["failed", "nan", "inf", "raises", "pruned"])
-def test_failures_neither_win_nor_vanish(name, how):
-    def fragile(point, *, initialisations, fidelity=1.0):
-        good = objective(point, initialisations=initialisations, fidelity=fidelity)
-        if point["batch_size"] != 1000:
-            return good
-        # The best batch size fails, with a value that would win.
-        if how == "raises":
-            raise PhysicsError("diverged")
-        if how in ("nan", "inf"):
-            return replace(good, value=math.nan if how == "nan" else -math.inf)
-        return replace(good, value=-9.0, state=how, reason="diverged")
-
-    result = run(name, fragile)
-    assert result.best["batch_size"] != 1000
-    bad = [t for t in trained(result) if t.hyperparameters["batch_size"] == 1000]
-    assert bad
-    for trial in bad:
-        assert trial.evaluation.state == ("pruned" if how == "pruned" else "failed")
-        assert ("finite" if how in ("nan", "inf") else "diverged") in trial.evaluation.reason
-        assert not trial.evaluation.usable
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_if_nothing_is_usable_the_reasons_are_told(name):
-    def hopeless(point, *, initialisations, fidelity=1.0):
-        raise PhysicsError("diverged at once")
-
-    with pytest.raises(PhysicsError, match=r"(?s)No training.*trial \d+ failed: diverged at once"):
-        run(name, hopeless)
-
-
-@pytest.mark.parametrize("name", ["naswot_fixed", "naswot_optimised", "swarm_two_stage"])
-def test_scores_that_fail_never_win_and_if_all_do_nothing_is_trained(name):
-    def constant(point):
-        if point["activation"] == "tanh":
-            return Evaluation(-9.0, (), 0.01, 0.0, state="failed", reason="a constant row")
-        return score(point)
-
-    assert run(name, training_free=constant).best["activation"] == "relu"
-
-    def never(point, *, initialisations, fidelity=1.0):
-        raise AssertionError("nothing to train")
-
-    def broken(point):
-        return Evaluation(math.nan, (), 0.01, 0.0)
-
-    with pytest.raises(PhysicsError, match=r"(?s)No score.*not finite"):
-        run(name, never, training_free=broken)
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_programming_error_is_not_a_failed_trial(name):
-    def broken(point, **_):
-        return {}["missing"]
-
-    with pytest.raises(KeyError, match="missing"):
-        run(name, broken, training_free=broken)
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_spaces_and_budgets_that_make_no_sense(name):
-    method = METHODS[name]
-    with pytest.raises(ConfigError, match="search space is empty"):
-        method.check({}, BUDGET)
-    needed = method.minimum_trials(space_of(name))
-    few, none = Budget(needed - 1, 1), Budget(needed, 0)
-    refused(name, f"(?s)too small.*{needed} trials or more", budget=few)
-    refused(name, "(?s)too small.*of 0 initialisations", budget=none)
-    method.check(space_of(name), Budget(needed, 1))
-    depth = {**space_of(name), "layers": Interval(1, 4)}
-    refused(name, "(?s)(real number|continuous interval).*layers.*List", space=depth)
-    odd = {**space_of(name), "weight_decay": Choices((0.1, math.nan))}
-    refused(name, "(?s)not a finite number.*weight_decay", space=odd)
-
-
-@pytest.mark.parametrize("name", SCORED)
-def test_methods_that_score(name):
-    refused(name, "(?s)needs a training-free score", training_free=None)
-    refused(name, "(?s)nothing to search.*layers, width, activation", space=TRAINING)
-
-
-@pytest.mark.parametrize("name", ["naswot_optimised", "swarm_two_stage"])
-def test_reduced_methods_need_something_to_reduce_to(name):
-    refused(name, "(?s)nothing to search.*hyperparameters of the training", space=ARCHITECTURES)
-
-
-@pytest.mark.parametrize(
-    ("method", "message"),
-    [
-        (OrthogonalArray(), "(?s)continuous interval.*learning_rate.*List a few values"),
-        (OrthogonalArray(levels=1), "(?s)continuous interval.*1 levels"),
-        (DirectSearch(levels=1), "(?s)two levels or more.*1"),
-        (NaswotPruner(quantile=1.5), "(?s)pruner make no sense.*quantile 1.5"),
-        (Hyperband(eta=1), "(?s)Hyperband make no sense.*eta 1"),
-        (SwarmTwoStage(scores=3), "(?s)too small.*4 scores or more.*3"),
-    ],
-)
-def test_settings_that_make_no_sense(method, message):
-    refused(method.name, message, space=SPACE, method=method)
-
-
-options = st.lists(st.integers(1, 512), min_size=1, max_size=4, unique=True)
-
-
-@st.composite
-def spaces(draw):
-    space = {
-        key: Choices(tuple(draw(options)))
-        for key in draw(st.sets(st.sampled_from(ARCHITECTURE_KEYS), min_size=1))
-    }
-    for number in range(draw(st.integers(1, 3))):
-        interval = draw(st.booleans())
-        space[f"training_{number}"] = (
-            Interval(*draw(intervals)) if interval else Choices(tuple(draw(options)))
+VARIANTS = {
+    **{f"snapshots {m}": changed("snapshots", method=m) for m in ("molecular_dynamics", "files")},
+    **{f"functional {f}": with_dft(functional=f) for f in FUNCTIONALS},
+    **{f"kernel {k}": changed("ldos", kernel=k) for k in KERNEL_NAMES},
+    "cubes": changed("ldos", source="cubes", kernel="fermi_dirac"),
+    **{f"ACSD {d}": changed("acsd", definition=d) for d in choices("acsd", "definition")},
+    "kernel spread": without_ldos(),
+    **{
+        f"engine {e}": changed("descriptors", engine=e)
+        for e in ("native", "compiled", "torch", "lammps")
+    },
+    **{
+        f"score {s}": changed("naswot", score=s)
+        for s in (
+            *("naswot", "naswot_original", "activation_patterns", "zico", "parameters"),
+            *("readout", "short_training"),
         )
-    return space
+    },
+    **{f"optimiser {o}": with_recipe(optimiser=o) for o in ("soap", "adamw", "adam")},
+    **{f"schedule {s}": with_recipe(schedule=s) for s in ("cosine", "constant", "plateau")},
+    **{f"inputs {s}": with_recipe(input_scaling=s) for s in ("none", "standardised", "whitened")},
+    **{
+        f"outputs {s}": with_recipe(output_scaling=s)
+        for s in ("none", "maximum", "standardised", "feature_maximum")
+    },
+    "DOS in the loss": with_recipe(dos_weight=0.1),
+    "all points": changed("search", points=None, initialisations=1),
+    "shift along one axis": changed("dft", kpoints_shift=[0, 0, 1]),
+    "no shift": changed("dft", kpoints_shift=[0, 0, 0]),
+    "one seed": methods_arguments(seeds=1),
+    "nothing known of the DFT": {
+        **changed("snapshots", method="finished"),
+        "dft": {"run": False, "version": None, "functional": None, "pseudopotentials": {}},
+    },
+}
 
 
-@pytest.mark.parametrize("name", METHODS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(space=spaces(), seed=st.integers(0, 2**40))
-def test_every_trial_lies_within_the_space(name, space, seed):
-    method = OrthogonalArray(levels=3) if name == "orthogonal_array" else METHODS[name]
+@pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
+def test_every_run_can_be_described_and_the_bibliography_is_exactly_what_is_cited(arguments):
+    methods = write_methods(**arguments)
+    text = methods.markdown()
+    cited = set(re.findall(r"@(\w+)", text))
+    assert cited <= set(BIBLIOGRAPHY)
+    assert re.findall(r"^@\w+\{(\w+),", methods.bibtex(), re.MULTILINE) == list(methods.cited)
+    assert set(methods.cited) == cited
+    assert not re.search(r"None|nan|[{}]|  ", text)
+    assert all(words.endswith(".") for words in methods.paragraphs.values())
 
-    def value(point, **_):
-        number = math.fsum(float(v) for v in point.values())
-        return evaluation(math.sin(number))
 
-    budget = Budget(method.minimum_trials(space) + 3, 1)
-    result = run(
-        name, value, space=space, budget=budget, seed=seed, method=method, training_free=value
+def test_the_bibliography_holds_nothing_that_no_run_cites():
+    cited = itertools.chain(*(write_methods(**a).cited for a in VARIANTS.values()))
+    assert set(cited) == set(BIBLIOGRAPHY)
+
+
+def test_the_text_has_the_numbers_of_the_run():
+    text = write_methods(**methods_arguments()).markdown()
+    for words in (
+        "a Debye-Waller factor of 0.86 Å² at 300 K, scaled linearly to 298 K. 40 of them",
+        "temperature of 5000 K of the electrons",
+        "plane waves up to 16 Ry and the density up to 64 Ry",
+        "4×4×4 Monkhorst-Pack mesh [@monkhorst1976], shifted by half a step along each axis",
+        "Hartwigsen, Goedecker and Hutter [@hartwigsen1998] (`Al.hgh-lda.UPF`)",
+        "20×20×20 real-space grid at energies from −6 to 13 eV in steps of 0.25 eV",
+        "within 6.5 Å up to 2J_max = 6, 30 components",
+        "hidden layers of 192, 192 units, tanh activation, 69581 parameters",
+        "smallest score preferred; 5 initialisations each",
+        "averaged over 2 trainings of 3 epochs on 120000 training points",
+        "3.36 ± 0.09 meV/atom (mean ± standard deviation over 3 initialisations)",
+    ):
+        assert words in text
+
+
+def test_what_an_author_must_add_is_listed_and_invisible_when_typeset():
+    arguments = with_dft(pseudopotentials={"Al.foreign.UPF": "made by somebody"})
+    methods = write_methods(**arguments)
+    assert methods.open_points == ["Cite the source of the pseudopotential Al.foreign.UPF."]
+    assert "hartwigsen1998" not in methods.cited
+    visible = re.sub(r"<!--.*?-->", "", methods.markdown(), flags=re.DOTALL)
+    assert "Cite the source" in methods.markdown()
+    assert "Cite the source" not in visible
+    assert write_methods(**methods_arguments()).open_points == []
+
+
+def test_finished_calculations_claim_no_cutoff_and_no_run():
+    text = write_methods(**VARIANTS["nothing known of the DFT"]).markdown()
+    assert "taken from finished calculations" in text
+    assert "plane waves" not in text
+    assert "run through" not in text
+    assert "Say how the finished DFT calculations were done" in text
+
+
+def test_an_unknown_error_is_said_to_be_unknown():
+    nan = float("nan")
+    error = QuantityError("total_free_energy", nan, nan, nan, nan)
+    text = write_methods(**methods_arguments(error=error)).markdown()
+    assert "not known: the data hold no reference" in text
+    assert "meV/atom" not in text
+
+
+@pytest.mark.parametrize("key", BIBLIOGRAPHY)
+def test_an_entry_is_plain_and_balanced_bibtex(key):
+    reference = BIBLIOGRAPHY[key]
+    entry = reference.bibtex(key)
+    entry.encode("ascii")
+    assert entry.count("{") == entry.count("}")
+    assert re.match(rf"@(article|inproceedings|misc)\{{{key},\n", entry)
+    assert key.endswith(str(reference.year))
+    fields = set(re.findall(r"^  (\w+) +=", entry, re.MULTILINE))
+    assert {"author", "title", "year"} <= fields
+    assert reference.kind != "article" or {"journal", "volume", "pages", "doi"} <= fields
+    assert reference.doi or reference.arxiv or key == "bergstra2011"
+    assert str(reference.year) in reference.text
+
+
+def test_letters_beyond_ascii_are_written_as_latex():
+    assert r"M{\"o}lder" in BIBLIOGRAPHY["molder2021"].bibtex("molder2021")
+    assert r"N{\o}rskov" in BIBLIOGRAPHY["jacobsen1996"].bibtex("jacobsen1996")
+    assert r"Bal{\'a}zs" in BIBLIOGRAPHY["bergstra2011"].bibtex("bergstra2011")
+    assert "316--330" in BIBLIOGRAPHY["thompson2015"].bibtex("thompson2015")
+
+
+def test_the_origin_of_the_shipped_potential_is_recognised():
+    from conftest import PSEUDOPOTENTIALS
+
+    assert "Hartwigsen" in read_upf_origin(PSEUDOPOTENTIALS / "Al.hgh-lda.UPF")
+
+
+# --- tables for a paper -----------------------------------------------------------------------
+
+
+def test_errors_of_each_snapshot_are_signed_and_in_mev():
+    energies = SnapshotEnergies(
+        snapshot=("a", "b"),
+        dft=np.array([1.0, 2.0]),
+        surrogate=np.array([[1.001, 1.998], [1.003, 1.998]]),
+        floor=np.array([1.0005, 2.0]),
+        baseline=1.5,
     )
-    for trial in result.trials:
-        assert list(trial.hyperparameters) == list(space)
-        assert all(trial.hyperparameters[key] in space[key] for key in space)
+    table = snapshot_errors_table({"band energy": energies})
+    assert table.words("snapshot") == ["a", "b"]
+    assert table.numbers("error_mev_per_atom") == pytest.approx([2.0, -2.0])
+    assert table.numbers("std_over_seeds_mev_per_atom") == pytest.approx([np.sqrt(2), 0.0])
+    assert table.numbers("floor_error_mev_per_atom") == pytest.approx([0.5, 0.0])
+    assert table.numbers("baseline_error_mev_per_atom") == pytest.approx([500.0, -500.0])
+
+
+def test_one_seed_has_no_spread_and_no_quantity_gives_no_rows():
+    one = SnapshotEnergies(("a",), np.array([1.0]), np.array([[1.1]]), np.array([1.0]), 1.0)
+    table = snapshot_errors_table({"band energy": one})
+    assert np.isnan(table.numbers("std_over_seeds_mev_per_atom")).all()
+    assert len(snapshot_errors_table({})) == 0
+
+
+def test_a_method_without_a_number_keeps_its_row():
+    row = dict.fromkeys(METHOD_COLUMNS, "2") | {"label": "random search", "mae_ratio": ""}
+    table = method_costs_table([row])
+    assert table.words("method") == ["random search"]
+    assert np.isnan(table.numbers("mae_ratio")).all()
+    assert table.numbers("search_seconds") == pytest.approx([2.0])

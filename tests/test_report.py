@@ -5,12 +5,22 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from fictional_run import EDGES, STAGES, energies, fictional_context, fictional_run
+from fictional_run import (
+    EDGES,
+    HELD_OUT,
+    STAGES,
+    energies,
+    fictional_context,
+    fictional_run,
+    methods_arguments,
+)
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.error_summary import QuantityError
-from surrogate_hpo.figures.report import Notice, flatten_settings, render_report
+from surrogate_hpo.figures.markup import flatten_settings
+from surrogate_hpo.figures.methods import write_methods
+from surrogate_hpo.figures.report import Notice, render_report
 from surrogate_hpo.figures.verdict import Targets, headline, judge, summary
 
 TARGETS = Targets(
@@ -89,7 +99,13 @@ def test_a_limit_that_is_reached_exactly_is_met():
 
 def test_a_number_that_is_not_finite_meets_no_target():
     nan = float("nan")
-    assert met(mae=nan, std=nan, floor=nan, baseline=nan) == [False, False, False, True]
+    assert met(mae=nan, std=nan) == [False, False, True, True]
+    assert met(mae=nan, std=nan, floor=nan) == [False, False, False, True]
+
+
+def test_without_a_reference_nothing_is_judged():
+    nan = float("nan")
+    assert met(mae=nan, std=nan, floor=nan, baseline=nan) == []
 
 
 @pytest.mark.parametrize(("mae", "close"), [(4.7, False), (4.9, True), (5.1, True), (5.3, False)])
@@ -144,7 +160,10 @@ def test_elements_nest_and_ids_are_unique(html):
     page = Page(html)
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
-    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    within = {link[1:] for link in page.links if link.startswith("#")}
+    assert within <= set(page.ids)
+    papers = ("https://doi.org/10.", "https://arxiv.org/abs/")
+    assert all(link.startswith(("#", *papers)) for link in page.links)
 
 
 def test_every_figure_has_its_caption_and_table(context, html):
@@ -153,6 +172,41 @@ def test_every_figure_has_its_caption_and_table(context, html):
         assert f"figure-{figure.name}" in page.ids
         assert f"Table: {figure.title} ({len(figure.table)} rows)" in page.text
     assert page.tags.count("svg") == page.tags.count("figcaption") == len(context.figures)
+
+
+def test_tables_for_a_paper_are_shown_once(context, html):
+    text = Page(html).text
+    assert f"Table: Errors of each snapshot. ({HELD_OUT} rows)" in text
+    assert "Table: Cost of each search method. (1 rows)" in text
+    assert "Table: Computing time. (" not in text, "its figure has the same table"
+    assert text.count("Table: Computing time per stage.") == 1
+    assert "−57.2" in text
+    energy = context.tables[0].table.numbers("dft_ev_per_atom")[0]
+    assert f"{energy:.5f}".replace("-", "−") in text, "to a hundredth of an meV"
+
+
+def test_the_methods_are_on_the_page_and_each_citation_leads_to_its_reference(context, html):
+    page = Page(html)
+    cited = list(context.methods.cited)
+    assert {f"reference-{key}" for key in cited} <= set(page.ids)
+    assert {link for link in page.links if link.startswith("#reference-")} == {
+        f"#reference-{key}" for key in cited
+    }
+    assert "[@" not in page.text
+    assert "Quantum ESPRESSO 7.2 [3, 4], run through" in page.text
+    assert html.count('id="reference-') == len(cited)
+
+
+def test_a_run_without_a_reference_claims_no_error(context):
+    nan = float("nan")
+    unknown = QuantityError("total_free_energy", nan, nan, nan, nan)
+    kept = [f for f in context.figures if not f.name.startswith(("parity", "error_summary"))]
+    page = render_report(replace(context, errors=[unknown], figures=kept))
+    text = Page(page).text
+    assert "is not known: the data hold no reference for it." in text
+    assert "The targets cannot be judged without it." in text
+    assert "met:" not in text
+    assert not re.search(r"\bnan\b", page)
 
 
 def test_every_stage_has_a_section(html):
@@ -200,11 +254,12 @@ def test_words_of_the_user_are_never_markup(context):
             facts={"acsd": {hostile: hostile}},
             notes={"acsd": [hostile]},
             warnings=(Notice("acsd", hostile),),
+            methods=write_methods(**methods_arguments(material=hostile, software=hostile)),
             provenance=replace(context.provenance, engine_version=hostile, seeds={hostile: 1}),
         )
     )
     assert "<script" not in page
-    assert Page(page).text.count(hostile) >= 9
+    assert Page(page).text.count(hostile) >= 11
 
 
 # --- refusals -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import psutil
@@ -54,6 +55,79 @@ def test_the_chain_ends_with_energies_and_a_report(finished):
     html = (finished / "results/report/report.html").read_text()
     assert html.count("<svg") >= 8
     assert not re.search(r'(src|href)="https?://[^"]*\.(js|css|png|svg)"', html)
+
+
+def test_the_report_holds_what_goes_into_a_paper(finished):
+    folder = finished / "results/report"
+    figures = {path.stem for path in (folder / "figures").glob("[!.]*")}
+    for suffix in ("svg", "pdf", "csv"):
+        assert {path.stem for path in (folder / "figures").glob(f"*.{suffix}")} == figures
+    text, entries = (folder / "methods.md").read_text(), (folder / "references.bib").read_text()
+    assert set(re.findall(r"@(\w+)", text)) == set(re.findall(r"^@\w+\{(\w+),", entries, re.M))
+    assert "plane waves up to 8 Ry" in text
+    with (folder / "errors_per_snapshot.csv").open() as handle:
+        rows = [r for r in csv.DictReader(handle) if r["quantity"] == "total free energy"]
+    assert [row["snapshot"] for row in rows] == ["test-0000", "test-0001"]
+    summary = json.loads((finished / "results/evaluate/summary.json").read_text())
+    mean = sum(float(row["error_mev_per_atom"]) for row in rows) / 2
+    assert mean == pytest.approx(summary["total_free_energy"]["mean_error_mev_per_atom"], rel=1e-6)
+    with (folder / "cost_per_stage.csv").open() as handle:
+        assert {row["stage"] for row in csv.DictReader(handle)} == set(STAGES) - {"report"}
+
+
+def test_what_has_no_reference_is_said_to_be_unknown(run):
+    forget_references(run / "results/evaluate", ("total_free_energy", "hartree_energy"))
+    assert planned(run) == {"report"}
+    done = snakemake(run)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    folder = run / "results/report"
+    page = (folder / "report.html").read_text()
+    assert "is not known: the data hold no reference for it." in page
+    assert "The data hold no reference for: total free energy, hartree energy." in page
+    assert "figure-parity_total_free_energy" not in page
+    assert "figure-parity_band_energy" in page
+    assert "is not known: the data hold no reference" in (folder / "methods.md").read_text()
+    with (folder / "errors_per_energy.csv").open() as handle:
+        errors = {row["quantity"]: row["mae_mev_per_atom"] for row in csv.DictReader(handle)}
+    assert errors["hartree energy"] == ""
+    assert float(errors["band energy"]) > 0
+    assert "hartree" not in (folder / "errors_per_snapshot.csv").read_text()
+
+
+def forget_references(folder: Path, quantities: tuple[str, ...]) -> None:
+    """Leave of some quantities what data without their DFT values would leave."""
+    with (folder / "energies.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    for row in rows:
+        if row["source"] in ("dft", "training_mean"):
+            row.update(dict.fromkeys((f"{quantity}_ev" for quantity in quantities), ""))
+    with (folder / "energies.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    summary = json.loads((folder / "summary.json").read_text())
+    for quantity in quantities:
+        summary[quantity] = dict.fromkeys(summary[quantity])
+    (folder / "summary.json").write_text(json.dumps(summary))
+
+
+def test_snakemakes_own_report_has_categories_and_captions(finished, tmp_path):
+    archive = tmp_path / "report.zip"
+    done = snakemake(finished, "--report", str(archive))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    with zipfile.ZipFile(archive) as content:
+        names = {Path(name).name for name in content.namelist()}
+        page = content.read("report/report.html").decode()
+    assert {"report.html", "methods.md", "references.bib", "errors_per_snapshot.csv"} <= names
+    assert {"dag.svg", "parity_total_free_energy.svg", "scores.csv", "trials.csv"} <= names
+    for words in (
+        *("1. Report", "2. Figures", "3. Errors", "4. Cost", "5. Choices"),
+        "From DFT snapshots to a surrogate of the electronic structure",
+        "86 mm wide",
+        "(mean over 2",
+        "parity_total_free_energy",
+    ):
+        assert words in page, words
 
 
 def test_dft_was_really_run(finished):

@@ -11,7 +11,12 @@ rule acsd:
             first=CONFIG.acsd.snapshots,
         ),
     output:
-        scores="results/acsd/scores.csv",
+        scores=report(
+            "results/acsd/scores.csv",
+            caption="../report/scores.rst",
+            category="5. Choices",
+            labels={"scores of": "descriptors"},
+        ),
         choice="results/acsd/choice.json",
         similarities="results/acsd/similarities.zarr.zip",
         cost="results/cost/acsd/all.json",

@@ -10,7 +10,13 @@ rule acsd_audit:
     output:
         candidates="results/acsd_audit/candidates.csv",
         verdict="results/acsd_audit/verdict.json",
-        figure="results/acsd_audit/figure.svg",
+        figure=report(
+            "results/acsd_audit/figure.svg",
+            caption="../report/audit.rst",
+            category="6. Audits",
+            labels={"audit of": "scores of descriptors"},
+        ),
+        figure_pdf="results/acsd_audit/figure.pdf",
         figure_table="results/acsd_audit/figure.csv",
         cost="results/cost/acsd_audit/all.json",
     log:
@@ -37,7 +43,8 @@ rule acsd_audit:
         " --validation-structures {input.validation_structures:q}"
         " --validation-ldos {input.validation_ldos:q}"
         " --candidates {output.candidates:q} --verdict {output.verdict:q}"
-        " --figure {output.figure:q} --figure-table {output.figure_table:q}"
+        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
+        " --figure-table {output.figure_table:q}"
         " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
 
 

@@ -11,7 +11,13 @@ rule audit:
         scores="results/audit/scores.csv",
         agreement="results/audit/agreement.csv",
         verdict="results/audit/verdict.json",
-        figure="results/audit/figure.svg",
+        figure=report(
+            "results/audit/figure.svg",
+            caption="../report/audit.rst",
+            category="6. Audits",
+            labels={"audit of": "scores of architectures"},
+        ),
+        figure_pdf="results/audit/figure.pdf",
         figure_table="results/audit/figure.csv",
         cost="results/cost/audit/all.json",
     log:
@@ -38,7 +44,7 @@ rule audit:
         " --validation-ldos {input.validation_ldos:q}"
         " --scores {output.scores:q} --agreement {output.agreement:q}"
         " --verdict {output.verdict:q} --figure {output.figure:q}"
-        " --figure-table {output.figure_table:q} --state {params.state:q}"
+        " --figure-pdf {output.figure_pdf:q} --figure-table {output.figure_table:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"
 
 

@@ -52,6 +52,8 @@ NASWOT_LABELS = None if CONFIG.naswot.needs_ldos else 1
 NASWOT_HELD_OUT = ["validation"] if CONFIG.naswot.needs_ldos else []
 # The audit is part of the chain only where the direction of the score is its verdict.
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
+# So is the comparison of search methods where the report shows it.
+COMPARISON = ["compare"] if CONFIG.report.comparison else []
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 

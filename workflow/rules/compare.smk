@@ -4,9 +4,20 @@ rule compare:
         trials=expand("results/contest/{method}/trials.csv", method=METHODS),
         histories=expand("results/contest/{method}/history.csv", method=METHODS),
     output:
-        table="results/compare/table.csv",
+        table=report(
+            "results/compare/table.csv",
+            caption="../report/comparison.rst",
+            category="7. Comparison",
+            labels={"search methods": "table"},
+        ),
         summary="results/compare/summary.json",
-        figures=directory("results/compare/figures"),
+        figures=report(
+            directory("results/compare/figures"),
+            patterns=["{name}.svg"],
+            caption="../report/comparison.rst",
+            category="7. Comparison",
+            labels={"search methods": "{name}"},
+        ),
         cost="results/cost/compare/all.json",
     log:
         "logs/compare.log",

@@ -9,7 +9,12 @@ rule naswot:
         verdicts=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
         chunks=expand("results/naswot/{part}.json", part=parts("naswot", CONFIG)),
     output:
-        scores="results/naswot/scores.csv",
+        scores=report(
+            "results/naswot/scores.csv",
+            caption="../report/scores.rst",
+            category="5. Choices",
+            labels={"scores of": "architectures"},
+        ),
         choice="results/naswot/choice.json",
         cost="results/cost/naswot/all.json",
     log:

@@ -17,13 +17,65 @@ rule report:
         dos="results/evaluate/dos.csv",
         ldos_samples="results/evaluate/ldos_samples.csv",
         summary="results/evaluate/summary.json",
+        pseudopotentials=UPF_FILES,
         audit_scores=expand("results/{stage}/scores.csv", stage=NASWOT_AUDIT),
         audit_agreement=expand("results/{stage}/agreement.csv", stage=NASWOT_AUDIT),
         audit_verdict=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
+        comparison=expand("results/{stage}/table.csv", stage=COMPARISON),
         costs=costs(*STAGES[:-1], *NASWOT_AUDIT),
     output:
-        report="results/report/report.html",
-        figures=directory("results/report/figures"),
+        report=report(
+            "results/report/report.html",
+            caption="../report/page.rst",
+            category="1. Report",
+            labels={"content": "all on one page"},
+        ),
+        figures=report(
+            directory("results/report/figures"),
+            patterns=["{name}.svg"],
+            caption="../report/figure.rst",
+            category="2. Figures",
+            labels={"figure": "{name}"},
+        ),
+        methods=report(
+            "results/report/methods.md",
+            caption="../report/methods.rst",
+            category="1. Report",
+            labels={"content": "methods section"},
+        ),
+        references=report(
+            "results/report/references.bib",
+            caption="../report/methods.rst",
+            category="1. Report",
+            labels={"content": "references"},
+        ),
+        errors_per_snapshot=report(
+            "results/report/errors_per_snapshot.csv",
+            caption="../report/errors.rst",
+            category="3. Errors",
+            labels={"errors": "per snapshot"},
+        ),
+        errors_per_energy=report(
+            "results/report/errors_per_energy.csv",
+            caption="../report/errors.rst",
+            category="3. Errors",
+            labels={"errors": "per energy"},
+        ),
+        cost_per_stage=report(
+            "results/report/cost_per_stage.csv",
+            caption="../report/cost.rst",
+            category="4. Cost",
+            labels={"cost": "per stage"},
+        ),
+        cost_per_method=report(
+            expand(
+                "results/report/cost_per_{what}.csv",
+                what=["method"] if COMPARISON else [],
+            ),
+            caption="../report/cost.rst",
+            category="4. Cost",
+            labels={"cost": "per search method"},
+        ),
         cost="results/cost/report/all.json",
     log:
         "logs/report.log",
@@ -49,6 +101,12 @@ rule report:
         " --energies {input.energies:q} --dos {input.dos:q}"
         " --ldos-samples {input.ldos_samples:q} --summary {input.summary:q}"
         " --audit-scores {input.audit_scores:q} --audit-agreement {input.audit_agreement:q}"
-        " --audit-verdict {input.audit_verdict:q}"
+        " --audit-verdict {input.audit_verdict:q} --comparison {input.comparison:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
         " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
+        " --methods {output.methods:q} --references {output.references:q}"
+        " --errors-per-snapshot {output.errors_per_snapshot:q}"
+        " --errors-per-energy {output.errors_per_energy:q}"
+        " --cost-per-stage {output.cost_per_stage:q}"
+        " --cost-per-method {output.cost_per_method:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -49,7 +49,12 @@ rule search:
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
         workers=expand("results/search/{part}.json", part=parts("search", CONFIG)),
     output:
-        trials="results/search/trials.csv",
+        trials=report(
+            "results/search/trials.csv",
+            caption="../report/scores.rst",
+            category="5. Choices",
+            labels={"scores of": "trials of the search"},
+        ),
         choice="results/search/choice.json",
         cost="results/cost/search/all.json",
     log:

@@ -5,6 +5,7 @@ from typing import Self, get_args
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.figures.options import FigureWidth
 from surrogate_hpo.search.options import MethodName
 
 
@@ -22,6 +23,10 @@ class CompareSettings(Section):
     )
     comparable_mae_ratio: PositiveFloat = Field(
         1.2, description="largest ratio of the errors that is called comparable"
+    )
+
+    figure_width: FigureWidth = Field(
+        "single", description="of the figures: 86 mm, one column of a journal, or 178 mm"
     )
 
     @model_validator(mode="after")

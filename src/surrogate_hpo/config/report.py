@@ -5,12 +5,20 @@ from typing import Annotated
 from pydantic import Field
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.figures.options import FigureWidth
 
 
 class ReportSettings(Section):
-    """Title, and the targets that the headline compares the total free energy with."""
+    """Title, what goes into it, and the targets that the total free energy is compared with."""
 
     title: str = Field("Surrogate of the electronic structure", min_length=1)
+    figure_width: FigureWidth = Field(
+        "single", description="of the figures on disk: 86 mm, one column of a journal, or 178 mm"
+    )
+    comparison: bool = Field(
+        False,
+        description="with cost and error of every search method: runs the `compare` stage first",
+    )
     target_mev_per_atom: PositiveFloat = Field(
         5.0, description="largest mean absolute error of the total free energy"
     )

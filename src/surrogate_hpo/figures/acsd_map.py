@@ -1,6 +1,7 @@
 """Score of every descriptor candidate: heat map of cutoff radius against 2J_max."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,8 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import INK, VERMILION, DrawnFigure, drawn, new_figure, styled
+from surrogate_hpo.figures.palette import INK, VERMILION
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import (
     FigureTable,
     format_number,
@@ -184,7 +186,8 @@ def _annotate(
     mean, std = (table.numbers(f"{name}_{kind}") * scale for kind in ("mean", "std"))
     within, chosen = table.flags("within_spread"), table.flags("chosen")
     # Luminance after Rec. 709, squared for gamma: where black and white text stand out equally.
-    dark = image.to_rgba(mean)[:, :3] ** 2 @ np.array([0.2126, 0.7152, 0.0722]) < 0.2
+    faces = image.to_rgba(mean)
+    dark = faces[:, :3] ** 2 @ np.array([0.2126, 0.7152, 0.0722]) < 0.2
     size = 7.0 if len(set(cells[0].tolist())) > 6 else 8.5
     for index, (x, y) in enumerate(cells.T.tolist()):
         finite = bool(np.isfinite(mean[index]))
@@ -197,7 +200,9 @@ def _annotate(
             frame = (x + 0.03, y + 0.03)
             axes.add_patch(Rectangle(frame, 0.94, 0.94, fc="none", ec=VERMILION, lw=3))
         text = f"{mean[index]:.1f}\n± {std[index]:.1f}" if finite else "failed"
-        axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", size=size, color=ink)
+        # The numbers stand on their cell's colour, not on its hatching.
+        box = {"fc": faces[index], "ec": "none", "pad": 1} if within[index] else None
+        axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", size=size, color=ink, bbox=box)
 
 
 def acsd_map(
@@ -225,5 +230,7 @@ def acsd_map(
         f"{score.label} of {len(table)} descriptor candidates; "
         f"chosen: cutoff radius {chosen[0]:g} Å, 2J_max {chosen[1]}."
     )
-    figure = draw_acsd_map(table, constant_descriptor_acsd=constant_descriptor_acsd, score=score)
-    return drawn(f"{score.name}_map", title[0].upper() + title[1:], figure, table)
+    draw = partial(
+        draw_acsd_map, table, constant_descriptor_acsd=constant_descriptor_acsd, score=score
+    )
+    return drawn(f"{score.name}_map", title[0].upper() + title[1:], draw, table)

@@ -1,20 +1,15 @@
 """The networks that search methods find, drawn to scale."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from surrogate_hpo.figures.style import (
-    INK,
-    SERIES,
-    DrawnFigure,
-    drawn,
-    new_figure,
-    styled,
-)
+from surrogate_hpo.figures.palette import INK, SERIES
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
 
 _HEIGHT = 0.84
@@ -86,14 +81,14 @@ def draw_compare_architectures(table: FigureTable) -> Figure:
         bar = (layer[row] - 0.3, line + _HEIGHT / 2 - height)
         axes.add_patch(Rectangle(bar, 0.6, height, fc=colours[activation], ec=INK, lw=0.6))
         if layer[row] == 1:
-            text = f"{_widths(table, name)}  {count:,}".replace(",", " ")
-            axes.annotate(text, (deepest + 0.55, line), va="center", size=8.5)
+            text = f"{_widths(table, name)}\n{count:,}".replace(",", " ")
+            axes.annotate(text, (deepest + 0.55, line), va="center", size=8.5, linespacing=1.1)
     axes.set_yticks(range(len(methods)), methods)
-    axes.set(xlim=(0.4, deepest + 0.5 + 0.75 * deepest), ylim=(len(methods) - 0.4, -0.6))
+    axes.set(xlim=(0.4, deepest + 0.5 + 1.1 * deepest), ylim=(len(methods) - 0.4, -0.6))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xticks(range(1, int(deepest) + 1))
     axes.set_xlabel(f"hidden layer (highest bar: {int(units.max())} units)", loc="left")
-    axes.set_title("units per layer and number of parameters", weight="normal", size=9.5)
+    axes.set_title("units per layer and number of parameters", weight="normal", size=8.5)
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0)
     handles = [Rectangle((0, 0), 1, 1, fc=colours[a], ec=INK, lw=0.6, label=a) for a in activations]
@@ -118,4 +113,4 @@ def compare_architectures(
         method=method, hidden_widths=hidden_widths, activation=activation, parameters=parameters
     )
     title = f"Hidden layers of the networks that {len(method)} search methods recommend."
-    return drawn("compare_architectures", title, draw_compare_architectures(table), table)
+    return drawn("compare_architectures", title, partial(draw_compare_architectures, table), table)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,10 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.palette import INK, MARKERS, SERIES
 from surrogate_hpo.figures.style import (
-    INK,
-    MARKERS,
-    SERIES,
     DrawnFigure,
     drawn,
     log_limits,
@@ -23,6 +23,7 @@ from surrogate_hpo.figures.style import (
 from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
 
 _FIXED_COLUMNS = 4
+_LABEL_CHARACTERS = 22
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def draw_compare_cost(table: FigureTable, *, cost_label: str) -> Figure:
     for axes, column in zip(panels, costs, strict=True):
         _draw_panel(axes, table, column.name)
         axes.set_title(column.label, weight="normal", size=9.5)
-        axes.set_xlabel(cost_label)
+        axes.set_xlabel(fill(cost_label, _LABEL_CHARACTERS))
     panels[0].set_ylabel("MAE, total free energy (meV/atom)")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, columnspacing=1.2)
@@ -203,4 +204,4 @@ def compare_cost(
         Picture and table.
     """
     table = compare_cost_table(method=method, mae=mae, std=std, floor=floor, panels=panels)
-    return drawn(name, title, draw_compare_cost(table, cost_label=cost_label), table)
+    return drawn(name, title, partial(draw_compare_cost, table, cost_label=cost_label), table)

@@ -1,6 +1,7 @@
 """Learning curves of what search methods recommend, a panel per method."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,9 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from surrogate_hpo.figures.palette import BLUE, GREY
 from surrogate_hpo.figures.style import (
-    BLUE,
-    GREY,
     DrawnFigure,
     drawn,
     log_limits,
@@ -75,7 +75,7 @@ def draw_compare_curves(table: FigureTable) -> Figure:
             axes.plot(epochs, mean, color=GREY, lw=0.8, alpha=0.6)
         for epochs, losses in _curves(table, name):
             axes.plot(epochs, losses, color=BLUE, lw=1.2, marker="." if len(epochs) < 2 else "")
-        axes.set_title(name, weight="normal", size=9.5)
+        axes.set_title(name, weight="normal", size=8.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         set_decades(axes.yaxis)
     for axes in grid.flat[len(methods) :]:
@@ -124,4 +124,4 @@ def compare_curves(
     )
     count = len(set(method))
     title = f"Learning curves of the final trainings that {count} search methods recommend."
-    return drawn("compare_curves", title, draw_compare_curves(table), table)
+    return drawn("compare_curves", title, partial(draw_compare_curves, table), table)

@@ -1,12 +1,14 @@
 """What each stage cost, and how much of what it was given it used."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from surrogate_hpo.figures.style import BLUE, INK, ORANGE, DrawnFigure, drawn, new_figure, styled
+from surrogate_hpo.figures.palette import BLUE, INK, ORANGE
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import (
     FigureTable,
     format_number,
@@ -121,7 +123,7 @@ def draw_cost_per_stage(table: FigureTable) -> Figure:
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("time summed over jobs (s)")
-    figure.legend(loc="outside lower center", ncols=2 * len(shown))
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
@@ -145,4 +147,6 @@ def cost_per_stage(
         allocated_cpu_seconds=allocated_cpu_seconds,
         allocated_gpu_seconds=allocated_gpu_seconds,
     )
-    return drawn("cost_per_stage", "Computing time per stage.", draw_cost_per_stage(table), table)
+    return drawn(
+        "cost_per_stage", "Computing time per stage.", partial(draw_cost_per_stage, table), table
+    )

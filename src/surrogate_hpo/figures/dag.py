@@ -1,6 +1,7 @@
 """The stages and what flows between them: boxes in order, one coloured lane per source."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import (
+from surrogate_hpo.figures.palette import (
     BLUE,
     GREEN,
     GREY,
@@ -18,16 +19,15 @@ from surrogate_hpo.figures.style import (
     PURPLE,
     SKY,
     VERMILION,
-    WIDTH_INCHES,
     WINE,
-    DrawnFigure,
-    drawn,
-    styled,
 )
+from surrogate_hpo.figures.pictures import PAGE_LAYOUT
+from surrogate_hpo.figures.style import DrawnFigure, drawn, styled
 from surrogate_hpo.figures.table import FigureTable, word_column
 
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, WINE, OLIVE, GREY, INK)
 _ROW, _BOX_HEIGHT = 0.72, 0.5  # inches
+_WIDTH = PAGE_LAYOUT.arranged_inches
 _LEFT, _TOP, _LANE_START, _LANE_END = 0.12, 0.12, 0.3, 0.12  # inches
 
 
@@ -130,14 +130,12 @@ def draw_dag(table: FigureTable) -> Figure:
     lanes = _assign_lanes(distant)
 
     height = 2 * _TOP + _ROW * (len(stages) - 1) + _BOX_HEIGHT
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    figure = Figure(figsize=(_WIDTH, height))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH_INCHES), ylim=(height, 0), aspect="equal")
+    axes.set(xlim=(0, _WIDTH), ylim=(height, 0), aspect="equal")
     axes.axis("off")
     pitch = min(0.26, 1.9 / max(1, len(set(lanes.values()))))
-    box_width = (
-        WIDTH_INCHES - _LEFT - _LANE_START - _LANE_END - pitch * max(lanes.values(), default=0)
-    )
+    box_width = _WIDTH - _LEFT - _LANE_START - _LANE_END - pitch * max(lanes.values(), default=0)
     ports = _ports(distant, lanes)
     for source, reached in distant.items():
         _draw_lane(
@@ -243,9 +241,9 @@ def _draw_box(axes: Axes, row: int, name: str, text: str, width: float) -> None:
     )
     middle = y + _BOX_HEIGHT / 2
     name_height = middle - 0.09 if text else middle
-    axes.text(_LEFT + 0.17, name_height, name, weight="bold", size=10.5, va="center", color=INK)
+    axes.text(_LEFT + 0.17, name_height, name, weight="bold", size=11.5, va="center", color=INK)
     if text:
-        axes.text(_LEFT + 0.17, middle + 0.11, text, size=8.5, va="center", color="#555555")
+        axes.text(_LEFT + 0.17, middle + 0.11, text, size=9.5, va="center", color="#555555")
 
 
 def dag(
@@ -257,5 +255,8 @@ def dag(
     """Draw the stages of the workflow; parameters as in `dag_table`."""
     table = dag_table(nodes=nodes, edges=edges, descriptions=descriptions)
     return drawn(
-        "dag", "The stages of the workflow and what flows between them.", draw_dag(table), table
+        "dag",
+        "The stages of the workflow and what flows between them.",
+        partial(draw_dag, table),
+        table,
     )

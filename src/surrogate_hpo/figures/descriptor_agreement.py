@@ -1,13 +1,13 @@
 """Score of every descriptor and error of a network trained on it, on one axis."""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from surrogate_hpo.figures.palette import BLUE, INK, VERMILION
 from surrogate_hpo.figures.style import (
-    BLUE,
-    INK,
-    VERMILION,
     DrawnFigure,
     drawn,
     log_limits,
@@ -133,6 +133,6 @@ def descriptor_agreement(
         error_std=error_std,
         score_label=score_label,
     )
-    figure = draw_descriptor_agreement(table, score_label=score_label, tau=tau)
+    draw = partial(draw_descriptor_agreement, table, score_label=score_label, tau=tau)
     title = f"{score_label} and error after a brief training of {len(table)} descriptors."
-    return drawn("descriptor_agreement", title, figure, table)
+    return drawn("descriptor_agreement", title, draw, table)

@@ -1,11 +1,15 @@
 """Density of states of one held-out snapshot: reference, prediction, and their difference."""
 
+from functools import partial
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import BLUE, INK, VERMILION, DrawnFigure, drawn, new_figure, styled
+from surrogate_hpo.figures.palette import BLUE, INK, VERMILION
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import FigureTable, number_column
 
 
@@ -70,7 +74,7 @@ def draw_dos_overlay(
     table
         As made by `dos_overlay_table`.
     fermi_energy_reference_ev
-        Fermi energy of DFT, eV.
+        Fermi energy of DFT, eV; NaN if it is not known.
     fermi_energy_predicted_ev
         Fermi energy of the prediction, mean over seeds, eV.
 
@@ -92,18 +96,20 @@ def draw_dos_overlay(
     below.plot(energy, difference, color=BLUE, lw=1.5)
     below.fill_between(energy, difference - std, difference + std, **band)
     for axes in (above, below):
-        label = f"Fermi energy, DFT: {fermi_energy_reference_ev:.3f} eV"
-        axes.axvline(fermi_energy_reference_ev, color=INK, lw=1.2, label=label)
-        label = f"Fermi energy, predicted: {fermi_energy_predicted_ev:.3f} eV"
-        axes.axvline(
-            fermi_energy_predicted_ev, color=VERMILION, lw=1.4, ls=(0, (3, 2)), label=label
-        )
+        _draw_fermi_energy(axes, "DFT", fermi_energy_reference_ev, INK, "-")
+        _draw_fermi_energy(axes, "predicted", fermi_energy_predicted_ev, VERMILION, "--")
     above.set(ylabel="DOS (1/eV)", xlim=(energy[0], energy[-1]))
     below.set(ylabel="predicted − DFT\n(1/eV)", xlabel="energy (eV)")
     figure.align_ylabels()
     handles, labels = above.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
+
+
+def _draw_fermi_energy(axes: Axes, source: str, value: float, color: str, line: str) -> None:
+    if np.isfinite(value):
+        label = f"Fermi energy, {source}: {value:.3f} eV"
+        axes.axvline(value, color=color, lw=1.3, ls=line, label=label)
 
 
 def dos_overlay(
@@ -128,7 +134,7 @@ def dos_overlay(
     predicted_per_ev
         Predicted DOS, 1/eV, shape (seeds, energies).
     fermi_energy_reference_ev
-        Fermi energy of DFT, eV.
+        Fermi energy of DFT, eV; NaN if it is not known.
     fermi_energy_predicted_ev
         Fermi energies of the predictions, eV, shape (seeds,).
 
@@ -142,10 +148,11 @@ def dos_overlay(
         reference_per_ev=reference_per_ev,
         predicted_per_ev=predicted_per_ev,
     )
-    figure = draw_dos_overlay(
+    draw = partial(
+        draw_dos_overlay,
         table,
         fermi_energy_reference_ev=fermi_energy_reference_ev,
         fermi_energy_predicted_ev=float(np.mean(np.asarray(fermi_energy_predicted_ev, float))),
     )
     title = f"Density of states of held-out snapshot {snapshot}: DFT against prediction."
-    return drawn("dos_overlay", title, figure, table)
+    return drawn("dos_overlay", title, draw, table)

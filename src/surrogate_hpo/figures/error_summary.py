@@ -1,22 +1,16 @@
 """Mean absolute error per quantity against the floor and the baseline."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from surrogate_hpo.figures.style import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    DrawnFigure,
-    drawn,
-    new_figure,
-    set_decades,
-    styled,
-)
+from surrogate_hpo.figures.palette import BLUE, GREY, INK, ORANGE
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.figures.table import (
     FigureTable,
     format_with_spread,
@@ -29,6 +23,8 @@ from surrogate_hpo.figures.table import (
 @dataclass(frozen=True)
 class QuantityError:
     """How well one energy is predicted on the held-out snapshots, all in meV/atom.
+
+    Without a reference to compare with, the numbers are NaN.
 
     Attributes
     ----------
@@ -51,6 +47,16 @@ class QuantityError:
     baseline_mev_per_atom: float
 
     @property
+    def known(self) -> bool:
+        """Whether there was a reference to compare with."""
+        numbers = (
+            self.mae_mev_per_atom,
+            self.discretisation_error_mev_per_atom,
+            self.baseline_mev_per_atom,
+        )
+        return any(math.isfinite(number) for number in numbers)
+
+    @property
     def label(self) -> str:
         """The quantity for people, spaces for underscores."""
         return self.quantity.replace("_", " ")
@@ -58,9 +64,12 @@ class QuantityError:
     @property
     def text(self) -> str:
         """MAE ± spread over seeds, without the unit."""
+        if not self.known:
+            return "not known"
         return format_with_spread(self.mae_mev_per_atom, self.std_over_seeds_mev_per_atom)
 
 
+_LABEL_CHARACTERS = 20
 _BARS = (
     ("discretisation_error_mev_per_atom", "floor (reference LDOS)", ORANGE),
     ("mae_mev_per_atom", "surrogate", BLUE),
@@ -116,7 +125,7 @@ def draw_error_summary(table: FigureTable) -> Figure:
                 size=8.5,
             )
     set_decades(axes.xaxis)
-    axes.set_yticks(rows, table.words("quantity"))
+    axes.set_yticks(rows, [fill(word, _LABEL_CHARACTERS) for word in table.words("quantity")])
     axes.set(ylim=(len(table) - 0.5, -0.5), xlabel="mean absolute error (meV/atom)")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
@@ -128,4 +137,4 @@ def error_summary(errors: Sequence[QuantityError]) -> DrawnFigure:
     """Draw the errors per quantity."""
     table = error_summary_table(errors)
     title = "Mean absolute error per quantity: floor, surrogate with spread over seeds, baseline."
-    return drawn("error_summary", title, draw_error_summary(table), table)
+    return drawn("error_summary", title, partial(draw_error_summary, table), table)

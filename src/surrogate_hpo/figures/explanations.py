@@ -215,6 +215,9 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 OPTIONAL = frozenset({"score_agreement"})
 """Figures of stages that are not part of every run."""
 
+OF_ERRORS = frozenset({"parity", "error_summary"})
+"""Figures that need a reference to compare with."""
+
 
 def figure_text(name: str) -> FigureText | None:
     """Return the words for a figure of this name, if there are any."""

@@ -1,13 +1,15 @@
 """LDOS at a few grid points of one held-out snapshot, reference against prediction."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import BLUE, INK, DrawnFigure, drawn, new_figure, styled
+from surrogate_hpo.figures.palette import BLUE, INK
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
 
 UNIT = "1/(eV Å³)"
@@ -113,4 +115,4 @@ def ldos_overlay(
         point=point, energy_ev=energy_ev, reference=reference, predicted=predicted
     )
     title = f"LDOS at {len(point)} grid points of held-out snapshot {snapshot}."
-    return drawn("ldos_overlay", title, draw_ldos_overlay(table), table)
+    return drawn("ldos_overlay", title, partial(draw_ldos_overlay, table), table)

@@ -1,14 +1,15 @@
 """Training and validation loss per epoch, one pair of lines per seed."""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from surrogate_hpo.figures.palette import INK, SERIES
 from surrogate_hpo.figures.style import (
-    INK,
-    SERIES,
     DrawnFigure,
     drawn,
     log_limits,
@@ -121,4 +122,4 @@ def learning_curves(
     )
     count = np.unique(table.numbers("seed")).size
     title = f"Training and validation loss per epoch for {count} seeds."
-    return drawn("learning_curves", title, draw_learning_curves(table), table)
+    return drawn("learning_curves", title, partial(draw_learning_curves, table), table)

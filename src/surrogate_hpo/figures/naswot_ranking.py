@@ -1,6 +1,7 @@
 """Scores of the scanned architectures against their number of parameters."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,11 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.palette import INK, MARKERS, SERIES, VERMILION
 from surrogate_hpo.figures.style import (
-    INK,
-    MARKERS,
-    SERIES,
-    VERMILION,
     DrawnFigure,
     Scale,
     drawn,
@@ -182,4 +180,6 @@ def naswot_ranking(
         f"NASWOT scores of {len(table)} untrained architectures; chosen: "
         f"{architecture[chosen]}, {activation[chosen]}."
     )
-    return drawn("naswot_ranking", title, draw_naswot_ranking(table, direction=direction), table)
+    return drawn(
+        "naswot_ranking", title, partial(draw_naswot_ranking, table, direction=direction), table
+    )

@@ -1,6 +1,7 @@
 """Predicted against DFT energies of the held-out snapshots."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,16 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.error_summary import QuantityError
-from surrogate_hpo.figures.style import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    DrawnFigure,
-    drawn,
-    new_figure,
-    styled,
-)
+from surrogate_hpo.figures.palette import BLUE, GREY, INK, ORANGE
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import FigureTable, number_column, word_column
 
 _MEV_PER_EV = 1000.0
@@ -168,4 +161,4 @@ def parity(
         error=error,
     )
     title = f"Predicted against DFT {error.label} of {len(table)} held-out snapshots."
-    return drawn(f"parity_{error.quantity}", title, draw_parity(table, error=error), table)
+    return drawn(f"parity_{error.quantity}", title, partial(draw_parity, table, error=error), table)

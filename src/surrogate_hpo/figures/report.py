@@ -1,24 +1,26 @@
 """The report: one HTML page that holds everything and needs nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.explanations import (
     ALTERNATIVES,
     FIGURES,
+    OF_ERRORS,
     OPTIONAL,
     STAGES,
     FigureText,
     figure_text,
 )
+from surrogate_hpo.figures.markup import cite, flatten_settings, inline, is_number
+from surrogate_hpo.figures.methods import MethodsSection
 from surrogate_hpo.figures.style import DrawnFigure
-from surrogate_hpo.figures.table import Value, format_value
-from surrogate_hpo.figures.verdict import Targets, headline, judge, summary
+from surrogate_hpo.figures.table import FigureTable, Value, format_value
+from surrogate_hpo.figures.verdict import Targets, Verdict, headline, judge, summary
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,28 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class ReportTable:
+    """A table that stands on its own, for a paper.
+
+    Attributes
+    ----------
+    name
+        Stem of its file.
+    section
+        Section of the report that shows it.
+    title
+        What it holds, in one sentence.
+    table
+        The table.
+    """
+
+    name: str
+    section: str
+    title: str
+    table: FigureTable
+
+
+@dataclass(frozen=True)
 class ReportContext:
     """Everything the report shows. All text is escaped; only the drawings are markup.
 
@@ -87,8 +111,11 @@ class ReportContext:
         Number of trained networks behind the spread.
     figures
         One of each name in `surrogate_hpo.figures.explanations.FIGURES`, or what stands in its
-        place by ``ALTERNATIVES``, and at least one
-        parity plot.
+        place by ``ALTERNATIVES``; without a reference those of errors are left out.
+    tables
+        Tables beside those of the figures.
+    methods
+        The methods section.
     settings
         The resolved configuration, nested mappings allowed.
     provenance
@@ -109,6 +136,8 @@ class ReportContext:
     held_out_snapshots: int
     training_seeds: int
     figures: Sequence[DrawnFigure]
+    tables: Sequence[ReportTable]
+    methods: MethodsSection
     settings: Mapping[str, object]
     provenance: Provenance
     facts: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
@@ -158,7 +187,7 @@ def render_report(context: ReportContext) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cell=format_value, svg=_inline, is_number=_is_number)
+    environment.filters.update(cell=format_value, svg=inline, is_number=is_number, cite=cite)
     return environment.get_template("report.html").render(
         context=context,
         headline=headline(
@@ -167,33 +196,21 @@ def render_report(context: ReportContext) -> str:
             seeds=context.training_seeds,
         ),
         verdicts=verdicts,
-        verdict_summary=summary(verdicts) if verdicts else "No targets were set for this run.",
+        verdict_summary=_verdict_summary(verdicts, known=error.known),
         stages=STAGES,
-        groups=_group_figures(context.figures),
+        groups=_group_figures(context.figures, known=error.known),
+        tables=_group_tables(context),
+        references=context.methods.cited,
         settings=list(flatten_settings(context.settings)),
     )
 
 
-def flatten_settings(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (dotted key, text) of every setting in a nested configuration."""
-    for key, value in settings.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from flatten_settings(value, f"{path}.")
-        else:
-            yield path, _setting_text(value)
-
-
-def _setting_text(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(
-            f"({_setting_text(item)})" if isinstance(item, list | tuple) else _setting_text(item)
-            for item in value
-        )
-    if isinstance(value, float) and not isinstance(value, bool):
-        # A setting is quoted exactly: rounding it would make the run irreproducible.
-        return repr(value)
-    return format_value(value) if value is None or isinstance(value, bool) else str(value)
+def _verdict_summary(verdicts: list[Verdict], *, known: bool) -> str:
+    if verdicts:
+        return summary(verdicts)
+    return (
+        "No targets were set for this run." if known else "The targets cannot be judged without it."
+    )
 
 
 def _check_stages(context: ReportContext) -> None:
@@ -221,13 +238,14 @@ def _headline_error(context: ReportContext) -> QuantityError:
     )
 
 
-def _group_figures(figures: Sequence[DrawnFigure]) -> dict[str, list[_FigureGroup]]:
+def _group_figures(figures: Sequence[DrawnFigure], *, known: bool) -> dict[str, list[_FigureGroup]]:
     """Sort the figures into sections and put those with the same explanation together."""
     names = [figure.name for figure in figures]
     unknown = [name for name in names if figure_text(name) is None]
     given = {"parity" if name.startswith("parity_") else name for name in names}
     given |= {ALTERNATIVES[name] for name in given & ALTERNATIVES.keys()}
-    wanted = [name for name in FIGURES if name not in ALTERNATIVES and name not in OPTIONAL]
+    spared = {*ALTERNATIVES, *OPTIONAL, *(() if known else OF_ERRORS)}
+    wanted = [name for name in FIGURES if name not in spared]
     missing = [name for name in wanted if name not in given]
     twice = sorted({name for name in names if names.count(name) > 1})
     if unknown or missing or twice:
@@ -246,10 +264,11 @@ def _group_figures(figures: Sequence[DrawnFigure]) -> dict[str, list[_FigureGrou
     return sections
 
 
-def _inline(figure: DrawnFigure) -> Markup:
-    """Trust a drawing as markup: matplotlib has escaped every word in it."""
-    return Markup(figure.svg)  # noqa: S704
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _group_tables(context: ReportContext) -> dict[str, list[ReportTable]]:
+    """Sort into sections the tables that no figure has beside it."""
+    drawn = [figure.table for figure in context.figures]
+    sections: dict[str, list[ReportTable]] = {}
+    for table in context.tables:
+        if table.table not in drawn:
+            sections.setdefault(table.section, []).append(table)
+    return sections

@@ -1,6 +1,7 @@
 """Every training-free score against the error of trained networks, one panel per score."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, SymmetricalLogLocator
 from numpy.typing import ArrayLike, NDArray
 
+from surrogate_hpo.figures.palette import MARKERS, SERIES
 from surrogate_hpo.figures.style import (
-    MARKERS,
-    SERIES,
     DrawnFigure,
     drawn,
     log_limits,
@@ -107,7 +107,7 @@ def draw_score_agreement(
                 label=kind,
             )
         _mark_diverged(axes, value[own & np.isinf(error)])
-        axes.set_title(f"{label}\n{_interval(tau[name])}", weight="normal", fontsize=9.5)
+        axes.set_title(f"{label}\n{_interval(tau[name])}", weight="normal", fontsize=8.5)
         axes.set_xlabel("score", fontsize=9)
     for axes in list(grid.flat)[len(labels) :]:
         axes.set_visible(False)
@@ -116,7 +116,7 @@ def draw_score_agreement(
         set_decades(axes.yaxis)
     handles, words = grid.flat[0].get_legend_handles_labels()
     known = dict(zip(words, handles, strict=True))
-    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=5)
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -176,5 +176,5 @@ def score_agreement(
         f"{len(labels)} scores of {len(set(architecture))} architectures against the error after "
         "a brief training."
     )
-    figure = draw_score_agreement(table, labels=labels, tau=tau)
-    return drawn("score_agreement", title, figure, table)
+    draw = partial(draw_score_agreement, table, labels=labels, tau=tau)
+    return drawn("score_agreement", title, draw, table)

@@ -1,6 +1,7 @@
 """The Optuna study: values per trial, the best so far, and the learning rate's effect."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,11 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from surrogate_hpo.figures.palette import BLUE, GREY, INK, VERMILION
 from surrogate_hpo.figures.style import (
-    BLUE,
-    GREY,
-    INK,
-    VERMILION,
     DrawnFigure,
     drawn,
     log_limits,
@@ -172,4 +170,6 @@ def search_history(
         objective_unit=objective_unit,
     )
     title = f"Optuna study of {len(table)} trials: {objective} per trial and against learning rate."
-    return drawn("search_history", title, draw_search_history(table, objective=objective), table)
+    return drawn(
+        "search_history", title, partial(draw_search_history, table, objective=objective), table
+    )

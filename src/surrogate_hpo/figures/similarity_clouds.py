@@ -1,6 +1,7 @@
 """Similarity of descriptors against similarity of the LDOS: what the ACSD averages over."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.style import INK, DrawnFigure, drawn, new_figure, set_decades, styled
+from surrogate_hpo.figures.palette import INK
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
 
 BINS = (40, 20)
@@ -133,7 +135,9 @@ def _draw_panel(axes: Axes, table: FigureTable, rows: NDArray[np.bool_], norm: L
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     sides = np.stack([width, height], axis=1)
     rectangles = np.stack([x, y], axis=1)[:, None] + sides[:, None] * corners
-    bins = PolyCollection(list(rectangles), array=pairs, cmap="cividis_r", norm=norm, linewidths=0)
+    bins = PolyCollection(list(rectangles), array=pairs, cmap="cividis_r", norm=norm)
+    # Browsers leave seams between faces that only touch.
+    bins.set(edgecolor="face", linewidth=0.4)
     axes.add_collection(bins)
     left, bottom = (1 - count * size[0] for count, size in zip(BINS, (width, height), strict=True))
     axes.plot([left, 1], [left, 1], color=INK, lw=1.2)
@@ -154,4 +158,4 @@ def similarity_clouds(
         descriptor_similarity=descriptor_similarity,
     )
     title = f"Similarity of descriptors against similarity of the LDOS, pairs of {snapshot}."
-    return drawn("similarity_clouds", title, draw_similarity_clouds(table), table)
+    return drawn("similarity_clouds", title, partial(draw_similarity_clouds, table), table)

@@ -1,14 +1,16 @@
 """Distribution of the descriptors' similarities: what the kernel spread is computed from."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.palette import SERIES
 from surrogate_hpo.figures.similarity_clouds import bin_edges
-from surrogate_hpo.figures.style import SERIES, DrawnFigure, drawn, new_figure, set_decades, styled
+from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.figures.table import FigureTable, number_column, require_rows, word_column
 
 BINS = 40
@@ -88,4 +90,4 @@ def similarity_spread(
         candidate=candidate, descriptor_similarity=descriptor_similarity
     )
     title = f"Similarity of the descriptors, pairs of {snapshot}."
-    return drawn("similarity_spread", title, draw_similarity_spread(table), table)
+    return drawn("similarity_spread", title, partial(draw_similarity_spread, table), table)

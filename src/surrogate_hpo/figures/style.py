@@ -1,12 +1,9 @@
-"""The one look of all figures, and how a drawing becomes a deterministic SVG."""
+"""The one look of all figures: colours, scales, ticks, and what a drawn figure is."""
 
-import io
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Literal, ParamSpec
-from xml.sax.saxutils import escape, quoteattr
 
 import matplotlib
 import matplotlib.style
@@ -16,51 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from surrogate_hpo.figures.options import FigureWidth
+from surrogate_hpo.figures.pictures import (
+    PAGE_LAYOUT,
+    STYLE,
+    page_svg,
+    paper_pdf,
+    paper_svg,
+)
 from surrogate_hpo.figures.table import FigureTable, superscript
-
-WIDTH_INCHES = 5.6
-"""Drawn this narrow, 10 pt text is still 9 px high on a phone 360 px wide."""
-
-# Okabe and Ito's palette (Color Universal Design, 2008) without its yellow, which is too
-# pale on white, and two dark colours of Paul Tol's muted scheme for long series.
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, SKY, WINE, OLIVE = "#CC79A7", "#56B4E9", "#882255", "#7A7A1E"
-GREY, INK = "#8A8A8A", "#222222"
-SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, WINE, OLIVE)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
-
-_STYLE: dict[str, object] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": INK,
-    "axes.formatter.useoffset": False,
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 10,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "errorbar.capsize": 2.5,
-    "figure.constrained_layout.h_pad": 0.08,
-    "figure.constrained_layout.w_pad": 0.08,
-    # DejaVu Sans comes with matplotlib, so every machine lays out alike; Verdana has its
-    # widths, and the rest are narrower: text in a browser can only shrink, never overlap.
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
-    "font.size": 10,
-    "grid.color": "#E3E3E3",
-    "grid.linewidth": 0.7,
-    "hatch.linewidth": 0.8,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "text.color": INK,
-    "xtick.color": INK,
-    "xtick.labelsize": 9,
-    "ytick.color": INK,
-    "ytick.labelsize": 9,
-}
 
 Scale = Literal["linear", "log", "symlog"]
 Parameters = ParamSpec("Parameters")
@@ -77,7 +38,9 @@ class DrawnFigure:
     title
         What the picture shows, in one sentence; also the text read to those who cannot see it.
     svg
-        The picture, an ``<svg>`` element that stands alone and can be inlined.
+        The picture for the page, an ``<svg>`` element that can be inlined.
+    draw
+        Draws it anew: where it is arranged at another width it must start from nothing.
     table
         The numbers in the picture.
     """
@@ -85,7 +48,16 @@ class DrawnFigure:
     name: str
     title: str
     svg: str
+    draw: Callable[[], Figure] = field(repr=False, compare=False)
     table: FigureTable
+
+    def paper_svg(self, width: FigureWidth) -> str:
+        """The picture at the width of a column, an SVG document."""
+        return paper_svg(self.draw(), name=self.name, title=self.title, width=width)
+
+    def paper_pdf(self, width: FigureWidth) -> bytes:
+        """The picture at the width of a column, a PDF page."""
+        return paper_pdf(self.draw(), title=self.title, width=width)
 
 
 def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
@@ -93,7 +65,7 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
     @wraps(draw)
     def draw_in_style(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
-        with matplotlib.style.context(["default", _STYLE]):
+        with matplotlib.style.context(["default", STYLE]):
             return draw(*args, **kwargs)
 
     return draw_in_style
@@ -101,52 +73,12 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
 def new_figure(height_inches: float) -> Figure:
     """Make an empty figure of the common width that arranges its parts without overlap."""
-    return Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+    return Figure(figsize=(PAGE_LAYOUT.arranged_inches, height_inches), layout="constrained")
 
 
-def drawn(name: str, title: str, figure: Figure, table: FigureTable) -> DrawnFigure:
+def drawn(name: str, title: str, draw: Callable[[], Figure], table: FigureTable) -> DrawnFigure:
     """Bind a drawing, its title and its table together."""
-    return DrawnFigure(name, title, to_svg(figure, name=name, title=title), table)
-
-
-def to_svg(figure: Figure, *, name: str, title: str) -> str:
-    """Write a figure as an ``<svg>`` element: the same input gives the same bytes.
-
-    Parameters
-    ----------
-    figure
-        The drawing.
-    name
-        Prefix of every id in it, so that several drawings can share one page.
-    title
-        Text for screen readers.
-
-    Returns
-    -------
-    str
-        The element, without XML declaration; text is kept as text.
-    """
-    buffer = io.StringIO()
-    with (
-        matplotlib.style.context(["default", _STYLE]),
-        matplotlib.rc_context({"svg.hashsalt": name}),
-    ):
-        figure.savefig(
-            buffer,
-            format="svg",
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    # Only tags are rewritten: a label that happens to read like a reference stays as it is.
-    svg = re.sub(r"<[^>]*>", lambda tag: _prefix_ids(tag.group(), name), svg)
-    opening, rest = svg.split(">", 1)
-    accessible = f'role="img" aria-label={quoteattr(title)}>\n <title>{escape(title)}</title>'
-    return f"{opening} {accessible}{rest}"
-
-
-def _prefix_ids(tag: str, name: str) -> str:
-    return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", tag)
+    return DrawnFigure(name, title, page_svg(draw(), name=name, title=title), draw, table)
 
 
 def log_limits(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -26,12 +26,15 @@ class Column:
         Unit for people (``Å``); empty for pure numbers and words.
     values
         One value per row.
+    digits
+        Significant digits that people are shown; a file holds all.
     """
 
     name: str
     label: str
     unit: str
     values: tuple[Value, ...]
+    digits: int = 4
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,9 @@ class FigureTable:
         return [dict(zip(names, row, strict=True)) for row in self.rows()]
 
 
-def number_column(name: str, label: str, unit: str, values: ArrayLike) -> Column:
+def number_column(
+    name: str, label: str, unit: str, values: ArrayLike, *, digits: int = 4
+) -> Column:
     """Make a column of numbers.
 
     Parameters
@@ -114,6 +119,8 @@ def number_column(name: str, label: str, unit: str, values: ArrayLike) -> Column
         Unit for people.
     values
         Anything one-dimensional that numpy understands.
+    digits
+        Significant digits that people are shown.
 
     Returns
     -------
@@ -133,7 +140,7 @@ def number_column(name: str, label: str, unit: str, values: ArrayLike) -> Column
             expected="a one-dimensional array",
             got=f"shape {array.shape}",
         )
-    return Column(name, label, unit, tuple(array.tolist()))
+    return Column(name, label, unit, tuple(array.tolist()), digits)
 
 
 def word_column(name: str, label: str, values: Iterable[str]) -> Column:
@@ -149,14 +156,14 @@ def require_rows(table: FigureTable, figure: str) -> None:
         )
 
 
-def format_value(value: Value) -> str:
-    """Write a cell for people: four significant digits, a dash for nothing."""
-    if value is None:
+def format_value(value: Value, digits: int = 4) -> str:
+    """Write a cell for people: so many significant digits, a dash for nothing, as NaN is."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return format_number(value)
+        return format_number(value, digits)
     return str(value).replace("-", "−") if isinstance(value, int) else value
 
 

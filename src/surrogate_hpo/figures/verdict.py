@@ -65,8 +65,10 @@ def judge(error: QuantityError, targets: Targets, *, held_out_snapshots: int) ->
     Returns
     -------
     list[Verdict]
-        One verdict per target.
+        One verdict per target; none if there is no reference to judge by.
     """
+    if not error.known:
+        return []
     floor, baseline = error.discretisation_error_mev_per_atom, error.baseline_mev_per_atom
     fraction = targets.baseline_fraction * baseline
     unit = "meV/atom"
@@ -120,6 +122,11 @@ def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> st
     str
         The sentences, every number computed from the arguments.
     """
+    if not error.known:
+        return (
+            f"How well the surrogate predicts the {error.label} of {held_out_snapshots} held-out "
+            "snapshots is not known: the data hold no reference for it."
+        )
     spread = (
         f"mean ± standard deviation over {seeds} seeds"
         if seeds > 1

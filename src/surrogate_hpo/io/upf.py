@@ -142,9 +142,26 @@ def read_upf(path: Path) -> Pseudopotential:
     )
 
 
-def _parse(path: Path) -> ET.Element:
+def read_upf_origin(path: Path) -> str:
+    """Read what a pseudopotential file says about its origin, for people.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    str
+        The text of its PP_INFO section; empty if there is none.
+    """
+    found = re.search(r"<PP_INFO>(.*?)</PP_INFO>", _read(path), flags=re.DOTALL)
+    return found[1].strip() if found else ""
+
+
+def _read(path: Path) -> str:
     try:
-        text = path.read_text(errors="replace")
+        return path.read_text(errors="replace")
     except OSError as error:
         raise DataError(
             "the pseudopotential file cannot be read",
@@ -152,6 +169,10 @@ def _parse(path: Path) -> ET.Element:
             got=error.strerror,
             remedy="check the path in the dft section of the configuration",
         ) from error
+
+
+def _parse(path: Path) -> ET.Element:
+    text = _read(path)
     if "<UPF version=" not in text and "<PP_HEADER" in text:
         raise DataError(
             "the pseudopotential is in the old UPF version 1",

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
 from surrogate_hpo.figures.descriptor_agreement import descriptor_agreement
-from surrogate_hpo.io.atomic import write_text
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.provenance import provenance, shared_state
 from surrogate_hpo.io.tables import write_table
@@ -24,6 +23,7 @@ from surrogate_hpo.stages.acsd_audit_trainings import (
     train_candidates,
 )
 from surrogate_hpo.stages.brief import TrainedError, diverged
+from surrogate_hpo.stages.drawings import FIGURE_WIDTH, save_figure
 from surrogate_hpo.stages.interface import (
     AcsdChoice,
     AcsdScores,
@@ -49,6 +49,7 @@ def acsd_audit(
     ],
     verdict: Annotated[Path, Output("JSON: whether the score says anything about the error")],
     figure: Annotated[Path, Output("SVG: score and trained error over cutoff radius and 2 J_max")],
+    figure_pdf: Annotated[Path, Output("PDF: the same")],
     figure_table: Annotated[Path, Output("CSV: the numbers of the figure")],
     state: CandidateState,
 ) -> None:
@@ -77,7 +78,7 @@ def acsd_audit(
         tau=(found.tau, found.tau_low, found.tau_high),
     )
     write_table(candidates, rows)
-    write_text(figure, drawing.svg)
+    save_figure(figure, figure_pdf, drawing, width=FIGURE_WIDTH)
     write_table(figure_table, drawing.table.records())
     write_document(
         verdict,

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from surrogate_hpo.config.audit import AuditSettings
 from surrogate_hpo.figures.score_agreement import score_agreement
-from surrogate_hpo.io.atomic import write_text
 from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.provenance import provenance, shared_state
@@ -15,6 +14,7 @@ from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.audit_evaluations import audited, evaluate
 from surrogate_hpo.stages.audit_figure import figure_arguments
 from surrogate_hpo.stages.audit_tables import agreement_rows, score_rows, verdict_document
+from surrogate_hpo.stages.drawings import FIGURE_WIDTH, save_figure
 from surrogate_hpo.stages.interface import AuditState, DescriptorStores, LdosStores, Output
 
 
@@ -34,6 +34,7 @@ def audit(
     ],
     verdict: Annotated[Path, Output("JSON: what each score is worth here, and how to read it")],
     figure: Annotated[Path, Output("SVG: every score against the trained error")],
+    figure_pdf: Annotated[Path, Output("PDF: the same")],
     figure_table: Annotated[Path, Output("CSV: the numbers of the figure")],
     state: AuditState,
 ) -> None:
@@ -61,7 +62,7 @@ def audit(
     drawing = score_agreement(**figure_arguments(rows, groups))
     write_table(scores, rows)
     write_table(agreement, groups)
-    write_text(figure, drawing.svg)
+    save_figure(figure, figure_pdf, drawing, width=FIGURE_WIDTH)
     write_table(figure_table, drawing.table.records())
     write_document(verdict, verdict_document(groups, errors) | {"provenance": record})
     shutil.rmtree(folder)

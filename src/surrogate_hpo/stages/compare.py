@@ -45,7 +45,7 @@ def compare(
     ],
     table: Annotated[Path, Output("CSV: a row per method; costs in seconds, errors in meV/atom")],
     summary: Annotated[Path, Output("JSON: the same rows, and what they mean in words")],
-    figures: Annotated[Path, Output("folder: each figure as SVG with its table as CSV")],
+    figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
 ) -> None:
     """Gather what the methods found, what it cost, and how it compares with the reference.
 
@@ -64,7 +64,7 @@ def compare(
     words = verdicts(rows, settings)
     for line in words:
         logger.info(line)
-    save_figures(figures, draw_comparison(contests, rows, settings))
+    save_figures(figures, draw_comparison(contests, rows, settings), width=settings.figure_width)
     write_table(table, rows)
     write_document(
         summary,

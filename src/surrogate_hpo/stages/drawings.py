@@ -3,15 +3,26 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from surrogate_hpo.figures.options import FigureWidth
 from surrogate_hpo.figures.style import DrawnFigure
-from surrogate_hpo.io.atomic import replacing, write_text
+from surrogate_hpo.io.atomic import replacing, write_bytes, write_text
 from surrogate_hpo.io.tables import write_table
 
+FIGURE_WIDTH: FigureWidth = "single"
+"""Of figures of the stages that have no setting for it: a change would repeat their trainings."""
 
-def save_figures(folder: Path, drawings: Sequence[DrawnFigure]) -> None:
-    """Write each figure as SVG beside its table as CSV; all of them or none."""
+
+def save_figures(folder: Path, drawings: Sequence[DrawnFigure], *, width: FigureWidth) -> None:
+    """Write each figure as SVG and PDF beside its table as CSV; all of them or none."""
     with replacing(folder) as partial:
         partial.mkdir()
         for drawing in drawings:
-            write_text(partial / f"{drawing.name}.svg", drawing.svg)
-            write_table(partial / f"{drawing.name}.csv", drawing.table.records())
+            stem = partial / drawing.name
+            save_figure(stem.with_suffix(".svg"), stem.with_suffix(".pdf"), drawing, width=width)
+            write_table(stem.with_suffix(".csv"), drawing.table.records())
+
+
+def save_figure(svg: Path, pdf: Path, drawing: DrawnFigure, *, width: FigureWidth) -> None:
+    """Write a figure in both forms."""
+    write_text(svg, drawing.paper_svg(width))
+    write_bytes(pdf, drawing.paper_pdf(width))

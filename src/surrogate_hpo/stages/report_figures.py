@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.acsd_map import SCORES, acsd_map
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
@@ -22,6 +21,7 @@ from surrogate_hpo.figures.score_agreement import score_agreement
 from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.similarity_clouds import similarity_clouds
 from surrogate_hpo.figures.similarity_spread import similarity_spread
+from surrogate_hpo.figures.snapshot_errors import SnapshotEnergies
 from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.figures.table import format_with_spread
 from surrogate_hpo.io.similarities import read_similarities
@@ -29,6 +29,7 @@ from surrogate_hpo.io.tables import read_table
 from surrogate_hpo.stages.audit_figure import figure_arguments
 from surrogate_hpo.stages.energies import REFERENCE_LDOS
 from surrogate_hpo.stages.graph import AUDIT_DEPENDENCIES, DEPENDENCIES, STAGES, SUMMARIES
+from surrogate_hpo.stages.report_energies import DFT, EnergyTable
 
 Row = Mapping[str, str]
 PARITY = ("band_energy", "total_free_energy")
@@ -43,7 +44,6 @@ class Sources:
     naswot: Path
     trials: Path
     histories: Sequence[Path]
-    energies: Path
     dos: Path
     ldos_samples: Path
     audit: Sequence[Path] = ()
@@ -61,6 +61,7 @@ def draw_all(
     naswot: Mapping[str, Any],
     search: Mapping[str, Any],
     errors: Sequence[QuantityError],
+    energies: EnergyTable,
     cost: Mapping[str, Mapping[str, float]],
 ) -> list[DrawnFigure]:
     """Draw every figure of the report.
@@ -76,7 +77,9 @@ def draw_all(
     search
         The choice of the search stage.
     errors
-        Errors per quantity, meV/atom.
+        Errors per quantity, meV/atom; NaN where there is no reference.
+    energies
+        Energies of the held-out snapshots.
     cost
         Cost per stage in seconds.
 
@@ -85,7 +88,6 @@ def draw_all(
     list of DrawnFigure
         In the order of the report.
     """
-    energies = read_table(sources.energies, columns=("snapshot", "source", "atoms"))
     candidates = read_table(sources.acsd)
     labelled = acsd["objective"] == "acsd"
     edges = [edge for edge in DEPENDENCIES if labelled or edge != ("ldos", "acsd")]
@@ -104,11 +106,11 @@ def draw_all(
         _dos(read_table(sources.dos), energies),
         _ldos(read_table(sources.ldos_samples)),
         *(
-            _parity(energies, error)
+            _parity(energies.quantity(error.quantity), error)
             for error in errors
-            if error.quantity in PARITY and np.isfinite(error.mae_mev_per_atom)
+            if error.quantity in PARITY and error.known
         ),
-        error_summary(errors),
+        error_summary([error for error in errors if error.known]),
         cost_per_stage(
             stage=list(cost),
             **{key: [total[key] for total in cost.values()] for key in COST_COLUMNS},
@@ -168,7 +170,7 @@ def _similarities(rows: Sequence[Row], choice: Mapping[str, Any], store: Path) -
 
 def _naswot(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
     return naswot_ranking(
-        architecture=[row["architecture"] for row in rows],
+        architecture=[row["architecture"].removesuffix(f" {row['activation']}") for row in rows],
         activation=[row["activation"] for row in rows],
         parameter_count=_numbers(rows, "parameters"),
         score=_numbers(rows, "score"),
@@ -201,25 +203,22 @@ def _learning_curves(histories: Sequence[Path]) -> DrawnFigure:
     )
 
 
-def _dos(rows: Sequence[Row], energies: Sequence[Row]) -> DrawnFigure:
+def _dos(rows: Sequence[Row], energies: EnergyTable) -> DrawnFigure:
     """The density of states of the first held-out snapshot."""
     snapshot = rows[0]["snapshot"]
     curves: dict[str, list[Row]] = {}
     for row in rows:
         if row["snapshot"] == snapshot:
             curves.setdefault(row["source"], []).append(row)
-    fermi = {
-        r["source"]: float(r["fermi_energy_ev"]) for r in energies if r["snapshot"] == snapshot
-    }
-    seeds = [source for source in curves if source.startswith("seed-")]
+    fermi = energies.fermi_energies(snapshot)
     reference = curves[REFERENCE_LDOS]
     return dos_overlay(
         snapshot=snapshot,
         energy_ev=_numbers(reference, "energy_ev"),
         reference_per_ev=_numbers(reference, "dos_per_ev"),
-        predicted_per_ev=[_numbers(curves[seed], "dos_per_ev") for seed in seeds],
-        fermi_energy_reference_ev=fermi["dft"],
-        fermi_energy_predicted_ev=[fermi[seed] for seed in seeds],
+        predicted_per_ev=[_numbers(curves[seed], "dos_per_ev") for seed in energies.seeds],
+        fermi_energy_reference_ev=fermi[DFT],
+        fermi_energy_predicted_ev=[fermi[seed] for seed in energies.seeds],
     )
 
 
@@ -242,24 +241,12 @@ def _ldos(rows: Sequence[Row]) -> DrawnFigure:
     )
 
 
-def _parity(energies: Sequence[Row], error: QuantityError) -> DrawnFigure:
-    def values(source: str) -> NDArray[np.float64]:
-        rows = [row for row in energies if row["source"] == source]
-        return _numbers(rows, f"{error.quantity}_ev") / _numbers(rows, "atoms")
-
-    seeds = list(dict.fromkeys(r["source"] for r in energies if r["source"].startswith("seed-")))
-    if not seeds:
-        raise DataError("the table of energies holds no prediction", where="energies.csv")
-    training = next(
-        float(r[f"{error.quantity}_ev"]) / float(r["atoms"])
-        for r in energies
-        if r["source"] == "training_mean"
-    )
+def _parity(energies: SnapshotEnergies, error: QuantityError) -> DrawnFigure:
     return parity(
-        snapshot=[row["snapshot"] for row in energies if row["source"] == "dft"],
-        dft_ev_per_atom=values("dft"),
-        surrogate_ev_per_atom=[values(seed) for seed in seeds],
-        floor_ev_per_atom=values(REFERENCE_LDOS),
-        baseline_ev_per_atom=training,
+        snapshot=energies.snapshot,
+        dft_ev_per_atom=energies.dft,
+        surrogate_ev_per_atom=energies.surrogate,
+        floor_ev_per_atom=energies.floor,
+        baseline_ev_per_atom=energies.baseline,
         error=error,
     )

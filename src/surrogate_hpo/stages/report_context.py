@@ -1,0 +1,187 @@
+"""From the files of a run to the content of its report."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from surrogate_hpo.config.report import ReportSettings
+from surrogate_hpo.figures.error_summary import QuantityError, error_summary_table
+from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
+from surrogate_hpo.figures.report import Provenance, ReportContext, ReportTable
+from surrogate_hpo.figures.snapshot_errors import snapshot_errors_table
+from surrogate_hpo.figures.verdict import Targets
+from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.stages.report_energies import EnergyTable
+from surrogate_hpo.stages.report_facts import facts, notices
+from surrogate_hpo.stages.report_figures import Sources, draw_all
+from surrogate_hpo.stages.report_methods import methods
+from surrogate_hpo.stages.report_records import HEADLINE, Documents
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+
+_OWN_IONS = {"files": "own structures", "finished": "finished calculations"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that the report is made from.
+
+    Attributes
+    ----------
+    documents
+        One DFT run, the choices and the errors.
+    records
+        Provenance per stage.
+    sources
+        Tables that figures are drawn from.
+    energies
+        Energies of the held-out snapshots.
+    structure
+        One of them.
+    pseudopotentials
+        UPF files.
+    comparison
+        Rows of the compare stage, if it is part of the report.
+    cost
+        Cost per stage in seconds.
+    """
+
+    documents: Documents
+    records: Documents
+    sources: Sources
+    energies: EnergyTable
+    structure: Path
+    pseudopotentials: Sequence[Path]
+    comparison: Sequence[Mapping[str, str]]
+    cost: Mapping[str, Mapping[str, float]]
+
+
+def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportContext:
+    """Collect figures, tables, words and provenance.
+
+    Parameters
+    ----------
+    settings
+        Title and targets.
+    seed
+        Root seed of the config.
+    run
+        What the stages have left.
+
+    Returns
+    -------
+    ReportContext
+        The content of the page.
+    """
+    acsd, naswot, search, evaluated = (
+        run.documents[stage] for stage in ("acsd", "naswot", "search", "evaluate")
+    )
+    errors = _errors(evaluated)
+    atoms = read_structure(run.structure)
+    figures = draw_all(run.sources, acsd, naswot, search, errors, run.energies, run.cost)
+    return ReportContext(
+        title=settings.title,
+        material=_material(atoms, run.records, run.documents["dft"]),
+        headline_quantity=HEADLINE,
+        errors=errors,
+        targets=_targets(settings),
+        held_out_snapshots=evaluated["held_out_snapshots"],
+        training_seeds=evaluated["initialisations"],
+        figures=figures,
+        tables=_tables(run, errors, {figure.name: figure.table for figure in figures}),
+        methods=methods(
+            run.documents,
+            run.records,
+            run.pseudopotentials,
+            atoms,
+            candidates=(run.sources.acsd, run.sources.naswot),
+            error=next(error for error in errors if error.quantity == HEADLINE),
+        ),
+        settings={"seed": seed} | {s: record["settings"] for s, record in run.records.items()},
+        provenance=_provenance(run.records, run.documents["dft"].get("version"), seed),
+        facts=facts(run.documents, run.cost),
+        notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
+        warnings=notices(acsd, naswot, errors),
+    )
+
+
+def _targets(settings: ReportSettings) -> Targets:
+    return Targets(
+        mae_mev_per_atom=settings.target_mev_per_atom,
+        baseline_fraction=settings.target_baseline_fraction,
+        floor_mev_per_atom=settings.target_floor_mev_per_atom,
+        held_out_snapshots=settings.target_held_out_snapshots,
+    )
+
+
+def _errors(evaluated: Mapping[str, Any]) -> list[QuantityError]:
+    """Errors of the energies; the Fermi energy's is in meV and stands among the facts."""
+
+    def number(value: float | None) -> float:
+        return math.nan if value is None else value
+
+    return [
+        QuantityError(
+            quantity=name,
+            mae_mev_per_atom=number(values["mae_mev_per_atom"]),
+            std_over_seeds_mev_per_atom=number(values["std_over_seeds"]),
+            discretisation_error_mev_per_atom=number(values["discretisation_error_mev_per_atom"]),
+            baseline_mev_per_atom=number(values["baseline_mev_per_atom"]),
+        )
+        for name, values in evaluated.items()
+        if isinstance(values, dict) and "mae_mev_per_atom" in values and name != "ewald_energy"
+    ]
+
+
+def _tables(
+    run: Run, errors: Sequence[QuantityError], drawn: Mapping[str, Any]
+) -> list[ReportTable]:
+    energies = {error.label: run.energies.quantity(error.quantity) for error in errors}
+    known = {name: values for name, values in energies.items() if values.known}
+    count = run.documents["evaluate"]["held_out_snapshots"]
+    tables = [
+        ReportTable(
+            "errors_per_snapshot",
+            "evaluate",
+            f"Errors of each of {count} held-out snapshots, per quantity.",
+            snapshot_errors_table(known),
+        ),
+        ReportTable(
+            "errors_per_energy",
+            "evaluate",
+            "Mean absolute error of each energy.",
+            error_summary_table(errors),
+        ),
+        ReportTable("cost_per_stage", "cost", "Computing time per stage.", drawn["cost_per_stage"]),
+    ]
+    if run.comparison:
+        rows = [{name: row[name] for name in METHOD_COLUMNS} for row in run.comparison]
+        title = "Cost and error of each search method, on the same data and settings."
+        tables.append(ReportTable("cost_per_method", "cost", title, method_costs_table(rows)))
+    return tables
+
+
+def _material(atoms: Atoms, records: Documents, dft: Mapping[str, Any]) -> str:
+    formula = ", ".join(f"{n} {s}" for s, n in Counter(atoms.symbols).items())
+    snapshots = records["snapshots"]["settings"]
+    ions = _OWN_IONS.get(snapshots["method"], f"ions at {snapshots['temperature_kelvin']:g} K")
+    parts = [f"{formula} atoms per cell", ions]
+    if dft.get("smearing_width_ev"):
+        kelvin = dft["smearing_width_ev"] / BOLTZMANN_EV_PER_KELVIN
+        parts.append(f"electrons at {kelvin:.6g} K")
+    return ", ".join(parts)
+
+
+def _provenance(records: Documents, version: str | None, seed: int) -> Provenance:
+    return Provenance(
+        package_version=records["report"]["package"],
+        engine_version=f"Quantum ESPRESSO {version}" if version else "not known",
+        versions=records["report"]["libraries"],
+        code_digests={stage: record["code"] for stage, record in records.items()},
+        seeds={"root (all others are derived from it)": seed},
+        checksums=records["evaluate"]["inputs"],
+    )

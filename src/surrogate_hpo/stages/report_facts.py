@@ -1,0 +1,95 @@
+"""Key numbers per stage, and what the reader must know first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.report import Notice
+from surrogate_hpo.figures.table import Value
+from surrogate_hpo.stages.graph import STAGES
+from surrogate_hpo.stages.report_records import Documents
+
+
+def facts(
+    documents: Documents, cost: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, Value]]:
+    """Collect the key numbers of every stage.
+
+    Parameters
+    ----------
+    documents
+        The choices and the errors.
+    cost
+        Cost per stage in seconds.
+
+    Returns
+    -------
+    dict
+        Stage to label (with unit) to value.
+    """
+    naswot, evaluated = documents["naswot"], documents["evaluate"]
+    found: dict[str, dict[str, Value]] = {
+        stage: {
+            "jobs": total["jobs"],
+            "wall time of all jobs (s)": total["wall_seconds"],
+            "CPU time (s)": total["cpu_seconds"],
+        }
+        for stage, total in cost.items()
+        if stage in STAGES
+    }
+    fermi = evaluated.get("fermi_energy") or {}
+    found["acsd"] |= {
+        "chosen cutoff radius (Å)": documents["acsd"]["cutoff_radius_angstrom"],
+        "chosen 2J_max": documents["acsd"]["twojmax"],
+    }
+    found["naswot"] |= {"chosen architecture": naswot["label"], "direction": naswot["direction"]}
+    if "audit" in cost:
+        found["naswot"]["audit of the score, CPU time (s)"] = cost["audit"]["cpu_seconds"]
+    hyperparameters = documents["search"]["hyperparameters"]
+    found["search"] |= {f"chosen {key}": value for key, value in hyperparameters.items()}
+    found["evaluate"] |= {
+        "held-out snapshots": evaluated["held_out_snapshots"],
+        "Fermi energy, mean absolute error (meV)": _known(fermi.get("mae_mev")),
+        "Fermi energy, floor (meV)": _known(fermi.get("discretisation_error_mev")),
+    }
+    return found
+
+
+def _known(value: float | None) -> Value:
+    return "not known" if value is None else value
+
+
+def notices(
+    acsd: Mapping[str, Any], naswot: Mapping[str, Any], errors: Sequence[QuantityError]
+) -> list[Notice]:
+    """Collect the warnings of the run.
+
+    Parameters
+    ----------
+    acsd
+        Choice of the acsd stage.
+    naswot
+        Choice of the naswot stage.
+    errors
+        Errors per quantity.
+
+    Returns
+    -------
+    list of Notice
+        In the order of the stages.
+    """
+    found = [Notice("naswot", message) for message in naswot["warnings"]]
+    if acsd["decision"]["ambiguous"]:
+        close = ", ".join(
+            f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["close"]
+        )
+        text = (
+            "The draws cannot safely tell these candidates (cutoff radius / 2J_max) apart: "
+            f"{close}."
+        )
+        found.append(Notice("acsd", text))
+    unknown = [error.label for error in errors if not error.known]
+    if unknown:
+        text = f"The data hold no reference for: {', '.join(unknown)}. Their errors are not known."
+        found.append(Notice("evaluate", text))
+    return found

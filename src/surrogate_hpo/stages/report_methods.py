@@ -1,0 +1,86 @@
+"""What the methods section of a run must know, gathered from its files."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.methods import MethodsSection, write_methods
+from surrogate_hpo.io.tables import read_table
+from surrogate_hpo.io.upf import read_upf_origin
+from surrogate_hpo.stages.report_records import Documents
+
+VALIDATION = "descriptors/validation-"
+
+
+def methods(
+    documents: Documents,
+    records: Documents,
+    pseudopotentials: Sequence[Path],
+    atoms: Atoms,
+    *,
+    candidates: tuple[Path, Path],
+    error: QuantityError,
+) -> MethodsSection:
+    """Describe the run in the words of a methods section.
+
+    Parameters
+    ----------
+    documents
+        One DFT run, the choices and the errors.
+    records
+        Provenance per stage.
+    pseudopotentials
+        UPF files.
+    atoms
+        A held-out snapshot.
+    candidates
+        CSV of the scored descriptors, and of the scored architectures.
+    error
+        Of the total free energy.
+
+    Returns
+    -------
+    MethodsSection
+        Paragraphs with citations.
+    """
+    evaluated = documents["evaluate"]
+    return write_methods(
+        settings={stage: record["settings"] for stage, record in records.items()},
+        dft=_dft(documents["dft"], records, pseudopotentials),
+        material=_material(atoms),
+        snapshots={
+            "training": evaluated["training_snapshots"],
+            "validation": sum(VALIDATION in name for name in records["train"]["inputs"]),
+            "test": evaluated["held_out_snapshots"],
+        },
+        acsd=documents["acsd"],
+        naswot=documents["naswot"],
+        search=documents["search"],
+        descriptor_candidates=len(read_table(candidates[0])),
+        architectures=len(read_table(candidates[1])),
+        error=error,
+        seeds=evaluated["initialisations"],
+        software=records["report"]["package"],
+    )
+
+
+def _dft(
+    result: Mapping[str, Any], records: Documents, pseudopotentials: Sequence[Path]
+) -> dict[str, Any]:
+    """What is known of the DFT run; the rest is None."""
+    return {
+        "run": records["snapshots"]["settings"]["method"] != "finished",
+        "version": result.get("version"),
+        "functional": result.get("functional"),
+        "fft_grid": result.get("fft_grid"),
+        "pseudopotentials": {path.name: read_upf_origin(path) for path in pseudopotentials},
+    }
+
+
+def _material(atoms: Atoms) -> str:
+    formula = ", ".join(f"{number} {symbol}" for symbol, number in Counter(atoms.symbols).items())
+    return f"{formula} atoms per periodic cell ({atoms.get_volume() / len(atoms):.3g} Å³ per atom)"
