@@ -40,3 +40,6 @@ rule all:
         of("results/dft/{snapshot}.json", *SPLITS),
         of("results/ldos/{snapshot}.zarr.zip", *SPLITS),
         of("results/descriptors/{snapshot}.zarr.zip", *SPLITS),
+
+
+include: "workflow/rules/archive.smk"

@@ -19,17 +19,19 @@ from surrogate_hpo.io.allocation import job_header
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
-from surrogate_hpo.stages.graph import AUDITS, CONTESTS, HELPERS, STAGES
+from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, HELPERS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, Positional, State
 from surrogate_hpo.stages.plan import gpus
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
 logger = logging.getLogger(__name__)
+# Verbs that rules call.
+JOBS = (*STAGES, *AUDITS, *CONTESTS, *ARCHIVES, *HELPERS)
 # Verbs that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 # Verbs that take files, and need neither a config nor a run.
-TOOLS = ("predict",)
+TOOLS = ("predict", "verify")
 DEFAULT_CONFIG = [Path("config/config.yaml")]
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _export(**options)
         elif chosen in TOOLS:
             with handling_signals():
-                _stage_function(str(chosen))(**options)
+                _print(_stage_function(str(chosen))(**options))
         else:
             _run_stage(str(chosen), options)
     except InterruptedRun as stop:
@@ -78,7 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _answer(verb: str, config: list[Path]) -> None:
-    answer = _stage_function(verb)(load_config(config))
+    _print(_stage_function(verb)(load_config(config)))
+
+
+def _print(answer: str | None) -> None:
     if answer is not None:
         sys.stdout.write(f"{answer}\n")
 
@@ -94,16 +99,23 @@ def _export(config: list[Path], folder: Path) -> None:
 
 
 def _run_stage(stage: str, options: dict[str, Any]) -> None:
-    config = load_config(options.pop("config"))
+    config_files = options.pop("config")
+    config = load_config(config_files)
     cost, threads = options.pop("cost"), options.pop("threads")
     function = _stage_function(stage)
-    if "threads" in inspect.signature(function).parameters:
-        options["threads"] = threads
     whole = HELPERS.get(stage, stage)
+    given = {
+        "settings": config.section(whole),
+        "seed": config.seed,
+        "threads": threads,
+        "config": config,
+        "config_files": config_files,
+    }
+    options |= {n: given[n] for n in given.keys() & inspect.signature(function).parameters.keys()}
     with handling_signals(), recording_cost(cost, stage=whole, threads=threads):
         for line in job_header(stage, threads=threads, use_gpu=gpus(stage, config) > 0):
             logger.info(line)
-        function(settings=config.section(whole), seed=config.seed, **options)
+        function(**options)
 
 
 def _stage_function(stage: str) -> Callable[..., str | None]:
@@ -122,19 +134,16 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=surrogate_hpo.__version__)
     verbs = parser.add_subparsers(dest="stage", required=True, metavar="stage")
-    for stage in (*STAGES, *AUDITS, *CONTESTS, *HELPERS):
+    for stage in JOBS:
         verb = verbs.add_parser(stage, help=_summary(stage), description=_summary(stage))
         _add_common(verb)
-        if stage == chosen:
-            verb.description = inspect.getdoc(_stage_function(stage))
-            verb.formatter_class = argparse.RawDescriptionHelpFormatter
-            _add_stage_options(verb, _stage_function(stage))
     for tool in TOOLS:
-        verb = verbs.add_parser(tool, help=_summary(tool), description=_summary(tool))
-        if tool == chosen:
-            verb.description = inspect.getdoc(_stage_function(tool))
-            verb.formatter_class = argparse.RawDescriptionHelpFormatter
-            _add_stage_options(verb, _stage_function(tool))
+        verbs.add_parser(tool, help=_summary(tool), description=_summary(tool))
+    if chosen in (*JOBS, *TOOLS):
+        verb = verbs.choices[chosen]
+        verb.description = inspect.getdoc(_stage_function(chosen))
+        verb.formatter_class = argparse.RawDescriptionHelpFormatter
+        _add_stage_options(verb, _stage_function(chosen))
     for question in QUESTIONS:
         verb = verbs.add_parser(question, help=_summary(question), description=_summary(question))
         verb.add_argument(

@@ -17,6 +17,7 @@ from surrogate_hpo.stages.plan import cost_path, items, parts
 from surrogate_hpo.config.snapshots import SPLITS, file_of
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
+from surrogate_hpo.io.archive.source import revision
 from surrogate_hpo.io.code_digest import code_digest
 from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.slurm_end import slurm_end_time
@@ -81,6 +82,11 @@ def code(stage):
 def config_files(wildcards, input):
     """The config files, as a parameter that reruns nothing: only the settings in them do."""
     return CONFIG_FILES
+
+
+def source_revision(wildcards):
+    """Commit of the workflow, and what differs from it; asked only of jobs that are looked at."""
+    return revision(Path(workflow.basedir))
 
 
 def gpus(rule):

@@ -1,4 +1,4 @@
-"""Bytes and CPU or GPU seconds of the jobs that compare: audits, contests, their table.
+"""Bytes and CPU or GPU seconds of the jobs that compare: audits, contests; and of the archive.
 
 Made of the needs of trainings, see `surrogate_hpo.config.training_needs`.
 """
@@ -9,7 +9,16 @@ from statistics import fmean
 from surrogate_hpo.config.brief import BriefTrainingSettings
 from surrogate_hpo.config.case import FLOAT32, Case
 from surrogate_hpo.config.evaluation_needs import REPORT_SECONDS, evaluate_snapshot
-from surrogate_hpo.config.needs import NUMBA_BASE, NUMPY_BASE, TORCH_BASE, Need, snap_seconds
+from surrogate_hpo.config.needs import (
+    MEBIBYTE,
+    NUMBA_BASE,
+    NUMPY_BASE,
+    STARTUP_SECONDS,
+    TORCH_BASE,
+    Need,
+    snap_seconds,
+)
+from surrogate_hpo.config.snapshots import SPLITS
 from surrogate_hpo.config.training_needs import (
     READING_RATE,
     epoch_operations,
@@ -21,6 +30,9 @@ from surrogate_hpo.config.training_needs import (
     trial_points,
 )
 from surrogate_hpo.selection.options import LEARNING_SCORES
+
+# Bytes per second, for checksums and compression.
+_PACKING_RATE = 5e7
 
 
 def audit(case: Case, *, parts: int = 1) -> Need:
@@ -129,6 +141,12 @@ def contest(case: Case) -> Need:
 def compare(_: Case) -> Need:
     """Tables and figures of the contests."""
     return Need(NUMPY_BASE + NUMBA_BASE, REPORT_SECONDS)
+
+
+def archive(case: Case) -> Need:
+    """The stores are read twice and packed; tables of all files are held."""
+    stored = case.snapshots(*SPLITS) * case.grid_points * case.point_bytes
+    return Need(NUMPY_BASE + 150 * MEBIBYTE, STARTUP_SECONDS + stored / _PACKING_RATE)
 
 
 def _brief_points(recipe: BriefTrainingSettings) -> int:

@@ -34,6 +34,7 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     ),
     "contest": comparison_needs.contest,
     "compare": comparison_needs.compare,
+    "archive": comparison_needs.archive,
 }
 
 # These go faster with more threads. `contest` does too, but its compute is what is compared.

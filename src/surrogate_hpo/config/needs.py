@@ -25,7 +25,7 @@ CUDA_BASE = 3000 * MEBIBYTE
 # Transforms that fit the cache, as those of orbitals do, and those that do not.
 _FFT_RATE, _LARGE_FFT_RATE = 3e9, 0.8e9
 _PRODUCT_RATE = 5e9
-_STARTUP_SECONDS = 5.0
+STARTUP_SECONDS = 5.0
 
 # pw.x: iterations until self-consistency, and applications of H per band and iteration.
 _SCF_STEPS = 12
@@ -80,7 +80,7 @@ def snapshots(case: Case) -> Need:
     steps = settings.equilibration_steps if settings.method == "molecular_dynamics" else 0
     return Need(
         NUMPY_BASE + 10_000.0 * case.size.atoms,
-        _STARTUP_SECONDS + 5e-5 * steps * case.size.atoms,
+        STARTUP_SECONDS + 5e-5 * steps * case.size.atoms,
     )
 
 
@@ -113,7 +113,7 @@ def dft(case: Case) -> Need:
     processes = mpi_processes(case.config.dft.command)
     # Each process holds small tables of its own.
     base = NUMPY_BASE + 60 * MEBIBYTE * processes
-    return Need(base + memory, _STARTUP_SECONDS + seconds, fewest_threads=processes)
+    return Need(base + memory, STARTUP_SECONDS + seconds, fewest_threads=processes)
 
 
 def mpi_processes(command: str | None) -> int:
@@ -159,7 +159,7 @@ def ldos(case: Case) -> Need:
         TORCH_BASE
         + 2 * COMPLEX * _BANDS * case.size.plane_waves
         + points * max(accumulating, writing),
-        _STARTUP_SECONDS + seconds,
+        STARTUP_SECONDS + seconds,
     )
 
 
@@ -180,7 +180,7 @@ def acsd(case: Case) -> Need:
     candidates = radii * len(settings.twojmax)
     return Need(
         NUMBA_BASE + labels + vectors + pairs * (candidates * FLOAT32 + 6 * FLOAT64),
-        _STARTUP_SECONDS
+        STARTUP_SECONDS
         + points * radii * snap_seconds(case, "native")
         + draws * candidates * pairs * 2 * case.components / _PRODUCT_RATE,
     )
@@ -197,12 +197,12 @@ def descriptors(case: Case) -> Need:
     if settings.use_gpu:
         return Need(
             base + CUDA_BASE + values + packing,
-            2 * _STARTUP_SECONDS,
+            2 * STARTUP_SECONDS,
             gpu_seconds=case.grid_points * _SNAP_ON_GPU,
         )
     if settings.engine == "torch":
         values *= 4  # products at the nodes of the quadrature
-    return Need(base + values + packing, _STARTUP_SECONDS + seconds)
+    return Need(base + values + packing, STARTUP_SECONDS + seconds)
 
 
 def snap_seconds(case: Case, engine: str) -> float:

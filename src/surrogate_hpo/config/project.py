@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from surrogate_hpo.config.acsd import AcsdSettings
 from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
+from surrogate_hpo.config.archive import ArchiveSettings
 from surrogate_hpo.config.audit import AuditSettings
 from surrogate_hpo.config.base import Section
 from surrogate_hpo.config.compare import CompareSettings
@@ -41,6 +42,7 @@ class Config(Section):
     acsd_audit: AcsdAuditSettings = AcsdAuditSettings()
     contest: ContestSettings = ContestSettings()
     compare: CompareSettings = CompareSettings()
+    archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")
     def _elements_have_potentials(self) -> Self:

@@ -20,6 +20,9 @@ AUDITS = ("audit", "acsd_audit")
 # They let search methods compete; run when asked for.
 CONTESTS = ("contest", "compare")
 
+# They take the whole run away; run when asked for.
+ARCHIVES = ("archive",)
+
 # Jobs that do part of a stage: they share its config section, its folder and its costs.
 HELPERS = {
     "naswot_chunk": "naswot",
@@ -105,4 +108,5 @@ SUMMARIES = {
     "acsd_audit": "descriptors against trainings",
     "contest": "one search method",
     "compare": "search methods side by side",
+    "archive": "the run in one file",
 }

@@ -1,0 +1,109 @@
+"""Results that do not belong to the files, settings and code that lie beside them."""
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from surrogate_hpo.io.archive.jobs import Record
+from surrogate_hpo.io.code_digest import code_digest
+from surrogate_hpo.io.provenance import checksum
+
+Kind = TypeVar("Kind")
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+
+
+def stale_inputs(run: Path, records: Iterable[Record]) -> list[str]:
+    """Files that are no longer what a job has read, in words.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    records
+        Of the outputs; they hold the checksums of smaller inputs.
+
+    Returns
+    -------
+    list of str
+        A line per file, with the outputs that it no longer fits.
+    """
+    faults, now = _Faults(), dict[str, str]()
+    for record in records:
+        for path, recorded in (record.content.get("input_checksums") or {}).items():
+            if path not in now and (run / path).is_file():
+                now[path] = checksum(run / path)
+            if path in now and now[path] != str(recorded).removeprefix("sha256:"):
+                faults.add(f"{path} is not what was read for", record)
+    return faults.lines()
+
+
+def stale_settings(records: Iterable[Record], settings: Mapping[str, Any]) -> list[str]:
+    """Settings that are not those with which an output was made, in words.
+
+    Parameters
+    ----------
+    records
+        Of the outputs; they hold the settings that decide them.
+    settings
+        The whole config, all defaults included, as plain JSON values.
+
+    Returns
+    -------
+    list of str
+        A line per key, with both values and the outputs.
+    """
+    faults = _Faults()
+    for record in records:
+        section = _section(str(record.content["rule"]), settings)
+        now = {"seed": settings.get("seed")} | dict(settings.get(section) or {})
+        for recorded in _parameters(record, dict):
+            for key, value in recorded.items():
+                if "seed" in recorded and key in now and now[key] != value:
+                    name = key if key == "seed" else f"{section}.{key}"
+                    faults.add(f"{name} is {now[key]}, but was {value} for", record)
+    return faults.lines()
+
+
+def stale_code(records: Iterable[Record]) -> list[str]:
+    """Rules whose code, as it runs here, is not that which made an output, in words."""
+    faults = _Faults()
+    for record in records:
+        rule = str(record.content["rule"])
+        for recorded in _parameters(record, str):
+            if _DIGEST.fullmatch(recorded) and code_digest(rule) != recorded:
+                faults.add(f"the code of {rule} has changed since it made", record)
+    return faults.lines()
+
+
+def _section(rule: str, settings: Mapping[str, Any]) -> str:
+    """The section of a rule; jobs that do part of a stage are called `stage_part`."""
+    return rule if rule in settings else rule.rpartition("_")[0]
+
+
+def _parameters(record: Record, kind: type[Kind]) -> Iterable[Kind]:
+    """Parameters of a job, which Snakemake keeps as Python writes them."""
+    for written in record.content.get("params") or []:
+        try:
+            value = ast.literal_eval(written)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, kind):
+            yield value
+
+
+class _Faults:
+    """Faults, each with the outputs that have it."""
+
+    def __init__(self) -> None:
+        self._outputs: dict[str, list[str]] = {}
+
+    def add(self, fault: str, record: Record) -> None:
+        self._outputs.setdefault(fault, []).append(record.output)
+
+    def lines(self) -> list[str]:
+        return [
+            f"{fault} {outputs[0]}" + (f" and {len(outputs) - 1} more" if outputs[1:] else "")
+            for fault, outputs in sorted(self._outputs.items())
+        ]

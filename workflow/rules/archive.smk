@@ -1,0 +1,26 @@
+rule archive:
+    input:
+        run=rules.all.input,
+        costs=costs(*STAGES, *NASWOT_AUDIT),
+    output:
+        archive="results/archive.tar.zst",
+        cost="results/cost/archive/all.json",
+    log:
+        "logs/archive.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=memory("archive"),
+        runtime=minutes("archive"),
+    params:
+        settings=settings("archive"),
+        code=code("archive"),
+        config=config_files,
+        # A commit that touches no stage reruns nothing, but it is another source.
+        revision=source_revision,
+        source=workflow.basedir,
+    message:
+        asking("the run in one file")
+    shell:
+        "surrogate-hpo archive --config {params.config:q} --source {params.source:q}"
+        " --archive {output.archive:q} --cost {output.cost:q} 2> {log:q}"
