@@ -134,3 +134,38 @@ def test_own_files_and_frames(tmp_path, settings):
     assert file_of("a.cif") == "a.cif"
     with pytest.raises(KeyError):
         snapshots.source_of("training-0009")
+
+
+def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):
+    settings["snapshots"] = {
+        "method": "finished",
+        "training": ["a.save", "odd@1:3"],
+        "validation": ["c.info.json"],
+        "test": ["d.info.json"],
+    }
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, settings)
+    idle = "would be ignored: bands, cutoff_rydberg, kpoints, kpoints_shift; leave them out"
+    assert idle in str(error.value)
+    settings["dft"] = {
+        "pseudopotentials": {"Al": "Al.UPF"},
+        "functional": "pbe",
+        "density_cutoff_rydberg": 160,
+        "electronic_temperature_kelvin": 298,
+    }
+    config = load(tmp_path, settings)
+    assert config.snapshots.sources("training") == ["a.save", "odd@1:3"]
+    with pytest.raises(ConfigError, match="expected: cutoff_rydberg, kpoints, bands"):
+        config.dft.run()
+
+
+def test_a_run_of_pw_x_needs_its_settings_and_takes_the_functional_of_the_potentials(
+    tmp_path, settings
+):
+    del settings["dft"]["kpoints"], settings["dft"]["bands"]
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, settings)
+    assert "dft.kpoints: this key is required; dft.bands: this key is required" in str(error.value)
+    settings["dft"] |= {"kpoints": [4, 4, 4], "bands": 20, "functional": "pbe"}
+    with pytest.raises(ConfigError, match=r"dft\.functional is for finished calculations"):
+        load(tmp_path, settings)

@@ -29,7 +29,6 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, HELPERS, STAGES
-from surrogate_hpo.stages.ldos import energy_axis
 from surrogate_hpo.stages.plan import gpus, parts, rules
 
 TUTORIAL = REPOSITORY / "config" / "config.yaml"
@@ -134,7 +133,7 @@ def test_the_big_case_is_the_one_it_says(big):
 
 
 def test_counts_are_those_of_the_stages(tutorial):
-    assert tutorial.energies == len(energy_axis(tutorial.config.ldos))
+    assert tutorial.energies == len(tutorial.config.ldos.energy_axis())
     network = build_network(
         Architecture((192,) * 3, "tanh"), inputs=91, outputs=tutorial.energies, seed=0
     )
@@ -217,7 +216,7 @@ def test_a_larger_case_never_needs_less(stage, factor):
     larger = Size(
         n * size.atoms, n * size.volume, (n * size.grid[0], *size.grid[1:]),
         (n * size.orbital_grid[0], *size.orbital_grid[1:]),
-        n * size.plane_waves, n * size.density_waves, size.k_points,
+        n * size.plane_waves, n * size.density_waves, size.k_points, size.bands,
     )  # fmt: skip
     before, after = NEEDS[stage](small), NEEDS[stage](Case(config, larger))
     assert after.memory_bytes >= before.memory_bytes

@@ -10,7 +10,8 @@ from surrogate_hpo.dft.kernels import KERNEL_NAMES
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io import wavefunctions
-from surrogate_hpo.io.cubes import read_cube, read_ldos_cubes, run_pp_ldos
+from surrogate_hpo.io.cube_files import read_cube
+from surrogate_hpo.io.cubes import read_ldos_cubes, run_pp_ldos
 from surrogate_hpo.io.espresso_engine import find_engine, run_engine
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.units import BOHR_ANGSTROM

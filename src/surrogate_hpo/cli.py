@@ -65,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _answer(str(chosen), options["config"])
         elif chosen == "profile":
             _profile(**options)
+        elif chosen == "export":
+            _export(**options)
         elif chosen in TOOLS:
             with handling_signals():
                 _print(_stage_function(str(chosen))(**options))
@@ -89,6 +91,11 @@ def _print(answer: str | None) -> None:
 def _profile(action: str, name: str, profiles: Path) -> None:
     link = {"install": install_profile}[action](name, profiles=profiles)
     sys.stdout.write(f"{link} -> {link.resolve()}\nuse it: snakemake --profile {name}\n")
+
+
+def _export(config: list[Path], folder: Path) -> None:
+    function: Callable[..., None] = importlib.import_module("surrogate_hpo.stages.export").export
+    function(load_config(config), folder)
 
 
 def _run_stage(stage: str, options: dict[str, Any]) -> None:
@@ -142,6 +149,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         verb.add_argument(
             "config", nargs="*", type=Path, default=DEFAULT_CONFIG, help="config files, later win"
         )
+    _add_export(verbs.add_parser("export", help=_summary("export")))
     _add_profile(verbs.add_parser("profile", help=PROFILE_HELP, description=PROFILE_HELP))
     return parser
 
@@ -167,6 +175,14 @@ def _add_profile(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("action", choices=["install"])
     verb.add_argument("name", help="slurm, for example")
     verb.add_argument("--profiles", type=Path, default=Path("profiles"), help="their folder")
+
+
+def _add_export(verb: argparse.ArgumentParser) -> None:
+    verb.description = _summary("export")
+    verb.add_argument("folder", type=Path, help="where the files go; made if missing")
+    verb.add_argument(
+        "--config", nargs="+", type=Path, default=DEFAULT_CONFIG, help="config files of the run"
+    )
 
 
 def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., str | None]) -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 
@@ -18,6 +19,7 @@ from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
 from surrogate_hpo.io.archive.source import revision
 from surrogate_hpo.io.code_digest import code_digest
+from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.slurm_end import slurm_end_time
 
 # Jobs call `surrogate-hpo`, also when the environment was not activated.
@@ -140,9 +142,47 @@ def asking(message):
     return f"{message} (cores {{threads}}, memory {{resources.mem_mb}} MiB, limit {{resources.runtime}} min)"
 
 
+# Where calculations are finished, no scratch of Quantum ESPRESSO is made.
+SAVE = [] if CONFIG.snapshots.finished else "results/dft/{snapshot}.save"
+SCRATCH = [] if CONFIG.snapshots.finished else temp(directory(SAVE))
+
+
+@cache
+def finished_calculation(snapshot):
+    """A finished calculation of the config, opened by its names; no file is read."""
+    try:
+        return open_finished(CONFIG.snapshots.source_of(snapshot))
+    except SurrogateHpoError as error:
+        raise WorkflowError(str(error))
+
+
+def finished_description(wildcards):
+    """The file that describes a snapshot's finished calculation; none where DFT is run."""
+    if not CONFIG.snapshots.finished:
+        return []
+    return str(finished_calculation(wildcards.snapshot).description)
+
+
+def finished_files(wildcards):
+    """All files that the LDOS of a snapshot's finished calculation comes from."""
+    if not CONFIG.snapshots.finished:
+        return []
+    files = finished_calculation(wildcards.snapshot).files(CONFIG.ldos.request())
+    return [str(path) for path in files]
+
+
+def calculation(wildcards):
+    """How a stage is told where the calculation is: in Quantum ESPRESSO's scratch, or finished."""
+    if not CONFIG.snapshots.finished:
+        return f"--save {SAVE.format(snapshot=wildcards.snapshot)}"
+    return f"--finished {quote(CONFIG.snapshots.source_of(wildcards.snapshot))}"
+
+
 def own_files(wildcards):
-    """The user's structure files that a snapshot is made from."""
+    """The user's files that a snapshot's structure comes from."""
     source = CONFIG.snapshots.source_of(wildcards.snapshot)
+    if CONFIG.snapshots.finished:
+        return finished_description(wildcards)
     if CONFIG.snapshots.method == "files":
         return [file_of(source)]
     return [CONFIG.snapshots.cell.file] if CONFIG.snapshots.cell.file else []

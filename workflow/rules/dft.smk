@@ -2,9 +2,10 @@ rule dft:
     input:
         structure="results/snapshots/{snapshot}.extxyz",
         pseudopotentials=UPF_FILES,
+        finished=finished_description,
     output:
         dft="results/dft/{snapshot}.json",
-        save=temp(directory("results/dft/{snapshot}.save")),
+        save=SCRATCH,
         cost="results/cost/dft/{snapshot}.json",
     log:
         "logs/dft/{snapshot}.log",
@@ -18,10 +19,12 @@ rule dft:
         settings=settings("dft"),
         code=code("dft"),
         config=config_files,
+        calculation=calculation,
     message:
         asking("Quantum ESPRESSO for {wildcards.snapshot}")
     shell:
         "surrogate-hpo dft --config {params.config:q} --threads {threads}"
         " --structure {input.structure:q}"
-        " --pseudopotentials {input.pseudopotentials:q} --dft {output.dft:q} --save {output.save:q}"
+        " --pseudopotentials {input.pseudopotentials:q} --dft {output.dft:q}"
+        " {params.calculation}"
         " --cost {output.cost:q} 2> {log:q}"

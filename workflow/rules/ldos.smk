@@ -1,7 +1,8 @@
 rule ldos:
     input:
         dft="results/dft/{snapshot}.json",
-        save="results/dft/{snapshot}.save",
+        save=SAVE,
+        finished=finished_files,
     output:
         ldos="results/ldos/{snapshot}.zarr.zip",
         cost="results/cost/ldos/{snapshot}.json",
@@ -16,9 +17,11 @@ rule ldos:
         settings=settings("ldos"),
         code=code("ldos"),
         config=config_files,
+        calculation=calculation,
     message:
         asking("local density of states of {wildcards.snapshot}")
     shell:
-        "surrogate-hpo ldos --config {params.config:q} --dft {input.dft:q} --save {input.save:q}"
+        "surrogate-hpo ldos --config {params.config:q} --dft {input.dft:q}"
+        " {params.calculation}"
         " --ldos {output.ldos:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -2,9 +2,12 @@
 
 from typing import Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, Section
+from surrogate_hpo.dft.finished import LdosRequest
 from surrogate_hpo.dft.kernels import KernelName
 
 
@@ -29,6 +32,26 @@ class LdosSettings(Section):
     )
     maximum_ev: float = Field(..., description="upper end; well above the Fermi energy")
     spacing_ev: PositiveFloat = Field(..., description="energy spacing; at most the width")
+
+    @property
+    def sums_orbitals(self) -> bool:
+        """Whether the LDOS is to be summed from wavefunctions, where there are cubes as well."""
+        return self.source == "wavefunctions"
+
+    def request(self) -> LdosRequest:
+        """The LDOS that is wanted of a finished calculation."""
+        return LdosRequest(
+            energy=self.energy_axis(),
+            kernel=self.kernel,
+            kernel_is_given="kernel" in self.model_fields_set,
+            width=self.width_ev,
+            sums_orbitals=self.sums_orbitals,
+        )
+
+    def energy_axis(self) -> NDArray[np.float64]:
+        """The uniform energies of the window, both ends included, in eV."""
+        steps = round((self.maximum_ev - self.minimum_ev) / self.spacing_ev)
+        return self.minimum_ev + self.spacing_ev * np.arange(steps + 1, dtype=np.float64)
 
     @model_validator(mode="after")
     def _resolved(self) -> Self:

@@ -93,7 +93,9 @@ def dft(case: Case) -> Need:
     ones of its plane waves. Time: 12 iterations with three applications of H to each band, an
     application being two FFTs and the products with all bands and projectors.
     """
-    size, bands = case.size, case.config.dft.bands
+    if case.config.snapshots.finished:
+        return Need(NUMPY_BASE, _STARTUP_SECONDS)
+    size, bands = case.size, case.size.bands
     projectors = _PROJECTORS_PER_ATOM * size.atoms
     orbitals = COMPLEX * bands * size.plane_waves
     memory = (
@@ -137,8 +139,9 @@ def ldos(case: Case) -> Need:
     Memory: the sum in double precision, :math:`8 N n_E` B, with a batch of bands,
     :math:`8 \cdot 32 N`, and the transforms that make it, :math:`24 \cdot 8 N`; then the sum
     with its copy in single precision, :math:`12 N n_E`. Neither bands nor k points count.
+    Of a finished calculation without bands the LDOS is only read.
     """
-    points, bands, energies = case.grid_points, case.config.dft.bands, case.energies
+    points, bands, energies = case.grid_points, case.size.bands, case.energies
     accumulating = energies * FLOAT64 + BATCH_BYTES
     writing = energies * (FLOAT64 + FLOAT32)
     pairs = case.size.k_points * bands
@@ -146,7 +149,10 @@ def ldos(case: Case) -> Need:
         (_fft_operations(points) + 10 * points) / _LARGE_FFT_RATE
         + 2 * energies * points / _PRODUCT_RATE
     )
-    if case.config.ldos.source == "cubes":
+    if case.config.snapshots.finished and not bands:
+        # Read as it is; counted over space and energy, and the density's transform.
+        accumulating, seconds = energies * FLOAT32 + 4 * COMPLEX, energies * points / 1e8
+    elif case.config.ldos.source == "cubes":
         # pp.x sums the same orbitals once per energy, and writes text.
         accumulating, seconds = energies * (FLOAT64 + FLOAT32), seconds * energies / 10
     return Need(

@@ -53,6 +53,24 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _dft_is_run_or_finished(self) -> Self:
+        if self.snapshots.finished:
+            if idle := self.dft.idle_without_run():
+                msg = (
+                    f"method `finished` of snapshots runs no DFT, so these keys of dft would be "
+                    f"ignored: {', '.join(idle)}; leave them out"
+                )
+                raise ValueError(msg)
+            return self
+        if missing := self.dft.missing_to_run():
+            msg = "; ".join(f"dft.{key}: this key is required" for key in missing)
+            raise ValueError(msg)
+        if self.dft.functional is not None:
+            msg = "dft.functional is for finished calculations; pw.x takes the potentials' own"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _the_audit_knows_the_score(self) -> Self:
         if self.naswot.direction == "audit" and self.naswot.score not in self.audit.scores:
             msg = (

@@ -1,6 +1,7 @@
 """How large a case is, as far as that is known before a job runs: grid, plane waves, k points."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,8 @@ class Size:
         Of the density.
     k_points
         Without symmetry, k and -k counted once.
+    bands
+        Kohn-Sham states per k point.
     """
 
     atoms: int
@@ -44,6 +47,7 @@ class Size:
     plane_waves: int
     density_waves: int
     k_points: int
+    bands: int
 
     @property
     def grid_points(self) -> int:
@@ -52,10 +56,7 @@ class Size:
 
 
 def size_of(atoms: int, cell: NDArray[np.float64], settings: DftSettings) -> Size:
-    r"""Size of a case from its cell and the cutoffs.
-
-    A sphere of radius :math:`k = \sqrt{E_{cut}}` (Rydberg units) holds
-    :math:`V k^3 / 6\pi^2` plane waves.
+    """Size of a case from its cell and the cutoffs.
 
     Parameters
     ----------
@@ -71,22 +72,38 @@ def size_of(atoms: int, cell: NDArray[np.float64], settings: DftSettings) -> Siz
     Size
         Grids by Quantum ESPRESSO's rule.
     """
-    density_cutoff = settings.density_cutoff_rydberg or _COMPLETE_DUAL * settings.cutoff_rydberg
-    orbital_cutoff = min(density_cutoff, _COMPLETE_DUAL * settings.cutoff_rydberg)
+    run = settings.run()
+    density_cutoff = settings.density_cutoff_rydberg or _COMPLETE_DUAL * run.cutoff_rydberg
+    orbital_cutoff = min(density_cutoff, _COMPLETE_DUAL * run.cutoff_rydberg)
     volume = float(abs(np.linalg.det(cell)))
-
-    def waves(cutoff: float) -> int:
-        return math.ceil(volume / BOHR_ANGSTROM**3 * math.pow(cutoff, 1.5) / (6 * math.pi**2))
-
     return Size(
         atoms=atoms,
         volume=volume,
         grid=fft_grid(cell, density_cutoff),
         orbital_grid=fft_grid(cell, orbital_cutoff),
-        plane_waves=waves(settings.cutoff_rydberg),
-        density_waves=waves(density_cutoff),
-        k_points=k_points(settings.kpoints, settings.kpoints_shift),
+        plane_waves=plane_waves(volume, run.cutoff_rydberg),
+        density_waves=plane_waves(volume, density_cutoff),
+        k_points=k_points(run.kpoints, settings.kpoints_shift),
+        bands=run.bands,
     )
+
+
+def plane_waves(volume: float, cutoff_rydberg: float) -> int:
+    r"""Plane waves below a cutoff: a sphere of :math:`V k^3 / 6\pi^2`, :math:`k = \sqrt{E}`.
+
+    Parameters
+    ----------
+    volume
+        Of the cell, Å³.
+    cutoff_rydberg
+        E, Ry.
+
+    Returns
+    -------
+    int
+        Their number, rounded up.
+    """
+    return math.ceil(volume / BOHR_ANGSTROM**3 * math.pow(cutoff_rydberg, 1.5) / (6 * math.pi**2))
 
 
 def fft_grid(cell: NDArray[np.float64], density_cutoff_rydberg: float) -> tuple[int, int, int]:
@@ -115,7 +132,7 @@ def fft_grid(cell: NDArray[np.float64], density_cutoff_rydberg: float) -> tuple[
     return first, second, third
 
 
-def k_points(mesh: list[int], shift: list[int]) -> int:
+def k_points(mesh: Sequence[int], shift: Sequence[int]) -> int:
     """Points of a Monkhorst-Pack mesh, k and -k counted once.
 
     Parameters

@@ -41,11 +41,14 @@ Source = Annotated[int, Field(ge=0)] | list[str]
 class SnapshotsSettings(Section):
     """Thermal configurations of a cell, or the user's own structures."""
 
-    method: Literal["displacements", "molecular_dynamics", "files"] = Field(
+    method: Literal["displacements", "molecular_dynamics", "files", "finished"] = Field(
         "displacements",
-        description="Gaussian displacements, Langevin dynamics, or own files",
+        description="Gaussian displacements, Langevin dynamics, own structure files, or finished "
+        "DFT calculations with their LDOS",
     )
-    cell: CellSettings | None = Field(None, description="the cell at rest; not used by `files`")
+    cell: CellSettings | None = Field(
+        None, description="the cell at rest; not used by `files` and `finished`"
+    )
     temperature_kelvin: PositiveFloat = Field(298.0, description="temperature of the ions")
     debye_waller_b_angstrom2: PositiveFloat | None = Field(
         None,
@@ -56,20 +59,20 @@ class SnapshotsSettings(Section):
     equilibration_steps: PositiveInt = Field(
         1000, description="length of each snapshot's own trajectory of molecular dynamics"
     )
-    training: Source = Field(..., description="number of training snapshots, or list of files")
-    validation: Source = Field(..., description="number of validation snapshots, or list of files")
-    test: Source = Field(..., description="number of held-out snapshots, or list of files")
+    training: Source = Field(..., description="number of training snapshots, or their sources")
+    validation: Source = Field(..., description="number of validation snapshots, or their sources")
+    test: Source = Field(..., description="number of held-out snapshots, or their sources")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = []
         for split in SPLITS:
             source = getattr(self, split)
-            if self.method == "files" and not isinstance(source, list):
-                problems.append(f"`{split}` must be a list of files when method is `files`")
-            if self.method != "files" and not isinstance(source, int):
+            if not self.generated and not isinstance(source, list):
+                problems.append(f"`{split}` must be a list of files when method is `{self.method}`")
+            if self.generated and not isinstance(source, int):
                 problems.append(f"`{split}` must be a number when method is `{self.method}`")
-        if self.method != "files" and self.cell is None:
+        if self.generated and self.cell is None:
             problems.append(f"method `{self.method}` needs a `cell`")
         if self.method == "displacements" and self.debye_waller_b_angstrom2 is None:
             problems.append("method `displacements` needs `debye_waller_b_angstrom2`")
@@ -84,6 +87,16 @@ class SnapshotsSettings(Section):
             raise ValueError("too few snapshots for the splits: " + "; ".join(problems))
         return self
 
+    @property
+    def generated(self) -> bool:
+        """Whether configurations are made here, from a cell, rather than read."""
+        return self.method in ("displacements", "molecular_dynamics")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the DFT calculations are there already."""
+        return self.method == "finished"
+
     def names(self, split: Split) -> list[str]:
         """Names of the snapshots of one split, in order.
 
@@ -93,10 +106,12 @@ class SnapshotsSettings(Section):
         return [f"{split}-{index:04d}" for index in range(len(self.sources(split)))]
 
     def sources(self, split: Split) -> list[str]:
-        """One entry per snapshot: `file@index` for own files, the method otherwise."""
+        """One entry per snapshot: `file@index` or a finished calculation; else the method."""
         source = getattr(self, split)
         if isinstance(source, int):
             return [self.method] * source
+        if self.finished:
+            return list(source)
         return [frame for entry in source for frame in expand_frames(entry)]
 
     def all_names(self) -> list[str]:
@@ -125,7 +140,7 @@ class SnapshotsSettings(Section):
         Returns
         -------
         str
-            `file@index`, or the method that generates it.
+            `file@index`, a finished calculation, or the method that generates it.
 
         Raises
         ------

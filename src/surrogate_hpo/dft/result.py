@@ -1,5 +1,6 @@
 """The numbers that a finished DFT calculation leaves behind."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,18 @@ from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 FloatArray = NDArray[np.float64]
 
 
+def known(value: float | None) -> float:
+    """The number, or NaN for one that is not known: no sum or mean of it is a number either."""
+    return math.nan if value is None else value
+
+
 @dataclass(frozen=True)
 class DftResult:
     """A finished self-consistent calculation without spin polarisation.
 
     The energies obey A = E_band - T S - E_H + E_xc - ∫v_xc n + E_Ewald (double counting form),
-    with A the total *free* energy, Quantum ESPRESSO's `etot`.
+    with A the total *free* energy, Quantum ESPRESSO's `etot`. Data of other origin may not tell
+    all of this: what is not known is None, a table of bands is empty, and neither is ever zero.
 
     Attributes
     ----------
@@ -38,13 +45,13 @@ class DftResult:
     electrons
         Number of electrons per cell.
     eigenvalues
-        eps_kb in eV, shape (k, bands).
+        eps_kb in eV, shape (k, bands); (0, 0) if not known.
     occupations
-        f_kb between 0 and 1, shape (k, bands).
+        f_kb between 0 and 1, shape (k, bands); (0, 0) if not known.
     k_weights
-        Weights with the spin factor: they sum to 2; shape (k,).
+        Weights with the spin factor: they sum to 2; shape (k,); (0,) if not known.
     k_points
-        Cartesian, in 1/Å, 2 pi included, shape (k, 3).
+        Cartesian, in 1/Å, 2 pi included, shape (k, 3); (0, 3) if not known.
     fft_grid
         Points of the dense real-space grid along the three cell vectors.
     wavefunction_cutoff
@@ -81,13 +88,13 @@ class DftResult:
         Version of pw.x.
     """
 
-    total_free_energy: float
-    band_energy: float
-    entropy_contribution: float
-    hartree_energy: float
-    xc_energy: float
-    xc_potential_energy: float
-    ewald_energy: float
+    total_free_energy: float | None
+    band_energy: float | None
+    entropy_contribution: float | None
+    hartree_energy: float | None
+    xc_energy: float | None
+    xc_potential_energy: float | None
+    ewald_energy: float | None
     fermi_energy: float
     electrons: float
     eigenvalues: FloatArray
@@ -95,7 +102,7 @@ class DftResult:
     k_weights: FloatArray
     k_points: FloatArray
     fft_grid: tuple[int, int, int]
-    wavefunction_cutoff: float
+    wavefunction_cutoff: float | None
     density_cutoff: float
     density_cutoff_rydberg: float
     cell: FloatArray
@@ -103,21 +110,33 @@ class DftResult:
     species: tuple[str, ...]
     functional: str
     pseudopotentials: dict[str, str]
-    norm_conserving: bool
-    symmetry_operations: int
+    norm_conserving: bool | None
+    symmetry_operations: int | None
     smearing: str
     smearing_width: float
-    converged: bool
-    scf_steps: int
-    scf_accuracy: float
-    version: str
+    converged: bool | None
+    scf_steps: int | None
+    scf_accuracy: float | None
+    version: str | None
 
     @property
     def energy_sum_error(self) -> float:
-        """Sum of the terms minus the total free energy, in eV per cell."""
-        terms = self.band_energy + self.entropy_contribution - self.hartree_energy
-        terms += self.xc_energy - self.xc_potential_energy + self.ewald_energy
-        return terms - self.total_free_energy
+        """Sum of the terms minus the total free energy, in eV per cell; NaN if one is unknown."""
+        terms = {
+            "band_energy": 1.0,
+            "entropy_contribution": 1.0,
+            "hartree_energy": -1.0,
+            "xc_energy": 1.0,
+            "xc_potential_energy": -1.0,
+            "ewald_energy": 1.0,
+            "total_free_energy": -1.0,
+        }
+        return sum(sign * known(getattr(self, name)) for name, sign in terms.items())
+
+    @property
+    def knows_bands(self) -> bool:
+        """Whether eigenvalues, occupations and k points are known."""
+        return self.eigenvalues.size > 0
 
     @property
     def electronic_temperature(self) -> float:

@@ -156,6 +156,8 @@ def describe_ldos(settings: Document, dft: Document) -> str:
         "wavefunctions": "summed from the Kohn-Sham orbitals",
         "cubes": "calculated by pp.x of Quantum ESPRESSO",
     }.get(settings.get("source", ""), "taken")
+    if not dft["run"]:
+        source = "taken from the finished calculations"
     return (
         f"The local density of states (LDOS) [@ellis2021] was {source} on the {grid}real-space "
         f"grid at energies from {format_number(float(settings['minimum_ev']))} to "

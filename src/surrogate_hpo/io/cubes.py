@@ -1,7 +1,6 @@
 """LDOS from the cube files of Quantum ESPRESSO's pp.x, which works for every pseudopotential."""
 
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
+from surrogate_hpo.io.cube_files import Cube, read_cube
 from surrogate_hpo.io.espresso_engine import find_engine, run_engine
 from surrogate_hpo.units import BOHR_ANGSTROM, RYDBERG_EV
 
@@ -24,25 +24,6 @@ _COMMENT = re.compile(r"Energy\s*=\s*(\S+)\s*eV.*broadening\s*=\s*(\S+)\s*eV")
 # Cube files print bohr with six decimals, energies in eV with four.
 _CELL_TOLERANCE = 1e-3
 _ENERGY_TOLERANCE = 1.1e-4
-
-
-@dataclass(frozen=True)
-class Cube:
-    """One cube file.
-
-    Attributes
-    ----------
-    comment
-        Second line of the file.
-    cell
-        Cell vectors as rows, Å, shape (3, 3).
-    values
-        Values in the file's own unit, shape (x, y, z).
-    """
-
-    comment: str
-    cell: FloatArray
-    values: FloatArray
 
 
 @dataclass(frozen=True)
@@ -153,36 +134,69 @@ def read_ldos_cubes(paths: Sequence[Path], *, result: DftResult) -> CubeLdos:
         A file is damaged, is no LDOS of pp.x, has another grid or cell, the energies are not
         equidistant, or the smearing has negative lobes, which pp.x drops.
     """
+    energy, kernel, width = read_ldos_axis(paths, smearing=result.smearing)
+    ldos = np.empty((*result.fft_grid, len(paths)), dtype=np.float32)
+    for column, path in enumerate(sorted(paths, key=lambda path: _label(path)[0])):
+        cube = read_cube(path)
+        _check_fit(cube, result, path)
+        ldos[..., column] = cube.values / (RYDBERG_EV * BOHR_ANGSTROM**3)
+    return CubeLdos(energy, ldos, kernel, width)
+
+
+def read_ldos_axis(paths: Sequence[Path], *, smearing: str) -> tuple[FloatArray, str, float]:
+    """Read what the first lines of a series of LDOS cubes say, and no values.
+
+    Parameters
+    ----------
+    paths
+        The files, in any order.
+    smearing
+        Of the calculation they belong to, as Quantum ESPRESSO's XML file names it.
+
+    Returns
+    -------
+    tuple
+        Energies in eV, ascending; kernel; width in eV.
+
+    Raises
+    ------
+    DataError
+        There are too few files, one is not an LDOS of pp.x, the energies are not equidistant, or
+        the smearing has negative lobes, which pp.x drops.
+    """
     if len(paths) < 2:
         raise DataError("an LDOS needs at least two cube files", got=f"{len(paths)}")
-    if result.smearing not in _KERNELS:
+    if smearing not in _KERNELS:
         raise DataError(
             "pp.x makes a correct LDOS for Fermi-Dirac and Gaussian smearing only",
             expected=f"smearing {' or '.join(_KERNELS)}",
-            got=repr(result.smearing),
+            got=repr(smearing),
             remedy="run pw.x with Fermi-Dirac smearing, or take the LDOS from its wavefunctions",
         )
     labels = [_label(path) for path in paths]
-    order = np.argsort([energy for energy, _ in labels])
-    energy = _axis(np.array([labels[i][0] for i in order]), paths[0].parent)
+    energy = _axis(np.sort([energy for energy, _ in labels]), paths[0].parent)
     widths = {width for _, width in labels}
     if len(widths) != 1:
         raise DataError("the cubes have different broadenings", got=f"{sorted(widths)} eV")
-    ldos = np.empty((*result.fft_grid, len(paths)), dtype=np.float32)
-    for column, i in enumerate(order):
-        cube = read_cube(paths[i])
-        _check_fit(cube, result, paths[i])
-        ldos[..., column] = cube.values / (RYDBERG_EV * BOHR_ANGSTROM**3)
-    return CubeLdos(energy, ldos, _KERNELS[result.smearing], widths.pop())
+    return energy, _KERNELS[smearing], widths.pop()
+
+
+def is_ldos_cube(path: Path) -> bool:
+    """Whether the second line of a cube file says which energy it is of, as pp.x writes it."""
+    return _COMMENT.search(_head(path)) is not None
+
+
+def _head(path: Path) -> str:
+    try:
+        with path.open() as stream:
+            return "".join(stream.readline() for _ in range(2))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("the cube file cannot be read", where=str(path), got=str(error)) from error
 
 
 def _label(path: Path) -> tuple[float, float]:
     """Energy and broadening from the comment, without reading the values."""
-    try:
-        with path.open() as stream:
-            comment = "".join(stream.readline() for _ in range(2))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("the cube file cannot be read", where=str(path), got=str(error)) from error
+    comment = _head(path)
     match = _COMMENT.search(comment)
     if match is None:
         raise DataError(
@@ -223,72 +237,16 @@ def _check_fit(cube: Cube, result: DftResult, path: Path) -> None:
             expected=f"{result.cell.round(4).tolist()} Å",
             got=f"{cube.cell.round(4).tolist()} Å",
         )
-
-
-def read_cube(path: Path) -> Cube:
-    """Read a Gaussian cube file with lengths in bohr.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    Cube
-        Cell in Å, values as they are.
-
-    Raises
-    ------
-    DataError
-        The file is missing, cut off or not a cube file.
-    """
-    try:
-        with path.open() as stream:
-            comment = [stream.readline().strip() for _ in range(2)][1]
-            atoms = int(stream.readline().split()[0])
-            rows = [stream.readline().split() for _ in range(3)]
-            shape = [int(row[0]) for row in rows]
-            voxels = np.array([[float(word) for word in row[1:4]] for row in rows])
-            for _ in range(atoms):
-                stream.readline()
-            body = stream.read()
-    except OSError as error:
-        raise DataError("the cube file cannot be read", where=str(path), got=str(error)) from error
-    except (ValueError, IndexError) as error:
-        raise DataError("not a cube file", where=str(path), got=str(error)) from error
-    if min(shape) <= 0 or voxels.shape != (3, 3):
+    shifts = np.zeros((1, 3))
+    if cube.positions.shape == result.positions.shape:
+        # pp.x may print another periodic image of an atom.
+        shifts = (cube.positions - result.positions) @ np.linalg.inv(result.cell)
+    distance = float(np.abs((shifts - np.round(shifts)) @ result.cell).max())
+    if cube.positions.shape != result.positions.shape or distance > _CELL_TOLERANCE:
         raise DataError(
-            "the cube file's header is not supported",
+            "the cube file has atoms at other places than the calculation",
             where=str(path),
-            expected="three positive counts (lengths in bohr), each with a vector",
-            got=f"{shape}",
+            expected=f"{len(result.positions)} atoms within {_CELL_TOLERANCE} Å of their places",
+            got=f"{len(cube.positions)} atoms, up to {distance:.3f} Å away",
+            remedy="cubes and XML file are of different calculations: take those of one",
         )
-    values = _parse(body, path)
-    if len(values) != np.prod(shape) or not np.isfinite(values).all():
-        raise DataError(
-            "the cube file is damaged or cut off",
-            where=str(path),
-            expected=f"{np.prod(shape)} finite values",
-            got=f"{len(values)}",
-            remedy="run pp.x again",
-        )
-    cell = voxels * np.array(shape)[:, None] * BOHR_ANGSTROM
-    return Cube(comment, cell, values.reshape(shape))
-
-
-def _parse(body: str, path: Path) -> FloatArray:
-    # Fortran drops the E of three-digit exponents: 0.12345-100.
-    if re.search(r"\d-\d{3}\b", body):
-        body = re.sub(r"(\d)(-\d{3})\b", r"\1E\2", body)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            return np.fromstring(body, sep=" ")
-        except (ValueError, DeprecationWarning) as error:
-            raise DataError(
-                "the cube file holds something that is not a number",
-                where=str(path),
-                got=str(error),
-                remedy="run pp.x again",
-            ) from error

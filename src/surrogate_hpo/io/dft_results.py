@@ -34,12 +34,23 @@ _KEYS = {field.name: field.name for field in fields(DftResult)} | {
     name: f"{name}_{unit}" for unit, names in _UNITS.items() for name in names
 }
 _ARRAYS = ("eigenvalues", "occupations", "k_weights", "k_points", "cell", "positions")
+# Stored as null: an empty list would not say how many columns it has.
+_UNKNOWN = {
+    "eigenvalues": np.empty((0, 0)),
+    "occupations": np.empty((0, 0)),
+    "k_weights": np.empty(0),
+    "k_points": np.empty((0, 3)),
+}
 
 
 def write_dft_result(path: Path, result: DftResult, provenance: Mapping[str, Any]) -> None:
     """Write a result as JSON, atomically, with what made it."""
-    content = {key: _plain(getattr(result, name)) for name, key in _KEYS.items()}
-    write_document(path, content | {"provenance": provenance})
+    write_document(path, result_as_document(result) | {"provenance": provenance})
+
+
+def result_as_document(result: DftResult) -> dict[str, Any]:
+    """Every number of a result as a plain JSON value, under a key that carries its unit."""
+    return {key: _plain(getattr(result, name)) for name, key in _KEYS.items()}
 
 
 def read_dft_result(path: Path) -> DftResult:
@@ -61,19 +72,47 @@ def read_dft_result(path: Path) -> DftResult:
         If the file is missing, damaged or incomplete.
     """
     content = read_document(path, keys=tuple(_KEYS.values()))
-    values = {name: content[key] for name, key in _KEYS.items()}
+    return result_from_document(content, where=str(path))
+
+
+def result_from_document(content: Mapping[str, Any], *, where: str) -> DftResult:
+    """Take a result from what `result_as_document` gave.
+
+    Parameters
+    ----------
+    content
+        The document; it may hold more.
+    where
+        File to name in the message.
+
+    Returns
+    -------
+    DftResult
+        The result; energies in eV, lengths in Å.
+
+    Raises
+    ------
+    DataError
+        If a key is missing or holds something else.
+    """
     try:
-        values |= {name: np.array(values[name], dtype=np.float64) for name in _ARRAYS}
+        values = {name: content[key] for name, key in _KEYS.items()}
+        values |= {
+            name: _UNKNOWN.get(name) if values[name] is None else np.array(values[name], float)
+            for name in _ARRAYS
+        }
         values |= {"fft_grid": tuple(values["fft_grid"]), "species": tuple(values["species"])}
         return DftResult(**values)
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             "the file is not the result of a DFT run",
-            where=str(path),
+            where=where,
             got=str(error),
             remedy="delete it and run the workflow again; it is remade",
         ) from error
 
 
 def _plain(value: object) -> object:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, np.ndarray):
+        return value.tolist() if value.size else None
+    return value

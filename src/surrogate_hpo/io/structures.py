@@ -56,7 +56,7 @@ def read_structures(source: str) -> list[Atoms]:
         numbers = [0]
     else:
         numbers = _select(match["index"], len(frames), source)
-    return [_checked(frames[number], f"{path}, structure {number}") for number in numbers]
+    return [checked_structure(frames[number], f"{path}, structure {number}") for number in numbers]
 
 
 def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
@@ -117,8 +117,26 @@ def _select(index: str, count: int, source: str) -> list[int]:
     return chosen
 
 
-def _checked(atoms: Atoms, where: str) -> Atoms:
-    """Copy with elements, cell and positions only, after checking that DFT can run on it."""
+def checked_structure(atoms: Atoms, where: str) -> Atoms:
+    """Copy with elements, cell and positions only, after checking that DFT can run on it.
+
+    Parameters
+    ----------
+    atoms
+        The structure, Å.
+    where
+        What to name in messages.
+
+    Returns
+    -------
+    ase.Atoms
+        Periodic along all vectors.
+
+    Raises
+    ------
+    DataError
+        The structure is not periodic or empty, or has overlapping atoms.
+    """
     volume = abs(np.linalg.det(atoms.cell.array))
     if not atoms.pbc.all() or not volume > 0:
         raise DataError(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.orbital_checks import check_orbitals
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 FloatArray = NDArray[np.float64]
@@ -60,7 +61,7 @@ def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
         A file is missing, cut off or does not fit the calculation; potentials are not
         norm-conserving; k points were reduced by symmetry; Gamma-only or spinor wavefunctions.
     """
-    _check(save, result)
+    check_orbitals(result, where=str(save))
     for index, k_point in enumerate(result.k_points):
         path = save / f"wfc{index + 1}.dat"
         with _opened(path) as stream:
@@ -70,25 +71,6 @@ def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
                 bands = min(BANDS_PER_BATCH, waves.bands - start)
                 coefficients = _read_bands(stream, path, bands, len(waves.miller))
                 yield _densities(waves.miller, coefficients, result)
-
-
-def _check(save: Path, result: DftResult) -> None:
-    if not result.norm_conserving:
-        raise DataError(
-            "wavefunctions of ultrasoft or PAW potentials lack the augmentation charge",
-            where=str(save),
-            expected="norm-conserving pseudopotentials",
-            got=", ".join(result.pseudopotentials.values()),
-            remedy="take the LDOS from pp.x cubes instead",
-        )
-    if result.symmetry_operations > 1:
-        raise DataError(
-            "the k points were reduced by symmetry, so orbital densities are incomplete",
-            where=str(save),
-            expected="1 symmetry operation",
-            got=str(result.symmetry_operations),
-            remedy="run pw.x with nosym = .true., or take the LDOS from pp.x cubes",
-        )
 
 
 def _check_fit(waves: _PlaneWaves, result: DftResult, k_point: FloatArray, path: Path) -> None:

@@ -4,22 +4,24 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ase import Atoms
-
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.snapshots import SPLITS
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import ConfigError, SurrogateHpoError
+from surrogate_hpo.errors import ConfigError, DataError, SurrogateHpoError
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.espresso_engine import find_engine
+from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.ldos_store import read_ldos
-from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.stages.contest_space import check_contestant
-from surrogate_hpo.stages.guards import check_bands, check_one_functional, check_window
-from surrogate_hpo.stages.ldos import energy_axis
+from surrogate_hpo.stages.guards import (
+    check_bands,
+    check_one_functional,
+    check_potentials,
+    check_window,
+)
 from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 from surrogate_hpo.stages.snapshots import make_snapshot
 
@@ -51,7 +53,8 @@ def check(config: Config) -> None:
     for element in config.dft.pseudopotentials:
         attempt(_read_potential, config, element, potentials)
     attempt(check_one_functional, potentials)
-    attempt(find_engine, config.dft.command)
+    if not config.snapshots.finished:
+        attempt(find_engine, config.dft.command)
     attempt(_no_leak_between_splits, config)
     elements: set[str] = set()
     for name in _to_open(config):
@@ -71,7 +74,7 @@ def check(config: Config) -> None:
 
 
 def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopotential]) -> None:
-    path = Path(config.dft.pseudopotentials[element])
+    path, finished = Path(config.dft.pseudopotentials[element]), config.snapshots.finished
     potential = read_upf(path)
     if potential.element != element:
         raise ConfigError(
@@ -80,7 +83,7 @@ def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopo
             expected=element,
             got=f"{path} is for {potential.element}",
         )
-    if config.ldos.source == "wavefunctions" and potential.kind != "norm_conserving":
+    if config.ldos.sums_orbitals and not finished and potential.kind != "norm_conserving":
         raise ConfigError(
             "an LDOS from wavefunctions needs norm-conserving potentials",
             where=f"dft.pseudopotentials.{element}",
@@ -91,35 +94,43 @@ def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopo
 
 
 def _no_leak_between_splits(config: Config) -> None:
-    if config.snapshots.method != "files":
+    if config.snapshots.generated:
         return
     sources = [(split, s) for split in SPLITS for s in config.snapshots.sources(split)]
     first: dict[str, str] = {}
     for split, source in sources:
-        if source in first:
+        identity = _identity(source) if config.snapshots.finished else source
+        if identity in first:
             raise ConfigError(
                 "a structure is used twice: errors on it would be too small",
                 where=f"snapshots.{split}",
-                got=f"{source}, already in {first[source]}",
+                got=f"{source}, already in {first[identity]}",
                 remedy="give each structure to one split, once",
             )
-        first[source] = split
+        first[identity] = split
+
+
+def _identity(source: str) -> str:
+    """What names a finished calculation, however it is called in the config."""
+    try:
+        return str(open_finished(source).description.resolve())
+    except DataError:
+        return source  # said when it is opened
 
 
 def _to_open(config: Config) -> list[str]:
     """All own files, but only one of the generated snapshots: they differ by their seed."""
     names = config.snapshots.all_names()
-    return names if config.snapshots.method == "files" else names[:1]
+    return names[:1] if config.snapshots.generated else names
 
 
 def _check_structure(
     config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
 ) -> None:
-    atoms: Atoms = (
-        read_structure(config.snapshots.source_of(name))
-        if config.snapshots.method == "files"
-        else make_snapshot(config.snapshots, name, seed=0)
-    )
+    if config.snapshots.finished:
+        _check_finished(config, potentials, name, elements)
+        return
+    atoms = make_snapshot(config.snapshots, name, seed=0)
     elements.update(atoms.symbols)
     missing = sorted(set(atoms.symbols) - set(config.dft.pseudopotentials))
     if missing:
@@ -132,13 +143,29 @@ def _check_structure(
     if not set(atoms.symbols) <= set(potentials):
         return  # its potential could not be read: said already
     electrons = sum(potentials[symbol].z_valence for symbol in atoms.symbols)
-    if 2 * config.dft.bands <= electrons:
+    bands = config.dft.run().bands
+    if 2 * bands <= electrons:
         raise ConfigError(
             "too few bands for the electrons of the cell",
             where="dft.bands",
             expected=f"more than {electrons / 2:g}, with room for the smearing, for {name}",
-            got=str(config.dft.bands),
+            got=str(bands),
         )
+
+
+def _check_finished(
+    config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
+) -> None:
+    """All that can be known of a finished calculation without reading its arrays."""
+    calculation = open_finished(config.snapshots.source_of(name))
+    elements.update(calculation.structure().symbols)
+    result, where = calculation.result(config.dft.supplement()), str(calculation.description)
+    if set(result.species) <= set(potentials):
+        check_potentials(result, potentials, where=where)
+    window = config.ldos
+    check_bands(result, where=where)
+    calculation.check(window.request(), result)
+    check_window(result, window.energy_axis(), window.kernel, window.width_ev, where=where)
 
 
 def _check_elements(config: Config, elements: set[str]) -> None:
@@ -165,7 +192,7 @@ def _check_results(config: Config, name: str) -> None:
         return
     result: DftResult = read_dft_result(dft_path)
     check_bands(result, where=str(dft_path))
-    axis = energy_axis(config.ldos)
+    axis = config.ldos.energy_axis()
     check_window(result, axis, config.ldos.kernel, config.ldos.width_ev, where=str(dft_path))
     ldos_path = Path(f"results/ldos/{name}.zarr.zip")
     if ldos_path.exists():

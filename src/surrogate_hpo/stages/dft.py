@@ -1,4 +1,4 @@
-"""Density functional theory: one self-consistent Quantum ESPRESSO run per snapshot."""
+"""Density functional theory: a Quantum ESPRESSO run per snapshot, or what a finished one left."""
 
 import logging
 import shutil
@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.dft import DftSettings
+from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.dft_results import write_dft_result
 from surrogate_hpo.io.espresso import run_espresso, save_folder
 from surrogate_hpo.io.espresso_input import ScfSettings
+from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
-from surrogate_hpo.stages.guards import check_bands, check_one_functional
-from surrogate_hpo.stages.interface import Input, Output, Structure
+from surrogate_hpo.stages.guards import check_bands, check_one_functional, check_potentials
+from surrogate_hpo.stages.interface import FinishedPath, Input, Output, Structure
 
 logger = logging.getLogger(__name__)
 
@@ -26,13 +28,39 @@ def dft(
     structure: Structure,
     pseudopotentials: Annotated[list[Path], Input("UPF files")],
     dft: Annotated[Path, Output("JSON: all energy terms in eV, E_F, electrons, grid, version")],
-    save: Annotated[Path, Output("folder: QE's XML and wavefunctions, temporary")],
+    save: Annotated[
+        Path | None, Output("folder: QE's XML and wavefunctions, temporary; not with --finished")
+    ] = None,
+    finished: FinishedPath = None,
 ) -> None:
-    """Run pw.x and keep every energy term that it prints.
+    """Run pw.x and keep every energy term that it prints, or read what a finished run left.
 
     A run that did not converge, crashed or was killed is an error that quotes Quantum
     ESPRESSO's own message; its files stay in the folder that the message names.
     """
+    if (finished is None) == (save is None):
+        raise ConfigError(
+            "pw.x is run, or a finished calculation is read",
+            where="--save, --finished",
+            expected="one of the two",
+            got="both" if save else "neither",
+        )
+    inputs = [structure, *pseudopotentials]
+    if finished is not None:
+        calculation = open_finished(finished)
+        result = calculation.result(settings.supplement())
+        where = str(calculation.description)
+        check_potentials(result, _potentials(pseudopotentials), where=where)
+        check_bands(result, where=where)
+        inputs.append(calculation.description)
+    elif save is not None:
+        result = _run(settings, structure, pseudopotentials, dft, save)
+    write_dft_result(dft, result, provenance("dft", settings, seed, inputs))
+
+
+def _run(
+    settings: DftSettings, structure: Path, pseudopotentials: list[Path], dft: Path, save: Path
+) -> DftResult:
     work = dft.parent / f"{dft.stem}.work"
     shutil.rmtree(work, ignore_errors=True)
     files = _collect(pseudopotentials, work / "pseudo")
@@ -50,18 +78,19 @@ def dft(
     )
     shutil.rmtree(save, ignore_errors=True)
     save_folder(work).rename(save)
-    write_dft_result(dft, result, provenance("dft", settings, seed, [structure, *pseudopotentials]))
     shutil.rmtree(work)
+    return result
 
 
 def _scf_settings(settings: DftSettings) -> ScfSettings:
+    run = settings.run()
     return ScfSettings(
-        cutoff_rydberg=settings.cutoff_rydberg,
+        cutoff_rydberg=run.cutoff_rydberg,
         density_cutoff_rydberg=settings.density_cutoff_rydberg,
-        kpoints=(settings.kpoints[0], settings.kpoints[1], settings.kpoints[2]),
+        kpoints=run.kpoints,
         shift=(settings.kpoints_shift[0], settings.kpoints_shift[1], settings.kpoints_shift[2]),
-        bands=settings.bands,
-        electronic_temperature_kelvin=settings.electronic_temperature_kelvin,
+        bands=run.bands,
+        electronic_temperature_kelvin=run.electronic_temperature_kelvin,
         convergence_rydberg=settings.convergence_rydberg,
         mixing=settings.mixing,
         maximum_steps=settings.maximum_steps,
@@ -71,18 +100,22 @@ def _scf_settings(settings: DftSettings) -> ScfSettings:
 def _collect(paths: list[Path], folder: Path) -> dict[str, str]:
     """Copy the potentials into one folder, as pw.x wants them; file name per element."""
     folder.mkdir(parents=True)
-    files: dict[str, str] = {}
+    for path in paths:
+        shutil.copy(path, folder / path.name)
+    return {element: path.name for element, path in zip(_potentials(paths), paths, strict=True)}
+
+
+def _potentials(paths: list[Path]) -> dict[str, Pseudopotential]:
+    """Potential per element, in the order of the files: one each, of one functional."""
     potentials: dict[str, Pseudopotential] = {}
     for path in paths:
         potential = read_upf(path)
-        if potential.element in files:
+        if potential.element in potentials:
             raise ConfigError(
                 f"two pseudopotentials for {potential.element}",
                 where="dft.pseudopotentials",
-                got=f"{files[potential.element]}, {path.name}",
+                got=f"the second one is {path}",
             )
         potentials[potential.element] = potential
-        files[potential.element] = path.name
-        shutil.copy(path, folder / path.name)
     check_one_functional(potentials)
-    return files
+    return potentials

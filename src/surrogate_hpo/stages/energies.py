@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.dft.result import DftResult, known
 
 DFT = "dft"
 REFERENCE_LDOS = "reference_ldos"
@@ -38,7 +38,7 @@ class SnapshotEnergies:
     atoms
         Number of atoms.
     energies
-        eV per cell, a value for each of `QUANTITIES`.
+        eV per cell, a value for each of `QUANTITIES`; NaN if not known.
     energy_axis
         eV; empty without an LDOS.
     dos
@@ -79,12 +79,12 @@ class SnapshotEnergies:
 
 
 def reference_energies(snapshot: str, result: DftResult) -> SnapshotEnergies:
-    """The energies of the DFT run itself."""
+    """The energies of the DFT run itself; NaN where it does not tell."""
     return SnapshotEnergies(
         snapshot=snapshot,
         source=DFT,
         atoms=len(result.species),
-        energies={name: getattr(result, key) for name, key in QUANTITIES.items()},
+        energies={name: known(getattr(result, key)) for name, key in QUANTITIES.items()},
         energy_axis=np.empty(0),
         dos=np.empty(0),
     )

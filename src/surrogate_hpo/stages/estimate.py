@@ -5,6 +5,7 @@ from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import size_of
 from surrogate_hpo.config.snapshots import SPLITS, file_of
+from surrogate_hpo.io.finished.sizes import size_of_finished
 from surrogate_hpo.io.structures import first_frame
 from surrogate_hpo.stages.plan import gpus, rules
 from surrogate_hpo.stages.snapshots import cell_at_rest
@@ -22,7 +23,7 @@ _COLUMNS = (
 
 
 def case_of(config: Config) -> Case:
-    """Size of the snapshots of a config, from its cell or the first frame of each own file.
+    """Size of the snapshots of a config: of its cell, its structure files or finished calculations.
 
     Parameters
     ----------
@@ -41,11 +42,14 @@ def case_of(config: Config) -> Case:
     DataError
         If a structure file is missing or unreadable.
     """
+    sources = {s for split in SPLITS for s in config.snapshots.sources(split)}
+    if config.snapshots.finished:
+        sizes = [size_of_finished(source) for source in sorted(sources)]
+        return Case(config, max(sizes, key=lambda size: (size.grid_points, size.atoms)))
     if config.snapshots.cell is not None:
         frames = [cell_at_rest(config.snapshots.cell)]
     else:
-        sources = {file_of(s) for split in SPLITS for s in config.snapshots.sources(split)}
-        frames = [first_frame(source) for source in sorted(sources)]
+        frames = [first_frame(source) for source in sorted(map(file_of, sources))]
     sizes = [size_of(len(atoms), atoms.cell[:], config.dft) for atoms in frames]
     return Case(config, max(sizes, key=lambda size: (size.volume, size.atoms)))
 
@@ -76,7 +80,7 @@ def estimate(config: Config) -> str:
     size = case.size
     grid = "×".join(map(str, size.grid))
     head = (
-        f"{size.atoms} atoms, grid {grid}, {size.k_points} k points, {config.dft.bands} bands, "
+        f"{size.atoms} atoms, grid {grid}, {size.k_points} k points, {size.bands} bands, "
         f"{case.components} descriptor components, {case.energies} energies"
     )
     total = ("together", *[""] * 5, *(f"{hours:.2f}" for hours in sums))

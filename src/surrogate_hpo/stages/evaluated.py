@@ -1,6 +1,5 @@
 """What is found for one held-out snapshot, as a document."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from surrogate_hpo.dft.result import known
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.documents import read_document, write_document
 from surrogate_hpo.stages.energies import QUANTITIES, SnapshotEnergies
@@ -113,7 +113,8 @@ def read_evaluated(path: Path) -> EvaluatedSnapshot:
                     snapshot=content["snapshot"],
                     source=source,
                     atoms=content["atoms"],
-                    energies={name: _number(values[f"{name}_ev"]) for name in QUANTITIES},
+                    # JSON has no NaN: it was written as null.
+                    energies={name: known(values[f"{name}_ev"]) for name in QUANTITIES},
                     energy_axis=axis if source in dos else nothing,
                     dos=np.array(dos.get(source, nothing), dtype=np.float64),
                 )
@@ -132,11 +133,6 @@ def read_evaluated(path: Path) -> EvaluatedSnapshot:
             got=f"{type(error).__name__}: {error}",
             remedy="delete it and run the workflow again; it is remade",
         ) from error
-
-
-def _number(value: float | None) -> float:
-    """JSON has no NaN: it was written as null."""
-    return math.nan if value is None else value
 
 
 def common_inputs(parts: Mapping[Path, EvaluatedSnapshot]) -> dict[str, str]:

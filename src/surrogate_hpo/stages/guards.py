@@ -17,6 +17,7 @@ from surrogate_hpo.io.upf import Pseudopotential
 # At E_F + 10 kT the occupation is 5e-5: less than 1e-4 electrons per atom lie above.
 TAIL_IN_KT = 10.0
 LARGEST_TOP_OCCUPATION = 1e-2
+_ELECTRON_TOLERANCE = 1e-3
 
 
 def check_one_functional(potentials: Mapping[str, Pseudopotential]) -> None:
@@ -41,8 +42,49 @@ def check_one_functional(potentials: Mapping[str, Pseudopotential]) -> None:
         )
 
 
+def check_potentials(
+    result: DftResult, potentials: Mapping[str, Pseudopotential], *, where: str
+) -> None:
+    """The given potentials must be those of a calculation that was made elsewhere.
+
+    Parameters
+    ----------
+    result
+        The calculation.
+    potentials
+        By element.
+    where
+        File to name in the message.
+
+    Raises
+    ------
+    ConfigError
+        If an element has none, or their valence electrons are not those of the cell.
+    """
+    missing = sorted(set(result.species) - set(potentials))
+    if missing:
+        raise ConfigError(
+            "elements without a pseudopotential",
+            where="dft.pseudopotentials",
+            got=f"{', '.join(missing)} in {where}",
+            remedy="add a UPF file for each",
+        )
+    electrons = sum(potentials[symbol].z_valence for symbol in result.species)
+    if abs(electrons - result.electrons) > _ELECTRON_TOLERANCE:
+        raise ConfigError(
+            "the pseudopotentials have not the electrons of the finished calculation",
+            where=where,
+            expected=f"{result.electrons:g} valence electrons",
+            got=f"{electrons:g}",
+            remedy="give the potentials that it was made with: "
+            + (", ".join(result.pseudopotentials.values()) or "see its input"),
+        )
+
+
 def check_bands(result: DftResult, *, where: str) -> None:
     """The highest band must be nearly empty, or electrons above it are missing.
+
+    Where the bands are not known, the LDOS has to show it: see `check_electrons`.
 
     Parameters
     ----------
@@ -56,6 +98,8 @@ def check_bands(result: DftResult, *, where: str) -> None:
     PhysicsError
         If it is not.
     """
+    if not result.knows_bands:
+        return
     occupation = float(result.occupations[:, -1].max())
     if occupation > LARGEST_TOP_OCCUPATION:
         raise PhysicsError(
@@ -71,6 +115,9 @@ def check_window(
     result: DftResult, energy: NDArray[np.float64], kernel: str, width: float, *, where: str
 ) -> None:
     """The energy window must hold all states that matter.
+
+    Where the bands are not known, the LDOS has to show that it begins low enough: see
+    `check_electrons`.
 
     Parameters
     ----------
@@ -90,7 +137,7 @@ def check_window(
     PhysicsError
         If it begins above the lowest band's broadened tail, or ends too close to the Fermi energy.
     """
-    lowest = float(result.eigenvalues.min())
+    lowest = float(result.eigenvalues.min()) if result.knows_bands else np.inf
     needed = lowest - kernel_reach(kernel) * width
     if energy[0] > needed:
         raise PhysicsError(

@@ -56,6 +56,9 @@ LdosStores = Annotated[
 DescriptorStores = Annotated[
     list[Path], Input("SNAP descriptor stores (*.zarr.zip) of the same snapshots; dimensionless")
 ]
+FinishedPath = Annotated[
+    Path | None, Input("finished calculation to read, where snapshots.method is finished")
+]
 NaswotChoice = Annotated[Path, Input("JSON: the choice of the naswot stage")]
 HeldOutDescriptors = Annotated[
     list[Path] | None, Input("descriptor stores of held-out snapshots, for scores that learn")

@@ -1,4 +1,4 @@
-"""Local density of states on the real-space grid, from wavefunctions or pp.x cubes."""
+"""Local density of states on the grid, from wavefunctions, pp.x cubes or finished data."""
 
 import shutil
 from pathlib import Path
@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from surrogate_hpo.config.ldos import LdosSettings
 from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.cubes import read_ldos_cubes, run_pp_ldos
 from surrogate_hpo.io.dft_results import read_dft_result
+from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.guards import check_window
-from surrogate_hpo.stages.interface import Dft, Input, Output
-from surrogate_hpo.stages.ldos_guards import check_electrons
+from surrogate_hpo.stages.interface import Dft, FinishedPath, Input, Output
+from surrogate_hpo.stages.ldos_guards import check_electrons, check_imported
 
 
 def ldos(
@@ -25,27 +27,55 @@ def ldos(
     settings: LdosSettings,
     seed: int,
     dft: Dft,
-    save: Annotated[Path, Input("folder with QE's XML and wavefunctions")],
+    save: Annotated[
+        Path | None, Input("folder with QE's XML and wavefunctions; not with --finished")
+    ] = None,
+    finished: FinishedPath = None,
     ldos: Annotated[Path, Output("store (*.zarr.zip): LDOS on x, y, z, energy; 1/(eV Å³)")],
 ) -> None:
-    """Sum the orbital densities of a DFT run, broadened in energy.
+    """Sum the orbital densities of a DFT run, broadened in energy; or read a finished LDOS.
 
     Kernel and width are stored with the data: without them the energies would be wrong. The
-    electrons that the LDOS holds are counted and compared with the cell's.
+    electrons that the LDOS holds are counted and compared with the cell's; one that was made
+    elsewhere is also checked for its unit and the order of its axes.
     """
-    result = read_dft_result(dft)
-    energy = energy_axis(settings)
-    check_window(result, energy, settings.kernel, settings.width_ev, where=str(dft))
-    make = _from_wavefunctions if settings.source == "wavefunctions" else _from_cubes
-    data = make(settings, result, energy, save)
-    check_electrons(data, result, where=str(save))
-    write_ldos(ldos, data, provenance("ldos", settings, seed, [dft]))
+    result, inputs = read_dft_result(dft), [dft]
+    check_window(result, settings.energy_axis(), settings.kernel, settings.width_ev, where=str(dft))
+    if finished is not None:
+        data = _from_finished(settings, result, finished)
+        inputs += open_finished(finished).files(settings.request())
+    elif save is not None:
+        make = _from_wavefunctions if settings.sums_orbitals else _from_cubes
+        data = make(settings, result, settings.energy_axis(), save)
+        check_electrons(data, result, where=str(save))
+    else:
+        raise ConfigError(
+            "an LDOS is made from a DFT run or a finished calculation",
+            where="--save, --finished",
+            expected="one of the two",
+            got="neither",
+        )
+    write_ldos(ldos, data, provenance("ldos", settings, seed, inputs))
 
 
-def energy_axis(settings: LdosSettings) -> NDArray[np.float64]:
-    """The uniform energies of the window, both ends included, in eV."""
-    steps = round((settings.maximum_ev - settings.minimum_ev) / settings.spacing_ev)
-    return settings.minimum_ev + settings.spacing_ev * np.arange(steps + 1, dtype=np.float64)
+def _from_finished(settings: LdosSettings, result: DftResult, finished: Path) -> LdosData:
+    calculation = open_finished(finished)
+    calculation.check(settings.request(), result)
+    wavefunctions = calculation.wavefunctions(settings.request())
+    if wavefunctions is not None:
+        data = _from_wavefunctions(settings, result, settings.energy_axis(), wavefunctions)
+    else:
+        values = calculation.ldos(settings.request(), result)
+        data = LdosData(
+            values,
+            settings.energy_axis(),
+            result.cell,
+            settings.kernel,
+            settings.width_ev,
+            result.electrons,
+        )
+    check_imported(data, result, where=str(finished))
+    return data
 
 
 def _from_wavefunctions(

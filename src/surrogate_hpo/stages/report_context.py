@@ -21,6 +21,9 @@ from surrogate_hpo.stages.report_facts import facts, notices
 from surrogate_hpo.stages.report_figures import Sources, draw_all
 from surrogate_hpo.stages.report_methods import methods
 from surrogate_hpo.stages.report_records import HEADLINE, Documents
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+
+_OWN_IONS = {"files": "own structures", "finished": "finished calculations"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
     figures = draw_all(run.sources, acsd, naswot, search, errors, run.energies, run.cost)
     return ReportContext(
         title=settings.title,
-        material=_material(atoms, run.records),
+        material=_material(atoms, run.records, run.documents["dft"]),
         headline_quantity=HEADLINE,
         errors=errors,
         targets=_targets(settings),
@@ -162,16 +165,14 @@ def _tables(
     return tables
 
 
-def _material(atoms: Atoms, records: Documents) -> str:
+def _material(atoms: Atoms, records: Documents, dft: Mapping[str, Any]) -> str:
     formula = ", ".join(f"{n} {s}" for s, n in Counter(atoms.symbols).items())
-    snapshots, dft = records["snapshots"]["settings"], records["dft"]["settings"]
-    thermal = snapshots["method"] in ("displacements", "molecular_dynamics")
-    parts = [
-        f"{formula} atoms per cell",
-        f"ions at {snapshots['temperature_kelvin']:g} K" if thermal else "own structures",
-    ]
-    if dft.get("electronic_temperature_kelvin"):
-        parts.append(f"electrons at {dft['electronic_temperature_kelvin']:g} K")
+    snapshots = records["snapshots"]["settings"]
+    ions = _OWN_IONS.get(snapshots["method"], f"ions at {snapshots['temperature_kelvin']:g} K")
+    parts = [f"{formula} atoms per cell", ions]
+    if dft.get("smearing_width_ev"):
+        kelvin = dft["smearing_width_ev"] / BOLTZMANN_EV_PER_KELVIN
+        parts.append(f"electrons at {kelvin:.6g} K")
     return ", ".join(parts)
 
 

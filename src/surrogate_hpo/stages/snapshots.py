@@ -1,4 +1,4 @@
-"""Atomic configurations: thermal ones of a cell, or the user's own."""
+"""Atomic configurations: thermal ones of a cell, the user's own, or of finished calculations."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from surrogate_hpo.config.snapshots import CellSettings, SnapshotsSettings
 from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.dynamics import thermal_frame
 from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure, write_structure
 from surrogate_hpo.seeds import derive_seed
@@ -65,6 +66,8 @@ def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> A
             where=f"--snapshot {snapshot}",
             expected=f"one of {', '.join(settings.all_names())}",
         ) from error
+    if settings.finished:
+        return open_finished(source).structure()
     if settings.method == "files":
         return read_structure(source)
     if settings.cell is None or settings.debye_waller_b_angstrom2 is None:

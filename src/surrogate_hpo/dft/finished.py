@@ -1,0 +1,50 @@
+"""What the config says of finished calculations: the LDOS wanted, and what files leave unsaid."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class DftSupplement:
+    """What the `dft` section tells of a finished calculation; None for what it does not.
+
+    Attributes
+    ----------
+    functional
+        `lda_pz`, `lda_pw92`, `pbe` or `pbesol`.
+    density_cutoff_rydberg
+        Plane-wave cutoff of the density.
+    electronic_temperature_kelvin
+        Of the Fermi-Dirac occupations.
+    """
+
+    functional: str | None
+    density_cutoff_rydberg: float | None
+    electronic_temperature_kelvin: float | None
+
+
+@dataclass(frozen=True)
+class LdosRequest:
+    """The LDOS that the `ldos` section asks for.
+
+    Attributes
+    ----------
+    energy
+        Energies, eV, uniform, shape (energies,).
+    kernel
+        Broadening kernel.
+    kernel_is_given
+        Whether the config names it, rather than leaving it at its default.
+    width
+        Its width, eV.
+    sums_orbitals
+        Whether it is to be summed from wavefunctions where there are cubes as well.
+    """
+
+    energy: NDArray[np.float64]
+    kernel: str
+    kernel_is_given: bool
+    width: float
+    sums_orbitals: bool

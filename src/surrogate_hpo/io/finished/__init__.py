@@ -1,0 +1,1 @@
+"""Finished DFT calculations of any origin, read behind one interface."""

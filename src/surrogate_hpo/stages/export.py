@@ -1,0 +1,53 @@
+"""Write the snapshots of a run in MALA's form: sidecar, LDOS and descriptors as arrays."""
+
+import logging
+from pathlib import Path
+
+from surrogate_hpo.config.project import Config
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.dft_results import read_dft_result
+from surrogate_hpo.io.finished.mala_writer import write_mala_snapshot
+from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.structures import read_structure
+
+logger = logging.getLogger(__name__)
+
+
+def export(config: Config, folder: Path) -> None:
+    """Export all snapshots of the run in the current folder.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+    folder
+        Where `NAME.info.json`, `NAME.out.npy` and `NAME.in.npy` go, NAME as in the run.
+
+    Raises
+    ------
+    DataError
+        If the run has no LDOS of a snapshot yet, or a file is damaged.
+    """
+    results = Path("results")
+    for name in config.snapshots.all_names():
+        ldos = results / "ldos" / f"{name}.zarr.zip"
+        if not ldos.is_file():
+            raise DataError(
+                "the run has no LDOS of a snapshot yet",
+                where=str(ldos),
+                remedy="run the workflow first, in this folder: at least `snakemake` up to "
+                "results/ldos",
+            )
+        structure, dft = results / f"snapshots/{name}.extxyz", results / f"dft/{name}.json"
+        descriptors = results / "descriptors" / f"{name}.zarr.zip"
+        inputs = [structure, dft, ldos, *([descriptors] if descriptors.is_file() else [])]
+        files = write_mala_snapshot(
+            folder,
+            name,
+            atoms=read_structure(structure),
+            result=read_dft_result(dft),
+            ldos=ldos,
+            descriptors=descriptors if descriptors.is_file() else None,
+            provenance=provenance("export", config.snapshots, config.seed, inputs),
+        )
+        logger.info("%s: %s", name, ", ".join(path.name for path in files))

@@ -1,0 +1,124 @@
+"""A wrong unit is recognised by its factor, a wrong order of axes by the atoms."""
+
+import dataclasses
+from itertools import permutations
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from finished_data import LDOS, displaced_cell, result_of, smeared_density, write_snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.io.ldos_store import LdosData
+from surrogate_hpo.physics.recognition import axis_misfits, unit_of_factor
+from surrogate_hpo.stages.ldos_guards import check_imported
+from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
+
+UNITS = {
+    "1/(Ry Å³)": RYDBERG_EV,
+    "1/(Hartree Å³)": HARTREE_EV,
+    "1/(eV bohr³)": BOHR_ANGSTROM**3,
+    "1/(Ry bohr³)": RYDBERG_EV * BOHR_ANGSTROM**3,
+    "1/(Hartree bohr³)": HARTREE_EV * BOHR_ANGSTROM**3,
+    "with one spin only": 0.5,
+    "with the spin counted twice": 2.0,
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = write_snapshot(tmp_path)
+    result = result_of(path)
+    values = open_finished(path).ldos(LDOS, result)
+    ldos = LdosData(values, LDOS.energy, result.cell, "gaussian", 0.5, result.electrons)
+    return ldos, result
+
+
+@pytest.mark.parametrize(("name", "factor"), UNITS.items())
+def test_a_wrong_unit_is_named_with_its_factor(data, name, factor):
+    ldos, result = data
+    wrong = dataclasses.replace(ldos, values=(factor * ldos.values).astype(np.float32))
+    with pytest.raises(PhysicsError) as error:
+        check_imported(wrong, result, where="a.out.npy")
+    remedy = str(error.value).split("remedy:")[1]
+    assert name in remedy
+    assert f"factor {factor:.6g}" in remedy
+    assert "divide it" in remedy
+
+
+@given(st.sampled_from(list(UNITS.values())), st.floats(-0.008, 0.008))
+def test_the_likeliest_unit_stands_first_and_noise_of_the_count_does_not_matter(factor, noise):
+    found = unit_of_factor(factor * (1 + noise))
+    assert any(value == pytest.approx(factor) for _, value in found)
+    assert unit_of_factor(factor)[0][1] == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("factor", [3.0, 0.9, 100.0, 0.0, -1.0, float("nan"), float("inf")])
+def test_other_factors_are_no_unit(factor):
+    assert unit_of_factor(factor) == []
+
+
+def test_a_factor_that_is_no_unit_is_said_to_be_none(data):
+    ldos, result = data
+    wrong = dataclasses.replace(ldos, values=3 * ldos.values)
+    with pytest.raises(PhysicsError, match=r"factor of 3(\.0\d*)? is that of no known unit"):
+        check_imported(wrong, result, where="x")
+
+
+def test_a_good_ldos_passes(data):
+    check_imported(*data, where="x")
+
+
+def test_an_ldos_of_other_atoms_is_suspicious(data, caplog):
+    ldos, result = data
+    check_imported(ldos, result, where="x")
+    assert not caplog.records
+    moved = result.positions + np.random.default_rng(1).normal(0, 0.3, (4, 3))
+    check_imported(ldos, dataclasses.replace(result, positions=moved), where="a.out.npy")
+    assert "a.out.npy: atoms at their positions leave" in caplog.text
+    assert "different snapshots" in caplog.text
+
+
+@pytest.mark.parametrize("order", [o for o in permutations(range(3)) if o != (0, 1, 2)])
+def test_a_wrong_order_of_axes_is_recognised_on_a_cubic_grid(data, order):
+    ldos, result = data
+    wrong = dataclasses.replace(ldos, values=np.ascontiguousarray(ldos.values.transpose(*order, 3)))
+    axes = ", ".join("xyz"[axis] for axis in order)
+    with pytest.raises(DataError, match=rf"another order than x, y, z(.|\n)*axes are {axes}") as e:
+        check_imported(wrong, result, where="x")
+    transposition = tuple(map(int, str(e.value).split("array by (")[1].split(")")[0].split(", ")))
+    np.testing.assert_array_equal(wrong.values.transpose(*transposition, 3), ldos.values)
+
+
+def test_atoms_at_symmetric_sites_decide_nothing_and_refuse_nothing(data):
+    perfect = bulk("Al", "fcc", a=4.05, cubic=True)
+    density = smeared_density(perfect, (10, 10, 10))
+    misfits = axis_misfits(density, perfect.cell[:], perfect.positions, list(perfect.symbols))
+    assert len(misfits) == 6
+    assert max(misfits.values()) - min(misfits.values()) < 1e-9
+
+
+def test_only_orders_that_keep_the_shape_are_compared():
+    atoms = displaced_cell()
+    density = smeared_density(atoms, (8, 9, 9))
+    misfits = axis_misfits(density, atoms.cell[:], atoms.positions, list(atoms.symbols))
+    assert set(misfits) == {(0, 1, 2), (0, 2, 1)}
+    assert misfits[0, 1, 2] < 0.05 < misfits[0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        (lambda v: np.where(v == v.max(), np.nan, v), DataError, "not finite(.|\n)*1 of 77000"),
+        (lambda v: v - 0.02 * v.max(), DataError, "negative(.|\n)*ldos.kernel"),
+        (lambda v: v + 1e-4, PhysicsError, "cut at the bottom"),
+    ],
+)
+def test_numbers_that_are_no_ldos(data, change, kind, message):
+    ldos, result = data
+    wrong = dataclasses.replace(ldos, values=change(ldos.values).astype(np.float32))
+    with pytest.raises(kind, match=message):
+        check_imported(wrong, result, where="x")
