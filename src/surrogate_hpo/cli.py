@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import surrogate_hpo
-from surrogate_hpo.config.load import load_config
+from surrogate_hpo.config.load import DEFAULT_CONFIG, load_config
 from surrogate_hpo.errors import InterruptedRun, SurrogateHpoError
 from surrogate_hpo.interruption import handling_signals
 from surrogate_hpo.io.allocation import job_header
@@ -30,9 +30,8 @@ logger = logging.getLogger(__name__)
 JOBS = (*STAGES, *AUDITS, *CONTESTS, *ARCHIVES, *HELPERS)
 # Verbs that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
-# Verbs that take files, and need neither a config nor a run.
-TOOLS = ("predict", "verify")
-DEFAULT_CONFIG = [Path("config/config.yaml")]
+# Verbs for people, who give them files.
+TOOLS = ("predict", "export", "verify")
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
 GROUPS = {
@@ -65,8 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _answer(str(chosen), options["config"])
         elif chosen == "profile":
             _profile(**options)
-        elif chosen == "export":
-            _export(**options)
         elif chosen in TOOLS:
             with handling_signals():
                 _print(_stage_function(str(chosen))(**options))
@@ -91,11 +88,6 @@ def _print(answer: str | None) -> None:
 def _profile(action: str, name: str, profiles: Path) -> None:
     link = {"install": install_profile}[action](name, profiles=profiles)
     sys.stdout.write(f"{link} -> {link.resolve()}\nuse it: snakemake --profile {name}\n")
-
-
-def _export(config: list[Path], folder: Path) -> None:
-    function: Callable[..., None] = importlib.import_module("surrogate_hpo.stages.export").export
-    function(load_config(config), folder)
 
 
 def _run_stage(stage: str, options: dict[str, Any]) -> None:
@@ -149,7 +141,6 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         verb.add_argument(
             "config", nargs="*", type=Path, default=DEFAULT_CONFIG, help="config files, later win"
         )
-    _add_export(verbs.add_parser("export", help=_summary("export")))
     _add_profile(verbs.add_parser("profile", help=PROFILE_HELP, description=PROFILE_HELP))
     return parser
 
@@ -175,14 +166,6 @@ def _add_profile(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("action", choices=["install"])
     verb.add_argument("name", help="slurm, for example")
     verb.add_argument("--profiles", type=Path, default=Path("profiles"), help="their folder")
-
-
-def _add_export(verb: argparse.ArgumentParser) -> None:
-    verb.description = _summary("export")
-    verb.add_argument("folder", type=Path, help="where the files go; made if missing")
-    verb.add_argument(
-        "--config", nargs="+", type=Path, default=DEFAULT_CONFIG, help="config files of the run"
-    )
 
 
 def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., str | None]) -> None:

@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.errors import ConfigError
 
+DEFAULT_CONFIG = [Path("config/config.yaml")]
+
 
 class _Loader(yaml.SafeLoader):
     """YAML with duplicate keys refused and `1e-9` read as a number (as YAML 1.2 has it)."""

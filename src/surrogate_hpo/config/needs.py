@@ -94,7 +94,7 @@ def dft(case: Case) -> Need:
     application being two FFTs and the products with all bands and projectors.
     """
     if case.config.snapshots.finished:
-        return Need(NUMPY_BASE, _STARTUP_SECONDS)
+        return Need(NUMPY_BASE, STARTUP_SECONDS)
     size, bands = case.size, case.size.bands
     projectors = _PROJECTORS_PER_ATOM * size.atoms
     orbitals = COMPLEX * bands * size.plane_waves

@@ -2,34 +2,31 @@
 
 import logging
 from pathlib import Path
+from typing import Annotated
 
-from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.load import DEFAULT_CONFIG, load_config
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.finished.mala_writer import write_mala_snapshot
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure
+from surrogate_hpo.stages.interface import Option, Positional
 
 logger = logging.getLogger(__name__)
 
 
-def export(config: Config, folder: Path) -> None:
-    """Export all snapshots of the run in the current folder.
+def export(
+    folder: Annotated[Path, Positional("where the files go; made if missing")],
+    *,
+    config: Annotated[list[Path] | None, Option("config files of the run, later ones win")] = None,
+) -> None:
+    """Export all snapshots of the run in the current folder, for MALA and others.
 
-    Parameters
-    ----------
-    config
-        The whole config.
-    folder
-        Where `NAME.info.json`, `NAME.out.npy` and `NAME.in.npy` go, NAME as in the run.
-
-    Raises
-    ------
-    DataError
-        If the run has no LDOS of a snapshot yet, or a file is damaged.
+    Writes NAME.info.json, NAME.out.npy (LDOS) and NAME.in.npy (SNAP), NAME as in the run. See
+    docs/howto/own-data.md.
     """
-    results = Path("results")
-    for name in config.snapshots.all_names():
+    results, settings = Path("results"), load_config(config or DEFAULT_CONFIG)
+    for name in settings.snapshots.all_names():
         ldos = results / "ldos" / f"{name}.zarr.zip"
         if not ldos.is_file():
             raise DataError(
@@ -48,6 +45,6 @@ def export(config: Config, folder: Path) -> None:
             result=read_dft_result(dft),
             ldos=ldos,
             descriptors=descriptors if descriptors.is_file() else None,
-            provenance=provenance("export", config.snapshots, config.seed, inputs),
+            provenance=provenance("export", settings.snapshots, settings.seed, inputs),
         )
         logger.info("%s: %s", name, ", ".join(path.name for path in files))
