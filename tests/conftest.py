@@ -40,6 +40,11 @@ class TinyRun:
     result: DftResult
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that two processes end at the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _espresso_in_checkout() -> None:
     """Let tests run from any folder: name the checkout's own wheel if nothing else is there."""
