@@ -31,6 +31,7 @@ from surrogate_hpo.figures.learning_curves import learning_curves
 from surrogate_hpo.figures.naswot_ranking import naswot_ranking
 from surrogate_hpo.figures.pictures import LAYOUTS
 from surrogate_hpo.figures.search_history import search_history
+from surrogate_hpo.stages.graph import STAGES
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def crowded_figures():
         descriptor_agreement(**descriptor_audit_arrays()),
         naswot_ranking(**{**arrays, "parameter_count": np.full(40, 123456)}),
         search_history(**{**search_arrays(), "value": np.full(24, 3e-6)}),
-        cost_per_stage(**{**cost_arrays(), "gpu_seconds": [98765.4] * 10}),
+        cost_per_stage(**{**cost_arrays(), "gpu_seconds": [98765.4] * len(STAGES)}),
         *comparison_figures(),
     ]
 

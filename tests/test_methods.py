@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from fictional_run import methods_arguments
+from tiny_workflow import REPOSITORY
 
 from surrogate_hpo.config.acsd import AcsdSettings
 from surrogate_hpo.dft.kernels import KERNEL_NAMES
@@ -168,9 +169,8 @@ def test_letters_beyond_ascii_are_written_as_latex():
 
 
 def test_the_origin_of_the_shipped_potential_is_recognised():
-    from conftest import PSEUDOPOTENTIALS
-
-    assert "Hartwigsen" in read_upf_origin(PSEUDOPOTENTIALS / "Al.hgh-lda.UPF")
+    potential = REPOSITORY / "pseudopotentials" / "Al.hgh-lda.UPF"
+    assert "Hartwigsen" in read_upf_origin(potential)
 
 
 # --- tables for a paper -----------------------------------------------------------------------
