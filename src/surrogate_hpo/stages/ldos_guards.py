@@ -70,8 +70,8 @@ def _weights(ldos: LdosData, result: DftResult) -> torch.Tensor:
 def _unit_remedy(factor: float) -> str:
     if abs(factor - 1) < _NEARLY_RIGHT:
         return (
-            "unit and cell are right; check kernel and width, and whether the kernel is too wide "
-            "for its bias to be corrected"
+            "unit and cell are right; check kernel, width and where the energy window begins, and "
+            "whether the kernel is too wide for its bias to be corrected"
         )
     units = unit_of_factor(factor)
     if not units:
