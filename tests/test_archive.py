@@ -16,9 +16,11 @@ from rocrate.rocrate import ROCrate
 from tiny_workflow import REPOSITORY, edit_config, planned, snakemake
 
 from surrogate_hpo.cli import main
+from surrogate_hpo.errors import InterruptedRun
 from surrogate_hpo.io.archive.crate import CRATE, RunDescription, crate_text
 from surrogate_hpo.io.archive.manifest import MANIFEST, manifest_text
 from surrogate_hpo.io.archive.tarball import Member, write_tarball
+from surrogate_hpo.stages.verify import _executed
 
 CONFIG = "run/config/config.yaml"
 MODEL = "run/results/train/0/model.pt"
@@ -230,7 +232,9 @@ def test_a_consistent_archive_may_still_be_hostile(tmp_path, changes, said):
     [
         (["archive", "--include", "some"], "there is no such selection of files"),
         (["archive"], "the run is not finished"),
-        (["verify", "nothing.tar.zst"], "the archive cannot be unpacked"),
+        (["verify", "nothing.tar.zst"], "there is no such archive"),
+        (["verify", "."], "there is no such archive"),
+        (["verify", "config.yaml", "--folder", "config.yaml/below"], "cannot be made"),
         (["verify", "config.yaml", "--folder", "."], "is not empty"),
         (["verify", "config.yaml"], "the archive cannot be read"),
     ],
@@ -241,3 +245,30 @@ def test_mistakes_are_errors_with_a_remedy(project, options, said):
         main([*options, *config])
     assert said in str(stop.value)
     assert "remedy" in str(stop.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--largest-gibibytes", "nan"],
+        ["--tolerance", "nan"],
+        ["--tolerance", "-1"],
+        ["--cores", "0"],
+        ["--rerun", "train", "--checksums-only"],  # would not be done, and nobody told
+    ],
+)
+def test_options_of_verify_that_make_no_sense_are_refused(tmp_path, options):
+    path = minimal(tmp_path / "a.tar.zst")
+    with pytest.raises(SystemExit, match=rf"makes no sense\n  where: {options[0]}"):
+        main(["verify", str(path), *options])
+
+
+def test_an_interruption_is_no_fault_of_the_archive(tmp_path, monkeypatch):
+    def stopped(*_):
+        raise InterruptedRun("SIGTERM")
+
+    monkeypatch.setattr("surrogate_hpo.stages.verify.restore_source", stopped)
+    archive = {"jobs": 1, "left_out": []}
+    monkeypatch.setattr("surrogate_hpo.stages.verify._contents", lambda _: archive)
+    with pytest.raises(InterruptedRun):
+        list(_executed(tmp_path, [], None, 1))

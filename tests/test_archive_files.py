@@ -123,6 +123,14 @@ def test_changed_missing_and_unlisted_files_are_named(tmp_path):
     ]
 
 
+def test_what_is_hidden_behind_the_end_is_no_part_of_the_archive(tmp_path):
+    data = write(tmp_path / "a.tar.zst").read_bytes()
+    more = write(tmp_path / "more.tar.zst", {"source/more.py": b"import os\n" * 9999}).read_bytes()
+    (tmp_path / "b.tar.zst").write_bytes(data + more)
+    _, faults = open_archive(tmp_path / "b.tar.zst", tmp_path / "out")
+    assert faults == ["what follows the end of the archive: damaged, cannot be read"]
+
+
 def test_a_file_that_changes_while_it_is_packed_is_an_error(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"before")

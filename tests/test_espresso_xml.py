@@ -1,5 +1,7 @@
 """Reading Quantum ESPRESSO's XML, whole and damaged."""
 
+import re
+
 import pytest
 
 from surrogate_hpo.errors import DataError
@@ -83,4 +85,14 @@ def test_file_without_output_is_refused(tmp_path):
     path = tmp_path / "input-only.xml"
     path.write_text("<espresso><input/></espresso>")
     with pytest.raises(DataError, match=r"lacks an element\n.*\n.*output/band_structure/lsda"):
+        read_espresso_xml(path)
+
+
+def test_fixed_occupations_are_not_taken_for_a_damaged_file(tiny_run, tmp_path):
+    text = (tiny_run.save / "data-file-schema.xml").read_text()
+    head, mark, output = text.partition("<output")
+    output = re.sub(r"<(smearing|demet|fermi_energy)\b.*?</\1>", "", output)
+    path = tmp_path / "data-file-schema.xml"
+    path.write_text(head + mark + output.replace("kind>smearing<", "kind>fixed<"))
+    with pytest.raises(DataError, match=r"Fermi-Dirac(.|\n)*smearing = (.|\n)*fixed occupations"):
         read_espresso_xml(path)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 import sys
 
 import numpy as np
@@ -278,3 +279,49 @@ def test_an_unknown_reference_has_an_unknown_error_and_the_others_theirs(sidecar
     (row,) = read_table(tmp_path / "energies.csv")
     assert row["hartree_energy_ev"] == ""
     assert float(row["total_free_energy_ev"]) == -220.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"pseudopotentials": ["Al.UPF"]}, r"key pseudopotentials(.|\n)*a JSON object"),
+        ({"voxel": [1, 2]}, r"key voxel(.|\n)*a JSON object"),
+        ({"ecutrho": -32.0}, r"key ecutrho(.|\n)*more than 0 Ry"),
+        ({"surrogate_hpo": {"ldos": {"kernel": "gaussian"}}}, r"axis(.|\n)*minimum_ev"),
+    ],
+)
+def test_a_sidecar_with_values_of_another_kind_is_refused_by_the_key(sidecar, changes, key):
+    result = result_of(sidecar)
+    edit_sidecar(sidecar, **changes)
+    with pytest.raises(DataError, match=key):
+        open_finished(sidecar).check(LDOS, open_finished(sidecar).result(DFT) and result)
+
+
+@pytest.mark.parametrize("number", [0, -3, 13.5, 200])
+def test_numbers_that_are_no_element_s_are_not_taken_for_one(sidecar, number):
+    atoms = json.loads(sidecar.read_text())["atoms"]
+    edit_sidecar(sidecar, atoms=atoms | {"numbers": [13, 13, 13, number]})
+    with pytest.raises(DataError, match=r"atoms\.numbers(.|\n)*atomic numbers"):
+        open_finished(sidecar).structure()
+
+
+def test_zip_archives_and_pickles_called_npy_are_refused_without_being_loaded(sidecar):
+    path = sidecar.parent / "a.out.npy"
+    array, result = np.load(path), result_of(sidecar)
+    for write in (lambda f: np.savez(f, array), lambda f: pickle.dump(array, f)):
+        with path.open("wb") as file:
+            write(file)
+        with pytest.raises(DataError, match=r"complete \.npy file(.|\n)*magic") as refused:
+            open_finished(sidecar).check(LDOS, result)
+        assert "allow_pickle" not in str(refused.value)
+    np.save(path, array.astype(object), allow_pickle=True)
+    with pytest.raises(DataError, match="Python objects"):
+        open_finished(sidecar).check(LDOS, result)
+
+
+@pytest.mark.parametrize("form", [">f4", ">f8", "<f8"])
+def test_byte_order_precision_and_memory_order_do_not_matter(sidecar, form):
+    path = sidecar.parent / "a.out.npy"
+    array, result = np.load(path), result_of(sidecar)
+    np.save(path, np.asfortranarray(array.astype(form)))
+    np.testing.assert_array_equal(open_finished(sidecar).ldos(LDOS, result), array)

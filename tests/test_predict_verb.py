@@ -12,7 +12,7 @@ from small_surrogate import ENERGY, GRID, aluminium, electrons_of, written
 
 from surrogate_hpo.calculator import SurrogateCalculator
 from surrogate_hpo.cli import main
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.cubes import read_cube
 from surrogate_hpo.io.density_store import read_density
 from surrogate_hpo.io.ldos_store import read_ldos
@@ -120,13 +120,34 @@ def test_one_network_has_no_error_bar(folder):
         (["--block-points", "-3"], r"--block-points(.|\n)*1 or more"),
         (["--electronic-temperature", "-1"], "more than 0 K"),
         (["--grid", "10", "10"], r"--grid(.|\n)*three numbers of points"),
+        (["--electronic-temperature", "inf"], "more than 0 K"),
         (["--index", "7"], "the index selects no structure"),
+        (["--index", "first"], r"index of the structures is none(.|\n)*start:stop(.|\n)*'first'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_any_work(folder, options, message):
     with pytest.raises(SystemExit, match=message):
         predict(folder, "three.xyz@0" if "--index" not in options else "three.xyz", "no", *options)
     assert not (folder / "no").exists()
+
+
+def test_an_earlier_prediction_does_not_stay_beside_a_new_one(folder):
+    predict(folder, "POSCAR", "twice", "--ldos")
+    predict(folder, "three.xyz@0", "twice")  # other atoms: the LDOS would not be theirs
+    assert {path.name for path in (folder / "twice").iterdir()} == {
+        *("prediction.json", "dos.csv", "density.cube", "density.zarr.zip")
+    }
+    record = json.loads((folder / "twice/prediction.json").read_text())["provenance"]
+    assert {name.rpartition("/")[2] for name in record["inputs"]} == {"surrogate.pt", "three.xyz"}
+    assert record["structures"].endswith("three.xyz@0")
+
+
+def test_an_output_folder_that_cannot_be_one_is_refused_before_any_work(folder):
+    (folder / "file").write_text("mine")
+    for place in ("file", "file/below"):
+        with pytest.raises(SystemExit, match=r"cannot be written to(.|\n)*file(.|\n)*--output"):
+            predict(folder, "POSCAR", place)
+    assert (folder / "file").read_text() == "mine"
 
 
 def test_all_frames_are_looked_at_before_the_first_is_computed(folder):
@@ -164,6 +185,38 @@ def test_the_calculator_refuses_molecules(folder):
     atoms.calc = SurrogateCalculator(folder / "surrogate.pt")
     with pytest.raises(DataError, match=r"not periodic(.|\n)*atoms\.pbc = True"):
         atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.positions.__setitem__(1, a.positions[0] + 0.1), r"two atoms overlap"),
+        (lambda a: a.cell.__setitem__(2, 0.0), r"not periodic in three"),
+        (lambda a: a.__delitem__(slice(None)), r"no atoms(.|\n)*0 atoms"),
+    ],
+)
+def test_the_calculator_refuses_what_the_verb_refuses(folder, change, message):
+    atoms = aluminium(1)
+    change(atoms)
+    atoms.calc = SurrogateCalculator(folder / "surrogate.pt")
+    with pytest.raises(DataError, match=message):
+        atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "gap"}, "one of native"),
+        ({"threads": 0}, "1 or more"),
+        ({"electronic_temperature": 0}, "more than 0 K"),  # was once taken for the training's
+        ({"use_gpu": True}, "engine torch"),
+    ],
+)
+def test_the_calculator_refuses_options_that_make_no_sense(folder, options, message):
+    with pytest.raises(ConfigError, match=message):
+        SurrogateCalculator(folder / "surrogate.pt", **options)
+    with pytest.raises(DataError, match="scratch"):
+        SurrogateCalculator(folder / "surrogate.pt", scratch=folder / "nowhere")
 
 
 def test_help_needs_no_run_and_explains_files_and_units(capsys):

@@ -1,6 +1,7 @@
 """The surrogate file: round trip, versions, damage; and the stage that gathers it."""
 
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -69,6 +70,39 @@ def test_later_formats_other_files_and_damage_are_told_apart(tmp_path):
         read_surrogate(path)
     with pytest.raises(DataError, match="missing"):
         read_surrogate(tmp_path / "none.pt")
+
+
+def test_no_flipped_byte_changes_a_prediction_unseen(tmp_path):
+    # torch itself reads most of these files without a word, and with other weights.
+    path = written(tmp_path, seeds=1)
+    content, before = path.read_bytes(), torch.load(path, weights_only=True)
+    found = 0
+    for place in range(7, len(content), len(content) // 40):
+        changed = bytearray(content)
+        changed[place] ^= 0x41
+        path.write_bytes(changed)
+        try:
+            model = read_surrogate(path).models[0]
+        except DataError:
+            found += 1
+        else:  # between the parts of the file, or in dates
+            network = model.state_dict()["network"]
+            for name, tensor in before["models"][0]["network"].items():
+                assert torch.equal(network[name], tensor)
+    assert found > 20
+
+
+def test_folders_and_files_of_other_programs_are_refused_without_torch_s_advice(tmp_path):
+    path = tmp_path / "surrogate.pt"
+    torch.save({"format": "surrogate-hpo surrogate", "made by": torch.nn.Tanh()}, path)
+    with pytest.raises(DataError, match=r"objects or code.*not loaded") as refused:
+        read_surrogate(path)
+    assert "weights_only" not in str(refused.value)
+    path.write_bytes(pickle.dumps({"format": "surrogate-hpo surrogate"}))
+    with pytest.raises(DataError, match=r"damaged(.|\n)*not a zip file"):
+        read_surrogate(path)
+    with pytest.raises(DataError, match=r"damaged(.|\n)*[Dd]irectory"):
+        read_surrogate(tmp_path)
 
 
 @pytest.fixture

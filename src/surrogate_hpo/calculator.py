@@ -11,6 +11,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 
 from surrogate_hpo.config.descriptors import Engine
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.structures import checked_structure
 from surrogate_hpo.io.surrogates import read_surrogate
 from surrogate_hpo.stages.prediction import predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions
@@ -48,6 +49,13 @@ class SurrogateCalculator(Calculator):
         Folder for 4 bytes per grid point, energy and network while it computes; that of the
         system for temporary files if none.
 
+    Raises
+    ------
+    ConfigError
+        If an option makes no sense.
+    DataError
+        If the file is no surrogate, or the folder does not exist.
+
     Attributes
     ----------
     implemented_properties
@@ -77,6 +85,12 @@ class SurrogateCalculator(Calculator):
             electronic_temperature=electronic_temperature,
         )
         self._scratch = Path(tempfile.gettempdir() if scratch is None else scratch)
+        if not self._scratch.is_dir():
+            raise DataError(
+                "the folder for the scratch file does not exist",
+                where=str(self._scratch),
+                remedy='make it, or give another one: scratch="..."',
+            )
 
     def calculate(
         self,
@@ -98,7 +112,7 @@ class SurrogateCalculator(Calculator):
         Raises
         ------
         DataError
-            If the structure is not periodic, or the surrogate does not know it.
+            If the structure is not periodic, atoms overlap, or the surrogate does not know it.
         """
         super().calculate(  # type: ignore[no-untyped-call]
             atoms, list(properties), list(system_changes)
@@ -111,7 +125,8 @@ class SurrogateCalculator(Calculator):
                 got="no structure" if structure is None else str(structure.pbc.tolist()),
                 remedy="atoms.pbc = True, with a cell",
             )
-        found = predict_structure(self.surrogate, structure, self._conditions, self._scratch)
+        bare = checked_structure(structure, "the structure that the calculator was given")
+        found = predict_structure(self.surrogate, bare, self._conditions, self._scratch)
         self.results = _results(found.energies) | {"warnings": found.warnings}
 
     def get_property(

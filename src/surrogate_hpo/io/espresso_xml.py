@@ -41,6 +41,7 @@ def read_espresso_xml(path: Path) -> DftResult:
     """
     reader = _Reader(path)
     _refuse_spin(reader)
+    _refuse_fixed_occupations(reader)
     result = DftResult(
         **_energies(reader),
         **_bands(reader),
@@ -69,6 +70,19 @@ def _refuse_spin(reader: "_Reader") -> None:
                 expected="nspin = 1",
                 remedy="run pw.x without spin polarisation",
             )
+
+
+def _refuse_fixed_occupations(reader: "_Reader") -> None:
+    """Such runs are finished and whole, but lack Fermi energy, entropy and smearing."""
+    kind = (reader.root.findtext("output/band_structure/occupations_kind") or "").strip()
+    if kind.startswith(("fixed", "tetrahedra", "from_input")):
+        raise DataError(
+            "the occupations are not of Fermi-Dirac statistics, so they have no temperature",
+            where=str(reader.path),
+            expected="occupations = 'smearing', smearing = 'fermi-dirac'",
+            got=f"{kind} occupations",
+            remedy="run pw.x again with Fermi-Dirac smearing",
+        )
 
 
 def _energies(reader: "_Reader") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,20 +114,45 @@ def read_state(path: Path) -> dict[str, Any]:
         If the file is missing, damaged, or holds anything but plain data.
     """
     try:
+        _refuse_flipped_bits(path)
         state = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError as error:
         raise DataError("the file is missing", where=str(path)) from error
+    except pickle.UnpicklingError as error:
+        # torch's own message advises to load it without this protection.
+        refused = TypeError("objects or code of other programs, which were not loaded")
+        raise _not_plain(path, refused) from error
     except (
-        pickle.UnpicklingError,
         RuntimeError,
+        OSError,
         EOFError,
         ValueError,
+        zlib.error,
         zipfile.BadZipFile,
     ) as error:
         raise _not_plain(path, error) from error
     if not isinstance(state, dict):
         raise _not_plain(path, TypeError(type(state).__name__))
     return state
+
+
+def _refuse_flipped_bits(path: Path) -> None:
+    """Compare checksums: torch writes them but never looks, and takes changed weights for weights.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    BadZipFile
+        If it is no torch file, or part of it has changed since it was written.
+    """
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} is not what its checksum says")
 
 
 def _not_plain(path: Path, error: Exception) -> DataError:

@@ -43,6 +43,15 @@ def read_structures(source: str) -> list[Atoms]:
     # A file may itself be called with an @.
     match = None if Path(source).is_file() else _INDEX.fullmatch(source)
     path = Path(match["file"] if match else source)
+    name, _, index = source.rpartition("@")
+    if match is None and not path.is_file() and Path(name).is_file():
+        raise DataError(
+            "the index of the structures is none",
+            where=source,
+            expected="a number, or a range start:stop",
+            got=repr(index),
+            remedy="0 is the first structure, -1 the last, : are all",
+        )
     frames = _frames(path, source)
     if match is None:
         if len(frames) != 1:
@@ -137,7 +146,9 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
     DataError
         The structure is not periodic or empty, or has overlapping atoms.
     """
-    volume = abs(np.linalg.det(atoms.cell.array))
+    # Of undefined numbers, NumPy would warn first.
+    defined = np.isfinite(atoms.cell.array).all()
+    volume = abs(np.linalg.det(atoms.cell.array)) if defined else np.nan
     if not atoms.pbc.all() or not volume > 0:
         raise DataError(
             "the structure is not periodic in three dimensions",
@@ -147,7 +158,14 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
             remedy='give the cell, in extended xyz as Lattice="..." pbc="T T T"',
         )
     if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
-        raise DataError("the structure has no atoms or undefined positions", where=where)
+        raise DataError(
+            "the structure has no atoms or undefined positions",
+            where=where,
+            expected="at least one atom, coordinates in Å",
+            got=f"{len(atoms)} atoms, {np.count_nonzero(~np.isfinite(atoms.positions))} undefined "
+            "coordinates",
+            remedy="look for what wrote the file: a calculation that failed or was cut off",
+        )
     bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
     _refuse_overlap(bare, where)
     return bare

@@ -173,7 +173,7 @@ def read_surrogate(path: Path) -> Surrogate:
             description=state["description"],
             provenance=state["provenance"],
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             "the file lacks what a surrogate has",
             where=str(path),

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, cast
 
 import numpy as np
 from ase import Atoms
 
 from surrogate_hpo.config.descriptors import Engine
-from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.cube_writer import write_cube
 from surrogate_hpo.io.density_store import DensityData, write_density
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.ldos_writer import writing_ldos
 from surrogate_hpo.io.provenance import checksums, versions
+from surrogate_hpo.io.scratch import Scratch
 from surrogate_hpo.io.structures import read_structures
 from surrogate_hpo.io.surrogates import Surrogate, read_surrogate
 from surrogate_hpo.io.tables import write_table
@@ -24,6 +25,11 @@ from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.stages.interface import Option, Output, Positional
 from surrogate_hpo.stages.prediction import check_elements, predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions, Prediction
+
+_FILES = (
+    *("prediction.json", "dos.csv", "density.cube", "density.zarr.zip", "ldos.zarr.zip"),
+    "predictions.csv",
+)
 
 
 def predict(
@@ -55,58 +61,53 @@ def predict(
     and density.zarr.zip. Warns where the structure leaves what the networks were trained on.
     See docs/howto/predict.md.
     """
-    conditions = _conditions(engine, use_gpu, threads, block_points, electronic_temperature, grid)
+    conditions = Conditions(
+        engine=cast(Engine, engine),  # looked at there
+        threads=threads,
+        use_gpu=use_gpu,
+        block_points=block_points,
+        electronic_temperature=electronic_temperature,
+        grid=None if grid is None else cast(Grid, tuple(grid)),
+    )
     networks = read_surrogate(surrogate)
     source = structures if index is None else f"{structures}@{index}"
     frames = read_structures(source)
     for atoms in frames:  # all of them, before the first is computed
         check_elements(networks, atoms)
+    file = next(p for p in (Path(structures), Path(structures.rpartition("@")[0])) if p.is_file())
     record = {
         **versions("predict"),
-        "inputs": checksums([surrogate, Path(structures)]),
+        "inputs": checksums([surrogate, file]),
+        "structures": source,
         "surrogate": dict(networks.provenance),
     }
     rows = []
+    _empty_folder(output)
     for number, atoms in enumerate(frames):
         folder = output / f"{number:04d}" if len(frames) > 1 else output
+        _empty_folder(folder)
         found = _predict_one(networks, atoms, conditions, folder, record, with_ldos=ldos)
         rows.append({"structure": number, "atoms": len(atoms)} | _row(found))
     if len(frames) > 1:
         write_table(output / "predictions.csv", rows)
 
 
-def _conditions(
-    engine: str,
-    use_gpu: bool,
-    threads: int,
-    block_points: int,
-    electronic_temperature: float | None,
-    grid: Sequence[int] | None,
-) -> Conditions:
-    """Check the options of the command line."""
-    known = get_args(Engine)
-    _require(engine in known, "--engine", f"one of {', '.join(known)}", engine)
-    _require(not use_gpu or engine == "torch", "--use-gpu", "with --engine torch", engine)
-    _require(threads > 0, "--threads", "1 or more", threads)
-    _require(block_points > 0, "--block-points", "1 or more", block_points)
-    temperature = electronic_temperature
-    positive = temperature is None or temperature > 0
-    _require(positive, "--electronic-temperature", "more than 0 K", temperature)
-    three = grid is None or (len(grid) == 3 and min(grid) > 0)
-    _require(three, "--grid", "three numbers of points", grid)
-    return Conditions(
-        engine=cast(Engine, engine),
-        threads=threads,
-        use_gpu=use_gpu,
-        block_points=block_points,
-        electronic_temperature=temperature,
-        grid=None if grid is None else cast(Grid, tuple(grid)),
-    )
-
-
-def _require(fulfilled: bool, where: str, expected: str, got: object) -> None:
-    if not fulfilled:
-        raise ConfigError("an option makes no sense", where=where, expected=expected, got=str(got))
+def _empty_folder(folder: Path) -> None:
+    """Make a folder, or take away an earlier prediction: an LDOS would be that of other atoms."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _FILES:
+            (folder / name).unlink(missing_ok=True)
+        with Scratch(folder, 1):
+            pass
+    except OSError as error:
+        raise DataError(
+            "the output folder cannot be written to",
+            where=str(folder),
+            expected="a folder of your own, or a name at which one can be made",
+            got=error.strerror,
+            remedy="name another one: --output",
+        ) from error
 
 
 def _predict_one(
@@ -118,7 +119,6 @@ def _predict_one(
     *,
     with_ldos: bool,
 ) -> Prediction:
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         writer = None
         if with_ldos:

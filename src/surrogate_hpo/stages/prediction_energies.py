@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.config.descriptors import Engine
 from surrogate_hpo.dft.kernels import kernel_variance
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.scratch import Scratch
 from surrogate_hpo.io.surrogates import Surrogate
 from surrogate_hpo.networks.training_range import Extrapolation
@@ -31,6 +32,7 @@ from surrogate_hpo.physics.total_energy import (
 # Standard deviations outside of the training range: eight atoms of aluminium at 298 K, for networks
 # that know cells of four, are 10 to 60 outside, and their energies wrong by electronvolts per atom.
 _FAR = 1.0
+_GPU_ENGINE = "with --engine torch"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Conditions:
         K; that of the training if none.
     grid
         Number of grid points along each lattice vector; found from the training's if none.
+
+    Raises
+    ------
+    ConfigError
+        If one of them makes no sense.
     """
 
     engine: Engine = "native"
@@ -59,6 +66,24 @@ class Conditions:
     block_points: int = 16384
     electronic_temperature: float | None = None
     grid: Grid | None = None
+
+    def __post_init__(self) -> None:
+        known, temperature, grid = get_args(Engine), self.electronic_temperature, self.grid
+        _require(self.engine in known, "engine", f"one of {', '.join(known)}", self.engine)
+        _require(not self.use_gpu or self.engine == "torch", "use-gpu", _GPU_ENGINE, self.engine)
+        _require(self.threads > 0, "threads", "1 or more", self.threads)
+        _require(self.block_points > 0, "block-points", "1 or more", self.block_points)
+        positive = temperature is None or 0 < temperature < math.inf
+        _require(positive, "electronic-temperature", "more than 0 K", temperature)
+        three = grid is None or (len(grid) == 3 and min(grid) > 0)
+        _require(three, "grid", "three numbers of points", grid)
+
+
+def _require(fulfilled: bool, option: str, expected: str, got: object) -> None:
+    if not fulfilled:
+        raise ConfigError(
+            "an option makes no sense", where=f"--{option}", expected=expected, got=str(got)
+        )
 
 
 @dataclass(frozen=True)

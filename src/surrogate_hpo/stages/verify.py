@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import yaml
 
-from surrogate_hpo.errors import DataError, SurrogateHpoError
+from surrogate_hpo.errors import ConfigError, DataError, InterruptedRun, SurrogateHpoError
 from surrogate_hpo.io.archive.collect import CONFIG, RUN
 from surrogate_hpo.io.archive.crate import CRATE, crate_faults
 from surrogate_hpo.io.archive.jobs import jobs_of, read_records
@@ -82,6 +82,7 @@ def verify(
     Prints a table of what was looked at; ends with an error, and the same table, if any of it
     fails. See docs/howto/archive.md.
     """
+    _check_options(archive, rerun, tolerance, largest_gibibytes, cores, checksums_only)
     with _clean_folder(folder) as place:
         room = shutil.disk_usage(place).free
         limit = min(int(largest_gibibytes * 2**30), room)
@@ -102,6 +103,33 @@ def verify(
     return f"{table}\n\n{archive}: {end}"
 
 
+def _check_options(
+    archive: Path,
+    rerun: Sequence[str] | None,
+    tolerance: float | None,
+    largest_gibibytes: float,
+    cores: int,
+    checksums_only: bool,
+) -> None:
+    if not archive.is_file():
+        raise DataError(
+            "there is no such archive",
+            where=str(archive),
+            expected="archive.tar.zst",
+            remedy="give the path of the file that `surrogate-hpo archive` wrote",
+        )
+    for where, fulfilled, expected, got in (
+        ("--rerun", not (rerun and checksums_only), "without --checksums-only", rerun),
+        ("--tolerance", tolerance is None or 0 <= tolerance < 1, "from 0 to 1", tolerance),
+        ("--largest-gibibytes", 0 < largest_gibibytes < 2**30, "more than 0", largest_gibibytes),
+        ("--cores", cores > 0, "1 or more", cores),
+    ):
+        if not fulfilled:
+            raise ConfigError(
+                "an option makes no sense", where=where, expected=expected, got=str(got)
+            )
+
+
 @contextmanager
 def _clean_folder(folder: Path | None) -> Iterator[Path]:
     if folder is None:
@@ -114,7 +142,15 @@ def _clean_folder(folder: Path | None) -> Iterator[Path]:
             where=str(folder),
             remedy="name a new one: --folder",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            "the folder to unpack into cannot be made",
+            where=str(folder),
+            got=error.strerror,
+            remedy="name another one: --folder",
+        ) from error
     yield folder
 
 
@@ -205,6 +241,8 @@ def _executed(
         if not planned:
             for stage in rerun:
                 yield _rerun(folder, stage, left_out, tolerance, cores)
+    except InterruptedRun:
+        raise  # says nothing of the archive
     except SurrogateHpoError as error:
         yield Check("Snakemake", "FAILED", "did not get through", str(error).splitlines())
 

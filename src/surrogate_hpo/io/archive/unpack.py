@@ -149,10 +149,14 @@ class _Unpacking:
 
     def _read_on(self, frames: FrameReader) -> None:
         """A damaged header reads as the end of the archive; the checksum of its frame tells."""
-        while behind := len(frames.read(_CHUNK_BYTES)):
-            self._left -= behind
+        hidden = False
+        while behind := frames.read(_CHUNK_BYTES):
+            hidden = hidden or behind.count(0) < len(behind)
+            self._left -= len(behind)
             if self._left < 0:
                 raise _refused(self._path, "more behind its end than was allowed")
+        if hidden:  # in no list, and not damaged: put there
+            self.found.damaged.append("what follows the end of the archive")
 
     def _check(self, header: tarfile.TarInfo) -> None:
         known = self.found.checksums

@@ -45,7 +45,8 @@ class NumpyArray:
     def __init__(self, path: Path) -> None:
         self.spacing: NDArray[np.float64] | None = None
         try:
-            self._array = np.load(path, mmap_mode="r", allow_pickle=False)
+            # Not np.load, which opens zip archives and offers to unpickle what is neither.
+            self._array = np.lib.format.open_memmap(path, mode="r")
         except (OSError, ValueError, EOFError) as error:
             raise DataError(
                 "the array is damaged or cut off",

@@ -18,7 +18,7 @@ from surrogate_hpo.io.finished.arrays import (
     check_spacing,
     open_array,
 )
-from surrogate_hpo.io.finished.sidecar import Sidecar, read_sidecar
+from surrogate_hpo.io.finished.sidecar import OWN, Sidecar, read_sidecar
 
 SIDECAR = ".info.json"
 ARRAYS = (".npy", ".h5")
@@ -127,15 +127,19 @@ class MalaCalculation:
     def _check_knowledge(self, request: LdosRequest) -> None:
         own = self._sidecar.own("ldos")
         if own is not None:
-            energy = np.linspace(own["minimum_ev"], own["maximum_ev"], own["energies"])
-            agree_on_axis(
-                request,
-                energy,
-                str(own["kernel"]),
-                float(own["width_ev"]),
-                tolerance=_OWN_TOLERANCE,
-                where=str(self.description),
-            )
+            where = str(self.description)
+            try:
+                energy = np.linspace(own["minimum_ev"], own["maximum_ev"], own["energies"])
+                kernel, width = str(own["kernel"]), float(own["width_ev"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(
+                    "the sidecar does not say all of its LDOS's axis and broadening",
+                    where=f"{where}, {OWN}.ldos",
+                    expected="minimum_ev, maximum_ev, energies, kernel, width_ev",
+                    got=f"{type(error).__name__}: {error}",
+                    remedy="export the snapshot again",
+                ) from error
+            agree_on_axis(request, energy, kernel, width, tolerance=_OWN_TOLERANCE, where=where)
         elif not request.kernel_is_given:
             raise ConfigError(
                 "the finished calculation does not say how its LDOS was broadened, "

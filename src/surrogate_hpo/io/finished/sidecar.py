@@ -70,8 +70,7 @@ class Sidecar:
     def cell(self) -> NDArray[np.float64]:
         """Cell vectors as rows, Å, which voxel and atoms must agree on."""
         cell = self._array(self._needed("atoms").get("cell"), (3, 3), "atoms.cell")
-        voxel = self.document.get("voxel")
-        if voxel is not None:
+        if (voxel := self._mapping("voxel")) is not None:
             edges = self._array(voxel.get("array"), (3, 3), "voxel.array")
             spanned = edges * np.array(self.grid)[:, None]
             if np.abs(spanned - cell).max() > _CELL_TOLERANCE:
@@ -90,7 +89,10 @@ class Sidecar:
         atoms = self._needed("atoms")
         positions = self._array(atoms.get("positions"), (-1, 3), "atoms.positions")
         numbers = self._array(atoms.get("numbers"), (len(positions),), "atoms.numbers")
-        pbc = atoms.get("pbc", [True, True, True])
+        known = range(1, len(chemical_symbols))
+        if not all(number in known for number in numbers):
+            raise self._fault("atomic numbers", "atoms.numbers", numbers.tolist())
+        pbc = self._array(atoms.get("pbc", [True] * 3), (3,), "atoms.pbc").astype(bool)
         built = Atoms(numbers.astype(int), positions=positions, cell=self.cell(), pbc=pbc)
         return checked_structure(built, str(self.path))
 
@@ -103,7 +105,7 @@ class Sidecar:
         temperature = self._temperature(supplement)
         cutoff = self._density_cutoff(supplement)
         waves = self._optional("ecutwfc")
-        pseudopotentials = self.document.get("pseudopotentials") or {}
+        pseudopotentials = self._mapping("pseudopotentials") or {}
         return DftResult(
             total_free_energy=self._optional("total_energy_dft_calculation"),
             band_energy=self._optional("band_energy_dft_calculation"),
@@ -183,6 +185,8 @@ class Sidecar:
             if supplement.density_cutoff_rydberg is None:
                 raise self._unsaid("the plane-wave cutoff of the density", key, "160")
             return supplement.density_cutoff_rydberg
+        if stated <= 0:
+            raise self._fault("more than 0 Ry", "ecutrho", stated)
         agree_on_setting(key, supplement.density_cutoff_rydberg, stated, 1e-3, where=str(self.path))
         return stated
 
@@ -212,6 +216,12 @@ class Sidecar:
     def _number(self, key: str) -> float:
         self._needed(key)
         return float(self._optional(key) or 0)
+
+    def _mapping(self, key: str) -> Mapping[str, Any] | None:
+        value = self.document.get(key)
+        if value is not None and not isinstance(value, dict):
+            raise self._fault("a JSON object", key, value)
+        return value
 
     def _optional(self, key: str) -> float | None:
         value = self.document.get(key)
