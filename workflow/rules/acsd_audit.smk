@@ -6,7 +6,9 @@ rule acsd_audit:
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
         validation_structures=of("results/snapshots/{snapshot}.extxyz", "validation"),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
-        chunks=expand("results/acsd_audit/{part}.json", part=parts("acsd_audit", CONFIG)),
+        chunks=expand(
+            "results/acsd_audit/{part}.json", part=parts("acsd_audit", CONFIG)
+        ),
     output:
         candidates="results/acsd_audit/candidates.csv",
         verdict="results/acsd_audit/verdict.json",
@@ -76,7 +78,9 @@ rule acsd_audit_chunk:
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
     message:
-        asking("scores of descriptors against trained networks, chunk {wildcards.chunk}")
+        asking(
+            "scores of descriptors against trained networks, chunk {wildcards.chunk}"
+        )
     shell:
         "surrogate-hpo acsd_audit_chunk --config {params.config:q} --threads {threads}"
         " --chunk {wildcards.chunk}"
