@@ -1,6 +1,7 @@
 """A wrong unit is recognised by its factor, a wrong order of axes by the atoms."""
 
 import dataclasses
+import re
 from itertools import permutations
 
 import numpy as np
@@ -13,7 +14,12 @@ from hypothesis import strategies as st
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.ldos_store import LdosData
-from surrogate_hpo.physics.recognition import axis_misfits, unit_of_factor
+from surrogate_hpo.physics.recognition import (
+    Arrangement,
+    axis_misfits,
+    best_arrangement,
+    unit_of_factor,
+)
 from surrogate_hpo.stages.ldos_guards import check_imported
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
 
@@ -82,31 +88,65 @@ def test_an_ldos_of_other_atoms_is_suspicious(data, caplog):
     assert "different snapshots" in caplog.text
 
 
-@pytest.mark.parametrize("order", [o for o in permutations(range(3)) if o != (0, 1, 2)])
-def test_a_wrong_order_of_axes_is_recognised_on_a_cubic_grid(data, order):
+ORDERS = [Arrangement(order) for order in permutations(range(3)) if order != (0, 1, 2)]
+OTHERS = [
+    Arrangement(reversed_axes=(0,)),
+    Arrangement(reversed_axes=(1, 2)),
+    Arrangement(shifted_axes=(0, 1, 2)),
+    Arrangement((2, 1, 0), reversed_axes=(2,)),
+    Arrangement((1, 2, 0), (0,), (1,)),
+]
+
+
+def rearranged(values, arrangement):
+    """What NumPy makes of it, step by step."""
+    values = values.transpose(*arrangement.order, *range(3, values.ndim))
+    values = np.flip(values, arrangement.reversed_axes)
+    return np.fft.ifftshift(values, arrangement.shifted_axes)
+
+
+def spoilt(values, arrangement):
+    """What has to be rearranged to be the values again."""
+    values = np.fft.fftshift(values, arrangement.shifted_axes)
+    values = np.flip(values, arrangement.reversed_axes)
+    return values.transpose(*np.argsort(arrangement.order), *range(3, values.ndim))
+
+
+@pytest.mark.parametrize("arrangement", [*ORDERS, *OTHERS], ids=lambda a: "; ".join(a.steps))
+def test_wrong_axes_are_recognised_on_a_cubic_grid_and_the_remedy_mends_them(data, arrangement):
     ldos, result = data
-    wrong = dataclasses.replace(ldos, values=np.ascontiguousarray(ldos.values.transpose(*order, 3)))
-    axes = ", ".join("xyz"[axis] for axis in order)
-    with pytest.raises(DataError, match=rf"another order than x, y, z(.|\n)*axes are {axes}") as e:
-        check_imported(wrong, result, where="x")
-    transposition = tuple(map(int, str(e.value).split("array by (")[1].split(")")[0].split(", ")))
-    np.testing.assert_array_equal(wrong.values.transpose(*transposition, 3), ldos.values)
+    wrong = np.ascontiguousarray(spoilt(ldos.values, arrangement))
+    np.testing.assert_array_equal(rearranged(wrong, arrangement), ldos.values)
+    steps = re.escape(", then ".join(arrangement.steps))
+    with pytest.raises(DataError, match=rf"axes of the LDOS are not(.|\n)*the array: {steps};"):
+        check_imported(dataclasses.replace(ldos, values=wrong), result, where="x")
+
+
+@pytest.mark.parametrize("shape", [(10, 10, 10), (9, 9, 9)])
+def test_coefficients_are_rearranged_as_the_array_is(shape):
+    values = np.random.default_rng(0).normal(size=shape)
+    waves = [np.arange(-4, 5)] * 3
+    for arrangement in [*ORDERS, *OTHERS]:
+        expected = np.fft.fftn(rearranged(values, arrangement))[np.ix_(*waves)]
+        got = arrangement.applied(np.fft.fftn(values), waves)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10)
 
 
 def test_atoms_at_symmetric_sites_decide_nothing_and_refuse_nothing(data):
     perfect = bulk("Al", "fcc", a=4.05, cubic=True)
     density = smeared_density(perfect, (10, 10, 10))
     misfits = axis_misfits(density, perfect.cell[:], perfect.positions, list(perfect.symbols))
-    assert len(misfits) == 6
-    assert max(misfits.values()) - min(misfits.values()) < 1e-9
+    orders = [misfits[Arrangement(order)] for order in permutations(range(3))]
+    assert max(orders) - min(orders) < 1e-9
+    assert best_arrangement(misfits) == Arrangement()
 
 
 def test_only_orders_that_keep_the_shape_are_compared():
     atoms = displaced_cell()
     density = smeared_density(atoms, (8, 9, 9))
     misfits = axis_misfits(density, atoms.cell[:], atoms.positions, list(atoms.symbols))
-    assert set(misfits) == {(0, 1, 2), (0, 2, 1)}
-    assert misfits[0, 1, 2] < 0.05 < misfits[0, 2, 1]
+    assert {arrangement.order for arrangement in misfits} == {(0, 1, 2), (0, 2, 1)}
+    assert misfits[Arrangement()] < 0.05 < misfits[Arrangement((0, 2, 1))]
 
 
 @pytest.mark.parametrize(

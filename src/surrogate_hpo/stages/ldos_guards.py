@@ -12,7 +12,12 @@ from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos, dos_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
-from surrogate_hpo.physics.recognition import axis_misfits, unit_of_factor
+from surrogate_hpo.physics.recognition import (
+    Arrangement,
+    axis_misfits,
+    best_arrangement,
+    unit_of_factor,
+)
 
 logger = logging.getLogger(__name__)
 ELECTRON_TOLERANCE = 0.01
@@ -102,7 +107,7 @@ def check_imported(ldos: LdosData, result: DftResult, *, where: str) -> None:
     ------
     DataError
         If its grid is another, numbers are not finite or negative, or its axes are in another
-        order than x, y, z.
+        order than x, y, z, run backwards, or begin in the middle of the cell.
     PhysicsError
         If it does not hold the electrons, or states are cut at the bottom of the window.
     """
@@ -152,16 +157,15 @@ def _check_bottom(ldos: LdosData, result: DftResult, where: str) -> None:
 def _check_axes(ldos: LdosData, result: DftResult, where: str) -> None:
     density = density_from_ldos(torch.from_numpy(ldos.values), _weights(ldos, result)).numpy()
     misfits = axis_misfits(density, ldos.cell, result.positions, result.species)
-    own, best = misfits[0, 1, 2], min(misfits, key=lambda order: misfits[order])
+    own, best = misfits[Arrangement()], best_arrangement(misfits)
     if misfits[best] * _CLEAR_MARGIN < own and misfits[best] < _EXPLAINED:
-        axes = ", ".join("xyz"[best.index(axis)] for axis in range(3))
         raise DataError(
-            "the axes of the LDOS are in another order than x, y, z",
+            "the axes of the LDOS are not those of the cell, x, y, z from the corner of the atoms",
             where=where,
             expected="a density that follows the atoms at their positions",
             got=f"atoms explain {1 - own:.1%} of its structure as it is, and "
-            f"{1 - misfits[best]:.1%} if the axes are {axes}",
-            remedy=f"transpose the array by {best}, so that its axes are x, y, z, energy",
+            f"{1 - misfits[best]:.1%} of it rearranged",
+            remedy=f"rearrange the array: {', then '.join(best.steps)}; the energies stay last",
         )
     if own > _SUSPICIOUS_MISFIT:
         logger.warning(
