@@ -30,7 +30,7 @@ compare-tiny: environment quantum-espresso  ## the same on the tiny case, in bui
 test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO, two at a time
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 
-# Which of them; CI takes the undisturbed run only.
+# Which of them: files, or single tests.
 SLURM_TESTS ?= tests/slurm
 
 test-slurm: .venv/dev-installed quantum-espresso  ## the workflow on a Slurm of its own, with faults; needs root and Debian or Ubuntu

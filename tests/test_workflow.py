@@ -243,10 +243,10 @@ def half_of_a_job(finished: Path, rule: str) -> float:
 
 
 def kill_in_the_middle(folder: Path, stage: str, seconds: float) -> bool:
-    """Run snakemake; SIGKILL it and all its children while a job of the stage is at work."""
+    """Run snakemake up to a stage; SIGKILL it and all its children while a job of it is at work."""
     assert snakemake(folder, "--unlock").returncode == 0
     process = subprocess.Popen(
-        command(folder),
+        command(folder, "--until", stage),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
