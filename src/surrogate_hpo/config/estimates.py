@@ -22,7 +22,7 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "train": lambda case: training_needs.train(
         case, data_mebibytes=case.config.train.data_memory_mebibytes
     ),
-    "surrogate": training_needs.surrogate,
+    "surrogate": evaluation_needs.surrogate,
     "evaluate": evaluation_needs.evaluate,
     "evaluate_snapshot": evaluation_needs.evaluate_snapshot,
     "report": evaluation_needs.report,

@@ -1,4 +1,4 @@
-"""Bytes and CPU or GPU seconds of the jobs that follow the trainings: energies, and their report.
+"""Bytes and CPU or GPU seconds of the jobs after the trainings: surrogate, energies, report.
 
 Made as those of `surrogate_hpo.config.training_needs`.
 """
@@ -7,7 +7,9 @@ from surrogate_hpo.config.case import FLOAT32, Case
 from surrogate_hpo.config.needs import FLOAT64, MEBIBYTE, NUMPY_BASE, TORCH_BASE, Need
 from surrogate_hpo.config.training_needs import (
     DOUBLE_RATE,
+    READING_RATE,
     STARTUP_SECONDS,
+    TRAINING_WORK,
     network_job,
     parameters,
 )
@@ -15,6 +17,13 @@ from surrogate_hpo.config.training_needs import (
 # Integrals of the density per grid point: measured with PBE and a core density, which takes most.
 ENERGY_BYTES = 20 * FLOAT64
 REPORT_SECONDS = 30.0
+
+
+def surrogate(case: Case) -> Need:
+    """The training descriptors, gone through three times in slabs that are taken to float64."""
+    values = case.points("training") * case.components
+    seconds = 2.0 * values * case.components / DOUBLE_RATE + 3 * FLOAT32 * values / READING_RATE
+    return Need(TORCH_BASE + TRAINING_WORK, STARTUP_SECONDS + seconds)
 
 
 def evaluate_snapshot(case: Case, *, snapshots: int = 1) -> Need:

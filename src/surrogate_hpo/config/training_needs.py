@@ -25,7 +25,7 @@ _GPU_RATE = 3e12
 _GPU_SECONDS_PER_STEP = 5e-3
 READING_RATE = 2e8
 # Work of autograd, float64 chunks of the scalers, activations of a chunk of validation points.
-_TRAINING_WORK = 350 * MEBIBYTE
+TRAINING_WORK = 350 * MEBIBYTE
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
 
@@ -125,7 +125,7 @@ def naswot(case: Case, *, parts: int = 1) -> Need:
     networks = min(architectures, settings.sample or architectures) * settings.initialisations
     networks = math.ceil(networks / parts)
     return Need(
-        TORCH_BASE + _TRAINING_WORK + jacobians(case, settings.batch_size) + held,
+        TORCH_BASE + TRAINING_WORK + jacobians(case, settings.batch_size) + held,
         STARTUP_SECONDS
         + held / READING_RATE
         + moments_seconds(case, training)
@@ -192,13 +192,6 @@ def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
         settings.use_gpu,
         threads=settings.processes,
     )
-
-
-def surrogate(case: Case) -> Need:
-    """The training descriptors, gone through three times in slabs that are taken to float64."""
-    values = case.points("training") * case.components
-    seconds = 2.0 * values * case.components / DOUBLE_RATE + 3 * FLOAT32 * values / READING_RATE
-    return Need(TORCH_BASE + _TRAINING_WORK, STARTUP_SECONDS + seconds)
 
 
 def trial_points(case: Case, settings: SearchSettings) -> tuple[int, int]:
@@ -278,7 +271,7 @@ def network_job(
     Need
         Reading and libraries included.
     """
-    memory = TORCH_BASE + _TRAINING_WORK + held
+    memory = TORCH_BASE + TRAINING_WORK + held
     host = STARTUP_SECONDS + host_seconds + held / READING_RATE
     if not use_gpu:
         return Need(memory, host + operations / _RATE, fewest_threads=threads)
