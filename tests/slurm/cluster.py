@@ -129,8 +129,8 @@ def command(folder: Path, *arguments: str) -> list[str]:
         sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
         "--directory", str(folder), "--profile", str(REPOSITORY / "profiles" / "slurm"),
         "--configfile", str(folder / "config.yaml"), "--jobs", "4",
-        # The plugin looks after 4, 18 and 42 seconds; the tests' jobs take ten to fifteen.
-        "--slurm-init-seconds-before-status-checks", "4", *arguments,
+        # The plugin looks after 3, 16 and 39 seconds; the tests' jobs take eight to fourteen.
+        "--slurm-init-seconds-before-status-checks", "3", *arguments,
     ]  # fmt: skip
 
 

@@ -22,7 +22,6 @@ GPU_REQUESTS = ["--set-resources", *(f"{rule}:gpu=1" for rule in ON_GPUS)]
 # More kinds of short jobs side by side, as config.yaml of the profile says for small cells.
 BUNDLES = [
     "--groups", "snapshots=structures", "dft=densities", "ldos=densities", "descriptors=grids",
-    "evaluate=tables", "report=tables",
     "--group-components", "structures=8", "densities=8", "grids=8",
 ]  # fmt: skip
 

@@ -69,10 +69,18 @@ def test_jobs_and_nodes_and_the_controller_fail(lab, finished, tmp_path, start):
 
 
 def test_too_little_memory_and_time(lab, finished, tmp_path, start):
-    """The first attempt is killed for its memory, the second for its time; the third goes on."""
+    """The first attempt is killed for its memory, the second for its time; the third goes on.
+
+    Beside it runs what no retry can mend: the job's own words reach the user, in one line.
+    """
+    hopeless_folder = without(finished, tmp_path / "hopeless", *DOWNSTREAM[1:])
+    edit_config(hopeless_folder, "train", use_gpu=True)
+    hopeless = start(hopeless_folder, TRAININGS[0], "--retries", "0")
     folder = without(finished, tmp_path / "run", *DOWNSTREAM[1:])
-    target = TRAININGS[0]
-    run = start(folder, target, "--set-resources", "train:mem_mb=200 * 20 ** (attempt - 1)")
+    run = start(
+        folder, TRAININGS[0], "--set-resources", "train:mem_mb=200 * 20 ** (attempt - 1)",
+        "--slurm-init-seconds-before-status-checks", "1",
+    )  # fmt: skip
     until(lambda: len(run.jobs("rule_train")) == 2, "a second attempt")
     log = run.jobs("rule_train")[0].fields["StdOut"]
     assert log in run.text()
@@ -95,6 +103,10 @@ def test_too_little_memory_and_time(lab, finished, tmp_path, start):
     assert asked == [("FAILED", "200M"), ("TIMEOUT", "4000M"), ("COMPLETED", "80000M")]
     assert "going on from epoch" in (folder / "logs/train/0.log").read_text()
 
+    assert "no CUDA device" in hopeless.fails()
+    (job,) = hopeless.jobs("rule_train")
+    assert (job.partition, job.gpus, job.state) == ("gpu", 1, "FAILED")
+
 
 def test_snakemake_is_killed_and_files_come_late(lab, finished, tmp_path, start):
     """Jobs outlive their Snakemake; the next one finds what is finished and does the rest."""
@@ -105,9 +117,7 @@ def test_snakemake_is_killed_and_files_come_late(lab, finished, tmp_path, start)
     run.killed()
     until(lambda: all(job.state == "COMPLETED" for job in run.jobs()), "the jobs end by themselves")
     assert start(folder, *TRAININGS, "--unlock").succeeds()
-    again = start(
-        folder, "--forcerun", "evaluate", "--slurm-init-seconds-before-status-checks", "5"
-    )
+    again = start(folder, "--forcerun", "evaluate")
     summary = folder / "results/evaluate/summary.json"
     # The last of the stage's jobs: those of the held-out snapshots have run before it.
     until(summary.exists, "evaluate gets to work")
@@ -119,18 +129,7 @@ def test_snakemake_is_killed_and_files_come_late(lab, finished, tmp_path, start)
     assert "Trying to restart job" not in text
     assert {job.rule for job in again.jobs()} == {
         *(f"rule_evaluate_snapshot_wildcards_test-{number:04}" for number in range(2)),
-        "rule_evaluate", "rule_report",
+        "rule_surrogate", "rule_evaluate", "rule_report",
     }  # fmt: skip
     assert (folder / "results/search/choice.json").stat().st_mtime_ns == search
     assert differences(numbers(folder), numbers(finished)) == {}
-
-
-def test_what_cannot_work_says_so_in_one_line(finished, tmp_path, start):
-    """A setting that no retry can mend: the job's own words reach the user."""
-    folder = without(finished, tmp_path / "run", *DOWNSTREAM[1:])
-    edit_config(folder, "train", use_gpu=True)
-    run = start(folder, "results/train/0/model.pt", "--retries", "0")
-    text = run.fails()
-    (job,) = run.jobs("rule_train")
-    assert (job.partition, job.gpus, job.state) == ("gpu", 1, "FAILED")
-    assert "no CUDA device" in text
