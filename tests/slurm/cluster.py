@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +124,25 @@ class Run:
         self.process.wait()
 
 
+Start = Callable[..., Run]
+
+
+@contextlib.contextmanager
+def starting(lab: Lab) -> Iterator[Start]:
+    """What starts runs; those that are left at the end are ended."""
+    runs = []
+
+    def start(folder: Path, *arguments: str) -> Run:
+        runs.append(Run(lab, folder, *arguments))
+        return runs[-1]
+
+    try:
+        yield start
+    finally:
+        for run in runs:
+            run.close()
+
+
 def command(folder: Path, *arguments: str) -> list[str]:
     return [
         sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
@@ -143,16 +162,34 @@ def without(finished: Path, folder: Path, *stages: str) -> Path:
     return folder
 
 
+def histories(folder: Path) -> dict[str, str]:
+    """The numbers of a run whose targets are the trainings."""
+    tables = [*sorted((folder / "results/train").rglob("history.csv"))]
+    tables.append(folder / "results/search/trials.csv")
+    return {str(path.relative_to(folder)): path.read_text() for path in tables}
+
+
+def saved(folder: Path, stage: str) -> bool:
+    """Whether a job of the stage has left something from which it could continue."""
+    files = (folder / "results/state" / stage).rglob("*")
+    return any(path.is_file() and path.stat().st_size > 5000 for path in files)
+
+
 def stage_processes(folder: Path, stage: str) -> list[psutil.Process]:
     """Processes of a stage's verb that run in a folder."""
-    found = []
+    return [process for process, verb in processes(folder) if verb == stage]
+
+
+def processes(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """Processes of the package that run in a folder, each with its verb."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             line = process.cmdline()
-            verb = any(part.endswith("surrogate-hpo") for part in line[:2]) and stage in line[1:3]
-            if verb and process.cwd() == str(folder):
-                found.append(process)
-    return found
+            at = next(
+                (i for i, part in enumerate(line[:2]) if part.endswith("surrogate-hpo")), None
+            )
+            if at is not None and len(line) > at + 1 and process.cwd() == str(folder):
+                yield process, line[at + 1]
 
 
 def is_on_a_node(job: Job) -> bool:
@@ -162,13 +199,10 @@ def is_on_a_node(job: Job) -> bool:
     return any(title in line[0] for line in lines if line)
 
 
-def visible_gpus(folder: Path, rules: tuple[str, ...], seen: dict[str, set[str]]) -> None:
-    """Note the CUDA_VISIBLE_DEVICES that the running processes of some rules were given."""
-    for rule in rules:
-        for process in stage_processes(folder, rule):
-            with contextlib.suppress(psutil.Error):
-                environment = process.environ()
-                if "SLURM_JOB_ID" in environment:
-                    seen.setdefault(rule, set()).add(
-                        environment.get("CUDA_VISIBLE_DEVICES", "none")
-                    )
+def visible_gpus(folder: Path, seen: dict[str, set[str]]) -> None:
+    """Note the CUDA_VISIBLE_DEVICES that the running processes of each rule were given."""
+    for process, verb in processes(folder):
+        with contextlib.suppress(psutil.Error):
+            environment = process.environ()
+            if "SLURM_JOB_ID" in environment:
+                seen.setdefault(verb, set()).add(environment.get("CUDA_VISIBLE_DEVICES", "none"))

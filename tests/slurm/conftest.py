@@ -3,16 +3,17 @@
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Run, visible_gpus
+from cluster import Run, Start, starting, visible_gpus
 from slurm_lab import Lab, LabError
 from tiny_workflow import new_folder
 
 from surrogate_hpo.stages.graph import HELPERS, STAGES
 
+pytest.register_assert_rewrite("environment_modules", "job_faults", "search_workers")
 RULES = (*STAGES, *HELPERS)
 
 # No stage runs on these GPUs, which are null devices: `use_gpu` stays false and only the request
@@ -22,7 +23,8 @@ GPU_REQUESTS = ["--set-resources", *(f"{rule}:gpu=1" for rule in ON_GPUS)]
 # More kinds of short jobs side by side, as config.yaml of the profile says for small cells.
 BUNDLES = [
     "--groups", "snapshots=structures", "dft=densities", "ldos=densities", "descriptors=grids",
-    "--group-components", "structures=8", "densities=8", "grids=8",
+    "evaluate=tables", "report=tables",
+    "--group-components", "structures=8", "densities=10", "grids=10",
 ]  # fmt: skip
 
 
@@ -63,7 +65,7 @@ def finished(lab, tmp_path_factory, gpus_seen) -> Path:
 
     def watch() -> None:
         while not over.wait(0.3):
-            visible_gpus(folder, RULES, gpus_seen)
+            visible_gpus(folder, gpus_seen)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -77,20 +79,7 @@ def finished(lab, tmp_path_factory, gpus_seen) -> Path:
 
 
 @pytest.fixture
-def start(lab) -> Iterator[Callable[..., Run]]:
-    """Starts runs; ends those that are left, and mends what a failed test left broken."""
-    runs = []
-
-    def new(folder: Path, *arguments: str) -> Run:
-        runs.append(Run(lab, folder, *arguments))
-        return runs[-1]
-
-    yield new
-    if not lab.is_up():
-        lab.start_controller()
-    for line in lab.run("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines():
-        node, state = line.split()
-        if state.rstrip("*").startswith(("drain", "down")):
-            lab.run("scontrol", "update", f"NodeName={node}", "State=resume")
-    for run in runs:
-        run.close()
+def start(lab) -> Iterator[Start]:
+    """Starts runs and ends those that are left."""
+    with starting(lab) as start:
+        yield start

@@ -5,37 +5,40 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cluster import command, jobs_of, without
+from cluster import Start, command, jobs_of, without
+from slurm_lab import Lab
 
 from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE, find_engine
 
-pytestmark = [pytest.mark.slurm, pytest.mark.qe]
 # Where Debian's environment-modules and Lmod keep what a shell has to source.
 INITS = [Path("/usr/share/modules/init/bash"), Path("/usr/share/lmod/lmod/init/bash")]
 
 
-@pytest.fixture
-def modules(tmp_path) -> Path:
+def make_module(place: Path) -> Path:
     """A module `quantum-espresso/7.2` whose pw.x notes who called it."""
-    programs = tmp_path / "software" / "bin"
+    programs = place / "software" / "bin"
     programs.mkdir(parents=True)
     arguments = " ".join(find_engine().arguments)
     pw = programs / "pw.x"
     pw.write_text(
-        f'#!/bin/sh\necho "$SLURM_JOB_ID $LOADEDMODULES" >> {tmp_path}/calls\nexec {arguments} "$@"\n'
+        f'#!/bin/sh\necho "$SLURM_JOB_ID $LOADEDMODULES" >> {place}/calls\nexec {arguments} "$@"\n'
     )
     pw.chmod(0o755)
-    folder = tmp_path / "modulefiles" / "quantum-espresso"
+    folder = place / "modulefiles" / "quantum-espresso"
     folder.mkdir(parents=True)
     (folder / "7.2").write_text(f"#%Module1.0\nprepend-path PATH {programs}\n")
     return folder.parent
 
 
-def test_a_loaded_module_brings_quantum_espresso_to_the_jobs(lab, finished, tmp_path, modules):
+def a_loaded_module_brings_quantum_espresso_to_the_jobs(
+    lab: Lab, finished: Path, place: Path, start: Start
+) -> None:
+    """The jobs find the pw.x that the shell found which started Snakemake."""
     init = next((path for path in INITS if path.exists()), None)
     if init is None:
         pytest.skip("no environment modules here: apt-get install environment-modules")
-    folder = without(finished, tmp_path / "run")
+    modules = make_module(place)
+    folder = without(finished, place / "run")
     target = folder / "results/dft/test-0000.json"
     before = target.read_text()
     target.unlink()
@@ -49,5 +52,5 @@ def test_a_loaded_module_brings_quantum_espresso_to_the_jobs(lab, finished, tmp_
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     number = max(job.number for job in jobs_of(lab, folder))
-    assert (tmp_path / "calls").read_text().split("\n")[0] == f"{number} quantum-espresso/7.2"
+    assert (place / "calls").read_text().split("\n")[0] == f"{number} quantum-espresso/7.2"
     assert target.read_text() == before

@@ -3,12 +3,11 @@
 import csv
 from pathlib import Path
 
-import pytest
-from cluster import until, without
-from test_faults import DOWNSTREAM, saved
+from cluster import Start, saved, until, without
+from job_faults import DOWNSTREAM
+from slurm_lab import Lab
 from tiny_workflow import edit_config, snakemake
 
-pytestmark = [pytest.mark.slurm, pytest.mark.qe]
 CHOICE = "results/search/choice.json"
 TRIALS = 8
 
@@ -20,8 +19,11 @@ def shared_search(finished: Path, folder: Path) -> Path:
     return folder
 
 
-def test_four_workers_complete_the_budget_whoever_dies(lab, finished, tmp_path, start):
-    folder = shared_search(finished, tmp_path / "run")
+def four_workers_complete_the_budget_whoever_dies(
+    lab: Lab, finished: Path, place: Path, start: Start
+) -> None:
+    """The budget is met to the trial, and the trials are those of a run at home."""
+    folder = shared_search(finished, place / "run")
     run = start(folder, CHOICE)
     until(lambda: len([j for j in run.jobs("search_worker") if j.state == "RUNNING"]) == 4, "four")
     until(lambda: saved(folder, "search"), "a worker gets to work")
@@ -35,7 +37,7 @@ def test_four_workers_complete_the_budget_whoever_dies(lab, finished, tmp_path, 
     numbers = [int(row["trial"]) for row in csv.DictReader(table.splitlines())]
     assert numbers == list(range(TRIALS)), "each trial once, and none beyond the budget"
 
-    at_home = shared_search(finished, tmp_path / "at-home")
+    at_home = shared_search(finished, place / "at-home")
     done = snakemake(at_home, CHOICE)  # on two cores: never more than two workers at a time
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert (at_home / "results/search/trials.csv").read_text() == table
