@@ -20,11 +20,11 @@ RULES = (*STAGES, *HELPERS)
 # is made, so that Slurm chooses the partition, counts the GPU and names it to the job.
 ON_GPUS = ("search", "train", "evaluate_snapshot")
 GPU_REQUESTS = ["--set-resources", *(f"{rule}:gpu=1" for rule in ON_GPUS)]
-# More kinds of short jobs side by side, as config.yaml of the profile says for small cells.
+# More kinds of short jobs in bundles, as config.yaml of the profile says for small cells.
 BUNDLES = [
     "--groups", "snapshots=structures", "dft=densities", "ldos=densities", "descriptors=grids",
     "evaluate=tables", "report=tables",
-    "--group-components", "structures=8", "densities=10", "grids=10",
+    "--group-components", "structures=7", "densities=6", "grids=7",
 ]  # fmt: skip
 
 

@@ -29,9 +29,12 @@ def test_each_job_went_to_its_partition_with_its_gpus(lab, finished):
         assert (job.partition, job.gpus) == wanted, job.rule
     rules = " ".join(job.rule for job in jobs)
     assert all(f"rule_{s}" in rules for s in ("acsd", "naswot", "search", "train", "surrogate"))
-    # Of 10 snapshots.
     bundles = Counter(group for job in jobs for group in GROUPS if group in job.rule)
-    assert bundles == {"structures": 2, "densities": 1, "grids": 1, "tables": 1}
+    assert bundles == {"structures": 2, "densities": 2, "grids": 2, "tables": 1}
+    # Of 10 snapshots, 7 and 3 one after the other, which take ten minutes each at the most.
+    structures = [job.fields for job in jobs if "structures" in job.rule]
+    assert {fields["NumCPUs"] for fields in structures} == {"1"}
+    assert {fields["TimeLimit"] for fields in structures} == {"00:30:00", "01:10:00"}
     completion = lab.accounting.read_text()
     assert all(f"JobId={job.number} " in completion for job in jobs)
 
