@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,7 @@ def test_settings_that_decide_no_number_rerun_nothing(tmp_path, settings):
 
 def test_own_files_and_frames(tmp_path, settings):
     assert expand_frames("run.xyz@2:4") == ["run.xyz@2", "run.xyz@3"]
+    assert expand_frames("run.xyz@2:9:3") == ["run.xyz@2", "run.xyz@5", "run.xyz@8"]
     assert expand_frames("a.cif") == ["a.cif"]
     settings["snapshots"].update(
         method="files", training=["md.xyz@0:3"], validation=["md.xyz@7"], test=["a.cif"]
@@ -134,6 +136,25 @@ def test_own_files_and_frames(tmp_path, settings):
     assert file_of("a.cif") == "a.cif"
     with pytest.raises(KeyError):
         snapshots.source_of("training-0009")
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (":", "`md.xyz@:` leaves open which frames"),
+        ("::50", "every 50th, file@0:2000:50"),
+        ("-1", "`training`: `md.xyz@-1` leaves open"),
+        ("0:9:0", "leaves open which frames"),
+        ("", "leaves open which frames"),
+        ("3:3", "the range of `md.xyz@3:3` is empty"),
+    ],
+)
+def test_frames_that_are_none_are_named(tmp_path, settings, frames, message):
+    settings["snapshots"].update(
+        method="files", training=["a.cif", f"md.xyz@{frames}"], validation=["b.cif"], test=["c.cif"]
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load(tmp_path, settings)
 
 
 def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):

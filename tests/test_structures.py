@@ -35,13 +35,16 @@ def first_coordinates(source):
         (":2", [0.0, 0.01]),
         ("-2:", [0.03, 0.04]),
         (":", [0.0, 0.01, 0.02, 0.03, 0.04]),
+        ("::2", [0.0, 0.02, 0.04]),
+        ("1:4:2", [0.01, 0.03]),
+        ("::-2", [0.04, 0.02, 0.0]),
     ],
 )
 def test_index_selects(trajectory, index, expected):
     assert first_coordinates(f"{trajectory}@{index}") == expected
 
 
-@pytest.mark.parametrize("index", ["5", "-6", "5:", "3:2"])
+@pytest.mark.parametrize("index", ["5", "-6", "5:", "3:2", "3:1:2"])
 def test_index_outside_the_file_is_refused(trajectory, index):
     with pytest.raises(DataError, match=r"selects no structure\n.*\n.*within 5 structures"):
         read_structures(f"{trajectory}@{index}")

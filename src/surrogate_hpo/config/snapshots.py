@@ -1,6 +1,7 @@
 """The `snapshots` section: which atomic configurations, and how they are split."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,7 +10,11 @@ from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section, Tripl
 
 Split = Literal["training", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("training", "validation", "test")
-FRAME_RANGE = re.compile(r"(?P<file>.+)@(?P<start>\d+)(?::(?P<stop>\d+))?")
+FRAME_RANGE = re.compile(
+    r"(?P<file>.+)@(?P<start>\d+)(?::(?P<stop>\d+)(?::(?P<step>0*[1-9]\d*))?)?"
+)
+# What looks like frames; a file may have an @ in its name.
+_FRAMES = re.compile(r".+@[-\d:]*")
 
 
 class CellSettings(Section):
@@ -72,6 +77,8 @@ class SnapshotsSettings(Section):
                 problems.append(f"`{split}` must be a list of files when method is `{self.method}`")
             if self.generated and not isinstance(source, int):
                 problems.append(f"`{split}` must be a number when method is `{self.method}`")
+            if self.method == "files" and isinstance(source, list):
+                problems += _frame_problems(split, source)
         if self.generated and self.cell is None:
             problems.append(f"method `{self.method}` needs a `cell`")
         if self.method == "displacements" and self.debye_waller_b_angstrom2 is None:
@@ -158,14 +165,26 @@ MINIMUM_SNAPSHOTS: dict[Split, int] = {"training": 2, "validation": 1, "test": 1
 
 
 def expand_frames(entry: str) -> list[str]:
-    """`run.xyz@0:3` -> `run.xyz@0`, `run.xyz@1`, `run.xyz@2`; `run.xyz` stands for itself.
+    """`run.xyz@0:6:2` -> `run.xyz@0`, `run.xyz@2`, `run.xyz@4`; `run.xyz` stands for itself.
 
     The range is explicit because the workflow's graph must be known without opening a file.
     """
     match = FRAME_RANGE.fullmatch(entry)
     if match is None or match["stop"] is None:
         return [entry]
-    return [f"{match['file']}@{index}" for index in range(int(match["start"]), int(match["stop"]))]
+    frames = range(int(match["start"]), int(match["stop"]), int(match["step"] or 1))
+    return [f"{match['file']}@{index}" for index in frames]
+
+
+def _frame_problems(split: Split, sources: list[str]) -> Iterator[str]:
+    for source in sources:
+        if _FRAMES.fullmatch(source) and not FRAME_RANGE.fullmatch(source):
+            yield (
+                f"`{split}`: `{source}` leaves open which frames are meant; write numbers, from 0:"
+                " file@7, file@0:40 or, every 50th, file@0:2000:50"
+            )
+        elif not expand_frames(source):
+            yield f"`{split}`: the range of `{source}` is empty"
 
 
 def file_of(source: str) -> str:

@@ -17,7 +17,7 @@ from surrogate_hpo.io.atomic import replacing
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
 # strongly compressed solids stay above 0.7.
 _OVERLAP = 0.5
-_INDEX = re.compile(r"(?P<file>.+)@(?P<index>-?\d+|-?\d*:-?\d*)", re.DOTALL)
+_INDEX = re.compile(r"(?P<file>.+)@(?P<index>-?\d+|-?\d*:-?\d*(?::-?0*[1-9]\d*)?)", re.DOTALL)
 
 
 def read_structures(source: str) -> list[Atoms]:
@@ -27,7 +27,7 @@ def read_structures(source: str) -> list[Atoms]:
     ----------
     source
         `file`, or `file@index` with one index (`run.traj@-1`) or a range (`run.xyz@10:20`,
-        `run.xyz@:`). Without index the file must hold one structure.
+        `run.xyz@:`, every tenth `run.xyz@::10`). Without index the file must hold one structure.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def read_structures(source: str) -> list[Atoms]:
         raise DataError(
             "the index of the structures is none",
             where=source,
-            expected="a number, or a range start:stop",
+            expected="a number, or a range start:stop or start:stop:step",
             got=repr(index),
             remedy="0 is the first structure, -1 the last, : are all",
         )
@@ -73,7 +73,7 @@ def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
         raise DataError(
             "the structure file does not exist",
             where=source,
-            expected="file, file@index or file@start:stop",
+            expected="file, file@index, file@start:stop or file@start:stop:step",
         )
     try:
         frames = read(path, index=index, do_not_split_by_at_sign=True)
@@ -111,8 +111,8 @@ def first_frame(path: Path | str) -> Atoms:
 
 def _select(index: str, count: int, source: str) -> list[int]:
     if ":" in index:
-        start, stop = (int(word) if word else None for word in index.split(":"))
-        chosen = list(range(count))[start:stop]
+        bounds = (int(word) if word else None for word in index.split(":"))
+        chosen = list(range(count))[slice(*bounds)]
     else:
         number = int(index)
         chosen = [number % count] if -count <= number < count else []

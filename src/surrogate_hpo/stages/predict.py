@@ -38,7 +38,7 @@ def predict(
     structures: Annotated[str, Positional("file that ASE reads, or file@index; Å")],
     output: Annotated[Path, Output("folder; one more in it per structure if there are several")],
     index: Annotated[
-        str | None, Option("which structures of the file, as in ASE: 0, -1, : or 10:20")
+        str | None, Option("which structures of the file, as in ASE: 0, -1, :, 10:20 or ::50")
     ] = None,
     ldos: Annotated[bool, Option("also write ldos.zarr.zip, the mean over the networks")] = False,
     electronic_temperature: Annotated[
