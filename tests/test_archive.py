@@ -171,6 +171,8 @@ def test_a_small_archive_says_what_it_cannot_repeat(packed, tmp_path):
     said = refused(tmp_path, tmp_path / "small.tar.zst", "--rerun", "train")
     assert "the stage cannot be repeated" in said
     assert "results/descriptors/training-0000.zarr.zip" in said
+    assert "nothing to be done" not in said, "noticed before anything is executed"
+    assert "no jobs of this stage" in refused(tmp_path, tmp_path / "small.tar.zst", "--rerun", "x")
 
 
 @pytest.mark.workflow

@@ -135,7 +135,8 @@ def test_finished_calculations_claim_no_cutoff_and_no_run():
     assert "taken from finished calculations" in text
     assert "plane waves" not in text
     assert "run through" not in text
-    assert "Say how the finished DFT calculations were done" in text
+    assert "Say how the finished DFT calculations were done: program, cutoffs" in text
+    assert "Quantum ESPRESSO [" not in text  # nothing says which program it was
 
 
 def test_an_unknown_error_is_said_to_be_unknown():

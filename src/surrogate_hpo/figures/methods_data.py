@@ -80,9 +80,6 @@ def describe_dft(settings: Document, dft: Document) -> str:
     str
         The paragraph.
     """
-    code = "Quantum ESPRESSO"
-    if dft.get("version"):
-        code += f" {dft['version']}"
     kelvin = dft.get("electronic_temperature_kelvin") or settings.get(
         "electronic_temperature_kelvin"
     )
@@ -90,8 +87,7 @@ def describe_dft(settings: Document, dft: Document) -> str:
     sentences = [
         "The electronic structure is that of Kohn-Sham density functional theory [@kohn1965] at a "
         f"finite temperature{temperature} of the electrons [@mermin1965], without spin "
-        f"polarisation, calculated with {code} [@giannozzi2009; @giannozzi2017]"
-        + (", run through the atomic simulation environment [@larsen2017]." if dft["run"] else ".")
+        f"polarisation{_code(dft)}."
     ]
     if dft.get("functional"):
         sentences.append(
@@ -101,6 +97,18 @@ def describe_dft(settings: Document, dft: Document) -> str:
         sentences.append(_pseudopotentials(dft["pseudopotentials"]))
     sentences += _numerics(settings, dft)
     return " ".join(sentences)
+
+
+def _code(dft: Document) -> str:
+    """The program; of data that were given without their runs it is not known."""
+    version = dft.get("version")
+    if not (dft["run"] or version):
+        return ""
+    code = f", calculated with Quantum ESPRESSO{f' {version}' if version else ''}"
+    code += " [@giannozzi2009; @giannozzi2017]"
+    return code + (
+        ", run through the atomic simulation environment [@larsen2017]" if dft["run"] else ""
+    )
 
 
 def _pseudopotentials(origins: Mapping[str, str]) -> str:
@@ -189,5 +197,8 @@ def to_complete(settings: Document, dft: Document) -> list[str]:
     foreign = [f for f, origin in (dft.get("pseudopotentials") or {}).items() if HGH not in origin]
     points += [f"Cite the source of the pseudopotential {file}." for file in foreign]
     if not dft["run"]:
-        points.append("Say how the finished DFT calculations were done: cutoffs, k points, bands.")
+        program = "" if dft.get("version") else "program, "
+        points.append(
+            f"Say how the finished DFT calculations were done: {program}cutoffs, k points, bands."
+        )
     return points

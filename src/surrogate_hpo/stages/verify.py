@@ -92,6 +92,7 @@ def verify(
             if checksums_only:
                 checks.append(Check("Snakemake", "not run", "nothing of the archive was executed"))
             elif all(check.result != "FAILED" for check in checks):
+                _check_stages(place, rerun or [])
                 checks += _executed(place, rerun or [], tolerance, cores)
     table = _table(checks)
     results = {check.result for check in checks}
@@ -223,6 +224,14 @@ def _other_versions(packages: dict[str, str]) -> Iterator[str]:
             yield f"{name}: {then} then, {now} here"
 
 
+def _check_stages(folder: Path, stages: Sequence[str]) -> None:
+    """Raise DataError if one of the stages cannot be repeated, before anything is executed."""
+    contents = _contents(folder)
+    jobs = jobs_of(read_records(folder / RUN)) if contents["jobs"] else []
+    for stage in stages if jobs else ():
+        check_repeatable(stage, jobs, contents["left_out"])
+
+
 def _executed(
     folder: Path, rerun: Sequence[str], tolerance: float | None, cores: int
 ) -> Iterator[Check]:
@@ -240,18 +249,15 @@ def _executed(
         yield _check("Snakemake", f"nothing to be done{note}", planned)
         if not planned:
             for stage in rerun:
-                yield _rerun(folder, stage, left_out, tolerance, cores)
+                yield _rerun(folder, stage, tolerance, cores)
     except InterruptedRun:
         raise  # says nothing of the archive
     except SurrogateHpoError as error:
         yield Check("Snakemake", "FAILED", "did not get through", str(error).splitlines())
 
 
-def _rerun(
-    folder: Path, stage: str, left_out: list[dict[str, Any]], tolerance: float | None, cores: int
-) -> Check:
+def _rerun(folder: Path, stage: str, tolerance: float | None, cores: int) -> Check:
     jobs = jobs_of(read_records(folder / RUN))
-    check_repeatable(stage, jobs, left_out)
     settings = _settings(folder)
     if tolerance is None:
         tolerance = ENGINE_TOLERANCE if stage in ENGINE_STAGES else 0.0
