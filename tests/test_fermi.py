@@ -92,6 +92,12 @@ def test_states_cut_at_the_bottom_are_refused_unless_tolerated():
     assert -6 < float(mu) < 13
 
 
+def test_a_dos_that_is_full_at_the_bottom_is_refused():
+    """As a network may predict it that never saw such a structure."""
+    with pytest.raises(PhysicsError, match="lowest energies of the window alone"):
+        fermi_energy(torch.full_like(ENERGY, 50.0), ENERGY, 2.0, 5000.0, bottom_tolerance=math.inf)
+
+
 def test_a_gap_does_not_determine_the_fermi_energy():
     dos = torch.zeros_like(ENERGY)
     dos[20:40] = 2.0

@@ -2,6 +2,8 @@
 
 import dataclasses
 import pickle
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ from surrogate_hpo.config.surrogate import SurrogateSettings
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.io.dft_results import write_dft_result
-from surrogate_hpo.io.models import TrainedModel, write_model
+from surrogate_hpo.io.models import TrainedModel, write_model, write_state
 from surrogate_hpo.io.surrogates import read_surrogate
 from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.stages.prediction import predict_structure
+from surrogate_hpo.stages.prediction_energies import Conditions
 from surrogate_hpo.stages.surrogate import surrogate as gather
 
 LIKE_ALL = {
@@ -70,6 +74,57 @@ def test_later_formats_other_files_and_damage_are_told_apart(tmp_path):
         read_surrogate(path)
     with pytest.raises(DataError, match="missing"):
         read_surrogate(tmp_path / "none.pt")
+
+
+FOREIGN = (
+    *(None, "x", -1, [], {}, [0.0], float("nan"), float("inf"), True),
+    *(torch.zeros(2, 2), torch.zeros(3), torch.full((39,), 2.0), torch.tensor(1)),
+)
+
+
+@pytest.mark.parametrize("foreign", FOREIGN, ids=lambda value: str(value).replace("\n", ""))
+def test_a_file_with_other_contents_is_refused_whatever_they_are(tmp_path, foreign):
+    """Each entry and what is in it, replaced one at a time: an error, or a surrogate that works."""
+    path = written(tmp_path, core=True)
+    state = torch.load(path, weights_only=True)
+    for where in places(state):
+        if where[0] in FREE:
+            continue
+        write_state(path, replaced(state, where, foreign))
+        try:
+            prediction = predict_small(read_surrogate(path))
+        except DataError as error:
+            assert str(path) in str(error), where  # noqa: PT017 (which of many raises is free)
+        except PhysicsError:
+            assert where[0] in ("models", "ions"), where  # numbers that could be, but make no sense
+        else:
+            assert np.isfinite(prediction).all(), where
+
+
+# What no number depends on.
+FREE = ("description", "provenance")
+
+
+def places(state):
+    """Paths to all entries of nested mappings, and to the first of lists."""
+    items = state.items() if isinstance(state, dict) else enumerate(state[:1])
+    for key, value in items:
+        yield (key,)
+        if isinstance(value, dict | list):
+            yield from ((key, *rest) for rest in places(value))
+
+
+def replaced(state, where, value):
+    key, *rest = where
+    copy = dict(state) if isinstance(state, dict) else list(state)
+    copy[key] = replaced(state[key], rest, value) if rest else value
+    return copy
+
+
+def predict_small(surrogate):
+    conditions = Conditions(grid=(4, 4, 4))
+    found = predict_structure(surrogate, aluminium(), conditions, Path(tempfile.gettempdir()))
+    return [value for values in found.energies.values() for value in values]
 
 
 def test_no_flipped_byte_changes_a_prediction_unseen(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.io.atomic import replacing
 from surrogate_hpo.networks.model import SurrogateModel
 
@@ -85,7 +85,7 @@ def read_model(path: Path) -> TrainedModel:
             width=state["width_ev"],
             definition=DescriptorDefinition.from_document(state["descriptor"]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, SurrogateHpoError) as error:
         raise _not_plain(path, error) from error
 
 

@@ -4,113 +4,23 @@ It is read without the workflow, its config or its results, and without unpickli
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.io.models import read_state, write_state
+from surrogate_hpo.io.surrogate_checks import OTHER_KIND, misfits
+from surrogate_hpo.io.surrogate_contents import Ion, Origin, Surrogate
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.training_range import TrainingRange
 from surrogate_hpo.physics.prediction_grid import KnownGrid
 
 FORMAT = "surrogate-hpo surrogate"
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Ion:
-    """What the energies need of an element's pseudopotential.
-
-    Attributes
-    ----------
-    charge
-        Number of valence electrons.
-    core_correction
-        Whether there is a core density; the arrays are empty without one.
-    radial_grid
-        Radii in Å.
-    radial_weights
-        Steps dr/di in Å.
-    core_density
-        Core density in 1/Å³.
-    """
-
-    charge: float
-    core_correction: bool
-    radial_grid: NDArray[np.float64]
-    radial_weights: NDArray[np.float64]
-    core_density: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The calculations that a surrogate was trained on, and what is common to all of them.
-
-    Attributes
-    ----------
-    functional
-        Exchange-correlation functional.
-    density_cutoff
-        Largest kinetic energy in eV of the density's wave vectors.
-    electronic_temperature
-        K.
-    grids
-        Cells of the training snapshots with their grids, each once.
-    snapshots
-        Number of training snapshots.
-    """
-
-    functional: str
-    density_cutoff: float
-    electronic_temperature: float
-    grids: tuple[KnownGrid, ...]
-    snapshots: int
-
-
-@dataclass(frozen=True)
-class Surrogate:
-    """Networks of several seeds and all that their prediction needs.
-
-    Attributes
-    ----------
-    models
-        One per initialisation.
-    definition
-        The descriptor that they are fed.
-    energy
-        Energies of the LDOS that they give, eV, [energy].
-    kernel
-        Its broadening.
-    width
-        Width of that in eV.
-    ions
-        By element: those that the networks know.
-    origin
-        What they were trained on.
-    known
-        Range of the descriptors that they were trained on.
-    description
-        The maker's words.
-    provenance
-        What made the file.
-    """
-
-    models: tuple[SurrogateModel, ...]
-    definition: DescriptorDefinition
-    energy: NDArray[np.float64]
-    kernel: str
-    width: float
-    ions: Mapping[str, Ion]
-    origin: Origin
-    known: TrainingRange
-    description: str
-    provenance: Mapping[str, Any]
 
 
 def write_surrogate(path: Path, surrogate: Surrogate) -> None:
@@ -161,7 +71,7 @@ def read_surrogate(path: Path) -> Surrogate:
     state = read_state(path)
     _check_format(state, path)
     try:
-        return Surrogate(
+        surrogate = Surrogate(
             models=tuple(SurrogateModel.from_state_dict(model) for model in state["models"]),
             definition=DescriptorDefinition.from_document(state["descriptor"]),
             energy=state["energy_ev"].numpy(),
@@ -173,17 +83,26 @@ def read_surrogate(path: Path) -> Surrogate:
             description=state["description"],
             provenance=state["provenance"],
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            "the file lacks what a surrogate has",
-            where=str(path),
-            got=f"{type(error).__name__}: {error}",
-            remedy="make it again: snakemake results/surrogate/surrogate.pt",
-        ) from error
+    # A value of another kind has other keys, attributes and operators, or none.
+    except (*OTHER_KIND, SurrogateHpoError) as error:
+        lines = (line.strip() for line in f"{type(error).__name__}: {error}".splitlines())
+        raise _not_made_here(path, "; ".join(lines)) from error
+    if wrong := misfits(surrogate):
+        raise _not_made_here(path, f"other contents, or such that do not fit: {', '.join(wrong)}")
+    return surrogate
+
+
+def _not_made_here(path: Path, got: str) -> DataError:
+    return DataError(
+        "the file lacks what a surrogate has",
+        where=str(path),
+        got=got,
+        remedy="make it again: snakemake results/surrogate/surrogate.pt",
+    )
 
 
 def _check_format(state: Mapping[str, Any], path: Path) -> None:
-    if state.get("format") != FORMAT:
+    if not isinstance(state.get("format"), str) or state["format"] != FORMAT:
         is_model = "surrogate" in state
         raise DataError(
             "the file is no surrogate",
@@ -193,12 +112,14 @@ def _check_format(state: Mapping[str, Any], path: Path) -> None:
             remedy="give results/surrogate/surrogate.pt",
         )
     version = state.get("format_version")
-    if version != FORMAT_VERSION:
+    record = state.get("provenance")
+    maker = record.get("package") if isinstance(record, dict) else None
+    if not isinstance(version, int) or version != FORMAT_VERSION:
         raise DataError(
             "the surrogate was written by another version of surrogate-hpo",
             where=str(path),
             expected=f"format {FORMAT_VERSION}",
-            got=f"format {version}, of {state.get('provenance', {}).get('package', 'unknown')}",
+            got=f"format {str(version)[:40]}{f', of {maker}' if maker else ''}",
             remedy="install the version that wrote it, or one that is newer",
         )
 

@@ -61,8 +61,9 @@ def fermi_energy(
     DataError
         If shapes disagree, values are not finite, or the axis is not uniform.
     PhysicsError
-        If states are cut at the window's bottom, if the window holds too few electrons, if f has
-        not died out at its top, or if the DOS does not determine mu (a gap).
+        If states are cut at the window's bottom or hold more than all electrons there, if the
+        window holds too few electrons, if f has not died out at its top, or if the DOS does not
+        determine mu (a gap).
     """
     _check_arguments(dos, energy, electrons)
 
@@ -79,8 +80,10 @@ def fermi_energy(
     _check_bottom(states, energy, electrons, bottom_tolerance)
     _check_capacity(states, energy, electrons)
     # Beyond the top there are no states, so the root exists; how far up it lies is checked next.
-    above = top + 40.0 * BOLTZMANN_EV_PER_KELVIN * temperature + top - float(energy[0])
-    mu = float(brentq(excess, float(energy[0]), above, xtol=1e-13, rtol=1e-15, maxiter=500))
+    bottom = float(energy[0])
+    _check_filling(excess(bottom), bottom, electrons)
+    above = top + 40.0 * BOLTZMANN_EV_PER_KELVIN * temperature + top - bottom
+    mu = float(brentq(excess, bottom, above, xtol=1e-13, rtol=1e-15, maxiter=500))
     _check_top(mu, top, temperature)
     root = torch.tensor(mu, dtype=energy.dtype, device=energy.device, requires_grad=True)
     with torch.enable_grad():
@@ -120,6 +123,18 @@ def _check_bottom(dos: Tensor, energy: Tensor, electrons: float, tolerance: floa
             got=f"{share:.3g} of them at {float(energy[0]):g} eV",
             remedy="let the window begin at least four standard deviations of the LDOS kernel "
             "below the lowest band",
+        )
+
+
+def _check_filling(excess: float, bottom: float, electrons: float) -> None:
+    """Refuse a DOS whose root lies below the window: brentq would find no change of sign."""
+    if excess >= 0:
+        raise PhysicsError(
+            "the lowest energies of the window alone hold more than all electrons",
+            expected=f"less than {electrons:g} electrons at a Fermi energy of {bottom:g} eV",
+            got=f"{electrons + excess:.4g}",
+            remedy="a reference needs a window that begins lower; a network that predicts this "
+            "knows nothing of such structures",
         )
 
 

@@ -19,7 +19,8 @@ from surrogate_hpo.io.ldos_writer import writing_ldos
 from surrogate_hpo.io.provenance import checksums, versions
 from surrogate_hpo.io.scratch import Scratch
 from surrogate_hpo.io.structures import read_structures
-from surrogate_hpo.io.surrogates import Surrogate, read_surrogate
+from surrogate_hpo.io.surrogate_contents import Surrogate
+from surrogate_hpo.io.surrogates import read_surrogate
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.stages.interface import Option, Output, Positional

@@ -15,7 +15,7 @@ from surrogate_hpo.config.descriptors import DescriptorsSettings
 from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.scratch import Scratch, check_room
-from surrogate_hpo.io.surrogates import Surrogate
+from surrogate_hpo.io.surrogate_contents import Surrogate
 from surrogate_hpo.io.zarr_zip import chunk_shape
 from surrogate_hpo.log import Progress
 from surrogate_hpo.networks.training_range import Extrapolation, RangeMonitor

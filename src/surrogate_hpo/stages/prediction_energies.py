@@ -14,7 +14,7 @@ from surrogate_hpo.config.descriptors import Engine
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.scratch import Scratch
-from surrogate_hpo.io.surrogates import Surrogate
+from surrogate_hpo.io.surrogate_contents import Surrogate
 from surrogate_hpo.networks.training_range import Extrapolation
 from surrogate_hpo.physics.core_density import core_density_of_all
 from surrogate_hpo.physics.ewald import ewald_energy

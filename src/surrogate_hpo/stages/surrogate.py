@@ -15,7 +15,8 @@ from surrogate_hpo.io.descriptor_store import read_descriptors
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.models import TrainedModel, read_model
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.surrogates import Ion, Origin, Surrogate, write_surrogate
+from surrogate_hpo.io.surrogate_contents import Ion, Origin, Surrogate
+from surrogate_hpo.io.surrogates import write_surrogate
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.io.zarr_zip import chunk_shape, grid_of
 from surrogate_hpo.networks.training_range import training_range
