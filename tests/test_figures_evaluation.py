@@ -142,7 +142,7 @@ def test_error_summary_shows_every_number():
     figure = error_summary(errors)
     assert figure.table.values("mae_mev_per_atom") == tuple(e.mae_mev_per_atom for e in errors)
     text = words(figure)
-    for label in ("total free energy", "3.36 ± 0.09", "0.333", "31.2", "hartree energy"):
+    for label in ("total free energy", "3.36 ± 0.09", "0.333", "31.2", "Hartree energy"):
         assert label in text
     assert "mean absolute error (meV/atom)" in text
 

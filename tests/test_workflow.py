@@ -83,13 +83,13 @@ def test_what_has_no_reference_is_said_to_be_unknown(run):
     folder = run / "results/report"
     page = (folder / "report.html").read_text()
     assert "is not known: the data hold no reference for it." in page
-    assert "The data hold no reference for: total free energy, hartree energy." in page
+    assert "The data hold no reference for: total free energy, Hartree energy." in page
     assert "figure-parity_total_free_energy" not in page
     assert "figure-parity_band_energy" in page
     assert "is not known: the data hold no reference" in (folder / "methods.md").read_text()
     with (folder / "errors_per_energy.csv").open() as handle:
         errors = {row["quantity"]: row["mae_mev_per_atom"] for row in csv.DictReader(handle)}
-    assert errors["hartree energy"] == ""
+    assert errors["Hartree energy"] == ""
     assert float(errors["band energy"]) > 0
     assert "hartree" not in (folder / "errors_per_snapshot.csv").read_text()
 

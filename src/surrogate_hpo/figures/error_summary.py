@@ -58,8 +58,8 @@ class QuantityError:
 
     @property
     def label(self) -> str:
-        """The quantity for people, spaces for underscores."""
-        return self.quantity.replace("_", " ")
+        """The quantity for people: spaces for underscores, and the name of a person."""
+        return self.quantity.replace("_", " ").replace("hartree", "Hartree")
 
     @property
     def text(self) -> str:

@@ -71,7 +71,7 @@ STAGES: dict[str, str] = {
     "surrogate": (
         "All networks with what their predictions need beside them, in one file: descriptor, "
         "energy axis, ions, functional, grids, and the range of the descriptors that they were "
-        "trained on. `surrogate-hpo predict` reads it without the rest of the run."
+        "trained on. surrogate-hpo predict reads it without the rest of the run."
     ),
     "evaluate": (
         "The networks predict the LDOS of snapshots they have never seen, and all energies are "
