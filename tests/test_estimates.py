@@ -43,7 +43,7 @@ MEASURED = {
     "ldos": (323, 2.0),
     "acsd": (289, 2.2),
     "descriptors": (261, 1.7),
-    "naswot": (726, 4.6),
+    "naswot": (484, 3.3),
     "search": (936, 96.4),
     "train": (1281, 74.1),
     "surrogate": (654, 4.7),
@@ -227,6 +227,13 @@ def test_training_holds_raw_and_scaled_points(big):
     points = 16 * 200**3
     held = 2 * points * 4 * (91 + 161)
     assert held < NEEDS["train"](big).memory_bytes < 1.1 * held
+
+
+def test_a_score_without_training_does_not_hold_all_snapshots(big):
+    one = 200**3 * 4 * (91 + 161)
+    assert 2 * one < naswot(big).memory_bytes < NEEDS["train"](big).memory_bytes / 10
+    more = changed(big, "snapshots", training=160)
+    assert naswot(more).memory_bytes < 1.5 * naswot(big).memory_bytes
 
 
 def test_jobs_that_share_the_work_take_less_time_and_as_much_memory(tutorial):

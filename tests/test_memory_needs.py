@@ -64,6 +64,14 @@ points, validation = read_points([d] * 3, [s] * 3), read_points([d], [s])
 scaled = scale(points, validation, "standardised")
 """
 
+NASWOT = """
+import sys
+from pathlib import Path
+from surrogate_hpo.io.stored_points import stored_descriptors
+from surrogate_hpo.networks.scaling import fit_input_scaler
+fit_input_scaler(stored_descriptors([Path(sys.argv[1]) / "d.zarr.zip"] * 4, kept_bytes=0), "none")
+"""
+
 ENERGY = """
 import sys
 import torch
@@ -116,6 +124,11 @@ def test_training_holds_raw_and_scaled_points(tmp_path):
     counted = 2 * (3 + 1) * FLOAT32 * (COMPONENTS + ENERGIES)
     small, large = (peak(TRAIN, stores(tmp_path / str(n), n)) for n in (24, 48))
     assert (large - small) / (48**3 - 24**3) == pytest.approx(counted, rel=0.25)
+
+
+def test_naswot_holds_one_snapshot_and_the_next_of_many(tmp_path):
+    small, large = (peak(NASWOT, stores(tmp_path / str(n), n)) for n in (44, 64))
+    assert (large - small) / (64**3 - 44**3) < 1.15 * 2 * FLOAT32 * COMPONENTS
 
 
 def test_energies_of_a_density_take_less_than_the_numbers_set_aside():

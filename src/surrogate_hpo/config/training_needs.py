@@ -26,6 +26,11 @@ _GPU_SECONDS_PER_STEP = 5e-3
 READING_RATE = 2e8
 # Work of autograd, float64 chunks of the scalers, activations of a chunk of validation points.
 TRAINING_WORK = 350 * MEBIBYTE
+INT64 = 8
+# Of the descriptors: mean, covariance, and to pick a minibatch.
+_PASSES = 3
+# Descriptors up to so much are kept when the naswot stage has read them.
+KEPT_BYTES = 2**30
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
 
@@ -97,8 +102,9 @@ def epoch_operations(layers: list[int], points: int, batch: int) -> float:
 def naswot(case: Case, *, parts: int = 1) -> Need:
     """Scores of all architectures; the descriptors of all training points fit the scaler.
 
-    Memory: 2 P C, read and joined, or read and scaled; the LDOS of one snapshot for its
-    length, or of all where the score learns; Jacobians of a minibatch.
+    Memory: P C, at most as much as is kept, or 2 N C, one snapshot in use and one on its way, if
+    that is more; an order of the points; one snapshot with its LDOS, for the length of that, or
+    all where the score learns; Jacobians of a minibatch.
 
     Parameters
     ----------
@@ -116,8 +122,10 @@ def naswot(case: Case, *, parts: int = 1) -> Need:
     training = case.points("training")
     labelled = training if settings.needs_ldos else case.grid_points
     held_out = case.points("validation") if settings.needs_ldos else case.grid_points
-    held = 2 * FLOAT32 * training * case.components
-    held += case.point_bytes * (labelled + held_out)
+    inputs, one = (FLOAT32 * rows * case.components for rows in (training, case.grid_points))
+    held = max(min(inputs, KEPT_BYTES), 2 * one) + INT64 * training
+    labels = case.point_bytes * (labelled + held_out)
+    read = inputs * (1 if inputs <= KEPT_BYTES else _PASSES) + labels
     architectures = len(settings.activations) * sum(
         len(settings.widths) ** (1 if settings.equal_widths else layers)
         for layers in settings.layers
@@ -125,9 +133,9 @@ def naswot(case: Case, *, parts: int = 1) -> Need:
     networks = min(architectures, settings.sample or architectures) * settings.initialisations
     networks = math.ceil(networks / parts)
     return Need(
-        TORCH_BASE + TRAINING_WORK + jacobians(case, settings.batch_size) + held,
+        TORCH_BASE + TRAINING_WORK + jacobians(case, settings.batch_size) + held + labels,
         STARTUP_SECONDS
-        + held / READING_RATE
+        + read / READING_RATE
         + moments_seconds(case, training)
         + networks * score_seconds(case.network, settings.points if settings.needs_ldos else 0),
     )

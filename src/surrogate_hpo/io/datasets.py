@@ -204,14 +204,7 @@ def check_same_kind(
         If they differ.
     """
     (d0, s0), (d1, s1) = first, other
-    if d0.definition != d1.definition:
-        raise DataError(
-            "descriptor stores were made with different settings",
-            where=str(descriptor_path),
-            expected=str(d0.definition.as_document()),
-            got=str(d1.definition.as_document()),
-            remedy="delete results/descriptors and run the workflow again",
-        )
+    check_same_definition(d0, d1, descriptor_path)
     same_axis = s0.energy.shape == s1.energy.shape and np.allclose(s0.energy, s1.energy)
     if not same_axis or (s0.kernel, s0.width) != (s1.kernel, s1.width):
         raise DataError(
@@ -220,6 +213,18 @@ def check_same_kind(
             expected=_axis(s0),
             got=_axis(s1),
             remedy="delete results/ldos and run the workflow again with one set of ldos settings",
+        )
+
+
+def check_same_definition(first: DescriptorData, other: DescriptorData, path: Path) -> None:
+    """Raise DataError unless the store at `path` holds the same descriptors as the first one."""
+    if first.definition != other.definition:
+        raise DataError(
+            "descriptor stores were made with different settings",
+            where=str(path),
+            expected=str(first.definition.as_document()),
+            got=str(other.definition.as_document()),
+            remedy="delete results/descriptors and run the workflow again",
         )
 
 

@@ -1,18 +1,28 @@
 """Grid points that stay in their stores, to be read in slabs when they are wanted."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate_hpo.config.training_needs import KEPT_BYTES
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.io.datasets import check_paired, check_same_kind, flat, read_pair
+from surrogate_hpo.io.datasets import (
+    check_paired,
+    check_same_definition,
+    check_same_kind,
+    flat,
+    read_pair,
+)
 from surrogate_hpo.io.descriptor_store import read_descriptors
 from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.zarr_zip import chunk_shape, grid_of
+from surrogate_hpo.networks.point_parts import PointParts
 
 Array = NDArray[np.float32]
 
@@ -163,3 +173,32 @@ def open_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
         width=ldos.width,
         definition=descriptors.definition,
     )
+
+
+def stored_descriptors(paths: Sequence[Path], *, kept_bytes: int = KEPT_BYTES) -> PointParts:
+    """Descriptors of some snapshots, to be gone through more than once.
+
+    Parameters
+    ----------
+    paths
+        Descriptor stores.
+    kept_bytes
+        Up to so much, what was read is kept. Of more, one store is in memory at a time, and one
+        on its way.
+
+    Returns
+    -------
+    PointParts
+        A part per snapshot. Reading it raises DataError if it holds other descriptors than the
+        first.
+    """
+    sizes = [math.prod(grid_of(path, "descriptors")) for path in paths]
+    first = read_descriptors(paths[0], slice(0, 1))
+
+    def read(part: int) -> Array:
+        data = read_descriptors(paths[part])
+        check_same_definition(first, data, paths[part])
+        return flat(data.values)
+
+    few = 4 * first.values.shape[-1] * sum(sizes) <= kept_bytes
+    return PointParts(sizes, lru_cache(maxsize=None if few else 1)(read))

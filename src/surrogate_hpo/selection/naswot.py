@@ -7,7 +7,9 @@ minimise. Each reading is a score of its own here, with the direction of its pub
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -28,7 +30,23 @@ SMALLEST_K = 1e-12
 """Vanishing eigenvalues of N ≤ 100 rows are known to about 1e-14."""
 
 
-def draw_minibatch(descriptors: Tensor, *, batch_size: int, seed: int) -> Tensor:
+_MOST_CANDIDATES = 2**20
+"""Points that are looked at before their snapshots are said to have too few distinct ones."""
+_LARGEST_BLOCK = 2**16
+
+
+class Points(Protocol):
+    """Rows of numbers that can be counted and picked, as those of a tensor."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Number of points and of components."""
+
+    def __getitem__(self, points: Tensor, /) -> Tensor:
+        """Rows of some points."""
+
+
+def draw_minibatch(descriptors: Points, *, batch_size: int, seed: int) -> Tensor:
     """Draw distinct grid points for the score.
 
     More points than components are refused a place: the Jacobian rows of N points and D
@@ -38,7 +56,8 @@ def draw_minibatch(descriptors: Tensor, *, batch_size: int, seed: int) -> Tensor
     Parameters
     ----------
     descriptors
-        Shape (points, components): scaled descriptors as the networks will see them.
+        Shape (points, components): scaled descriptors as the networks will see them; a tensor,
+        or something that gives rows of one.
     batch_size
         Wanted number of grid points.
     seed
@@ -66,21 +85,24 @@ def draw_minibatch(descriptors: Tensor, *, batch_size: int, seed: int) -> Tensor
             components,
         )
         batch_size = components
-    order = np.random.default_rng(seed).permutation(points)
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(points))
     # Equal points give equal Jacobian rows, hence vanishing eigenvalues that say nothing.
-    chosen: dict[bytes, int] = {}
-    for point in order:
-        chosen.setdefault(descriptors[point].numpy(force=True).tobytes(), int(point))
-        if len(chosen) == batch_size:
-            break
+    chosen: dict[bytes, Tensor] = {}
+    begin, block = 0, 4 * batch_size
+    while begin < min(points, _MOST_CANDIDATES) and len(chosen) < batch_size:
+        for row in descriptors[order[begin : begin + block]]:
+            chosen.setdefault(row.numpy(force=True).tobytes(), row)
+            if len(chosen) == batch_size:
+                break
+        begin, block = begin + block, min(8 * block, _LARGEST_BLOCK)
     if len(chosen) < batch_size:
         raise DataError(
             "Too few distinct grid points for the NASWOT minibatch.",
             expected=f"{batch_size} distinct descriptors",
-            got=f"{len(chosen)} among {points} points",
+            got=f"{len(chosen)} among {min(points, begin)} points",
             remedy="Use snapshots with thermal displacements, or a smaller minibatch.",
         )
-    return descriptors[list(chosen.values())].to(torch.float64)
+    return torch.stack(list(chosen.values())).to(torch.float64)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from surrogate_hpo.config.audit import AuditSettings
 from surrogate_hpo.io.datasets import PointData
 from surrogate_hpo.io.evaluations import EvaluationStore
 from surrogate_hpo.networks.architecture import Architecture, search_space
+from surrogate_hpo.networks.point_parts import held
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.ranking import ArchitectureScore
@@ -60,7 +61,7 @@ def evaluate(
         All scores, and the errors by the architecture's label.
     """
     data = make_score_data(
-        training.descriptors, training, validation, settings, stage="audit", seed=seed
+        held(training.descriptors), training, validation, settings, stage="audit", seed=seed
     )
     finished = EvaluationStore(folder / "scores")
     scores = [

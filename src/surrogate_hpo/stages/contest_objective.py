@@ -12,6 +12,7 @@ from surrogate_hpo.io.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
 from surrogate_hpo.networks.options import Activation, InputScaling, OutputScaling
+from surrogate_hpo.networks.point_parts import held
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.training import DivergenceError, Trainer
 from surrogate_hpo.search.methods.base import Evaluation, Hyperparameters
@@ -171,7 +172,7 @@ class ScoreObjective:
     def _data(self) -> ScoreData:
         training, validation = self._points
         return make_score_data(
-            training.descriptors,
+            held(training.descriptors),
             training,
             validation,
             self._settings,

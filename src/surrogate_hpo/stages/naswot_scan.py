@@ -3,13 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from surrogate_hpo.config.naswot import NaswotSettings
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.io.datasets import PointData, flat, read_points
-from surrogate_hpo.io.descriptor_store import read_descriptors
+from surrogate_hpo.io.datasets import PointData, read_points
 from surrogate_hpo.io.evaluations import EvaluationStore
+from surrogate_hpo.io.stored_points import stored_descriptors
 from surrogate_hpo.networks.architecture import Architecture, search_space
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.naswot import Naswot, OriginalNaswot
@@ -17,7 +15,7 @@ from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.proxy import Proxy, ScoreData
 from surrogate_hpo.selection.ranking import ArchitectureScore
 from surrogate_hpo.stages.chunks import score_all
-from surrogate_hpo.stages.score_data import make_score_data, split_labelled
+from surrogate_hpo.stages.score_data import halves, make_score_data
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def scan(
 def _score_data(inputs: ScanInputs, settings: NaswotSettings, seed: int) -> ScoreData:
     labelled, held_out = _labelled(inputs, settings, seed)
     return make_score_data(
-        np.concatenate([flat(read_descriptors(path).values) for path in inputs.descriptors]),
+        stored_descriptors(inputs.descriptors),
         labelled,
         held_out,
         settings,
@@ -125,10 +123,14 @@ def _labelled(
 ) -> tuple[PointData, PointData]:
     """Points with an LDOS, and others that are held out."""
     descriptors, ldos = inputs.descriptors, inputs.ldos
+    if not settings.needs_ldos:
+        # The score looks at the length of an LDOS only.
+        one = read_points(descriptors[:1], ldos[:1])
+        return halves(one, seed=derive_seed(seed, "naswot", "held_out"))
     if inputs.validation_ldos:
         held_out = read_points(inputs.validation_descriptors or [], inputs.validation_ldos)
         return read_points(descriptors[: len(ldos)], ldos), held_out
-    if settings.needs_ldos and len(ldos) < 2:
+    if len(ldos) < 2:
         raise DataError(
             f"The score {settings.score} learns from the LDOS and is judged on other snapshots.",
             where="--ldos, --validation-ldos",
@@ -136,4 +138,5 @@ def _labelled(
             got=f"{len(ldos)} training and no validation snapshots",
             remedy="give them, or choose a score that needs no LDOS",
         )
-    return split_labelled(descriptors, ldos, seed=derive_seed(seed, "naswot", "held_out"))
+    paths = descriptors[: len(ldos)]
+    return read_points(paths[:-1], ldos[:-1]), read_points(paths[-1:], ldos[-1:])

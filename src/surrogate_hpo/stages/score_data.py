@@ -1,17 +1,16 @@
 """The points that cheap scores of architectures see, drawn once for all architectures."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
-from surrogate_hpo.io.datasets import PointData, read_points
+from surrogate_hpo.io.datasets import PointData
 from surrogate_hpo.networks.options import InputScaling
-from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
+from surrogate_hpo.networks.point_parts import PointParts
+from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler, fit_output_scaler
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.naswot import draw_minibatch
 from surrogate_hpo.selection.proxy import ScoreData
@@ -39,7 +38,7 @@ class ScoreDataSettings(Protocol):
 
 
 def make_score_data(
-    descriptors: NDArray[np.float32],
+    descriptors: PointParts,
     labelled: PointData,
     held_out: PointData,
     settings: ScoreDataSettings,
@@ -52,7 +51,7 @@ def make_score_data(
     Parameters
     ----------
     descriptors
-        Of all training points, `[point, component]`: they fit the scaler and give the minibatch.
+        Of all training points: they fit the scaler and give the minibatch.
     labelled
         Training points whose LDOS is known.
     held_out
@@ -69,8 +68,7 @@ def make_score_data(
     ScoreData
         Shared by all architectures; the LDOS is divided by its maximum over `labelled`.
     """
-    inputs = torch.from_numpy(descriptors)
-    scaler = fit_input_scaler(inputs, settings.input_scaling)
+    scaler = fit_input_scaler(descriptors, settings.input_scaling)
     output_scaler = fit_output_scaler(torch.from_numpy(labelled.ldos), "maximum")
     chosen = subset(labelled, settings.points, derive_seed(seed, stage, "points"))
     judged = subset(held_out, settings.held_out_points, derive_seed(seed, stage, "held_out_points"))
@@ -80,24 +78,35 @@ def make_score_data(
         held_out_inputs=scaler.transform(torch.from_numpy(judged.descriptors)),
         held_out_targets=output_scaler.transform(torch.from_numpy(judged.ldos)),
         minibatch=draw_minibatch(
-            scaler.transform(inputs),
+            _Scaled(descriptors, scaler),
             batch_size=settings.batch_size,
             seed=derive_seed(seed, stage, "batch"),
         ),
     )
 
 
-def split_labelled(
-    descriptors: Sequence[Path], ldos: Sequence[Path], *, seed: int
-) -> tuple[PointData, PointData]:
-    """Hold out the last of several labelled snapshots, or half the points of a single one.
+@dataclass(frozen=True)
+class _Scaled:
+    """Points that are scaled when they are picked."""
+
+    points: PointParts
+    scaler: AffineScaler
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.points), self.scaler.features
+
+    def __getitem__(self, points: Tensor) -> Tensor:
+        return self.scaler.transform(self.points.rows(points))
+
+
+def halves(points: PointData, *, seed: int) -> tuple[PointData, PointData]:
+    """Split the points of a single snapshot at random.
 
     Parameters
     ----------
-    descriptors
-        Stores of the training snapshots.
-    ldos
-        LDOS stores of the first of these.
+    points
+        Of a snapshot.
     seed
         Of the halves.
 
@@ -106,13 +115,9 @@ def split_labelled(
     PointData, PointData
         Labelled points and held-out points, none in both.
     """
-    paths = descriptors[: len(ldos)]
-    if len(ldos) > 1:
-        return read_points(paths[:-1], ldos[:-1]), read_points(paths[-1:], ldos[-1:])
-    both = read_points(paths, ldos)
-    order = np.random.default_rng(seed).permutation(len(both.ldos))
-    halves = (np.sort(order[::2]), np.sort(order[1::2]))
+    order = np.random.default_rng(seed).permutation(len(points.ldos))
     first, second = (
-        replace(both, descriptors=both.descriptors[rows], ldos=both.ldos[rows]) for rows in halves
+        replace(points, descriptors=points.descriptors[rows], ldos=points.ldos[rows])
+        for rows in (np.sort(order[::2]), np.sort(order[1::2]))
     )
     return first, second

@@ -1,8 +1,7 @@
 """Scaled data for a training within a bound on memory."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.stored_points import Slab, StoredPoints, open_points
 from surrogate_hpo.networks.batches import Rows
 from surrogate_hpo.networks.options import OutputScaling
+from surrogate_hpo.networks.point_parts import PointParts
 from surrogate_hpo.networks.scaling import error_weights, fit_input_scaler, fit_output_scaler
 from surrogate_hpo.networks.shards import Shard, ShardedData
 from surrogate_hpo.networks.summary import summarise
@@ -69,8 +69,8 @@ def read_scaled(
         stored.points * stored.bytes_per_point // 2**20,
         len(slabs),
     )
-    input_scaler = fit_input_scaler(_Parts(slabs, Slab.read_descriptors), input_scaling)
-    summary = summarise(_Parts(slabs, Slab.read_ldos), "LDOS")
+    input_scaler = fit_input_scaler(_parts(slabs, Slab.read_descriptors), input_scaling)
+    summary = summarise(_parts(slabs, Slab.read_ldos), "LDOS")
     output_scaler = fit_output_scaler(summary, output_scaling)
     data = ShardedData(
         [_shard(slab) for slab in slabs],
@@ -83,15 +83,8 @@ def read_scaled(
     return ScaledData(data, input_scaler, output_scaler, weights), stored
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Arrays that are read one after the other, as often as they are gone through."""
-
-    slabs: Sequence[Slab]
-    read: Callable[[Slab], NDArray[np.float32]]
-
-    def __iter__(self) -> Iterator[torch.Tensor]:
-        return (torch.from_numpy(self.read(slab)) for slab in self.slabs)
+def _parts(slabs: Sequence[Slab], read: Callable[[Slab], NDArray[np.float32]]) -> PointParts:
+    return PointParts([slab.points for slab in slabs], lambda part: read(slabs[part]))
 
 
 def _shard(slab: Slab) -> Shard:
