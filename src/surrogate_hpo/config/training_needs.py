@@ -8,6 +8,7 @@ import math
 from itertools import pairwise
 
 from surrogate_hpo.config.case import FLOAT32, Case
+from surrogate_hpo.config.memory import KEPT_DESCRIPTOR_BYTES
 from surrogate_hpo.config.needs import (
     CUDA_BASE,
     FLOAT64,
@@ -29,8 +30,6 @@ TRAINING_WORK = 350 * MEBIBYTE
 INT64 = 8
 # Of the descriptors: mean, covariance, and to pick a minibatch.
 _PASSES = 3
-# Descriptors up to so much are kept when the naswot stage has read them.
-KEPT_BYTES = 2**30
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
 
@@ -123,9 +122,9 @@ def naswot(case: Case, *, parts: int = 1) -> Need:
     labelled = training if settings.needs_ldos else case.grid_points
     held_out = case.points("validation") if settings.needs_ldos else case.grid_points
     inputs, one = (FLOAT32 * rows * case.components for rows in (training, case.grid_points))
-    held = max(min(inputs, KEPT_BYTES), 2 * one) + INT64 * training
+    held = max(min(inputs, KEPT_DESCRIPTOR_BYTES), 2 * one) + INT64 * training
     labels = case.point_bytes * (labelled + held_out)
-    read = inputs * (1 if inputs <= KEPT_BYTES else _PASSES) + labels
+    read = inputs * (1 if inputs <= KEPT_DESCRIPTOR_BYTES else _PASSES) + labels
     architectures = len(settings.activations) * sum(
         len(settings.widths) ** (1 if settings.equal_widths else layers)
         for layers in settings.layers

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.config.training_needs import KEPT_BYTES
+from surrogate_hpo.config.memory import KEPT_DESCRIPTOR_BYTES
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.datasets import (
@@ -175,7 +175,9 @@ def open_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
     )
 
 
-def stored_descriptors(paths: Sequence[Path], *, kept_bytes: int = KEPT_BYTES) -> PointParts:
+def stored_descriptors(
+    paths: Sequence[Path], *, kept_bytes: int = KEPT_DESCRIPTOR_BYTES
+) -> PointParts:
     """Descriptors of some snapshots, to be gone through more than once.
 
     Parameters

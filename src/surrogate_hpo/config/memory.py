@@ -1,0 +1,4 @@
+"""Bounds of memory that a stage keeps to and its estimate counts with."""
+
+KEPT_DESCRIPTOR_BYTES = 2**30
+"""Up to so much, the naswot stage keeps the descriptors that it has read."""
