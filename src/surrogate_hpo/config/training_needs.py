@@ -9,13 +9,7 @@ from itertools import pairwise
 
 from surrogate_hpo.config.case import FLOAT32, Case
 from surrogate_hpo.config.memory import KEPT_DESCRIPTOR_BYTES
-from surrogate_hpo.config.needs import (
-    CUDA_BASE,
-    FLOAT64,
-    MEBIBYTE,
-    TORCH_BASE,
-    Need,
-)
+from surrogate_hpo.config.needs import CUDA_BASE, FLOAT64, MEBIBYTE, TORCH_BASE, Need
 from surrogate_hpo.config.search import SearchSettings
 
 STARTUP_SECONDS = 6.0

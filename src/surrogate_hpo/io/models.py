@@ -17,6 +17,9 @@ from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.io.atomic import replacing
 from surrogate_hpo.networks.model import SurrogateModel
 
+OTHER_KIND = (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ArithmeticError)
+"""What Python and torch raise where a value that was read is of another kind than expected."""
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -85,7 +88,7 @@ def read_model(path: Path) -> TrainedModel:
             width=state["width_ev"],
             definition=DescriptorDefinition.from_document(state["descriptor"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, SurrogateHpoError) as error:
+    except (*OTHER_KIND, SurrogateHpoError) as error:
         raise _not_plain(path, error) from error
 
 

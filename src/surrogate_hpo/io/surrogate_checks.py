@@ -10,12 +10,11 @@ from ase.data import atomic_numbers
 
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.kernels import KernelName
+from surrogate_hpo.io.models import OTHER_KIND
 from surrogate_hpo.io.surrogate_contents import Ion, Surrogate
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.functionals import Functional
 
-OTHER_KIND = (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ArithmeticError)
-"""What Python and torch raise where a value is of another kind than expected."""
 _LARGEST_TWOJMAX = 30
 """Far beyond what anybody uses; the number of components grows with its cube."""
 

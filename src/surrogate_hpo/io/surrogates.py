@@ -12,8 +12,8 @@ import torch
 
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import DataError, SurrogateHpoError
-from surrogate_hpo.io.models import read_state, write_state
-from surrogate_hpo.io.surrogate_checks import OTHER_KIND, misfits
+from surrogate_hpo.io.models import OTHER_KIND, read_state, write_state
+from surrogate_hpo.io.surrogate_checks import misfits
 from surrogate_hpo.io.surrogate_contents import Ion, Origin, Surrogate
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.training_range import TrainingRange
@@ -83,7 +83,6 @@ def read_surrogate(path: Path) -> Surrogate:
             description=state["description"],
             provenance=state["provenance"],
         )
-    # A value of another kind has other keys, attributes and operators, or none.
     except (*OTHER_KIND, SurrogateHpoError) as error:
         lines = (line.strip() for line in f"{type(error).__name__}: {error}".splitlines())
         raise _not_made_here(path, "; ".join(lines)) from error

@@ -49,14 +49,12 @@ class PointParts:
         """
         ends = torch.cumsum(torch.tensor(self.sizes), 0)
         parts = torch.searchsorted(ends, points, right=True)
-        found = torch.empty(0)
-        for part in sorted(set(parts.tolist())):
-            values = torch.from_numpy(self.read(part))
-            here = (parts == part).nonzero()[:, 0]
-            if not len(found):
-                found = values.new_empty(len(points), values.shape[1])
-            found[here] = values[points[here] - (ends[part] - self.sizes[part])]
-        return found
+        picked = [
+            torch.from_numpy(self.read(part))[points[parts == part] - ends[part] + self.sizes[part]]
+            for part in sorted(set(parts.tolist()))
+        ]
+        as_read = torch.argsort(parts, stable=True)
+        return torch.cat(picked)[torch.argsort(as_read)]
 
 
 def held(values: Array) -> PointParts:

@@ -79,9 +79,9 @@ def fermi_energy(
     top = float(energy[-1])
     _check_bottom(states, energy, electrons, bottom_tolerance)
     _check_capacity(states, energy, electrons)
-    # Beyond the top there are no states, so the root exists; how far up it lies is checked next.
     bottom = float(energy[0])
     _check_filling(excess(bottom), bottom, electrons)
+    # Beyond the top there are no states, so the root exists; how far up it lies is checked next.
     above = top + 40.0 * BOLTZMANN_EV_PER_KELVIN * temperature + top - bottom
     mu = float(brentq(excess, bottom, above, xtol=1e-13, rtol=1e-15, maxiter=500))
     _check_top(mu, top, temperature)

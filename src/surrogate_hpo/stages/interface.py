@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from surrogate_hpo.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Input:
@@ -45,6 +47,14 @@ class Option:
     """A setting that this call takes instead of the config's, if given."""
 
     help: str
+
+
+def require_option(fulfilled: bool, option: str, expected: str, got: object) -> None:
+    """Raise ConfigError if what an option of a verb says makes no sense."""
+    if not fulfilled:
+        raise ConfigError(
+            "an option makes no sense", where=f"--{option}", expected=expected, got=str(got)
+        )
 
 
 Structure = Annotated[Path, Input("extxyz file of the snapshot; Å")]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.config.descriptors import Engine
 from surrogate_hpo.dft.kernels import kernel_variance
-from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.scratch import Scratch
 from surrogate_hpo.io.surrogate_contents import Surrogate
 from surrogate_hpo.networks.training_range import Extrapolation
@@ -28,6 +27,7 @@ from surrogate_hpo.physics.total_energy import (
     density_terms,
     total_energy_terms,
 )
+from surrogate_hpo.stages.interface import require_option
 
 # Standard deviations outside of the training range: eight atoms of aluminium at 298 K, for networks
 # that know cells of four, are 10 to 60 outside, and their energies wrong by electronvolts per atom.
@@ -69,21 +69,16 @@ class Conditions:
 
     def __post_init__(self) -> None:
         known, temperature, grid = get_args(Engine), self.electronic_temperature, self.grid
-        _require(self.engine in known, "engine", f"one of {', '.join(known)}", self.engine)
-        _require(not self.use_gpu or self.engine == "torch", "use-gpu", _GPU_ENGINE, self.engine)
-        _require(self.threads > 0, "threads", "1 or more", self.threads)
-        _require(self.block_points > 0, "block-points", "1 or more", self.block_points)
-        positive = temperature is None or 0 < temperature < math.inf
-        _require(positive, "electronic-temperature", "more than 0 K", temperature)
-        three = grid is None or (len(grid) == 3 and min(grid) > 0)
-        _require(three, "grid", "three numbers of points", grid)
-
-
-def _require(fulfilled: bool, option: str, expected: str, got: object) -> None:
-    if not fulfilled:
-        raise ConfigError(
-            "an option makes no sense", where=f"--{option}", expected=expected, got=str(got)
+        require_option(self.engine in known, "engine", f"one of {', '.join(known)}", self.engine)
+        require_option(
+            not self.use_gpu or self.engine == "torch", "use-gpu", _GPU_ENGINE, self.engine
         )
+        require_option(self.threads > 0, "threads", "1 or more", self.threads)
+        require_option(self.block_points > 0, "block-points", "1 or more", self.block_points)
+        positive = temperature is None or 0 < temperature < math.inf
+        require_option(positive, "electronic-temperature", "more than 0 K", temperature)
+        three = grid is None or (len(grid) == 3 and min(grid) > 0)
+        require_option(three, "grid", "three numbers of points", grid)
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from typing import Annotated, Any
 
 import yaml
 
-from surrogate_hpo.errors import ConfigError, DataError, InterruptedRun, SurrogateHpoError
+from surrogate_hpo.errors import DataError, InterruptedRun, SurrogateHpoError
 from surrogate_hpo.io.archive.collect import CONFIG, RUN
 from surrogate_hpo.io.archive.crate import CRATE, crate_faults
-from surrogate_hpo.io.archive.jobs import jobs_of, read_records
+from surrogate_hpo.io.archive.jobs import Job, jobs_of, read_records
 from surrogate_hpo.io.archive.manifest import MANIFEST, differences, read_manifest
 from surrogate_hpo.io.archive.stale import stale_inputs, stale_settings
 from surrogate_hpo.io.archive.unpack import Unpacked, leads_out, unpack
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.stages.archive import CONTENTS, FORMAT
-from surrogate_hpo.stages.interface import Option, Positional
+from surrogate_hpo.stages.interface import Option, Positional, require_option
 from surrogate_hpo.stages.verify_run import (
     check_repeatable,
     planned_jobs,
@@ -92,7 +92,6 @@ def verify(
             if checksums_only:
                 checks.append(Check("Snakemake", "not run", "nothing of the archive was executed"))
             elif all(check.result != "FAILED" for check in checks):
-                _check_stages(place, rerun or [])
                 checks += _executed(place, rerun or [], tolerance, cores)
     table = _table(checks)
     results = {check.result for check in checks}
@@ -119,16 +118,12 @@ def _check_options(
             expected="archive.tar.zst",
             remedy="give the path of the file that `surrogate-hpo archive` wrote",
         )
-    for where, fulfilled, expected, got in (
-        ("--rerun", not (rerun and checksums_only), "without --checksums-only", rerun),
-        ("--tolerance", tolerance is None or 0 <= tolerance < 1, "from 0 to 1", tolerance),
-        ("--largest-gibibytes", 0 < largest_gibibytes < 2**30, "more than 0", largest_gibibytes),
-        ("--cores", cores > 0, "1 or more", cores),
-    ):
-        if not fulfilled:
-            raise ConfigError(
-                "an option makes no sense", where=where, expected=expected, got=str(got)
-            )
+    require_option(not (rerun and checksums_only), "rerun", "without --checksums-only", rerun)
+    share = tolerance is None or 0 <= tolerance < 1
+    require_option(share, "tolerance", "from 0 to 1", tolerance)
+    size = largest_gibibytes
+    require_option(0 < size < 2**30, "largest-gibibytes", "more than 0", size)
+    require_option(cores > 0, "cores", "1 or more", cores)
 
 
 @contextmanager
@@ -224,14 +219,6 @@ def _other_versions(packages: dict[str, str]) -> Iterator[str]:
             yield f"{name}: {then} then, {now} here"
 
 
-def _check_stages(folder: Path, stages: Sequence[str]) -> None:
-    """Raise DataError if one of the stages cannot be repeated, before anything is executed."""
-    contents = _contents(folder)
-    jobs = jobs_of(read_records(folder / RUN)) if contents["jobs"] else []
-    for stage in stages if jobs else ():
-        check_repeatable(stage, jobs, contents["left_out"])
-
-
 def _executed(
     folder: Path, rerun: Sequence[str], tolerance: float | None, cores: int
 ) -> Iterator[Check]:
@@ -242,6 +229,9 @@ def _executed(
         # By its files alone, whose times are all the same, nothing is ever to be done.
         yield Check("Snakemake", "not known", "without its records it cannot compare anything")
         return
+    jobs = jobs_of(read_records(folder / RUN))
+    for stage in rerun:  # what was asked for in vain says nothing of the archive
+        check_repeatable(stage, jobs, left_out)
     try:
         restore_source(folder)
         planned = planned_jobs(folder, left_out, (folder / MANIFEST).stat().st_mtime)
@@ -249,15 +239,16 @@ def _executed(
         yield _check("Snakemake", f"nothing to be done{note}", planned)
         if not planned:
             for stage in rerun:
-                yield _rerun(folder, stage, tolerance, cores)
+                yield _rerun(folder, stage, jobs, tolerance, cores)
     except InterruptedRun:
         raise  # says nothing of the archive
     except SurrogateHpoError as error:
         yield Check("Snakemake", "FAILED", "did not get through", str(error).splitlines())
 
 
-def _rerun(folder: Path, stage: str, tolerance: float | None, cores: int) -> Check:
-    jobs = jobs_of(read_records(folder / RUN))
+def _rerun(
+    folder: Path, stage: str, jobs: Sequence[Job], tolerance: float | None, cores: int
+) -> Check:
     settings = _settings(folder)
     if tolerance is None:
         tolerance = ENGINE_TOLERANCE if stage in ENGINE_STAGES else 0.0
