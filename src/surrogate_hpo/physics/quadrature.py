@@ -1,7 +1,5 @@
 """Analytical quadrature of Fermi-Dirac integrals over an energy grid, free of broadening bias."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
@@ -12,9 +10,8 @@ from surrogate_hpo.physics.guards import (
     check_temperature,
     energy_spacing,
 )
+from surrogate_hpo.physics.kernel_inversion import Quantity, inversion_correction
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
-
-Quantity = Literal["electrons", "band_energy", "entropy"]
 
 
 def occupation_weights(
@@ -47,7 +44,9 @@ def occupation_weights(
 
     where :math:`\bar w` are the weights of whole hats on the grid continued beyond its ends, so
     that the correction vanishes at the bottom, where :math:`g` is linear. It assumes that D
-    vanishes below the grid, and f above it. What remains is of fourth order in s and h.
+    vanishes below the grid, and f above it. What remains is of fourth order in s and h; for a
+    kernel of positive variance the larger part of it is removed by
+    :func:`~surrogate_hpo.physics.kernel_inversion.inversion_correction`.
 
     Parameters
     ----------
@@ -94,7 +93,12 @@ def occupation_weights(
         return weights
     whole_hats = left[1:] + right[:-1]
     second_difference = whole_hats[2:] - 2 * whole_hats[1:-1] + whole_hats[:-2]
-    return weights - (broadening_variance / spacing**2 + 1 / 6) / 2 * second_difference
+    weights = weights - (broadening_variance / spacing**2 + 1 / 6) / 2 * second_difference
+    if broadening_variance == 0:
+        return weights
+    return weights + inversion_correction(
+        weights, float(energy[0]), spacing, mu, temperature, quantity, broadening_variance
+    )
 
 
 def _half_hats(

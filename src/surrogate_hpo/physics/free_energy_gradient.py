@@ -1,0 +1,195 @@
+"""How the total free energy changes with the LDOS, the density and the positions of the ions."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from surrogate_hpo.physics.ewald import ewald_energy
+from surrogate_hpo.physics.functionals import Functional
+from surrogate_hpo.physics.guards import check_cell
+from surrogate_hpo.physics.quadrature import occupation_weights
+from surrogate_hpo.physics.total_energy import density_terms
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+
+
+@dataclass(frozen=True)
+class LdosCotangent:
+    r"""Derivative of the total free energy by the LDOS: of rank two at each point.
+
+    .. math::
+        \frac{\partial A}{\partial d_k(r)} = \Delta V\,
+            [\,a_k + (v(r) - \bar v)\, w_{N,k}\,]
+
+    Attributes
+    ----------
+    band
+        :math:`\Delta V a_k` in eV²·Å³ per eV, shape [E]: what band energy, entropy and the
+        number of electrons see.
+    electrons
+        :math:`\Delta V w_{N,k}` in eV·Å³, shape [E].
+    field
+        :math:`v(r) - \bar v` in eV, shape [x, y, z]: what the density's energies see.
+    """
+
+    band: Tensor
+    electrons: Tensor
+    field: Tensor
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Derivative at some points of the flattened grid, shape [points, E], in eV²·Å³.
+
+        Parameters
+        ----------
+        start
+            First point.
+        stop
+            The point after the last.
+
+        Returns
+        -------
+        Tensor
+            float64, C order of the grid's axes.
+        """
+        field = self.field.reshape(-1)[start:stop]
+        return self.band + field[:, None] * self.electrons
+
+
+def electron_slope(
+    energy: Tensor, fermi_energy: Tensor, temperature: float, *, broadening_variance: float | None
+) -> Tensor:
+    r"""Derivative :math:`\partial w_{N,k}/\partial\mu` of the weights of the electrons.
+
+    Parameters
+    ----------
+    energy
+        Uniform energy axis in eV, shape [E].
+    fermi_energy
+        mu in eV, shape [].
+    temperature
+        Electronic temperature in K.
+    broadening_variance
+        As in :func:`~surrogate_hpo.physics.quadrature.occupation_weights`.
+
+    Returns
+    -------
+    Tensor
+        Dimensionless, shape [E]; with it, :math:`n' = \sum_k w'_{N,k} d_k`.
+    """
+
+    def weights(mu: Tensor) -> Tensor:
+        return occupation_weights(
+            energy, mu, temperature, "electrons", broadening_variance=broadening_variance
+        )
+
+    _, slope = torch.func.jvp(weights, (fermi_energy,), (torch.ones_like(fermi_energy),))  # type: ignore[no-untyped-call]
+    return torch.as_tensor(slope)
+
+
+def ldos_cotangent(
+    density: Tensor,
+    density_slope: Tensor,
+    energy: Tensor,
+    *,
+    fermi_energy: Tensor,
+    temperature: float,
+    cell: Tensor,
+    functional: Functional,
+    broadening_variance: float | None = None,
+    density_cutoff: float | None = None,
+    core_density: Tensor | None = None,
+) -> LdosCotangent:
+    r"""Differentiate the total free energy at a fixed number of electrons by the LDOS.
+
+    .. math::
+        a = w_E + w_S - \mu w_N, \qquad
+        v = \frac{\delta(-E_H + E_{xc} - \int v_{xc} n)}{\delta n}, \qquad
+        \bar v = \frac{\sum_r v\, n'}{\sum_r n'}
+
+    :math:`\bar v` is what the Fermi energy gives back: more states below it lower it, and with it
+    the density everywhere. The weights' own derivative by mu drops out of band energy and
+    entropy, because :math:`\partial(w_E + w_S)/\partial\mu = \mu\,\partial w_N/\partial\mu`.
+
+    Parameters
+    ----------
+    density
+        Density n in 1/Å³, shape [x, y, z], float64.
+    density_slope
+        n' = dn/dmu in 1/(eV Å³), shape [x, y, z], see `electron_slope`.
+    energy
+        Uniform energy axis in eV, shape [E].
+    fermi_energy
+        mu in eV, shape [].
+    temperature
+        Electronic temperature in K.
+    cell
+        Lattice vectors in Å as rows, shape [3, 3].
+    functional
+        "lda_pz", "lda_pw92", "pbe" or "pbesol".
+    broadening_variance
+        As in :func:`~surrogate_hpo.physics.quadrature.occupation_weights`.
+    density_cutoff
+        As in :func:`~surrogate_hpo.physics.total_energy.density_terms`.
+    core_density
+        Core density in 1/Å³, shape [x, y, z], or None.
+
+    Returns
+    -------
+    LdosCotangent
+        The derivative in factors.
+    """
+    band, entropy, electrons = (
+        occupation_weights(
+            energy, fermi_energy, temperature, quantity, broadening_variance=broadening_variance
+        ).detach()
+        for quantity in ("band_energy", "entropy", "electrons")
+    )
+    free = band - BOLTZMANN_EV_PER_KELVIN * temperature * entropy - fermi_energy * electrons
+    volume = float(check_cell(cell)) / density.numel()
+    varied = density.detach().requires_grad_()
+    terms = density_terms(
+        varied,
+        cell,
+        functional,
+        core_density=core_density,
+        density_cutoff=density_cutoff,
+        create_graph=True,
+    )
+    energy_of_density = (
+        terms.exchange_correlation_energy
+        - terms.exchange_correlation_potential_energy
+        - terms.hartree_energy
+    )
+    (slope,) = torch.autograd.grad(energy_of_density, varied)
+    potential = slope / volume
+    mean = (potential * density_slope).sum() / density_slope.sum()
+    return LdosCotangent(volume * free, volume * electrons, potential - mean)
+
+
+def ion_gradient(
+    positions: Tensor, charges: Tensor, cell: Tensor, *, core_energy: Tensor | None = None
+) -> Tensor:
+    """Derivative of what depends on the ions directly: Ewald's energy, and that of the core.
+
+    Parameters
+    ----------
+    positions
+        Positions in Å, shape [atoms, 3], with `requires_grad`.
+    charges
+        Valence charges, shape [atoms].
+    cell
+        Lattice vectors in Å as rows, shape [3, 3].
+    core_energy
+        E_xc - ∫v_xc n in eV at a fixed valence density, made from a core density that depends
+        on `positions`; None without core correction.
+
+    Returns
+    -------
+    Tensor
+        dA/dR at a fixed LDOS in eV/Å, shape [atoms, 3].
+    """
+    total = ewald_energy(positions, charges, cell)
+    if core_energy is not None:
+        total = total + core_energy
+    (gradient,) = torch.autograd.grad(total, positions)
+    return gradient
