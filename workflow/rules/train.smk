@@ -8,6 +8,9 @@ rule train:
             "results/descriptors/{snapshot}.zarr.zip", "validation"
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        structures=of("results/snapshots/{snapshot}.extxyz", "training"),
+        dft=of("results/dft/{snapshot}.json", "training"),
+        pseudopotentials=UPF_FILES,
     output:
         model="results/train/{seed}/model.pt",
         history="results/train/{seed}/history.csv",
@@ -36,5 +39,7 @@ rule train:
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
         " --validation-descriptors {input.validation_descriptors:q}"
         " --validation-ldos {input.validation_ldos:q}"
+        " --structures {input.structures:q} --dft {input.dft:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
         " --model {output.model:q} --history {output.history:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -1,8 +1,12 @@
 """The `train` section: the final training."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveInt, Section
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class TrainSettings(Section):
@@ -10,6 +14,16 @@ class TrainSettings(Section):
 
     seeds: PositiveInt = Field(4, description="number of initialisations")
     maximum_epochs: PositiveInt = Field(..., description="passes over the training points")
+    energy_weight: Weight = Field(
+        0.0,
+        description="of the squared error of a training snapshot's total free energy, (eV/atom)², "
+        "in the loss beside the scaled LDOS's; 0.1 is a good value, 0 leaves it out",
+    )
+    force_weight: Weight = Field(
+        0.0,
+        description="of the squared error of the forces, (eV/Å)², where the DFT results have "
+        "them; 1e-3 is a good value, 0 leaves them out",
+    )
     mixed_precision: bool = Field(
         False,
         description="matrix products in bfloat16: faster where the hardware has it, and another "
@@ -27,3 +41,8 @@ class TrainSettings(Section):
         json_schema_extra=NO_RERUN,
     )
     use_gpu: bool = Field(False, description="train on a CUDA device", json_schema_extra=NO_RERUN)
+
+    @property
+    def learns_energies(self) -> bool:
+        """Whether energies or forces of whole snapshots are part of the loss."""
+        return self.energy_weight > 0 or self.force_weight > 0

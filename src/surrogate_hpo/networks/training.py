@@ -7,7 +7,7 @@ as one that was not.
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.networks.batches import Batch, TrainingSource
 from surrogate_hpo.networks.checkpoints import check_same_training, copy_weights, load_weights
+from surrogate_hpo.networks.energy_terms import EnergyTerms, SnapshotBatch
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.losses import group_loss, ldos_error, normalised_weights
 from surrogate_hpo.networks.recipe import Recipe, build_optimiser
@@ -73,6 +74,10 @@ class Trainer:
     group
         The processes that share the training: the same network, data, recipe and seed in all.
         Losses and steps are those of whole batches, to rounding, whatever their number.
+    energy_terms
+        Whole training snapshots with their free energies and forces: steps then take these
+        instead of the training points of `data`. The losses of the history are those of the
+        LDOS alone.
 
     Raises
     ------
@@ -91,12 +96,14 @@ class Trainer:
         energy_weights: Tensor | None = None,
         error_weights: Tensor | None = None,
         group: Group = ALONE,
+        energy_terms: EnergyTerms | None = None,
     ) -> None:
         self.network = network.to(device)
         self.recipe = recipe
         self.group = group
         self.history: list[HistoryRow] = []
         self._data = data.to(device)
+        self._energy_terms = energy_terms and energy_terms.to(device)
         self._seed = seed
         self._weights = normalised_weights(energy_weights, self._data.targets_like)
         self._validation_weights = self._weights
@@ -242,20 +249,45 @@ class Trainer:
         return self.recipe.learning_rate_at((epoch + part) / self.recipe.maximum_epochs, reductions)
 
     def _pass_over_training_points(self, epoch: int, on_batch: Callable[[], None]) -> float:
-        order = {"batch_size": self.recipe.batch_size, "seed": self._seed, "epoch": epoch}
-        count = self._data.batch_count(**order)
-        for batch in self._data.training_batches(**order, start=self._batch, group=self.group):
+        batches, count = self._steps(epoch)
+        for batch in batches:
             for group in self._optimiser.param_groups:
                 group["lr"] = self._learning_rate(epoch, self._batch / count)
-            loss = self._training_loss(batch)
+            loss, ldos_loss = self._losses(batch, epoch, self._batch / count)
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.group.add_gradients(self.network)
             self._optimiser.step()
-            self._loss_sum += loss.detach() * batch.points
+            self._loss_sum += ldos_loss * batch.points
             self._batch += 1
             on_batch()
-        return float(self._loss_sum) / self._data.training_points
+        source = self._energy_terms or self._data
+        return float(self._loss_sum) / source.training_points
+
+    def _steps(self, epoch: int) -> tuple[Iterator[Batch] | Iterator[SnapshotBatch], int]:
+        """What is left of the epoch, and the number of all of its steps."""
+        size, seed, start = self.recipe.batch_size, self._seed, self._batch
+        if self._energy_terms is not None:
+            steps = self._energy_terms.batches(size, seed=seed, epoch=epoch, start=start)
+            return steps, self._energy_terms.batch_count(size)
+        order = {"batch_size": size, "seed": seed, "epoch": epoch}
+        count = self._data.batch_count(**order)
+        return self._data.training_batches(**order, start=start, group=self.group), count
+
+    def _losses(
+        self, batch: Batch | SnapshotBatch, epoch: int, part: float
+    ) -> tuple[Tensor, Tensor]:
+        """Loss of a step, and that of the LDOS alone without gradient."""
+        if isinstance(batch, Batch):
+            loss = self._training_loss(batch)
+            return loss, loss.detach()
+        assert self._energy_terms is not None  # noqa: S101 - it has made the batch
+        progress = (epoch + part) / self.recipe.maximum_epochs
+        loss, ldos_loss = self._energy_terms.losses(
+            self.network, batch, progress=progress, seed=self._seed
+        )
+        # All processes do the same, and their gradients are added up.
+        return loss / self.group.size, ldos_loss
 
     def _training_loss(self, batch: Batch) -> Tensor:
         mixed = self.recipe.mixed_precision

@@ -24,7 +24,7 @@ class LdosCotangent:
     Attributes
     ----------
     band
-        :math:`\Delta V a_k` in eV²·Å³ per eV, shape [E]: what band energy, entropy and the
+        :math:`\Delta V a_k` in eV²·Å³, shape [E]: what band energy, entropy and the
         number of electrons see.
     electrons
         :math:`\Delta V w_{N,k}` in eV·Å³, shape [E].
@@ -82,7 +82,7 @@ def electron_slope(
             energy, mu, temperature, "electrons", broadening_variance=broadening_variance
         )
 
-    _, slope = torch.func.jvp(weights, (fermi_energy,), (torch.ones_like(fermi_energy),))  # type: ignore[no-untyped-call]
+    _, slope = torch.func.jvp(weights, (fermi_energy,), (torch.ones_like(fermi_energy),))  # type: ignore[misc]
     return torch.as_tensor(slope)
 
 

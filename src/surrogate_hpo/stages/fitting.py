@@ -10,6 +10,7 @@ import torch
 from surrogate_hpo.io.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData, TrainingSource
+from surrogate_hpo.networks.energy_terms import EnergyTerms
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.options import OutputScaling
@@ -125,6 +126,7 @@ def new_training(
     use_gpu: bool,
     mixed_precision: bool = False,
     group: Group = ALONE,
+    energy_terms: EnergyTerms | None = None,
 ) -> Training:
     """Build a network and its trainer.
 
@@ -146,6 +148,8 @@ def new_training(
         Matrix products in bfloat16.
     group
         The processes that share the training.
+    energy_terms
+        Free energies and forces of the training snapshots, scaled as the data.
 
     Returns
     -------
@@ -170,6 +174,7 @@ def new_training(
         device=device_name(use_gpu=use_gpu),
         error_weights=scaled.error_weights,
         group=group,
+        energy_terms=energy_terms,
     )
     model = SurrogateModel(architecture, network, scaled.input_scaler, scaled.output_scaler)
     return Training(trainer, model)

@@ -15,6 +15,7 @@ from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.energy_terms import Scalers, read_energy_terms
 from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, new_training
 from surrogate_hpo.stages.interface import (
     Argument,
@@ -24,6 +25,7 @@ from surrogate_hpo.stages.interface import (
     NaswotChoice,
     Output,
     State,
+    Structures,
 )
 from surrogate_hpo.stages.processes import run_processes
 from surrogate_hpo.stages.resumable import run_resumable
@@ -43,6 +45,10 @@ def train(
     ldos: LdosStores,
     validation_descriptors: DescriptorStores,
     validation_ldos: LdosStores,
+    structures: Structures,
+    dft: Annotated[list[Path], Input("JSON of the training snapshots' DFT runs: energies, forces")],
+    pseudopotentials: Annotated[list[Path], Input("UPF files")],
+    threads: int,
     model: Annotated[Path, Output("torch file: weights, scalers, energy axis; weights_only")],
     history: Annotated[Path, Output("CSV: losses per epoch, in units of the scaled LDOS")],
     state: Annotated[Path, State("folder of the checkpoints")],
@@ -52,6 +58,9 @@ def train(
     With the `cosine` schedule the learning rate falls to zero and the last weights are taken;
     with `constant` the training stops early and the weights of the best epoch are taken; with
     `plateau` it goes on at a lower learning rate, and the weights of the best epoch are taken.
+
+    With `energy_weight` or `force_weight` each step also sees the total free energy of one
+    training snapshot and its force along a random displacement, see `networks.energy_terms`.
 
     On SIGTERM, SIGUSR1 or shortly before the allocation ends it saves after the next batch. Run
     again, it goes on from there and ends with the same weights, to the last bit, as an
@@ -64,8 +73,10 @@ def train(
         (naswot, search),
         (descriptors, ldos),
         (validation_descriptors, validation_ldos),
+        (structures, dft, pseudopotentials),
         (model, history),
         state,
+        threads,
     )
     if settings.processes == 1:
         _train(job)
@@ -83,15 +94,24 @@ class _Job:
     choices: tuple[Path, Path]
     training: Stores
     validation: Stores
+    physics: tuple[list[Path], list[Path], list[Path]]
     outputs: tuple[Path, Path]
     state: Path
+    threads: int
+
+    def inputs(self) -> list[Path]:
+        """All files that decide the numbers."""
+        files = [*self.choices, *self.training[0], *self.training[1], *self.validation[0]]
+        files += self.validation[1]
+        if self.settings.learns_energies:
+            files += [path for paths in self.physics for path in paths]
+        return files
 
 
 def _train(job: _Job, group: Group = ALONE) -> None:
     settings = job.settings
     naswot, search = job.choices
-    inputs = [*job.choices, *job.training[0], *job.training[1], *job.validation[0]]
-    record = provenance("train", settings, job.seed, [*inputs, *job.validation[1]])
+    record = provenance("train", settings, job.seed, job.inputs())
     architecture = read_document(naswot, keys=("architecture",))["architecture"]
     hyperparameters = read_document(search, keys=("hyperparameters",))["hyperparameters"]
     scaled, points = read_scaled(
@@ -100,6 +120,16 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         hyperparameters[SCALING_KEY],
         hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
         memory_mebibytes=settings.data_memory_mebibytes,
+    )
+    structures, dft, pseudopotentials = job.physics
+    terms = read_energy_terms(
+        list(zip(structures, dft, job.training[1], strict=True)),
+        pseudopotentials,
+        points.definition,
+        Scalers(scaled.input_scaler, scaled.output_scaler),
+        settings=settings,
+        seed=derive_seed(job.seed, "directions"),
+        threads=job.threads,
     )
     fit = new_training(
         scaled,
@@ -110,6 +140,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         use_gpu=settings.use_gpu,
         mixed_precision=settings.mixed_precision,
         group=group,
+        energy_terms=terms,
     )
     checkpoint = job.state / f"{fingerprint(record)}-{job.initialisation}.pt"
 
