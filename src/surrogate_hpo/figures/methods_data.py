@@ -131,17 +131,29 @@ def _numerics(settings: Document, dft: Document) -> list[str]:
         return []
     cutoff = settings["cutoff_rydberg"]
     density = settings.get("density_cutoff_rydberg") or 4 * cutoff
-    mesh = "×".join(str(number) for number in settings["kpoints"])
     shift = settings.get("kpoints_shift") or (0, 0, 0)
     shifted = {0: "", 3: ", shifted by half a step along each axis"}.get(
         sum(shift), f", shifted by {tuple(shift)} half steps"
     )
     return [
         f"Orbitals were expanded in plane waves up to {cutoff:g} Ry and the density up to "
-        f"{density:g} Ry, the Brillouin zone was sampled on a {mesh} Monkhorst-Pack mesh "
-        f"[@monkhorst1976]{shifted}, {settings['bands']} bands were calculated, and the "
+        f"{density:g} Ry, the Brillouin zone was sampled on {_mesh(settings)} "
+        f"[@monkhorst1976]{shifted}, {_bands(settings)} were calculated, and the "
         f"self-consistency was converged to {format_number(settings['convergence_rydberg'])} Ry."
     ]
+
+
+def _mesh(settings: Document) -> str:
+    if (spacing := settings.get("kpoint_spacing_per_angstrom")) is not None:
+        return f"Monkhorst-Pack meshes of at most {spacing:g} Å⁻¹ between points"
+    mesh = "×".join(str(number) for number in settings["kpoints"])
+    return f"a {mesh} Monkhorst-Pack mesh"
+
+
+def _bands(settings: Document) -> str:
+    if (number := settings.get("bands_per_atom")) is not None:
+        return f"{number:g} bands per atom (rounded up) and one more"
+    return f"{settings['bands']} bands"
 
 
 def describe_ldos(settings: Document, dft: Document) -> str:

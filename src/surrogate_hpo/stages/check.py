@@ -143,7 +143,7 @@ def _check_structure(
     if not set(atoms.symbols) <= set(potentials):
         return  # its potential could not be read: said already
     electrons = sum(potentials[symbol].z_valence for symbol in atoms.symbols)
-    bands = config.dft.run().bands
+    bands = config.dft.run(len(atoms), atoms.cell[:]).bands
     if 2 * bands <= electrons:
         raise ConfigError(
             "too few bands for the electrons of the cell",
