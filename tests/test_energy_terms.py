@@ -161,7 +161,7 @@ def test_training_on_forces_brings_them_down(case):
     before = force_error()
     trainer = Trainer(network, TrainingData(*points, *points), recipe, seed=0, energy_terms=terms)
     trainer.run()
-    assert force_error() < 0.3 * before
+    assert force_error() < 0.5 * before
 
 
 def test_interrupted_training_ends_with_the_same_weights(case):
