@@ -112,9 +112,16 @@ def gather(folder: Path, *, parts: list[Path] | None = None) -> Path:
         settings=EvaluateSettings(),
         seed=1,
         snapshots=parts or [folder / "snapshots" / f"{name}.json" for name in SNAPSHOTS],
+        structures=[
+            folder / f"{path.stem}.extxyz"
+            for path in parts or [folder / f"{name}.json" for name in SNAPSHOTS]
+        ],
         training_dft=sorted(folder.glob("training-*.json")),
+        training_structures=sorted(folder.glob("training-*.extxyz")),
         costs=[folder / "cost.json"],
-        **{n: folder / f"{n}.csv" for n in ("energies", "errors", "dos", "ldos_samples")},
+        **{
+            n: folder / f"{n}.csv" for n in ("energies", "errors", "classes", "dos", "ldos_samples")
+        },
         summary=folder / "summary.json",
     )
     return folder
@@ -128,6 +135,7 @@ def case(tmp_path_factory) -> Path:
         write_snapshot(folder, name, number)
     for number in range(2):
         write_dft_result(folder / f"training-{number:04}.json", dft_result(number), {})
+        write_structure(folder / f"training-{number:04}.extxyz", bulk("Al", cubic=True))
     ldos = read_ldos(folder / "test-0000.ldos.zarr.zip").values
     for seed in range(2):
         write_network(folder / str(seed) / "model.pt", ldos, seed)
@@ -216,8 +224,10 @@ def test_the_tables_hold_snapshot_after_snapshot(case):
     table = rows(case / "energies.csv")
     sources = ["dft", "reference_ldos", "seed-0", "seed-1"]
     expected = [(name, source) for name in SNAPSHOTS for source in sources]
-    assert [(row["snapshot"], row["source"]) for row in table[:-1]] == expected
-    assert table[-1]["source"] == "training_mean"
+    assert [(row["snapshot"], row["source"]) for row in table[:-3]] == expected
+    assert [(row["snapshot"], row["source"]) for row in table[-3:]] == [
+        (name, "baseline") for name in SNAPSHOTS
+    ]
     dos = rows(case / "dos.csv")
     assert len(dos) == 3 * 3 * len(ENERGY)
     samples = rows(case / "ldos_samples.csv")

@@ -183,7 +183,7 @@ def test_errors_of_each_snapshot_are_signed_and_in_mev():
         dft=np.array([1.0, 2.0]),
         surrogate=np.array([[1.001, 1.998], [1.003, 1.998]]),
         floor=np.array([1.0005, 2.0]),
-        baseline=1.5,
+        baseline=np.array([1.5, 1.5]),
     )
     table = snapshot_errors_table({"band energy": energies})
     assert table.words("snapshot") == ["a", "b"]
