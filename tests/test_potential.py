@@ -170,6 +170,17 @@ def test_leaving_one_out_has_a_closed_form():
         assert found == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("columns", [3, 30])
+def test_the_closed_form_holds_for_fits_that_meet_every_target(columns):
+    generator = np.random.default_rng(5)
+    rows, free, target = generator.normal(size=(8, columns)), np.ones((8, 1)), np.arange(8.0) ** 2
+    groups = [slice(i, i + 1) for i in range(8)]
+    (fit,) = Ridge(target, free, rows, groups).fits([1e-7])
+    scale = np.linalg.norm(rows - rows.mean(axis=0), axis=0)
+    expected = [explicit(target, free, rows, scale, 1e-7, [i])[0] for i in range(8)]
+    assert np.concatenate(fit.left_out) == pytest.approx(expected, rel=1e-4)
+
+
 def test_leaving_a_structure_and_its_forces_out_has_one_too():
     generator = np.random.default_rng(4)
     rows, free = generator.normal(size=(20, 6)), np.zeros((20, 1))

@@ -69,33 +69,53 @@ class Ridge:
         """Solve for each penalty, and for each with every group left out in its turn."""
         basis = _column_space(self.free)
         beyond = self.columns - basis @ (basis.T @ self.columns)
-        rest = self.target - basis @ (basis.T @ self.target)
         scale = np.linalg.norm(beyond, axis=0)
         used = scale > _ROUNDING * np.linalg.norm(self.columns, axis=0)
         left, values, right = np.linalg.svd(beyond[:, used] / scale[used], full_matrices=False)
+        # Directions that hold nothing but rounding need not be orthogonal to the free columns.
+        kept = values > _ROUNDING * values.max(initial=0.0)
+        left, values, right = left[:, kept], values[kept], right[kept]
+        rest = self.target - basis @ (basis.T @ self.target)
+        components = left.T @ rest
         found = []
         for penalty in penalties:
-            shrunk = values / (values**2 + penalty)
             penalised = np.zeros(self.columns.shape[1])
-            penalised[used] = right.T @ (shrunk * (left.T @ rest)) / scale[used]
+            shrunk = values / (values**2 + penalty) * components
+            penalised[used] = right.T @ shrunk / scale[used]
             unexplained = self.target - self.columns @ penalised
             free = np.asarray(np.linalg.lstsq(self.free, unexplained)[0], np.float64)
-            residual = unexplained - self.free @ free
-            directions = np.hstack([basis, left * np.sqrt(values * shrunk)])
-            left_out = tuple(_left_out(residual[g], directions[g]) for g in self.groups)
+            lost = penalty / (values**2 + penalty)
+            left_out = self._left_out(basis, left, rest, lost)
             found.append(RidgeFit(free, penalised, float(penalty), left_out))
         return found
+
+    def _left_out(
+        self, basis: FloatArray, left: FloatArray, rest: FloatArray, lost: FloatArray
+    ) -> tuple[FloatArray, ...]:
+        """(1 − H)⁻¹ times the residual, with each group's own block H of the hat matrix.
+
+        1 − H is what no column holds, and of what they hold the share that the penalty takes.
+        """
+        components = left.T @ rest
+        residual = left @ (lost * components)
+        beyond_all = len(rest) > basis.shape[1] + left.shape[1]
+        if beyond_all:
+            residual += rest - left @ components
+        found = []
+        for group in self.groups:
+            own, columns = basis[group], left[group]
+            outside = np.eye(len(own)) - own @ own.T
+            remaining = (columns * lost) @ columns.T
+            if beyond_all:
+                remaining += outside - columns @ columns.T
+            errors = np.full(len(own), np.nan)
+            if np.linalg.eigvalsh(outside)[0] > _ROUNDING:
+                errors[:] = np.linalg.solve(remaining, residual[group])
+            found.append(errors)
+        return tuple(found)
 
 
 def _column_space(matrix: FloatArray) -> FloatArray:
     """Orthonormal basis of the space that the columns span."""
     left, values, _ = np.linalg.svd(matrix, full_matrices=False)
     return np.asarray(left[:, values > _ROUNDING * values.max(initial=0.0)])
-
-
-def _left_out(residual: FloatArray, directions: FloatArray) -> FloatArray:
-    """(1 − H)⁻¹ times the residual, with the group's own block H of the hat matrix."""
-    remaining = np.eye(len(residual)) - directions @ directions.T
-    if np.linalg.eigvalsh(remaining)[0] < _ROUNDING:
-        return np.full_like(residual, np.nan)
-    return np.asarray(np.linalg.solve(remaining, residual))
