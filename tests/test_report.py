@@ -263,6 +263,18 @@ def test_the_page_shows_result_settings_warnings_and_provenance(html):
         assert words in text
 
 
+def test_errors_per_size_and_temperature_are_shown_openly(context, html):
+    page = Page(html)
+    result = html[html.index('id="result"') : html.index('id="workflow"')]
+    assert 'aria-label="Errors per size and temperature."' in result
+    assert "<details>" not in result
+    for words in ("108", "933", "snapshots&#39; own mean"):
+        assert words in result
+    assert "figure-error_by_size" in page.ids
+    without = render_report(replace(context, by_class=None))
+    assert "Errors per size and temperature." not in without
+
+
 def test_missed_targets_are_said(context):
     text = Page(render_report(replace(context, targets=replace(TARGETS, mae_mev_per_atom=1)))).text
     assert "3 of 4 targets are met." in text
