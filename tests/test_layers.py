@@ -11,7 +11,16 @@ from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, GATHERING, HE
 
 ROOT = Path(surrogate_hpo.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
-NUMERICS = {"dft", "physics", "descriptors", "selection", "networks", "search", "figures"}
+NUMERICS = {
+    "dft",
+    "physics",
+    "descriptors",
+    "potential",
+    "selection",
+    "networks",
+    "search",
+    "figures",
+}
 GROUND = {"units", "errors", "seeds", "log", "interruption"}
 MAY_IMPORT = {
     "__main__": {"cli"},

@@ -223,6 +223,37 @@ def read_structure_provenance(path: Path) -> dict[str, Any]:
     return provenance
 
 
+def read_temperature(path: Path) -> float | None:
+    """Read the temperature that the ions of a snapshot were drawn at.
+
+    Parameters
+    ----------
+    path
+        A file with one structure; the temperature is `temperature_kelvin` of its comment line.
+
+    Returns
+    -------
+    float or None
+        K; None if the file does not tell.
+
+    Raises
+    ------
+    DataError
+        The file is missing or unreadable, or the temperature is no number above 0.
+    """
+    found = _frames(path, str(path))[0].info.get("temperature_kelvin")
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int | float | np.number) or not found > 0:
+        raise DataError(
+            "the temperature of a structure makes no sense",
+            where=str(path),
+            expected="temperature_kelvin=298, a number above 0, in the comment line, or none",
+            got=str(found),
+        )
+    return float(found)
+
+
 def write_structure(path: Path, atoms: Atoms, provenance: Mapping[str, Any] | None = None) -> None:
     """Write one structure as extended xyz, atomically.
 

@@ -1,6 +1,5 @@
 """From the files of a run to the content of its report."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from ase import Atoms
 
 from surrogate_hpo.config.report import ReportSettings
+from surrogate_hpo.figures.class_errors import class_errors_table
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary_table
 from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.figures.report import Provenance, ReportContext, ReportTable
@@ -17,6 +17,7 @@ from surrogate_hpo.figures.snapshot_errors import snapshot_errors_table
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.stages.report_energies import EnergyTable
+from surrogate_hpo.stages.report_errors import class_errors, quantity_errors
 from surrogate_hpo.stages.report_facts import facts, notices
 from surrogate_hpo.stages.report_figures import Sources, draw_all
 from surrogate_hpo.stages.report_methods import methods
@@ -80,9 +81,12 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
     acsd, naswot, search, evaluated = (
         run.documents[stage] for stage in ("acsd", "naswot", "search", "evaluate")
     )
-    errors = _errors(evaluated)
+    errors, by_class = quantity_errors(evaluated), class_errors(evaluated)
+    headline = next(error for error in errors if error.quantity == HEADLINE)
     atoms = read_structure(run.structure)
-    figures = draw_all(run.sources, acsd, naswot, search, errors, run.energies, run.cost)
+    figures = draw_all(
+        run.sources, acsd, naswot, search, (errors, by_class), run.energies, run.cost
+    )
     return ReportContext(
         title=settings.title,
         material=_material(atoms, run.records, run.documents["dft"]),
@@ -99,13 +103,14 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
             run.pseudopotentials,
             atoms,
             candidates=(run.sources.acsd, run.sources.naswot),
-            error=next(error for error in errors if error.quantity == HEADLINE),
+            error=headline,
         ),
         settings={"seed": seed} | {s: record["settings"] for s, record in run.records.items()},
         provenance=_provenance(run.records, run.documents["dft"].get("version"), seed),
         facts=facts(run.documents, run.cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
-        warnings=notices(acsd, naswot, errors),
+        warnings=notices(run.documents, errors),
+        by_class=class_errors_table(by_class) if headline.known else None,
     )
 
 
@@ -116,25 +121,6 @@ def _targets(settings: ReportSettings) -> Targets:
         floor_mev_per_atom=settings.target_floor_mev_per_atom,
         held_out_snapshots=settings.target_held_out_snapshots,
     )
-
-
-def _errors(evaluated: Mapping[str, Any]) -> list[QuantityError]:
-    """Errors of the energies; the Fermi energy's is in meV and stands among the facts."""
-
-    def number(value: float | None) -> float:
-        return math.nan if value is None else value
-
-    return [
-        QuantityError(
-            quantity=name,
-            mae_mev_per_atom=number(values["mae_mev_per_atom"]),
-            std_over_seeds_mev_per_atom=number(values["std_over_seeds"]),
-            discretisation_error_mev_per_atom=number(values["discretisation_error_mev_per_atom"]),
-            baseline_mev_per_atom=number(values["baseline_mev_per_atom"]),
-        )
-        for name, values in evaluated.items()
-        if isinstance(values, dict) and "mae_mev_per_atom" in values and name != "ewald_energy"
-    ]
 
 
 def _tables(
