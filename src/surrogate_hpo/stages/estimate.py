@@ -59,7 +59,7 @@ def _key(plan: SnapshotPlan) -> str:
     """What the size of a snapshot depends on."""
     if plan.cell is None:
         return file_of(plan.source)
-    return str(replace(plan, temperature_kelvin=None))
+    return str(replace(plan, temperature_kelvin=None, grouped=False))
 
 
 def _size(config: Config, plan: SnapshotPlan) -> Size:
