@@ -15,7 +15,14 @@ from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
+from surrogate_hpo.stages.check_cells import (
+    cell_facts,
+    cell_warnings,
+    check_overlaps,
+    representatives,
+)
 from surrogate_hpo.stages.contest_space import check_contestant
+from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.guards import (
     check_bands,
     check_one_functional,
@@ -57,9 +64,10 @@ def check(config: Config) -> None:
         attempt(find_engine, config.dft.command)
     attempt(_no_leak_between_splits, config)
     elements: set[str] = set()
-    for name in _to_open(config):
+    for name in representatives(config):
         attempt(_check_structure, config, potentials, name, elements)
     attempt(_check_elements, config, elements)
+    attempt(check_overlaps, config)
     for name in config.snapshots.all_names():
         attempt(_check_results, config, name)
     for method in config.compare.methods:
@@ -68,8 +76,11 @@ def check(config: Config) -> None:
         listed = "\n".join(f"{number}. {fault}" for number, fault in enumerate(faults, start=1))
         count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
         raise ConfigError(f"the inputs have {count}; nothing was started:\n{listed}")
-    for warning in _warnings(config):
+    sizes = dict(case_of(config).sizes)
+    for warning in (*_warnings(config), *cell_warnings(config, sizes)):
         logger.warning(warning)
+    for fact in cell_facts(config, sizes):
+        logger.info(fact)
     logger.info("no faults: %d snapshots", len(config.snapshots.all_names()))
 
 
@@ -118,19 +129,13 @@ def _identity(source: str) -> str:
         return source  # said when it is opened
 
 
-def _to_open(config: Config) -> list[str]:
-    """All own files, but only one of the generated snapshots: they differ by their seed."""
-    names = config.snapshots.all_names()
-    return names[:1] if config.snapshots.generated else names
-
-
 def _check_structure(
     config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
 ) -> None:
     if config.snapshots.finished:
         _check_finished(config, potentials, name, elements)
         return
-    atoms = make_snapshot(config.snapshots, name, seed=0)
+    atoms = make_snapshot(config.snapshots, name, seed=config.seed)
     elements.update(atoms.symbols)
     missing = sorted(set(atoms.symbols) - set(config.dft.pseudopotentials))
     if missing:

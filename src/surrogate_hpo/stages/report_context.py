@@ -1,6 +1,5 @@
 """From the files of a run to the content of its report."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from surrogate_hpo.stages.report_energies import EnergyTable
 from surrogate_hpo.stages.report_errors import class_errors, quantity_errors
 from surrogate_hpo.stages.report_facts import facts, notices
 from surrogate_hpo.stages.report_figures import Sources, draw_all
+from surrogate_hpo.stages.report_material import composition, temperatures
 from surrogate_hpo.stages.report_methods import methods
 from surrogate_hpo.stages.report_records import HEADLINE, Documents
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
@@ -41,8 +41,8 @@ class Run:
         Tables that figures are drawn from.
     energies
         Energies of the held-out snapshots.
-    structure
-        One of them.
+    structures
+        Configurations of the run, a held-out one first.
     pseudopotentials
         UPF files.
     comparison
@@ -55,7 +55,7 @@ class Run:
     records: Documents
     sources: Sources
     energies: EnergyTable
-    structure: Path
+    structures: Sequence[Path]
     pseudopotentials: Sequence[Path]
     comparison: Sequence[Mapping[str, str]]
     cost: Mapping[str, Mapping[str, float]]
@@ -83,7 +83,7 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
     )
     errors, by_class = quantity_errors(evaluated), class_errors(evaluated)
     headline = next(error for error in errors if error.quantity == HEADLINE)
-    atoms = read_structure(run.structure)
+    atoms = [read_structure(path) for path in run.structures]
     figures = draw_all(
         run.sources, acsd, naswot, search, (errors, by_class), run.energies, run.cost
     )
@@ -151,11 +151,11 @@ def _tables(
     return tables
 
 
-def _material(atoms: Atoms, records: Documents, dft: Mapping[str, Any]) -> str:
-    formula = ", ".join(f"{n} {s}" for s, n in Counter(atoms.symbols).items())
+def _material(structures: Sequence[Atoms], records: Documents, dft: Mapping[str, Any]) -> str:
     snapshots = records["snapshots"]["settings"]
-    ions = _OWN_IONS.get(snapshots["method"], f"ions at {snapshots['temperature_kelvin']:g} K")
-    parts = [f"{formula} atoms per cell", ions]
+    ions = _OWN_IONS.get(snapshots["method"], "ions")
+    kelvin = temperatures(structures, snapshots)
+    parts = [f"{composition(structures)} atoms per cell", f"{ions} at {kelvin}" if kelvin else ions]
     if dft.get("smearing_width_ev"):
         kelvin = dft["smearing_width_ev"] / BOLTZMANN_EV_PER_KELVIN
         parts.append(f"electrons at {kelvin:.6g} K")
