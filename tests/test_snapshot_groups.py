@@ -254,3 +254,11 @@ def test_check_generates_what_can_be_wrong(project, group, message):
     with pytest.raises(ConfigError, match=message) as error:
         check(load_config([project / "config.yaml"]))
     assert "1 fault;" in str(error.value)
+
+
+def test_own_structures_in_groups_are_used_once(project):
+    write(project / "a.extxyz", [bulk("Al", cubic=True)])
+    own = {"files": ["a.extxyz"]}
+    edit_config(project, "snapshots", training=[CUBIC, own], test=[own])
+    with pytest.raises(ConfigError, match=r"used twice[\s\S]*snapshots\.test"):
+        check(load_config([project / "config.yaml"]))

@@ -105,11 +105,14 @@ def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopo
 
 
 def _no_leak_between_splits(config: Config) -> None:
-    if config.snapshots.generated:
-        return
-    sources = [(split, s) for split in SPLITS for s in config.snapshots.sources(split)]
+    own = [
+        (split, plan.source)
+        for split in SPLITS
+        for plan in config.snapshots.by_split[split]
+        if plan.cell is None
+    ]
     first: dict[str, str] = {}
-    for split, source in sources:
+    for split, source in own:
         identity = _identity(source) if config.snapshots.finished else source
         if identity in first:
             raise ConfigError(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 from surrogate_hpo.figures.error_summary import QuantityError
@@ -56,7 +57,7 @@ def methods(
     settings = {stage: record["settings"] for stage, record in records.items()}
     return write_methods(
         settings=settings | {"snapshots": _snapshots(settings["snapshots"], structures)},
-        dft=_dft(documents["dft"], records, pseudopotentials),
+        dft=_dft(documents["dft"], records, pseudopotentials, structures),
         material=_material(structures),
         snapshots={
             "training": evaluated["training_snapshots"],
@@ -75,14 +76,18 @@ def methods(
 
 
 def _dft(
-    result: Mapping[str, Any], records: Documents, pseudopotentials: Sequence[Path]
+    result: Mapping[str, Any],
+    records: Documents,
+    pseudopotentials: Sequence[Path],
+    structures: Sequence[Atoms],
 ) -> dict[str, Any]:
-    """What is known of the DFT run; the rest is None."""
+    """What is known of the DFT runs and common to them; the rest is None."""
+    alike = all(np.allclose(atoms.cell[:], structures[0].cell[:]) for atoms in structures)
     return {
         "run": records["snapshots"]["settings"]["method"] != "finished",
         "version": result.get("version"),
         "functional": result.get("functional"),
-        "fft_grid": result.get("fft_grid"),
+        "fft_grid": result.get("fft_grid") if alike else None,
         "pseudopotentials": {path.name: read_upf_origin(path) for path in pseudopotentials},
     }
 
