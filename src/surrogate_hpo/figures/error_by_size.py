@@ -63,7 +63,7 @@ def draw_error_by_size(table: FigureTable, *, label: str) -> Figure:
     set_decades(axes.xaxis)
     set_decades(axes.yaxis)
     axes.set_xticks(np.unique(atoms), [f"{number:.0f}" for number in np.unique(atoms)], minor=False)
-    axes.set(xlabel="atoms per cell", ylabel=f"{label}, MAE (meV/atom)")
+    axes.set(xlabel="number of atoms", ylabel=f"{label}, MAE (meV/atom)")
     figure.legend(handles=_handles(table, markers), loc="outside lower center", ncols=2)
     return figure
 
