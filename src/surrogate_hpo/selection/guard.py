@@ -29,7 +29,8 @@ class GuardScore:
         The same for the points that were fitted to.
     sum_error
         Mean square error of the means over each left-out snapshot, over the variance of these
-        means between snapshots; NaN if they do not vary.
+        means between snapshots; NaN if they do not vary. Predicting the mean of the other S − 1
+        snapshots scores S²/(S − 1)² if each is left out alone.
     """
 
     held_out_unexplained: float
