@@ -105,7 +105,9 @@ FIGURES: dict[str, FigureText] = {
         "The rule takes, among the hatched candidates, the largest cutoff radius and then the "
         "smallest 2J_max. Compare with the score of a constant descriptor, in the title: it "
         "describes nothing, so where candidates score little better, the ACSD has little to "
-        "say and the choice is a weak one.",
+        "say and the choice is a weak one. With a guard (acsd.guard) only candidates compete "
+        "whose regression predicts left-out snapshots about as well as the best one; the table "
+        "has its numbers: far more unexplained there than on fitted snapshots is overfitting.",
     ),
     "kernel_spread_map": FigureText(
         "acsd",

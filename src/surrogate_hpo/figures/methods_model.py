@@ -81,6 +81,14 @@ def describe_descriptors(
         criterion = OBJECTIVES[acsd["definition"]]
     else:
         criterion = "the widest distribution of its own cosine similarities"
+    guard = ""
+    if acsd.get("guard"):
+        guard = (
+            " Only candidates competed whose ridge regression of the LDOS left no more than "
+            f"{100 * acsd['guard_tolerance']:g} % more variance of left-out snapshots unexplained "
+            "than the best one."
+        )
+    pooled = ", pooled and paired across them," if acsd.get("pairs") == "across" else ""
     weights = choice.get("element_weights") or {}
     elements = ""
     if len(weights) > 1:
@@ -94,8 +102,8 @@ def describe_descriptors(
         f"2J_max were chosen without training among {candidates} candidates: the descriptor with "
         f"{criterion}, or, of those that {acsd['draws']} random draws of {acsd['points']} × "
         f"{acsd['points']} pairs of grid points on each of up to {acsd['snapshots']} training "
-        "snapshots could not tell from it, the one of the largest cutoff radius and then of the "
-        "smallest 2J_max."
+        f"snapshots{pooled} could not tell from it, the one of the largest cutoff radius and then "
+        f"of the smallest 2J_max.{guard}"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.figures.acsd_map import SCORES, acsd_map
+from surrogate_hpo.figures.acsd_map import GUARD, SCORES, acsd_map
 from surrogate_hpo.figures.class_errors import ClassError
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
@@ -142,6 +142,7 @@ def _acsd(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
         chosen=(choice["cutoff_radius_angstrom"], choice["twojmax"]),
         constant_descriptor_acsd=choice["constant_descriptor_score"],
         score=score,
+        guard={name: _numbers(rows, name) for name in GUARD if name in rows[0]},
     )
 
 
