@@ -57,7 +57,7 @@ def test_all_faults_are_listed_at_once_with_dotted_paths(tmp_path, settings):
 @pytest.mark.parametrize(
     ("section", "change", "message"),
     [
-        ("ldos", {"spacing_ev": 0.8}, "spacing_ev 0.8 is larger than width_ev 0.5"),
+        ("ldos", {"spacing_ev": 1.5}, "spacing_ev 1.5 is larger than width_ev 1.0"),
         ("snapshots", {"training": 1}, "too few snapshots for the splits: `training` has 1"),
         ("snapshots", {"test": 0}, "`test` has 0 snapshots"),
         ("snapshots", {"test": ["a.xyz"]}, "`test` must be a number"),
@@ -106,7 +106,7 @@ def test_later_files_win_key_by_key(tmp_path):
 
 def test_enlarging_a_split_changes_no_existing_job(tmp_path, settings):
     before = load(tmp_path, settings)
-    settings["snapshots"]["training"] += 10
+    settings["snapshots"]["validation"] += 10
     after = load(tmp_path, settings)
     for name in before.snapshots.all_names():
         assert before.job_settings("snapshots", name) == after.job_settings("snapshots", name)
@@ -167,7 +167,10 @@ def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):
     }
     with pytest.raises(ConfigError) as error:
         load(tmp_path, settings)
-    idle = "would be ignored: bands, cutoff_rydberg, kpoints, kpoints_shift; leave them out"
+    idle = (
+        "would be ignored: bands_per_atom, convergence_rydberg, cutoff_rydberg, "
+        "kpoint_spacing_per_angstrom, kpoints_shift; leave them out"
+    )
     assert idle in str(error.value)
     settings["dft"] = {
         "pseudopotentials": {"Al": "Al.UPF"},
@@ -184,7 +187,7 @@ def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):
 def test_a_run_of_pw_x_needs_its_settings_and_takes_the_functional_of_the_potentials(
     tmp_path, settings
 ):
-    del settings["dft"]["kpoints"], settings["dft"]["bands"]
+    del settings["dft"]["kpoint_spacing_per_angstrom"], settings["dft"]["bands_per_atom"]
     with pytest.raises(ConfigError) as error:
         load(tmp_path, settings)
     for keys in ("kpoints or kpoint_spacing_per_angstrom", "bands or bands_per_atom"):
