@@ -23,8 +23,9 @@ from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.estimates import NEEDS, request
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.needs import mpi_processes
+from surrogate_hpo.config.search_needs import search
 from surrogate_hpo.config.sizes import Size, fft_grid, k_points, size_of
-from surrogate_hpo.config.training_needs import naswot, parameters, search, train
+from surrogate_hpo.config.training_needs import naswot, parameters, train
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.stages.estimate import case_of

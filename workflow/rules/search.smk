@@ -7,6 +7,9 @@ rule search_worker:
             "results/descriptors/{snapshot}.zarr.zip", "validation"
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        structures=of("results/snapshots/{snapshot}.extxyz", *SEARCH_JUDGED),
+        dft=of("results/dft/{snapshot}.json", *SEARCH_JUDGED),
+        pseudopotentials=UPF_FILES if SEARCH_JUDGED else [],
     output:
         # All are made again when the search is: it ends by deleting the study.
         marker=temp("results/search/worker-{worker}.json"),
@@ -34,6 +37,8 @@ rule search_worker:
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
         " --validation-descriptors {input.validation_descriptors:q}"
         " --validation-ldos {input.validation_ldos:q}"
+        " --structures {input.structures:q} --dft {input.dft:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
         " --marker {output.marker:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"
 
@@ -47,6 +52,9 @@ rule search:
             "results/descriptors/{snapshot}.zarr.zip", "validation"
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        structures=of("results/snapshots/{snapshot}.extxyz", *SEARCH_JUDGED),
+        dft=of("results/dft/{snapshot}.json", *SEARCH_JUDGED),
+        pseudopotentials=UPF_FILES if SEARCH_JUDGED else [],
         workers=expand("results/search/{part}.json", part=parts("search", CONFIG)),
     output:
         trials=report(
@@ -79,5 +87,7 @@ rule search:
         " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
         " --validation-descriptors {input.validation_descriptors:q}"
         " --validation-ldos {input.validation_ldos:q}"
+        " --structures {input.structures:q} --dft {input.dft:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
         " --trials {output.trials:q} --choice {output.choice:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"

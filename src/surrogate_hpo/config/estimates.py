@@ -4,7 +4,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from surrogate_hpo.config import comparison_needs, evaluation_needs, needs, training_needs
+from surrogate_hpo.config import (
+    comparison_needs,
+    evaluation_needs,
+    needs,
+    search_needs,
+    training_needs,
+)
 from surrogate_hpo.config.case import Case
 from surrogate_hpo.config.needs import MEBIBYTE, Need
 
@@ -17,8 +23,8 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "descriptors": needs.descriptors,
     "naswot": training_needs.naswot,
     "naswot_chunk": lambda case: training_needs.naswot(case, parts=case.config.naswot.chunks),
-    "search": training_needs.search,
-    "search_worker": lambda case: training_needs.search(case, parts=case.config.search.workers),
+    "search": search_needs.search,
+    "search_worker": lambda case: search_needs.search(case, parts=case.config.search.workers),
     "train": lambda case: training_needs.train(
         case, data_mebibytes=case.config.train.data_memory_mebibytes
     ),

@@ -50,11 +50,20 @@ def evaluate_snapshot(case: Case, *, snapshots: int = 1) -> Need:
     per_point = read + 2 * FLOAT32 * case.energies + ENERGY_BYTES
     points = snapshots * case.grid_points
     operations = 2.0 * parameters(case.network) * points * networks
-    scalings = 2.0 * (case.components**2 + case.energies**2) * points * networks
-    integrals = points * (1 + networks) * (1000 + 4 * case.energies)
-    seconds = (scalings + integrals) / DOUBLE_RATE
+    seconds = prediction_seconds(case, points * networks)
+    seconds += integral_seconds(case, points * (1 + networks))
     held = case.grid_points * per_point
     return network_job(held, operations, 0, settings.use_gpu, host_seconds=seconds)
+
+
+def prediction_seconds(case: Case, points: int) -> float:
+    """Seconds of one core for the scalings of predicted points, whose matrices are full."""
+    return 2.0 * (case.components**2 + case.energies**2) * points / DOUBLE_RATE
+
+
+def integral_seconds(case: Case, points: int) -> float:
+    """Seconds of one core to integrate the LDOS of so many points to energies."""
+    return points * (1000 + 4 * case.energies) / DOUBLE_RATE
 
 
 def evaluate(_: Case) -> Need:

@@ -22,6 +22,9 @@ from surrogate_hpo.config.snapshots import SnapshotsSettings
 from surrogate_hpo.config.surrogate import SurrogateSettings
 from surrogate_hpo.config.train import TrainSettings
 
+# Of one snapshot the error of an energy is a matter of luck.
+MINIMUM_JUDGED = 2
+
 
 class Config(Section):
     """Settings of all stages, and the one seed from which every other is derived."""
@@ -77,6 +80,25 @@ class Config(Section):
             msg = (
                 f"naswot.direction is `audit`, but audit.scores lacks {self.naswot.score}: "
                 "add it there"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _the_search_has_snapshots_to_hold_out(self) -> Self:
+        search = self.search
+        held_out = sum(len(self.snapshots.names(split)) for split in search.judged_splits)
+        if search.folds > held_out:
+            msg = (
+                f"search.folds is {search.folds}, but there are {held_out} training and validation "
+                "snapshots to deal to them: ask for fewer folds"
+            )
+            raise ValueError(msg)
+        if search.needs_energies and held_out < MINIMUM_JUDGED:
+            msg = (
+                f"search.objective is `{search.objective}`, an error over the validation "
+                f"snapshots, and there is {held_out}: give snapshots.validation "
+                f"{MINIMUM_JUDGED} or more, or set search.folds to 2 or more"
             )
             raise ValueError(msg)
         return self

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.snapshots import Split
 from surrogate_hpo.networks.options import (
     LARGEST_COUPLED_DECAY,
     InputScaling,
@@ -12,17 +13,28 @@ from surrogate_hpo.networks.options import (
     OutputScaling,
     Schedule,
 )
+from surrogate_hpo.search.options import ObjectiveName
 
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, lt=1)]
 
 
 class SearchSettings(Section):
-    """Optuna TPE study; a trial's value is the mean validation loss over initialisations."""
+    """Optuna TPE study; a trial's value is the mean of the objective over initialisations."""
 
     trials: PositiveInt = Field(..., description="number of trials")
     initialisations: PositiveInt = Field(2, description="trainings that each trial averages over")
     maximum_epochs: PositiveInt = Field(..., description="length of a trial's training")
+    objective: ObjectiveName = Field(
+        "ldos_loss",
+        description="what is minimised on held-out snapshots: the loss of their LDOS, or the mean "
+        "absolute error of one of their energies against DFT",
+    )
+    folds: PositiveInt = Field(
+        1,
+        description="1: the validation snapshots are held out; k: training and validation "
+        "snapshots are dealt to k folds, each held out once, which takes k times as long",
+    )
     points: PositiveInt | None = Field(
         None, description="training points per trial, drawn once; all if null"
     )
@@ -53,7 +65,7 @@ class SearchSettings(Section):
     dos_weight: list[NotNegative] = Field(
         [0.0],
         min_length=1,
-        description="weight in the loss of the density of states of a batch; a trial's value "
+        description="weight in the loss of the density of states of a batch; the validation loss "
         "is the error of the LDOS alone",
     )
     optimiser: list[OptimiserName] = Field(
@@ -89,6 +101,16 @@ class SearchSettings(Section):
         "rounding of the weights",
     )
     use_gpu: bool = Field(False, description="train on a CUDA device", json_schema_extra=NO_RERUN)
+
+    @property
+    def judged_splits(self) -> tuple[Split, ...]:
+        """Splits whose snapshots are held out from some training of a trial."""
+        return ("validation",) if self.folds == 1 else ("training", "validation")
+
+    @property
+    def needs_energies(self) -> bool:
+        """Whether the objective compares energies with DFT."""
+        return self.objective != "ldos_loss"
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:

@@ -134,35 +134,6 @@ def naswot(case: Case, *, parts: int = 1) -> Need:
     )
 
 
-def search(case: Case, *, parts: int = 1, data_mebibytes: float | None = None) -> Need:
-    """Trials one after the other; the points are kept once per pair of scalings.
-
-    Parameters
-    ----------
-    case
-        The case.
-    parts
-        Jobs that share the work; each reads all data.
-    data_mebibytes
-        Bound of the points in memory, where they are streamed.
-
-    Returns
-    -------
-    Need
-        Of one of them.
-    """
-    settings = case.config.search
-    training, validation = trial_points(case, settings)
-    pairs = len(settings.input_scaling) * len(settings.output_scaling)
-    held = held_points(case, training, validation, copies=min(pairs, settings.trials))
-    trainings = math.ceil(settings.trials / parts) * settings.initialisations
-    operations = epoch_operations(case.network, training, min(settings.batch_size))
-    steps = training // min(settings.batch_size)
-    epochs = trainings * settings.maximum_epochs
-    held = bounded(held, data_mebibytes)
-    return fit(case, held, epochs * operations, epochs * steps, settings.use_gpu, threads=2)
-
-
 def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
     """One initialisation on all training points: 2 (P_training + P_validation) (C + E).
 

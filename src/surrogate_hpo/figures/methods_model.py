@@ -160,11 +160,13 @@ def describe_search(settings: Document, choice: Document) -> str:
     trainings = settings["initialisations"]
     runs = "trainings" if trainings > 1 else "training"
     drawn = f" on {points} training points drawn at random" if points else ""
+    folds = settings.get("folds", 1)
+    dealt = f", and over {folds} folds of training and validation snapshots" if folds > 1 else ""
     return (
         f"{settings['trials']} trials of the tree-structured Parzen estimator [@bergstra2011] in "
         f"Optuna [@akiba2019] tuned the optimisation. The objective was the "
         f"{choice['objective']}, averaged over {trainings} "
-        f"{runs} of {settings['maximum_epochs']} epochs{drawn}."
+        f"{runs} of {settings['maximum_epochs']} epochs{drawn}{dealt}."
     )
 
 

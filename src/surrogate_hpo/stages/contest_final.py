@@ -30,6 +30,7 @@ from surrogate_hpo.stages.contest_objective import (
 from surrogate_hpo.stages.energies import SnapshotEnergies, reference_energies
 from surrogate_hpo.stages.fitting import Training, new_training, scale
 from surrogate_hpo.stages.held_out import (
+    BLOCK_POINTS,
     HeldOut,
     energies_by_source,
     predict_ldos,
@@ -39,7 +40,6 @@ from surrogate_hpo.stages.resumable import run_resumable
 
 logger = logging.getLogger(__name__)
 QUANTITIES = ("total_free_energy", "band_energy")
-BLOCK_POINTS = 16384
 TIMED_PREDICTIONS = 5
 HeldOutFiles = tuple[Sequence[Path], Sequence[Path], Sequence[Path], Sequence[Path]]
 

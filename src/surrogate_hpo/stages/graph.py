@@ -86,6 +86,12 @@ ACSD_AUDIT_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("acsd", "acsd_audit"),
 )
 
+# What the search reads beside the LDOS where it judges by energies.
+SEARCH_ENERGY_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("snapshots", "search"),
+    ("dft", "search"),
+)
+
 CONTEST_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("snapshots", "contest"),
     ("dft", "contest"),

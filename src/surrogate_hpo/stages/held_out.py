@@ -23,6 +23,8 @@ from surrogate_hpo.stages.devices import device_name
 from surrogate_hpo.stages.energies import REFERENCE_LDOS, SnapshotEnergies
 from surrogate_hpo.stages.ldos_energies import energies_of
 
+BLOCK_POINTS = 16384
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -98,29 +100,41 @@ def energies_by_source(
     tuple
         Energies in eV per cell, and the LDOS, `[x, y, z, energy]`, 1/(eV Å³).
     """
-    reference = snapshot.ldos
-    for source in (REFERENCE_LDOS, *models):
-        values = reference.values
-        if source != REFERENCE_LDOS:
-            model = models[source]
-            check_model_fits(
-                model, snapshot.descriptors, reference, where=f"{source} and {snapshot.where}"
-            )
-            points = flat(snapshot.descriptors.values)
-            values = predict_ldos(model, points, block_points=block_points, use_gpu=use_gpu)
-            values = values.reshape(reference.values.shape)
-        yield (
-            energies_of(
-                snapshot.name,
-                source,
-                reference,
-                values,
-                snapshot.atoms,
-                snapshot.result,
-                potentials,
-            ),
-            values,
+    values = snapshot.ldos.values
+    yield _energies(snapshot, REFERENCE_LDOS, values, potentials), values
+    for source, model in models.items():
+        yield predicted_energies(
+            snapshot, source, model, potentials, block_points=block_points, use_gpu=use_gpu
         )
+
+
+def predicted_energies(
+    snapshot: HeldOut,
+    source: str,
+    model: TrainedModel,
+    potentials: Mapping[str, Pseudopotential],
+    *,
+    block_points: int = BLOCK_POINTS,
+    use_gpu: bool,
+) -> tuple[SnapshotEnergies, NDArray[np.float32]]:
+    """Energies and LDOS of a snapshot from one model; arguments as of `energies_by_source`."""
+    reference = snapshot.ldos
+    check_model_fits(model, snapshot.descriptors, reference, where=f"{source} and {snapshot.where}")
+    points = flat(snapshot.descriptors.values)
+    values = predict_ldos(model, points, block_points=block_points, use_gpu=use_gpu)
+    values = values.reshape(reference.values.shape)
+    return _energies(snapshot, source, values, potentials), values
+
+
+def _energies(
+    snapshot: HeldOut,
+    source: str,
+    values: NDArray[np.float32],
+    potentials: Mapping[str, Pseudopotential],
+) -> SnapshotEnergies:
+    return energies_of(
+        snapshot.name, source, snapshot.ldos, values, snapshot.atoms, snapshot.result, potentials
+    )
 
 
 def predict_ldos(

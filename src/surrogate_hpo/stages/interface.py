@@ -76,6 +76,12 @@ HeldOutDescriptors = Annotated[
 HeldOutLdos = Annotated[
     list[Path] | None, Input("LDOS stores of the same held-out snapshots; 1/(eV Å³)")
 ]
+JudgedStructures = Annotated[
+    list[Path] | None,
+    Input("extxyz files of the snapshots whose energies are judged; Å; none for the LDOS loss"),
+]
+JudgedDft = Annotated[list[Path] | None, Input("JSON of the DFT runs of the same snapshots")]
+JudgedPotentials = Annotated[list[Path] | None, Input("UPF files, where energies are judged")]
 ChunkNumber = Annotated[int, Argument("number of the chunk, from 0")]
 ChunkMarker = Annotated[Path, Output("JSON: the architectures of this chunk, now done")]
 AuditState = Annotated[Path, State("folder of the finished scores and trainings")]

@@ -28,9 +28,16 @@ from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.figures.table import format_with_spread
 from surrogate_hpo.io.similarities import read_similarities
 from surrogate_hpo.io.tables import read_table
+from surrogate_hpo.search.options import OBJECTIVES
 from surrogate_hpo.stages.audit_figure import figure_arguments
 from surrogate_hpo.stages.energies import DFT, REFERENCE_LDOS
-from surrogate_hpo.stages.graph import AUDIT_DEPENDENCIES, DEPENDENCIES, STAGES, SUMMARIES
+from surrogate_hpo.stages.graph import (
+    AUDIT_DEPENDENCIES,
+    DEPENDENCIES,
+    SEARCH_ENERGY_DEPENDENCIES,
+    STAGES,
+    SUMMARIES,
+)
 from surrogate_hpo.stages.report_energies import EnergyTable
 
 Row = Mapping[str, str]
@@ -55,6 +62,9 @@ COST_COLUMNS = (
     *("jobs", "cpu_seconds", "gpu_seconds", "wall_seconds"),
     *("allocated_cpu_seconds", "allocated_gpu_seconds"),
 )
+
+# Unit of the search's objective -> its column in the table of trials.
+_OBJECTIVE_COLUMNS = {objective.unit: objective.column for objective in OBJECTIVES.values()}
 
 
 def draw_all(
@@ -95,6 +105,8 @@ def draw_all(
     known = [error for error in errors[0] if error.known]
     labelled = acsd["objective"] == "acsd"
     edges = [edge for edge in DEPENDENCIES if labelled or edge != ("ldos", "acsd")]
+    if search["objective_unit"]:  # an energy: a loss has none
+        edges = [*edges, *SEARCH_ENERGY_DEPENDENCIES]
     nodes, audits = list(STAGES), list[DrawnFigure]()
     if sources.audit:
         nodes, edges = [*nodes, "audit"], [*edges, *AUDIT_DEPENDENCIES]
@@ -189,7 +201,7 @@ def _naswot(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
 def _search(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
     return search_history(
         trial=_numbers(rows, "trial"),
-        value=_numbers(rows, "value"),
+        value=_numbers(rows, _OBJECTIVE_COLUMNS[choice["objective_unit"]]),
         state=[row["state"] for row in rows],
         learning_rate=_numbers(rows, "learning_rate"),
         objective=choice["objective"],

@@ -11,11 +11,15 @@ from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.stages.interface import (
     Argument,
     DescriptorStores,
+    JudgedDft,
+    JudgedPotentials,
+    JudgedStructures,
     LdosStores,
     NaswotChoice,
     Output,
 )
-from surrogate_hpo.stages.search_study import StudyInputs, StudyState, run_trials
+from surrogate_hpo.stages.search_inputs import StudyInputs
+from surrogate_hpo.stages.search_study import StudyState, run_trials
 
 
 def search_worker(
@@ -28,6 +32,9 @@ def search_worker(
     ldos: LdosStores,
     validation_descriptors: DescriptorStores,
     validation_ldos: LdosStores,
+    structures: JudgedStructures = None,
+    dft: JudgedDft = None,
+    pseudopotentials: JudgedPotentials = None,
     marker: Annotated[Path, Output("JSON: the trials that this worker ran")],
     state: StudyState,
 ) -> None:
@@ -43,7 +50,13 @@ def search_worker(
             expected=f"0 to {settings.workers - 1}, as search.workers is {settings.workers}",
             got=str(worker),
         )
-    inputs = StudyInputs(naswot, descriptors, ldos, validation_descriptors, validation_ldos)
+    inputs = StudyInputs(
+        naswot,
+        (descriptors, ldos),
+        (validation_descriptors, validation_ldos),
+        (structures or [], dft or []),
+        pseudopotentials or [],
+    )
     record = provenance("search_worker", settings, seed, inputs.paths())
     ran: list[TrialRow] = []
     run_trials(
