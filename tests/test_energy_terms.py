@@ -127,6 +127,31 @@ def test_energy_error_is_that_of_the_reference(case):
     assert error == pytest.approx((case.energy(case.atoms) + 200.0) / 4, abs=2e-3)
 
 
+def test_energy_error_holds_to_second_order(case):
+    (term,) = case.terms().terms
+    generator = torch.Generator().manual_seed(5)
+    # An error of the LDOS that is a wave in space, so that its density repels itself.
+    points = coarse_points(coarse_shape(GRID), np.eye(3))
+    wave = torch.from_numpy(np.cos(2 * np.pi * points @ [1, 0, 1])).float()
+    change = 0.5 * wave[:, None] * torch.rand(1, len(ENERGY), generator=generator)
+    change[:, :6] = 0
+    predicted = float(term.energy_error(term.targets + change))
+    linear = float((term.projection(term.targets + change) - term.target) / term.atoms)
+
+    full = coarse_points(GRID, np.eye(3))
+    everywhere = np.cos(2 * np.pi * full @ [1, 0, 1]).reshape(*GRID, 1)
+    data = case.data(case.atoms)
+    scale = float(case.scalers.outputs.backward[0, 0])
+    values = data.values + (everywhere * change.numpy()[0] / float(wave[0]) * scale)
+    found = energies_of(
+        "a", "seed-0", data, values.astype(np.float32), case.atoms, case.result,
+        {"Al": read_upf(UPF)},
+    )  # fmt: skip
+    exact = (found.energies["total_free_energy"] + 200.0) / 4
+    assert abs(linear - exact) > 1e-3
+    assert abs(predicted - exact) < 0.4 * abs(linear - exact)
+
+
 @pytest.mark.parametrize("direction", [0, 4, 11])
 def test_slope_is_the_derivative_of_the_whole_free_energy(case, direction):
     (term,) = case.terms().terms

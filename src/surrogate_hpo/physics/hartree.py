@@ -1,5 +1,7 @@
 """Hartree energy of a periodic density."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -52,3 +54,31 @@ def hartree_energy(density: Tensor, cell: Tensor, *, density_cutoff: float | Non
     power = power * half_multiplicity(density.shape[2], density)
     sum_over_vectors: Tensor = (power[kept] / squared[kept]).sum()
     return COULOMB_EV_ANGSTROM * 2 * torch.pi * volume * sum_over_vectors
+
+
+def hartree_weights(shape: Sequence[int], cell: Tensor) -> Tensor:
+    r"""Weights W with :math:`E_H = \sum_G W_G |N_G|^2` for electrons N per grid point.
+
+    N is a real field, :math:`N_G` its plain discrete Fourier transform (`rfftn`), and
+
+    .. math::
+        W_G = \frac{2\pi e^2}{V G^2} m_G, \qquad W_0 = 0
+
+    with m = 2 where a wave vector of the half transform stands for its negative, too.
+
+    Parameters
+    ----------
+    shape
+        Number of grid points along each lattice vector.
+    cell
+        Lattice vectors in Å as rows, float64, shape [3, 3].
+
+    Returns
+    -------
+    Tensor
+        eV, shape [x, y, z//2 + 1].
+    """
+    squared = (wave_vectors(shape, cell, half=True) ** 2).sum(dim=-1)
+    squared[0, 0, 0] = torch.inf
+    factor = COULOMB_EV_ANGSTROM * 2 * torch.pi / check_cell(cell)
+    return factor * half_multiplicity(shape[2], squared) / squared

@@ -36,6 +36,7 @@ from surrogate_hpo.physics.free_energy_gradient import (
     ldos_cotangent,
 )
 from surrogate_hpo.physics.functionals import Functional
+from surrogate_hpo.physics.hartree import hartree_weights
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
@@ -180,6 +181,8 @@ def _term(
         band=band.float(),
         density=density.float(),
         field=field.float(),
+        repulsion=hartree_weights(coarse, torch.from_numpy(data.cell)).float(),
+        grid=coarse,
         target=target - (derivatives.free_energy - known),
         atoms=len(atoms),
         tangents=tangents.float(),
