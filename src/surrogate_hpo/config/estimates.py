@@ -4,7 +4,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from surrogate_hpo.config import comparison_needs, evaluation_needs, needs, training_needs
+from surrogate_hpo.config import (
+    comparison_needs,
+    evaluation_needs,
+    knoise_needs,
+    needs,
+    training_needs,
+)
 from surrogate_hpo.config.case import Case
 from surrogate_hpo.config.needs import MEBIBYTE, Need
 
@@ -34,6 +40,8 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     ),
     "contest": comparison_needs.contest,
     "compare": comparison_needs.compare,
+    "knoise": knoise_needs.knoise,
+    "knoise_snapshot": knoise_needs.knoise_snapshot,
     "archive": comparison_needs.archive,
 }
 

@@ -15,6 +15,7 @@ from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
+from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.guards import (
     check_bands,
@@ -210,3 +211,4 @@ def _warnings(config: Config) -> Iterator[str]:
         )
     if config.acsd.snapshots > len(config.snapshots.names("training")):
         yield f"acsd.snapshots {config.acsd.snapshots}: there are fewer training snapshots"
+    yield from kpoint_hints(config)
