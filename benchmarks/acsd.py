@@ -35,10 +35,12 @@ def table_of(
         draw
         for snapshot in snapshots
         for draw in snapshot.draws(
-            settings.cutoff_radii_angstrom,
-            max(TWOJMAX),
-            element_weights=weights,
-            element_radii=radii,
+            snapshot.descriptors(
+                settings.cutoff_radii_angstrom,
+                max(TWOJMAX),
+                element_weights=weights,
+                element_radii=radii,
+            )
         )
     ]
     between = time.process_time()

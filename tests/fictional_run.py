@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from surrogate_hpo.figures.acsd_map import SCORES, acsd_map
+from surrogate_hpo.figures.class_errors import ClassError, class_errors_table
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
+from surrogate_hpo.figures.error_by_size import error_by_size
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.ldos_overlay import ldos_overlay
 from surrogate_hpo.figures.learning_curves import learning_curves
@@ -218,7 +220,7 @@ def energies(quantity="total_free_energy", level=-57.2, spread=0.035):
     dft = level + generator.normal(0, spread, HELD_OUT)
     surrogate = dft + generator.normal(-0.002, 0.0028, (SEEDS, HELD_OUT))
     floor = dft + generator.normal(0.0003, 0.0002, HELD_OUT)
-    baseline = level + 0.004
+    baseline = np.full(HELD_OUT, level + 0.004)
     mae = 1000 * np.abs(surrogate - dft).mean(axis=1)
     error = QuantityError(
         quantity=quantity,
@@ -226,6 +228,9 @@ def energies(quantity="total_free_energy", level=-57.2, spread=0.035):
         std_over_seeds_mev_per_atom=float(mae.std(ddof=1)),
         discretisation_error_mev_per_atom=float(1000 * np.abs(floor - dft).mean()),
         baseline_mev_per_atom=float(1000 * np.abs(baseline - dft).mean()),
+        ensemble_mae_mev_per_atom=float(1000 * np.abs(surrogate.mean(axis=0) - dft).mean()),
+        correlation=float(np.corrcoef(surrogate.mean(axis=0), dft)[0, 1]),
+        control_mae_mev_per_atom=0.41 if quantity == "total_free_energy" else float("nan"),
     )
     return {
         "snapshot": [f"al-{index:03d}" for index in range(44, 44 + HELD_OUT)],
@@ -235,6 +240,18 @@ def energies(quantity="total_free_energy", level=-57.2, spread=0.035):
         "baseline_ev_per_atom": baseline,
         "error": error,
     }
+
+
+def class_errors():
+    """Errors of three sizes at one temperature, and of one of them at another."""
+    nan = float("nan")
+    total = ("total_free_energy", 2.4, 0.3, 0.2)
+    return [
+        ClassError(4, 298.0, 12, QuantityError(*total, 31.0, 2.1, 0.99, "training_mean", 0.41)),
+        ClassError(32, 298.0, 9, QuantityError(*total, 11.0, 2.2, 0.97, "training_mean", 1.2)),
+        ClassError(108, 298.0, 1, QuantityError(*total, 0.0, 2.3, nan, "class_mean", 1.9)),
+        ClassError(32, 933.0, 8, QuantityError(*total, 19.0, 8.4, 0.8, "class_mean", nan)),
+    ]
 
 
 def cost_arrays():
@@ -272,6 +289,7 @@ def fictional_run():
             parity(**total),
             parity(**band),
             error_summary(errors),
+            error_by_size(class_errors()),
             cost_per_stage(**cost_arrays()),
         ),
     )
@@ -386,6 +404,7 @@ def fictional_context(**changes):
         "held_out_snapshots": HELD_OUT,
         "training_seeds": SEEDS,
         "figures": run.figures,
+        "by_class": class_errors_table(class_errors()),
         "tables": fictional_tables(run),
         "methods": write_methods(**methods_arguments()),
         "settings": {

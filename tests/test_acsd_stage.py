@@ -1,6 +1,7 @@
 """The acsd stage on synthetic snapshots, the store of similarities, and its settings."""
 
 import csv
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -17,7 +18,9 @@ from surrogate_hpo.cli import main
 from surrogate_hpo.config.acsd import AcsdSettings
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.descriptors.bispectrum import bispectrum
+from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.io.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.io.similarities import SimilarityData, read_similarities, write_similarities
 from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.selection.acsd import acsd as acsd_score
@@ -231,6 +234,11 @@ def test_radii_scale_the_cutoff(snapshots, tmp_path):
         ({"element_radii": {"Al": 0.0}}, "greater than 0"),
         ({"element_radii": {"Al": float("inf")}}, "finite number"),
         ({"element_radii": {"Q": 0.5}}, "no such element"),
+        ({"pairs": "between"}, "'within' or 'across'"),
+        ({"guard": True, "objective": "kernel-spread"}, "kernel-spread does without"),
+        ({"guard": True, "snapshots": 1}, "must be 2 or more"),
+        ({"pairs": "across", "snapshots": 1}, "must be 2 or more"),
+        ({"guard_tolerance": -0.1}, "greater than or equal to 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes, message):
@@ -240,6 +248,105 @@ def test_settings_that_make_no_sense_are_refused(changes, message):
 
 def test_integers_may_stand_for_numbers():
     assert settings(element_weights={"Al": 1}).element_weights == {"Al": 1.0}
+
+
+# --- guard, pairs across ---
+
+
+def mixed_snapshots(folder: Path) -> Path:
+    """Snapshots of different grids, and one of another cell with twice the atoms."""
+    for number, grid in enumerate([(12, 12, 12), (10, 10, 10), (11, 12, 13)]):
+        write_snapshots(
+            folder, {f"training-{number:04d}": number}, grid=grid, true_radius=TRUE_RADIUS
+        )
+    atoms = aluminium(9).repeat((1, 1, 2))
+    atoms.rattle(0.1, seed=9)
+    write(folder / "training-0003.extxyz", atoms)
+    grid = (10, 10, 18)
+    values = bispectrum(
+        grid_points(grid, atoms.cell[:]),
+        atoms.positions,
+        atoms.cell[:],
+        cutoff_radius=TRUE_RADIUS,
+        twojmax=4,
+    )
+    shape = (*grid, values.shape[1])
+    energy = np.arange(values.shape[1], dtype=float)
+    ldos = LdosData(
+        values.reshape(shape).astype(np.float32), energy, atoms.cell[:], "gaussian", 0.5, 12.0
+    )
+    write_ldos(folder / "training-0003.zarr.zip", ldos, {})
+    return folder
+
+
+def test_guard_and_pairs_across_on_different_grids_and_cells(tmp_path):
+    mixed = mixed_snapshots(tmp_path)
+    radii = [3.0, TRUE_RADIUS, 5.0]
+    chosen = settings(cutoff_radii_angstrom=radii, guard=True, pairs="across", snapshots=4)
+    choice, rows, data = run(mixed, tmp_path / "out", chosen)
+    assert (choice["cutoff_radius_angstrom"], choice["twojmax"]) == (TRUE_RADIUS, 4)
+    assert choice["guard_changed_choice"] is False
+    assert choice["choice_without_guard"] == {
+        "cutoff_radius_angstrom": TRUE_RADIUS,
+        "twojmax": 4,
+    }
+    assert choice["guard_admitted"] == [[TRUE_RADIUS, 4]]
+    assert data.snapshot == "4 snapshots"
+    for row in rows:
+        true = (float(row["cutoff_radius_angstrom"]), row["twojmax"]) == (TRUE_RADIUS, "4")
+        # The LDOS is this candidate's own vector: a regression explains all of it.
+        assert (float(row["guard_held_out_unexplained"]) < 1e-4) == true
+        assert float(row["guard_training_unexplained"]) <= 1
+        assert float(row["guard_sum_error"]) > 0
+        assert row["guard_admitted"] == str(true)
+        assert row["acsd_std_over_snapshots"] == ""
+    again = run(mixed, tmp_path / "again", chosen)
+    assert again[:2] == (choice, rows)
+
+
+def test_the_guard_changes_no_score_and_is_silent_when_off(snapshots, tmp_path):
+    plain, rows, _ = run(snapshots, tmp_path / "a", settings())
+    guarded, more, _ = run(snapshots, tmp_path / "b", settings(guard=True), refine=1)
+    assert not any("guard" in key for key in (*plain, *rows[0]))
+    kept = [{key: row[key] for key in rows[0]} for row in more if row["round"] == "0"]
+    for one, other in zip(rows, kept, strict=True):
+        assert one["acsd_mean"] == other["acsd_mean"]
+    assert {row["round"] for row in more} == {"0", "1"}
+    assert all(float(row["guard_held_out_unexplained"]) > 0 for row in more)
+    assert "guard: smallest unexplained variance" in guarded["decision"]["reasons"][0]
+
+
+def test_pairs_across_do_without_an_ldos(snapshots, tmp_path):
+    chosen = settings(objective="kernel-spread", pairs="across")
+    _, rows, data = run(snapshots, tmp_path, chosen, ldos=None)
+    assert data.ldos is None
+    assert data.snapshot == "2 snapshots"
+    _, other, _ = run(snapshots, tmp_path, settings(objective="kernel-spread"), ldos=None)
+    assert rows[0]["kernel_spread_mean"] != other[0]["kernel_spread_mean"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"guard": True}, "too few"), ({"pairs": "across"}, "need several")]
+)
+def test_one_snapshot_is_too_few_to_compare_snapshots(snapshots, tmp_path, changes, message):
+    one = {
+        "structures": files(snapshots, ".extxyz")[:1],
+        "ldos": files(snapshots, ".zarr.zip")[:1],
+    }
+    with pytest.raises(ConfigError, match=message):
+        run(snapshots, tmp_path, settings(**changes), **one)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("changes", [{"guard": True}, {"pairs": "across"}])
+def test_different_energy_axes_are_not_compared(snapshots, tmp_path, changes):
+    store = read_ldos(files(snapshots, ".zarr.zip")[1])
+    shifted = dataclasses.replace(store, energy=store.energy + 0.5)
+    write_ldos(tmp_path / "training-0001.zarr.zip", shifted, {})
+    ldos = [files(snapshots, ".zarr.zip")[0], tmp_path / "training-0001.zarr.zip"]
+    with pytest.raises(DataError, match=r"different energy axes(.|\n)*training-0001"):
+        run(snapshots, tmp_path, settings(**changes), ldos=ldos)
+    run(snapshots, tmp_path, settings(), ldos=ldos)
 
 
 # --- store ---

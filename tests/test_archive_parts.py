@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rocrate.rocrate import ROCrate
 
+from surrogate_hpo.config.snapshots import SnapshotsSettings
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.archive.comparison import number_differences
 from surrogate_hpo.io.archive.crate import CRATE, RunDescription, crate_faults, crate_text
@@ -83,6 +84,31 @@ def test_parts_of_a_stage_have_the_settings_of_the_stage(tmp_path):
     write_record(tmp_path, "results/train/part", **TRAIN | {"rule": "train_part"})
     (fault,) = stale_settings(read_records(tmp_path), {"seed": 7, "train": {"maximum_epochs": 1}})
     assert fault.startswith("train.maximum_epochs")
+
+
+def test_each_snapshot_is_compared_with_what_decides_it(tmp_path):
+    section = {
+        "method": "displacements", "debye_waller_b_angstrom2": 0.86,
+        "cell": {"symbol": "Al", "lattice_constant_angstrom": 4.05},
+        "training": [{"number": 2, "temperature_kelvin": [300, 600], "supercell_atoms": 8}],
+        "validation": 1, "test": 1,
+    }  # fmt: skip
+    snapshots = SnapshotsSettings.model_validate(section)
+    for name in snapshots.all_names():
+        written = repr(snapshots.deciding_one(name) | {"seed": 7})
+        record = TRAIN | {"rule": "snapshots", "params": [written]}
+        write_record(tmp_path, f"results/snapshots/{name}.extxyz", **record)
+    records = read_records(tmp_path)
+    assert stale_settings(records, {"seed": 7, "snapshots": section}) == []
+    section["training"][0]["temperature_kelvin"] = [300, 700]
+    (fault,) = stale_settings(records, {"seed": 7, "snapshots": section})
+    assert fault == (
+        "snapshots.temperature_kelvin is 700.0, but was 600.0 for "
+        "results/snapshots/training-0001.extxyz"
+    )
+    damaged = section | {"training": "many", "equilibration_steps": 1}
+    faults = stale_settings(records, {"seed": 7, "snapshots": damaged})
+    assert any(f.startswith("snapshots.equilibration_steps is 1, but was 1000") for f in faults)
 
 
 def test_a_changed_input_is_named(tmp_path):

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -178,8 +179,8 @@ def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):
     }
     config = load(tmp_path, settings)
     assert config.snapshots.sources("training") == ["a.save", "odd@1:3"]
-    with pytest.raises(ConfigError, match="expected: cutoff_rydberg, kpoints, bands"):
-        config.dft.run()
+    with pytest.raises(ConfigError, match="no cutoff_rydberg, kpoints or kpoint_spacing_per"):
+        config.dft.run(4, 4 * np.eye(3))
 
 
 def test_a_run_of_pw_x_needs_its_settings_and_takes_the_functional_of_the_potentials(
@@ -188,7 +189,12 @@ def test_a_run_of_pw_x_needs_its_settings_and_takes_the_functional_of_the_potent
     del settings["dft"]["kpoints"], settings["dft"]["bands"]
     with pytest.raises(ConfigError) as error:
         load(tmp_path, settings)
-    assert "dft.kpoints: this key is required; dft.bands: this key is required" in str(error.value)
+    for keys in ("kpoints or kpoint_spacing_per_angstrom", "bands or bands_per_atom"):
+        assert f"dft.{keys}: this key is required" in str(error.value)
+    settings["dft"] |= {"kpoints": [4, 4, 4], "kpoint_spacing_per_angstrom": 0.2, "bands": 20}
+    with pytest.raises(ConfigError, match="two ways of saying one thing: kpoints and kpoint_spac"):
+        load(tmp_path, settings)
+    del settings["dft"]["kpoint_spacing_per_angstrom"]
     settings["dft"] |= {"kpoints": [4, 4, 4], "bands": 20, "functional": "pbe"}
     with pytest.raises(ConfigError, match=r"dft\.functional is for finished calculations"):
         load(tmp_path, settings)

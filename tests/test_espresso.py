@@ -264,3 +264,23 @@ def test_signals_of_wrappers_are_recognised(tmp_path):
 def test_folder_that_is_gone_is_an_engine_error(tmp_path):
     with pytest.raises(EngineError, match="cannot be started"):
         run_engine(find_engine("bash"), [], directory=tmp_path / "none", output="out", errors="err")
+
+
+def test_forces_and_stress_are_derivatives_of_the_free_energy(
+    tmp_path, displaced_aluminium, tiny_settings
+):
+    def run(atoms, name, **more):
+        return run_scf(atoms, directory=tmp_path / name, **(tiny_settings | more))
+
+    result = run(displaced_aluminium, "rest", forces_and_stress=True, convergence_rydberg=1e-10)
+    assert result.forces.shape == (len(displaced_aluminium), 3)
+    assert np.abs(result.forces.sum(0)).max() < 1e-3
+    step, ends = 0.02, []
+    for sign in (1, -1):
+        moved = displaced_aluminium.copy()
+        moved.positions[1, 0] += sign * step
+        ends.append(run(moved, f"moved{sign}", convergence_rydberg=1e-10).total_free_energy)
+    assert result.forces[1, 0] == pytest.approx((ends[1] - ends[0]) / (2 * step), abs=5e-3)
+    np.testing.assert_allclose(result.stress, result.stress.T, atol=1e-8)
+    # Aluminium with this potential is smaller than 4.05 Å: the cell is under tension.
+    assert np.trace(result.stress) > 0

@@ -112,9 +112,16 @@ def gather(folder: Path, *, parts: list[Path] | None = None) -> Path:
         settings=EvaluateSettings(),
         seed=1,
         snapshots=parts or [folder / "snapshots" / f"{name}.json" for name in SNAPSHOTS],
+        structures=[
+            folder / f"{path.stem}.extxyz"
+            for path in parts or [folder / f"{name}.json" for name in SNAPSHOTS]
+        ],
         training_dft=sorted(folder.glob("training-*.json")),
+        training_structures=sorted(folder.glob("training-*.extxyz")),
         costs=[folder / "cost.json"],
-        **{n: folder / f"{n}.csv" for n in ("energies", "errors", "dos", "ldos_samples")},
+        **{
+            n: folder / f"{n}.csv" for n in ("energies", "errors", "classes", "dos", "ldos_samples")
+        },
         summary=folder / "summary.json",
     )
     return folder
@@ -128,6 +135,7 @@ def case(tmp_path_factory) -> Path:
         write_snapshot(folder, name, number)
     for number in range(2):
         write_dft_result(folder / f"training-{number:04}.json", dft_result(number), {})
+        write_structure(folder / f"training-{number:04}.extxyz", bulk("Al", cubic=True))
     ldos = read_ldos(folder / "test-0000.ldos.zarr.zip").values
     for seed in range(2):
         write_network(folder / str(seed) / "model.pt", ldos, seed)
@@ -209,6 +217,18 @@ def test_documents_keep_all_digits_and_what_is_no_number(tmp_path_factory, energ
     assert part.inputs == {"a": "b"}
 
 
+def test_the_temperature_of_the_ions_comes_from_the_structure(case, tmp_path):
+    content = json.loads((case / "snapshots/test-0001.json").read_text())
+    assert content["temperature_kelvin"] is None
+    content["temperature_kelvin"] = 298.0
+    write_document(tmp_path / "x.json", content)
+    part = read_evaluated(tmp_path / "x.json")
+    assert {row.temperature for row in part.energies} == {298.0}
+    del content["temperature_kelvin"]
+    write_document(tmp_path / "x.json", content)
+    assert {row.temperature for row in read_evaluated(tmp_path / "x.json").energies} == {None}
+
+
 # --- all of them ---
 
 
@@ -216,8 +236,10 @@ def test_the_tables_hold_snapshot_after_snapshot(case):
     table = rows(case / "energies.csv")
     sources = ["dft", "reference_ldos", "seed-0", "seed-1"]
     expected = [(name, source) for name in SNAPSHOTS for source in sources]
-    assert [(row["snapshot"], row["source"]) for row in table[:-1]] == expected
-    assert table[-1]["source"] == "training_mean"
+    assert [(row["snapshot"], row["source"]) for row in table[:-3]] == expected
+    assert [(row["snapshot"], row["source"]) for row in table[-3:]] == [
+        (name, "baseline") for name in SNAPSHOTS
+    ]
     dos = rows(case / "dos.csv")
     assert len(dos) == 3 * 3 * len(ENERGY)
     samples = rows(case / "ldos_samples.csv")
@@ -255,6 +277,43 @@ def test_the_provenance_names_all_files_behind_the_errors(case):
         assert {f"{name}.json", f"{name}.ldos.zarr.zip", f"{name}.snap.zarr.zip"} <= names
     assert {"0/model.pt", "1/model.pt"} <= set(inputs)
     assert {"training-0000.json", UPF.name} <= names
+
+
+def test_the_summary_says_what_the_errors_are_worth(case):
+    found = json.loads((case / "summary.json").read_text())
+    table = rows(case / "energies.csv")
+
+    def per_atom(source: str) -> np.ndarray:
+        values = [float(row["band_energy_ev"]) for row in table if row["source"] == source]
+        return np.array(values) / 4 * 1000
+
+    energy = found["band_energy"]
+    mean = (per_atom("seed-0") + per_atom("seed-1")) / 2
+    assert energy["ensemble_mae_mev_per_atom"] == pytest.approx(
+        np.abs(mean - per_atom("dft")).mean()
+    )
+    assert energy["largest_error_mev_per_atom"] == pytest.approx(
+        np.abs(mean - per_atom("dft")).max()
+    )
+    # DFT: 0, 0.1 and 0.2 eV above the first; the training has the first two.
+    baseline = np.abs(per_atom("dft") - per_atom("dft")[:2].mean()).mean()
+    assert energy["baseline_mev_per_atom"] == pytest.approx(baseline)
+    assert energy["baseline_of"] == "training_mean"
+    assert per_atom("baseline") == pytest.approx(per_atom("dft")[:2].mean())
+    assert energy["skill"] == pytest.approx(energy["ensemble_mae_mev_per_atom"] / baseline)
+    assert energy["correlation"] == pytest.approx(np.corrcoef(mean, per_atom("dft"))[0, 1])
+    (only,) = found["classes"]
+    assert {key: only[key] for key in ("atoms", "temperature_kelvin", "snapshots")} == {
+        "atoms": 4,
+        "temperature_kelvin": None,
+        "snapshots": 3,
+    }
+    assert all(only[quantity] == found[quantity] for quantity in QUANTITIES)
+    classes = rows(case / "classes.csv")
+    assert [row["quantity"] for row in classes] == [n for n in QUANTITIES if n != "fermi_energy"]
+    assert float(classes[1]["skill"]) == energy["skill"]
+    assert found["control"] is None
+    assert "so few structures" in found["control_reason"]
 
 
 def test_snapshots_of_different_networks_are_refused(case, tmp_path):

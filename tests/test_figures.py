@@ -195,6 +195,7 @@ UNIT = re.compile(
     r"\((s|Å|eV|1/eV|1/\(eV Å³\)|meV/atom|scaled|scaled LDOS|dimensionless|10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)\)"
 )
 PURE_NUMBERS = (
+    "number of atoms",
     *("2J_max", "trial", "epoch", "hidden layer", "number of parameters", "pairs ", "score"),
     *("learning rate", "similarity of the ", "relative to the smallest"),
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fictional_run import (
+    class_errors,
     cost_arrays,
     dos_arrays,
     energies,
@@ -16,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.class_errors import class_errors_table
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage, cost_per_stage_table
 from surrogate_hpo.figures.dos_overlay import dos_overlay, dos_overlay_table
+from surrogate_hpo.figures.error_by_size import error_by_size
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.ldos_overlay import ldos_overlay, ldos_overlay_table
 from surrogate_hpo.figures.learning_curves import learning_curves, learning_curves_table
@@ -145,6 +148,53 @@ def test_error_summary_shows_every_number():
     for label in ("total free energy", "3.36 ± 0.09", "0.333", "31.2", "Hartree energy"):
         assert label in text
     assert "mean absolute error (meV/atom)" in text
+
+
+def test_the_control_has_a_bar_where_there_is_one():
+    total = energies()["error"]
+    assert "control (linear potential)" in words(error_summary([total]))
+    assert "0.41" in words(error_summary([total]))
+    without = replace(total, control_mae_mev_per_atom=float("nan"))
+    assert "control" not in words(error_summary([without]))
+    assert "not finite" not in words(error_summary([total, QuantityError("x", 1, 1, 1, 1)]))
+
+
+def test_parity_of_several_sizes_is_relative_to_each():
+    arrays = energies()
+    kind = [("4", "298.0")] * 12 + [("32", "298.0")] * 8
+    offset = np.repeat([0.0, 0.3], [12, 8])
+    moved = {n: arrays[n] + offset for n in arrays if n.endswith("_ev_per_atom")}
+    table = parity_table(**{**arrays, **moved}, kind=kind)
+    for column, expected in zip(
+        table.columns[1:], parity_table(**arrays, kind=kind).columns[1:], strict=True
+    ):
+        np.testing.assert_allclose(column.values, expected.values, atol=1e-8)
+    dft = table.numbers("dft_mev_per_atom")
+    assert dft[:12].mean() == pytest.approx(0, abs=1e-9)
+    assert dft[12:].mean() == pytest.approx(0, abs=1e-9)
+    mixed = replace(arrays["error"], baseline_of="mixed")
+    text = words(parity(**{**arrays, **moved, "error": mixed}, kind=kind))
+    assert "baseline (training mean, or the snapshots' own)" in text
+
+
+def test_the_table_of_classes_holds_skill_and_what_the_baseline_is():
+    table = class_errors_table(class_errors())
+    assert table.numbers("skill")[:2] == pytest.approx([2.1 / 31, 2.2 / 11])
+    assert np.isnan(table.numbers("skill")[2]), "no skill beside a baseline without error"
+    assert table.words("baseline_of")[1:3] == ["training mean", "snapshots' own mean"]
+    assert table.numbers("atoms").tolist() == [4, 32, 108, 32]
+
+
+def test_error_by_size_tells_temperatures_and_lines_apart():
+    figure = error_by_size(class_errors())
+    assert len(figure.table) == 4
+    text = words(figure)
+    for label in ("surrogate", "control (linear potential)", "ions: 298 K", "ions: 933 K"):
+        assert label in text
+    for label in ("4", "32", "108", "number of atoms", "total free energy, MAE (meV/atom)"):
+        assert label in text
+    one = words(error_by_size(class_errors()[:2]))
+    assert "298 K" not in one
 
 
 def test_errors_that_are_zero_or_not_finite_are_written_out():

@@ -129,6 +129,15 @@ def test_the_map_of_the_kernel_spread_says_that_larger_is_better():
     assert not any("acsd" in name for name in names)
 
 
+def test_the_table_of_the_map_holds_what_the_guard_found():
+    arrays = acsd_arrays()
+    held_out = np.linspace(0.1, 0.9, 25)
+    table = acsd_map(**arrays, guard={"guard_held_out_unexplained": held_out}).table
+    np.testing.assert_allclose(np.sort(table.numbers("guard_held_out_unexplained")), held_out)
+    names = [column.name for column in acsd_map(**arrays, guard={}).table.columns]
+    assert not any("guard" in name for name in names)
+
+
 # --- similarities ---
 
 

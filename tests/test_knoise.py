@@ -12,8 +12,8 @@ import pytest
 import yaml
 from ase.build import bulk
 from ase.io import write
-from finished_data import bare_result
-from tiny_workflow import REPOSITORY, edit_config, new_folder, planned
+from test_evaluate_stage import dft_result
+from tiny_workflow import REPOSITORY, edit_config, new_folder, planned, snakemake
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
@@ -75,7 +75,7 @@ def test_the_spacing_is_that_of_the_widest_axis():
 
 
 def compared(own: np.ndarray, denser: np.ndarray) -> KPointNoise:
-    result = bare_result()
+    result = dft_result(0)
     other = replace(result, fermi_energy=result.fermi_energy - 0.01)
     return kpoint_noise("x", result, other, meshes=((2, 2, 2), (3, 3, 3)), ldos=(own, denser))
 
@@ -97,9 +97,11 @@ def test_two_grids_are_no_pair():
 
 
 def test_what_is_not_known_is_not_zero():
-    noise = compared(*[np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)] * 2)
-    known = bare_result().total_free_energy is not None
-    assert np.isfinite(noise.total_free_energy_mev_per_atom) == known
+    ldos = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
+    unknown = replace(dft_result(0), total_free_energy=None)
+    noise = kpoint_noise("x", unknown, unknown, meshes=((1, 1, 1), (2, 2, 2)), ldos=(ldos, ldos))
+    assert np.isnan(noise.total_free_energy_mev_per_atom)
+    assert noise.band_energy_mev_per_atom == 0
 
 
 # --- records ---
@@ -150,6 +152,13 @@ def test_a_factor_that_makes_no_mesh_denser_is_refused(project):
         config_of()
 
 
+def test_mixed_cells_have_a_class_each(project):
+    found = size_classes(load_config([REPOSITORY / "config" / "mixed.yaml"]))
+    counts = [len(atoms) for atoms in found.values()]
+    assert counts == sorted(set(counts))
+    assert len(counts) > 1
+
+
 # --- hints ---
 
 
@@ -182,6 +191,21 @@ def test_it_is_not_on_the_way_to_the_report_and_reads_what_the_graph_says(tmp_pa
     edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", done.stdout)}
     into = {edge for edge in edges if edge[1] in CONVERGENCE and edge[0] not in CONVERGENCE}
     assert into == set(CONVERGENCE_DEPENDENCIES)
+
+
+@pytest.mark.qe
+@pytest.mark.workflow
+def test_snakemake_makes_it_and_then_it_is_done(tmp_path):
+    folder = new_folder(tmp_path / "run")
+    done = snakemake(folder, "knoise")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (noise,) = read_noise_summary(folder / SUMMARY)
+    assert noise.snapshot == "training-0000"
+    assert (folder / "results/knoise/knoise.csv").exists()
+    assert not list((folder / "results/state/knoise").iterdir())
+    assert planned(folder, "knoise") == set()
+    edit_config(folder, "knoise", factor=2.0)
+    assert planned(folder, "knoise") == {"knoise", "knoise_snapshot"}
 
 
 @pytest.mark.qe

@@ -19,7 +19,16 @@ from surrogate_hpo.stages.graph import (
 
 ROOT = Path(surrogate_hpo.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
-NUMERICS = {"dft", "physics", "descriptors", "selection", "networks", "search", "figures"}
+NUMERICS = {
+    "dft",
+    "physics",
+    "descriptors",
+    "potential",
+    "selection",
+    "networks",
+    "search",
+    "figures",
+}
 GROUND = {"units", "errors", "seeds", "log", "interruption"}
 MAY_IMPORT = {
     "__main__": {"cli"},

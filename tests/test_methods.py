@@ -139,6 +139,17 @@ def test_finished_calculations_claim_no_cutoff_and_no_run():
     assert "Quantum ESPRESSO [" not in text  # nothing says which program it was
 
 
+def test_the_error_stands_beside_baseline_and_control():
+    text = write_methods(**methods_arguments()).markdown()
+    assert "So the ratio of errors is" in text
+    assert "the training mean as the prediction" in text
+    assert "alone, gives 0.41 meV/atom" in text
+    plain = QuantityError("total_free_energy", 1.0, 0.1, 0.2, 9.0)
+    text = write_methods(**methods_arguments(error=plain)).markdown()
+    assert "ratio of errors" not in text
+    assert "linear in the SNAP" not in text
+
+
 def test_an_unknown_error_is_said_to_be_unknown():
     nan = float("nan")
     error = QuantityError("total_free_energy", nan, nan, nan, nan)
@@ -183,7 +194,7 @@ def test_errors_of_each_snapshot_are_signed_and_in_mev():
         dft=np.array([1.0, 2.0]),
         surrogate=np.array([[1.001, 1.998], [1.003, 1.998]]),
         floor=np.array([1.0005, 2.0]),
-        baseline=1.5,
+        baseline=np.array([1.5, 1.5]),
     )
     table = snapshot_errors_table({"band energy": energies})
     assert table.words("snapshot") == ["a", "b"]
@@ -194,7 +205,9 @@ def test_errors_of_each_snapshot_are_signed_and_in_mev():
 
 
 def test_one_seed_has_no_spread_and_no_quantity_gives_no_rows():
-    one = SnapshotEnergies(("a",), np.array([1.0]), np.array([[1.1]]), np.array([1.0]), 1.0)
+    one = SnapshotEnergies(
+        ("a",), np.array([1.0]), np.array([[1.1]]), np.array([1.0]), np.array([1.0])
+    )
     table = snapshot_errors_table({"band energy": one})
     assert np.isnan(table.numbers("std_over_seeds_mev_per_atom")).all()
     assert len(snapshot_errors_table({})) == 0

@@ -21,7 +21,7 @@ from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.markup import flatten_settings
 from surrogate_hpo.figures.methods import write_methods
 from surrogate_hpo.figures.report import Notice, render_report
-from surrogate_hpo.figures.verdict import Targets, headline, judge, summary
+from surrogate_hpo.figures.verdict import Targets, has_learnt, headline, judge, summary
 
 TARGETS = Targets(
     mae_mev_per_atom=5.0, baseline_fraction=0.2, floor_mev_per_atom=1.0, held_out_snapshots=16
@@ -73,8 +73,9 @@ def html(context):
     return render_report(context)
 
 
-def error(mae=3.0, std=0.2, floor=0.4, baseline=30.0):
-    return QuantityError("total_free_energy", mae, std, floor, baseline)
+def error(mae=3.0, std=0.2, floor=0.4, baseline=30.0, **more):
+    more = {"ensemble_mae_mev_per_atom": mae, "correlation": 0.98} | more
+    return QuantityError("total_free_energy", mae, std, floor, baseline, **more)
 
 
 # --- verdicts -----------------------------------------------------------------------------
@@ -127,12 +128,43 @@ def test_the_headline_has_every_number():
     assert "3.0 ± 0.2 meV/atom (mean ± standard deviation over 3 seeds)" in text
     assert "0.4 meV/atom (floor)" in text
     assert "30 meV/atom (baseline)" in text
-    assert "learnt nothing" not in text
+    assert "0.1 of the baseline's, at a correlation of 0.98 with DFT" in text
+    assert "predicting the training mean has" in text
+    assert "not learnt" not in text
+    assert "control" not in text
 
 
 @pytest.mark.parametrize("mae", [30.0, 31.0, float("nan")])
 def test_the_headline_admits_a_useless_surrogate(mae):
-    assert "no better than the baseline" in headline(error(mae=mae), held_out_snapshots=2, seeds=2)
+    text = headline(error(mae=mae), held_out_snapshots=2, seeds=2)
+    assert text.startswith("The surrogate has not learnt the total free energy: ")
+    assert "no better than the baseline" in text
+
+
+@pytest.mark.parametrize(("ensemble", "learnt"), [(15.0, True), (15.1, False)])
+def test_more_than_half_of_the_baseline_is_not_learnt(ensemble, learnt):
+    found = error(mae=3.0, ensemble_mae_mev_per_atom=ensemble)
+    text = headline(found, held_out_snapshots=2, seeds=2)
+    assert has_learnt(found) == learnt
+    assert text.startswith("The surrogate has not learnt") != learnt
+    assert ("more than half" in text) != learnt
+
+
+def test_a_baseline_of_nothing_tells_nothing():
+    found = error(baseline=0.0, correlation=float("nan"))
+    text = headline(found, held_out_snapshots=1, seeds=2)
+    assert text.startswith("For the total free energy of 1 held-out snapshot")
+    assert "not comparable" in text
+    assert "do not tell" in text
+
+
+@pytest.mark.parametrize(
+    ("control", "words"), [(0.4, "not worth its LDOS"), (9.0, "more accurate")]
+)
+def test_the_headline_sets_the_control_beside_the_surrogate(control, words):
+    text = headline(error(control_mae_mev_per_atom=control), held_out_snapshots=20, seeds=3)
+    assert f"{control:g} meV/atom (control)" in text
+    assert words in text
 
 
 def test_one_seed_has_no_spread():
@@ -229,6 +261,18 @@ def test_the_page_shows_result_settings_warnings_and_provenance(html):
         "This run minimises the score.",
     ):
         assert words in text
+
+
+def test_errors_per_size_and_temperature_are_shown_openly(context, html):
+    page = Page(html)
+    result = html[html.index('id="result"') : html.index('id="workflow"')]
+    assert 'aria-label="Errors per size and temperature."' in result
+    assert "<details>" not in result
+    for words in ("108", "933", "snapshots&#39; own mean"):
+        assert words in result
+    assert "figure-error_by_size" in page.ids
+    without = render_report(replace(context, by_class=None))
+    assert "Errors per size and temperature." not in without
 
 
 def test_missed_targets_are_said(context):

@@ -99,7 +99,7 @@ def forget_references(folder: Path, quantities: tuple[str, ...]) -> None:
     with (folder / "energies.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     for row in rows:
-        if row["source"] in ("dft", "training_mean"):
+        if row["source"] in ("dft", "baseline"):
             row.update(dict.fromkeys((f"{quantity}_ev" for quantity in quantities), ""))
     with (folder / "energies.csv").open("w", newline="") as handle:
         writer = csv.DictWriter(handle, list(rows[0]))

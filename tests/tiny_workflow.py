@@ -54,9 +54,9 @@ def edit_config(folder: Path, section: str, **changes: object) -> None:
     path.write_text(yaml.safe_dump(settings))
 
 
-def new_folder(folder: Path) -> Path:
+def new_folder(folder: Path, config: str = "tiny.yaml") -> Path:
     folder.mkdir(parents=True)
-    settings = yaml.safe_load((REPOSITORY / "config" / "tiny.yaml").read_text())
+    settings = yaml.safe_load((REPOSITORY / "config" / config).read_text())
     potentials = settings["dft"]["pseudopotentials"]
     settings["dft"]["pseudopotentials"] = {k: str(REPOSITORY / v) for k, v in potentials.items()}
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))

@@ -13,13 +13,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from surrogate_hpo.config.base import NO_RERUN, SPLITS_JOBS
+from surrogate_hpo.config.base import NO_RERUN, SPLITS_JOBS, section_types
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
 from surrogate_hpo.stages.graph import DEPENDENCIES, STAGES, SUMMARIES
 
 ROOT = Path(__file__).parents[1]
+# A section with more keys than these has rows of its own.
+_FEW_KEYS = 3
 
 
 def conda_environment() -> str:
@@ -57,11 +59,12 @@ def config_reference() -> str:
             "| key | type | default | meaning |",
             "|---|---|---|---|",
         ]
-        lines += [*_rows(model, ""), ""]
+        lines += [*_rows(model, "", set()), ""]
     return "\n".join(lines)
 
 
-def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+def _rows(model: type[BaseModel], prefix: str, seen: set[type[BaseModel]]) -> Iterator[str]:
+    """A row per key; the keys of what a list holds stand behind the first list of that kind."""
     for key, field in model.model_fields.items():
         nested = _model(field)
         default = "*required*" if field.is_required() else f"`{_default(field)}`"
@@ -70,7 +73,10 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
         meaning = _sentence(field.description or (nested.__doc__ if nested else "")) + note
         yield f"| `{prefix}{key}` | {kind} | {default} | {meaning} |".replace("\n", " ")
         if nested:
-            yield from _rows(nested, f"{prefix}{key}.")
+            yield from _rows(nested, f"{prefix}{key}.", seen)
+        elif (item := _item(field)) and item not in seen:
+            seen.add(item)
+            yield from _rows(item, f"{prefix}{key}[].", seen)
 
 
 def _note(field: FieldInfo) -> str:
@@ -93,16 +99,30 @@ def _model(field: FieldInfo) -> type[BaseModel] | None:
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
+def _item(field: FieldInfo) -> type[BaseModel] | None:
+    """The section that a list may hold."""
+    sections = section_types(field.annotation)
+    return next((s for s in sections if len(s.model_fields) > _FEW_KEYS), None)
+
+
+def _plain_name(kind: type) -> str:
+    if issubclass(kind, BaseModel):
+        few = len(kind.model_fields) <= _FEW_KEYS
+        return f"mapping with {', '.join(kind.model_fields)}" if few else "mapping"
+    names = {
+        NoneType: "null",
+        str: "text",
+        int: "integer",
+        float: "number",
+        bool: "true/false",
+    }
+    return names.get(kind, kind.__name__)
+
+
 def _type_name(field: FieldInfo) -> str:
     def name(kind: object) -> str:
         if isinstance(kind, type) and not get_args(kind):
-            return {
-                NoneType: "null",
-                str: "text",
-                int: "integer",
-                float: "number",
-                bool: "true/false",
-            }.get(kind, kind.__name__)
+            return _plain_name(kind)
         arguments = get_args(kind)
         if all(isinstance(a, str) for a in arguments) and arguments:
             return ", ".join(f"`{a}`" for a in arguments)

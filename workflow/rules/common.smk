@@ -15,7 +15,7 @@ from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages import plan
 from surrogate_hpo.stages.size_classes import size_classes
 from surrogate_hpo.stages.plan import cost_path, items, parts
-from surrogate_hpo.config.snapshots import SPLITS, file_of
+from surrogate_hpo.config.snapshots import SPLITS
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
 from surrogate_hpo.io.archive.source import revision
@@ -115,27 +115,33 @@ def case():
 
 
 @cache
-def requested(rule, attempt):
-    """What a job asks for, from the size of the case; see docs/concepts/resources.md."""
+def requested(rule, attempt, snapshot=None):
+    """What a job asks for, by the size of its snapshot or the case; docs/concepts/resources.md."""
     try:
-        return request(rule, case(), attempt=attempt)
+        size = case() if snapshot is None else case().of(snapshot)
+        return request(rule, size, attempt=attempt)
     except SurrogateHpoError as error:
         raise WorkflowError(str(error))
 
 
+def asked(rule, wildcards, attempt):
+    """What a job asks for, which has a snapshot of its own or none."""
+    return requested(rule, attempt, getattr(wildcards, "snapshot", None))
+
+
 def cores(rule):
     """CPU cores of a rule's jobs; they do not grow with the attempts."""
-    return lambda wildcards: requested(rule, 1).threads
+    return lambda wildcards: asked(rule, wildcards, 1).threads
 
 
 def memory(rule):
     """Memory of a rule's jobs in MiB; a retry gets more."""
-    return lambda wildcards, attempt: requested(rule, attempt).memory_mebibytes
+    return lambda wildcards, attempt: asked(rule, wildcards, attempt).memory_mebibytes
 
 
 def minutes(rule):
     """Time limit of a rule's jobs; a retry gets more."""
-    return lambda wildcards, attempt: requested(rule, attempt).minutes
+    return lambda wildcards, attempt: asked(rule, wildcards, attempt).minutes
 
 
 def asking(message):
@@ -190,9 +196,7 @@ def calculation(wildcards):
 
 def own_files(wildcards):
     """The user's files that a snapshot's structure comes from."""
-    source = CONFIG.snapshots.source_of(wildcards.snapshot)
     if CONFIG.snapshots.finished:
         return finished_description(wildcards)
-    if CONFIG.snapshots.method == "files":
-        return [file_of(source)]
-    return [CONFIG.snapshots.cell.file] if CONFIG.snapshots.cell.file else []
+    file = CONFIG.snapshots.own_file(wildcards.snapshot)
+    return [] if file is None else [file]

@@ -35,7 +35,9 @@ rule evaluate_snapshot:
 rule evaluate:
     input:
         snapshots=of("results/evaluate/snapshots/{snapshot}.json", "test"),
+        structures=of("results/snapshots/{snapshot}.extxyz", "test"),
         training_dft=of("results/dft/{snapshot}.json", "training"),
+        training_structures=of("results/snapshots/{snapshot}.extxyz", "training"),
         costs=costs(
             "snapshots",
             "dft",
@@ -50,6 +52,7 @@ rule evaluate:
     output:
         energies="results/evaluate/energies.csv",
         errors="results/evaluate/errors.csv",
+        classes="results/evaluate/classes.csv",
         dos="results/evaluate/dos.csv",
         ldos_samples="results/evaluate/ldos_samples.csv",
         summary="results/evaluate/summary.json",
@@ -69,7 +72,8 @@ rule evaluate:
         asking("energies of the held-out snapshots against DFT")
     shell:
         "surrogate-hpo evaluate --config {params.config:q} --snapshots {input.snapshots:q}"
-        " --training-dft {input.training_dft:q} --costs {input.costs:q}"
-        " --energies {output.energies:q} --errors {output.errors:q} --dos {output.dos:q}"
-        " --ldos-samples {output.ldos_samples:q}"
+        " --structures {input.structures:q} --training-dft {input.training_dft:q}"
+        " --training-structures {input.training_structures:q} --costs {input.costs:q}"
+        " --energies {output.energies:q} --errors {output.errors:q}"
+        " --classes {output.classes:q} --dos {output.dos:q} --ldos-samples {output.ldos_samples:q}"
         " --summary {output.summary:q} --cost {output.cost:q} 2> {log:q}"

@@ -1,6 +1,8 @@
 rule report:
     input:
-        structures=of("results/snapshots/{snapshot}.extxyz", "test", first=1),
+        structures=of(
+            "results/snapshots/{snapshot}.extxyz", "test", "training", "validation"
+        ),
         dft=of("results/dft/{snapshot}.json", "test", first=1),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "test", first=1),
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test", first=1),

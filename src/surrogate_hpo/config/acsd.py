@@ -35,6 +35,21 @@ class AcsdSettings(Section):
     snapshots: PositiveInt = Field(
         3, description="training snapshots used; fewer if there are fewer"
     )
+    pairs: Literal["within", "across"] = Field(
+        "within",
+        description="`across` pools the points of all snapshots and pairs them at random: the "
+        "score then sees how snapshots differ",
+    )
+    guard: bool = Field(
+        False,
+        description="fit the LDOS to every candidate by ridge regression, judge it on left-out "
+        "snapshots, and choose only among those that do well there; needs the LDOS",
+    )
+    guard_tolerance: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.15,
+        description="fraction by which the unexplained variance on left-out snapshots may "
+        "exceed the smallest",
+    )
     element_weights: dict[str, FiniteFloat] = Field(
         {}, description="weight per element, e.g. `{Al: 1.0, Ti: 1.7}`; needed if there are several"
     )
@@ -61,5 +76,15 @@ class AcsdSettings(Section):
     def _room_to_refine(self) -> Self:
         if self.refine and len(set(self.cutoff_radii_angstrom)) < 2:
             msg = "refine needs at least two cutoff_radii_angstrom to refine between"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _snapshots_to_compare(self) -> Self:
+        if self.guard and not self.needs_ldos:
+            msg = "guard needs the LDOS, which the objective kernel-spread does without"
+            raise ValueError(msg)
+        if self.snapshots < 2 and (self.guard or self.pairs == "across"):
+            msg = "guard and pairs: across compare snapshots, so that snapshots must be 2 or more"
             raise ValueError(msg)
         return self

@@ -1,6 +1,7 @@
 """What every config section has in common."""
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,3 +33,22 @@ class Section(BaseModel):
             name for name, f in fields.items() if f.json_schema_extra in (NO_RERUN, SPLITS_JOBS)
         }
         return self.model_dump(mode="json", exclude=neutral)
+
+
+def section_types(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (any type)
+    """Sections that a key may hold, also as items of a list.
+
+    Parameters
+    ----------
+    annotation
+        Type of the key.
+
+    Yields
+    ------
+    type
+        Models, in the order in which the type names them.
+    """
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from section_types(part)

@@ -1,6 +1,7 @@
 """What the estimates know of a run: its config, and the size of a snapshot."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from surrogate_hpo.config.project import Config
@@ -21,10 +22,17 @@ class Case:
         The whole config.
     size
         Of one snapshot, the largest if they differ.
+    sizes
+        Of each snapshot by name; where one is missing, it is as large as the largest.
     """
 
     config: Config
     size: Size
+    sizes: Mapping[str, Size] = field(default_factory=dict)
+
+    def of(self, snapshot: str) -> "Case":
+        """The case as a job sees it that has to do with one snapshot alone."""
+        return replace(self, size=self.sizes.get(snapshot, self.size))
 
     @property
     def grid_points(self) -> int:
@@ -56,9 +64,10 @@ class Case:
         """Snapshots of some splits."""
         return sum(len(self.config.snapshots.names(split)) for split in splits)
 
-    def points(self, split: Split) -> int:
-        """Grid points of all snapshots of a split."""
-        return self.snapshots(split) * self.grid_points
+    def points(self, *splits: Split) -> int:
+        """Grid points of all snapshots of some splits."""
+        names = [name for split in splits for name in self.config.snapshots.names(split)]
+        return sum(self.sizes.get(name, self.size).grid_points for name in names)
 
     @cached_property
     def network(self) -> list[int]:

@@ -102,11 +102,7 @@ def acsd_audit(case: Case, *, parts: int = 1) -> Need:
         trainings=candidates * recipe.seeds,
         held=held,
         host_seconds=len(radii) * points * snap_seconds(case, "native")
-        + case.snapshots("training", "validation")
-        * FLOAT32
-        * case.grid_points
-        * case.energies
-        / READING_RATE,
+        + case.points("training", "validation") * FLOAT32 * case.energies / READING_RATE,
     )
 
 
@@ -145,7 +141,7 @@ def compare(_: Case) -> Need:
 
 def archive(case: Case) -> Need:
     """The stores are read twice and packed; tables of all files are held."""
-    stored = case.snapshots(*SPLITS) * case.grid_points * case.point_bytes
+    stored = case.points(*SPLITS) * case.point_bytes
     return Need(NUMPY_BASE + 150 * MEBIBYTE, STARTUP_SECONDS + stored / _PACKING_RATE)
 
 

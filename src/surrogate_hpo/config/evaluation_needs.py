@@ -4,7 +4,7 @@ Made as those of `surrogate_hpo.config.training_needs`.
 """
 
 from surrogate_hpo.config.case import FLOAT32, Case
-from surrogate_hpo.config.needs import FLOAT64, MEBIBYTE, NUMPY_BASE, TORCH_BASE, Need
+from surrogate_hpo.config.needs import FLOAT64, MEBIBYTE, NUMBA_BASE, TORCH_BASE, Need
 from surrogate_hpo.config.training_needs import (
     DOUBLE_RATE,
     READING_RATE,
@@ -58,8 +58,8 @@ def evaluate_snapshot(case: Case, *, snapshots: int = 1) -> Need:
 
 
 def evaluate(_: Case) -> Need:
-    """Tables from the snapshots' energies."""
-    return Need(NUMPY_BASE, STARTUP_SECONDS)
+    """Tables from the snapshots' energies, and a potential at the atoms, of which there are few."""
+    return Need(NUMBA_BASE, 2 * STARTUP_SECONDS)
 
 
 def report(_: Case) -> Need:

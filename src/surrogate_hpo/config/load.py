@@ -4,12 +4,13 @@ import difflib
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from surrogate_hpo.config.base import section_types
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.errors import ConfigError
 
@@ -129,7 +130,7 @@ def _known_keys(loc: Sequence[int | str]) -> list[str]:
     """Keys of the section at this place of the config."""
     model: type[BaseModel] = Config
     for part in loc:
-        annotation = model.model_fields[str(part)].annotation
-        candidates = [annotation, *get_args(annotation)]
-        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+        # Places in a list and forms of a value stand in between.
+        if part in model.model_fields:
+            model = next(section_types(model.model_fields[str(part)].annotation))
     return list(model.model_fields)

@@ -48,10 +48,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _elements_have_potentials(self) -> Self:
-        cell = self.snapshots.cell
-        if cell is not None and cell.symbol and cell.symbol not in self.dft.pseudopotentials:
-            msg = f"dft.pseudopotentials has no entry for {cell.symbol} of snapshots.cell"
-            raise ValueError(msg)
+        cells = [self.snapshots.cell, *(plan.cell for plan in self.snapshots.plans.values())]
+        for symbol in {cell.symbol for cell in cells if cell is not None and cell.symbol}:
+            if symbol not in self.dft.pseudopotentials:
+                msg = f"dft.pseudopotentials has no entry for {symbol} of snapshots.cell"
+                raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -72,7 +72,7 @@ def size_of(atoms: int, cell: NDArray[np.float64], settings: DftSettings) -> Siz
     Size
         Grids by Quantum ESPRESSO's rule.
     """
-    run = settings.run()
+    run = settings.run(atoms, cell)
     density_cutoff = settings.density_cutoff_rydberg or _COMPLETE_DUAL * run.cutoff_rydberg
     orbital_cutoff = min(density_cutoff, _COMPLETE_DUAL * run.cutoff_rydberg)
     volume = float(abs(np.linalg.det(cell)))

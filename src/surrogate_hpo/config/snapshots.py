@@ -1,12 +1,15 @@
 """The `snapshots` section: which atomic configurations, and how they are split."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section, Triple
+from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.cells import CellSettings
+from surrogate_hpo.config.snapshot_groups import GroupSettings, SnapshotPlan
 
 Split = Literal["training", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("training", "validation", "test")
@@ -17,30 +20,19 @@ FRAME_RANGE = re.compile(
 _FRAMES = re.compile(r".+@[-\d:]*")
 
 
-class CellSettings(Section):
-    """The cell at rest, built by ASE or read from a file."""
-
-    symbol: str | None = Field(None, description="element of a bulk crystal, e.g. Al")
-    structure: str = Field("fcc", description="crystal structure as ASE's `bulk` names it")
-    lattice_constant_angstrom: PositiveFloat | None = None
-    cubic: bool = Field(True, description="conventional cubic cell instead of the primitive one")
-    repeat: Triple = Field([1, 1, 1], description="supercell repetitions along the lattice vectors")
-    file: str | None = Field(
-        None, description="a structure file that ASE reads, instead of a bulk crystal"
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.symbol is None) == (self.file is None):
-            msg = "give either `symbol` (a bulk crystal) or `file` (a structure file)"
-            raise ValueError(msg)
-        if self.symbol is not None and self.lattice_constant_angstrom is None:
-            msg = "a bulk crystal needs `lattice_constant_angstrom`"
-            raise ValueError(msg)
-        return self
+def _form(value: object) -> str:
+    """Which of the forms of a split is meant, so that a fault is told of that one alone."""
+    if not isinstance(value, list):
+        return "number"
+    return "groups" if any(isinstance(v, dict | GroupSettings) for v in value) else "files"
 
 
-Source = Annotated[int, Field(ge=0)] | list[str]
+Source = Annotated[
+    Annotated[int, Field(ge=0), Tag("number")]
+    | Annotated[list[str], Tag("files")]
+    | Annotated[list[GroupSettings], Tag("groups")],
+    Discriminator(_form),
+]
 
 
 class SnapshotsSettings(Section):
@@ -64,21 +56,15 @@ class SnapshotsSettings(Section):
     equilibration_steps: PositiveInt = Field(
         1000, description="length of each snapshot's own trajectory of molecular dynamics"
     )
-    training: Source = Field(..., description="number of training snapshots, or their sources")
-    validation: Source = Field(..., description="number of validation snapshots, or their sources")
-    test: Source = Field(..., description="number of held-out snapshots, or their sources")
+    training: Source = Field(
+        ..., description="number of training snapshots, their sources, or groups of them"
+    )
+    validation: Source = Field(..., description="the same of the validation snapshots")
+    test: Source = Field(..., description="the same of the held-out snapshots")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems = []
-        for split in SPLITS:
-            source = getattr(self, split)
-            if not self.generated and not isinstance(source, list):
-                problems.append(f"`{split}` must be a list of files when method is `{self.method}`")
-            if self.generated and not isinstance(source, int):
-                problems.append(f"`{split}` must be a number when method is `{self.method}`")
-            if self.method == "files" and isinstance(source, list):
-                problems += _frame_problems(split, source)
+        problems = [problem for split in SPLITS for problem in self._problems(split)]
         if self.generated and self.cell is None:
             problems.append(f"method `{self.method}` needs a `cell`")
         if self.method == "displacements" and self.debye_waller_b_angstrom2 is None:
@@ -93,6 +79,26 @@ class SnapshotsSettings(Section):
         if problems:
             raise ValueError("too few snapshots for the splits: " + "; ".join(problems))
         return self
+
+    def _problems(self, split: Split) -> Iterator[str]:
+        source = getattr(self, split)
+        groups = self._groups(split)
+        if self.finished and groups:
+            yield f"`{split}` must be a list of finished calculations, not of groups"
+        elif not self.generated and isinstance(source, int):
+            yield f"`{split}` must be a list of files when method is `{self.method}`"
+        elif self.generated and isinstance(source, list) and not groups:
+            yield f"`{split}` must be a number or a list of groups when method is `{self.method}`"
+        if self.method == "files" and any(group.files is None for group in groups):
+            yield f"`{split}`: method `files` generates nothing: give `files` in each group"
+        if not self.finished and isinstance(source, list):
+            own = [entry for group in groups for entry in group.files or ()]
+            yield from _frame_problems(split, own if groups else source)
+
+    def _groups(self, split: Split) -> list[GroupSettings]:
+        source = getattr(self, split)
+        groups = source if isinstance(source, list) else []
+        return [group for group in groups if isinstance(group, GroupSettings)]
 
     @property
     def generated(self) -> bool:
@@ -110,31 +116,72 @@ class SnapshotsSettings(Section):
         The name holds split and index within the split, so enlarging one split
         leaves every other snapshot, and all that was computed for it, untouched.
         """
-        return [f"{split}-{index:04d}" for index in range(len(self.sources(split)))]
+        return [f"{split}-{index:04d}" for index in range(len(self.by_split[split]))]
 
     def sources(self, split: Split) -> list[str]:
         """One entry per snapshot: `file@index` or a finished calculation; else the method."""
+        return [plan.source for plan in self.by_split[split]]
+
+    @cached_property
+    def plans(self) -> dict[str, SnapshotPlan]:
+        """What makes each snapshot, by name: training, validation, test."""
+        return {
+            name: plan
+            for split in SPLITS
+            for name, plan in zip(self.names(split), self.by_split[split], strict=True)
+        }
+
+    @cached_property
+    def by_split(self) -> dict[Split, list[SnapshotPlan]]:
+        """What makes each snapshot, in the order of a split's groups."""
+        return {split: list(self._plans(split)) for split in SPLITS}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, in which what follows from the settings is found anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for key in ("plans", "by_split"):
+            copied.__dict__.pop(key, None)
+        return copied
+
+    def _plans(self, split: Split) -> Iterator[SnapshotPlan]:
         source = getattr(self, split)
         if isinstance(source, int):
-            return [self.method] * source
-        if self.finished:
-            return list(source)
-        return [frame for entry in source for frame in expand_frames(entry)]
+            plan = SnapshotPlan(self.method, self.cell, self.temperature_kelvin)
+            yield from [plan] * source
+            return
+        if groups := self._groups(split):
+            for group in groups:
+                yield from self._plans_of_group(group)
+            return
+        for entry in source:
+            frames = [entry] if self.finished else expand_frames(entry)
+            yield from (SnapshotPlan(frame) for frame in frames)
+
+    def _plans_of_group(self, group: GroupSettings) -> Iterator[SnapshotPlan]:
+        if group.files is None and self.cell is not None:
+            yield from group.generated(self.method, self.cell, self.temperature_kelvin)
+        for entry in group.files or ():
+            for frame in expand_frames(entry):
+                yield SnapshotPlan(frame, temperature_kelvin=group.label, grouped=True)
 
     def all_names(self) -> list[str]:
         """Names of all snapshots: training, validation, test."""
-        return [name for split in SPLITS for name in self.names(split)]
+        return list(self.plans)
 
     def deciding_one(self, name: str) -> dict[str, Any]:
         """The settings that decide one snapshot.
 
-        It depends on its own source, not on how many others there are, so enlarging a split
-        reruns nothing that exists.
+        It depends on its own source and its own place within its group, not on how many others
+        there are, so enlarging a split or its last group reruns nothing that exists.
         """
-        settings = self.deciding()
+        settings, plan = self.deciding(), self.plan_of(name)
         for split in SPLITS:
             del settings[split]
-        return settings | {"source": self.source_of(name)}
+        if not plan.grouped:
+            return settings | {"source": plan.source}
+        if plan.cell is None:
+            return {"method": "files"} | plan.deciding()
+        return settings | plan.deciding()
 
     def source_of(self, name: str) -> str:
         """Where the snapshot of this name comes from.
@@ -154,11 +201,43 @@ class SnapshotsSettings(Section):
         KeyError
             If the config has no snapshot of this name.
         """
-        for split in SPLITS:
-            names = self.names(split)
-            if name in names:
-                return self.sources(split)[names.index(name)]
-        raise KeyError(name)
+        return self.plan_of(name).source
+
+    def plan_of(self, name: str) -> SnapshotPlan:
+        """What makes the snapshot of this name.
+
+        Parameters
+        ----------
+        name
+            Name of a snapshot.
+
+        Returns
+        -------
+        SnapshotPlan
+            Its source, cell, temperature and strain.
+
+        Raises
+        ------
+        KeyError
+            If the config has no snapshot of this name.
+        """
+        return self.plans[name]
+
+    def own_file(self, name: str) -> str | None:
+        """The user's file that a snapshot comes from, unless it is a finished calculation.
+
+        Parameters
+        ----------
+        name
+            Name of a snapshot.
+
+        Returns
+        -------
+        str or None
+            Its structure, or the cell that is displaced; none of a bulk crystal.
+        """
+        plan = self.plan_of(name)
+        return file_of(plan.source) if plan.cell is None else plan.cell.file
 
 
 MINIMUM_SNAPSHOTS: dict[Split, int] = {"training": 2, "validation": 1, "test": 1}

@@ -86,6 +86,11 @@ class DftResult:
         Estimated error in eV.
     version
         Version of pw.x.
+    forces
+        -dA/dR in eV/Å, shape (atoms, 3); None if not known.
+    stress
+        (1/V) dA/dstrain in eV/Å³, shape (3, 3), ASE's sign: positive under tension; None if not
+        known.
     """
 
     total_free_energy: float | None
@@ -118,6 +123,8 @@ class DftResult:
     scf_steps: int | None
     scf_accuracy: float | None
     version: str | None
+    forces: FloatArray | None = None
+    stress: FloatArray | None = None
 
     @property
     def energy_sum_error(self) -> float:

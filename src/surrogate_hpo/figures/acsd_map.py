@@ -1,5 +1,6 @@
 """Score of every descriptor candidate: heat map of cutoff radius against 2J_max."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,6 +48,13 @@ SCORES = {
 }
 """Per objective of the acsd stage."""
 
+GUARD = {
+    "guard_held_out_unexplained": "unexplained, left-out snapshots",
+    "guard_training_unexplained": "unexplained, fitted snapshots",
+    "guard_sum_error": "error of snapshot means, relative",
+}
+"""Columns of the guard, and what they are called."""
+
 
 def acsd_map_table(
     *,
@@ -57,6 +65,7 @@ def acsd_map_table(
     within_spread: ArrayLike,
     chosen: tuple[float, int],
     score: Score = SCORES["acsd"],
+    guard: Mapping[str, ArrayLike] | None = None,
 ) -> FigureTable:
     """Collect the scores of the candidates, one row each.
 
@@ -76,12 +85,14 @@ def acsd_map_table(
         Cutoff radius (Å) and 2J_max of the choice.
     score
         Which score it is.
+    guard
+        For each of `GUARD` what the guard found per candidate, if there was one.
 
     Returns
     -------
     FigureTable
         Columns ``cutoff_radius_angstrom``, ``twojmax``, ``<score>_mean``, ``<score>_std``,
-        ``within_spread``, ``chosen``; sorted by radius, then 2J_max.
+        ``within_spread``, ``chosen`` and those of the guard; sorted by radius, then 2J_max.
 
     Raises
     ------
@@ -103,6 +114,10 @@ def acsd_map_table(
                 "within_spread", "within the spread", "", np.asarray(within_spread, bool)[order]
             ),
             number_column("chosen", "chosen", "", is_chosen[order]),
+            *(
+                number_column(name, GUARD[name], "", np.asarray(values, float)[order])
+                for name, values in (guard or {}).items()
+            ),
         )
     )
     if is_chosen.sum() != 1 or not np.isfinite(mean[is_chosen[order]]).all():
@@ -215,6 +230,7 @@ def acsd_map(
     chosen: tuple[float, int],
     constant_descriptor_acsd: float,
     score: Score = SCORES["acsd"],
+    guard: Mapping[str, ArrayLike] | None = None,
 ) -> DrawnFigure:
     """Draw the heat map; parameters as in `acsd_map_table` and `draw_acsd_map`."""
     table = acsd_map_table(
@@ -225,6 +241,7 @@ def acsd_map(
         within_spread=within_spread,
         chosen=chosen,
         score=score,
+        guard=guard,
     )
     title = (
         f"{score.label} of {len(table)} descriptor candidates; "

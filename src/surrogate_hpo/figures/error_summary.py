@@ -1,4 +1,4 @@
-"""Mean absolute error per quantity against the floor and the baseline."""
+"""Mean absolute error per quantity against the floor, the baseline and the control."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from textwrap import fill
 import numpy as np
 from matplotlib.figure import Figure
 
-from surrogate_hpo.figures.palette import BLUE, GREY, INK, ORANGE
+from surrogate_hpo.figures.palette import BLUE, GREEN, GREY, INK, ORANGE
 from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.figures.table import (
     FigureTable,
@@ -37,7 +37,15 @@ class QuantityError:
     discretisation_error_mev_per_atom
         The same error for the reference LDOS: the floor, which no surrogate can beat.
     baseline_mev_per_atom
-        The same error for predicting the mean of the training snapshots.
+        The same error for predicting a constant: see `baseline_of`.
+    ensemble_mae_mev_per_atom
+        The same error of the mean prediction of all seeds.
+    correlation
+        Of the mean prediction with DFT, dimensionless.
+    baseline_of
+        What the constant is: a key of `BASELINES`.
+    control_mae_mev_per_atom
+        The same error of a linear potential fitted to the energies; NaN where there is none.
     """
 
     quantity: str
@@ -45,6 +53,16 @@ class QuantityError:
     std_over_seeds_mev_per_atom: float
     discretisation_error_mev_per_atom: float
     baseline_mev_per_atom: float
+    ensemble_mae_mev_per_atom: float = math.nan
+    correlation: float = math.nan
+    baseline_of: str = "training_mean"
+    control_mae_mev_per_atom: float = math.nan
+
+    @property
+    def skill(self) -> float:
+        """Error of the mean prediction over that of the baseline; NaN if either is not known."""
+        baseline = self.baseline_mev_per_atom
+        return self.ensemble_mae_mev_per_atom / baseline if baseline > 0 else math.nan
 
     @property
     def known(self) -> bool:
@@ -69,12 +87,20 @@ class QuantityError:
         return format_with_spread(self.mae_mev_per_atom, self.std_over_seeds_mev_per_atom)
 
 
+BASELINES = {
+    "training_mean": "training mean",
+    "class_mean": "snapshots' own mean",
+    "mixed": "training mean, or the snapshots' own",
+}
+"""What the constant is that the baseline predicts, for people."""
+
 _LABEL_CHARACTERS = 20
 _BARS = (
     ("discretisation_error_mev_per_atom", "floor (reference LDOS)", ORANGE),
     ("mae_mev_per_atom", "surrogate", BLUE),
-    ("baseline_mev_per_atom", "baseline (training mean)", GREY),
+    ("baseline_mev_per_atom", "baseline (a constant)", GREY),
 )
+_CONTROL = ("control_mae_mev_per_atom", "control (linear potential)", GREEN)
 
 
 def error_summary_table(errors: Sequence[QuantityError]) -> FigureTable:
@@ -84,34 +110,51 @@ def error_summary_table(errors: Sequence[QuantityError]) -> FigureTable:
         ("std_over_seeds_mev_per_atom", "std over seeds"),
         ("discretisation_error_mev_per_atom", "floor"),
         ("baseline_mev_per_atom", "baseline"),
+        ("ensemble_mae_mev_per_atom", "MAE, mean of the networks"),
+        ("control_mae_mev_per_atom", "control"),
     )
     numbers = (
         number_column(name, label, "meV/atom", [float(getattr(error, name)) for error in errors])
         for name, label in names
     )
-    return FigureTable((word_column("quantity", "quantity", [e.label for e in errors]), *numbers))
+    ratios = (
+        number_column("skill", "of the baseline", "", [error.skill for error in errors]),
+        number_column("correlation", "correlation", "", [error.correlation for error in errors]),
+    )
+    words = word_column("quantity", "quantity", [error.label for error in errors])
+    return FigureTable((words, *numbers, *ratios))
 
 
 @styled
 def draw_error_summary(table: FigureTable) -> Figure:
-    """Draw three bars per quantity on a logarithmic axis, each with its number."""
+    """Draw bars per quantity on a logarithmic axis, each with its number."""
     require_rows(table, "error_summary")
     rows = np.arange(len(table), dtype=float)
     figure = new_figure(1.3 + 0.85 * len(table))
     axes = figure.add_subplot()
-    values = np.concatenate([table.numbers(name) for name, _, _ in _BARS])
+    controlled = np.isfinite(table.numbers(_CONTROL[0])).any()
+    bars = (*_BARS, _CONTROL) if controlled else _BARS
+    values = np.concatenate([table.numbers(name) for name, _, _ in bars])
     drawable = values[np.isfinite(values) & (values > 0)]
     smallest, largest = (drawable.min(), drawable.max()) if drawable.size else (0.1, 1.0)
     left = 10.0 ** np.floor(np.log10(smallest / 1.5))
     # Room for the number behind the longest bar, which is text and thus not in data units.
     axes.set(xscale="log", xlim=(left, largest * (largest / left) ** 0.35))
     std = table.numbers("std_over_seeds_mev_per_atom")
-    for offset, (name, label, colour) in zip((-0.26, 0.0, 0.26), _BARS, strict=True):
-        mean = table.numbers(name)
+    height = 0.78 / len(bars)
+    for number, (name, label, colour) in enumerate(bars):
+        mean, offset = table.numbers(name), height * (number - (len(bars) - 1) / 2)
         axes.barh(
-            rows + offset, np.fmax(mean - left, 0), 0.24, left=left, color=colour, label=label
+            rows + offset,
+            np.fmax(mean - left, 0),
+            0.92 * height,
+            left=left,
+            color=colour,
+            label=label,
         )
         for index, value in enumerate(mean.tolist()):
+            if name == _CONTROL[0] and np.isnan(value):
+                continue
             spread = std[index] if name == "mae_mev_per_atom" else 0.0
             if spread > 0:
                 axes.errorbar(value, index + offset, xerr=spread, color=INK, capsize=2.5, lw=1.2)

@@ -1,9 +1,10 @@
 """The sentences of a methods section about the model: descriptor, network, training, energies."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.error_summary import BASELINES, QuantityError
 from surrogate_hpo.figures.table import format_number
 
 Document = Mapping[str, Any]
@@ -80,6 +81,14 @@ def describe_descriptors(
         criterion = OBJECTIVES[acsd["definition"]]
     else:
         criterion = "the widest distribution of its own cosine similarities"
+    guard = ""
+    if acsd.get("guard"):
+        guard = (
+            " Only candidates competed whose ridge regression of the LDOS left no more than "
+            f"{100 * acsd['guard_tolerance']:g} % more variance of left-out snapshots unexplained "
+            "than the best one."
+        )
+    pooled = ", pooled and paired across them," if acsd.get("pairs") == "across" else ""
     weights = choice.get("element_weights") or {}
     elements = ""
     if len(weights) > 1:
@@ -93,8 +102,8 @@ def describe_descriptors(
         f"2J_max were chosen without training among {candidates} candidates: the descriptor with "
         f"{criterion}, or, of those that {acsd['draws']} random draws of {acsd['points']} × "
         f"{acsd['points']} pairs of grid points on each of up to {acsd['snapshots']} training "
-        "snapshots could not tell from it, the one of the largest cutoff radius and then of the "
-        "smallest 2J_max."
+        f"snapshots{pooled} could not tell from it, the one of the largest cutoff radius and then "
+        f"of the smallest 2J_max.{guard}"
     )
 
 
@@ -225,9 +234,27 @@ def describe_evaluation(error: QuantityError, held_out: int, seeds: int) -> str:
     )
     if not error.known:
         return f"{text} The error of the {error.label} is not known: the data hold no reference."
-    return (
-        f"{text} On {held_out} held-out snapshots the mean absolute error of the {error.label} "
-        f"against density functional theory is {error.text} meV/atom ({spread}). The LDOS of the "
-        f"DFT calculation itself, integrated in the same way, gives {floor} meV/atom, and the mean "
-        f"of the training snapshots as the prediction {baseline} meV/atom."
+    ensemble, skill, correlation, control = (
+        format_number(value, 3)
+        for value in (
+            error.ensemble_mae_mev_per_atom,
+            error.skill,
+            error.correlation,
+            error.control_mae_mev_per_atom,
+        )
     )
+    text = (
+        f"{text} On {held_out} held-out snapshots the mean absolute error of the {error.label} "
+        f"against density functional theory is {error.text} meV/atom ({spread}), that of the mean "
+        f"of the networks {ensemble} meV/atom. The LDOS of the DFT calculation itself, integrated "
+        f"in the same way, gives {floor} meV/atom, and the {BASELINES[error.baseline_of]} as the "
+        f"prediction {baseline} meV/atom."
+    )
+    if math.isfinite(error.skill) and math.isfinite(error.correlation):
+        text += f" So the ratio of errors is {skill}, and the correlation with DFT {correlation}."
+    if math.isfinite(error.control_mae_mev_per_atom):
+        text += (
+            " A potential that is linear in the SNAP components of the atoms [@thompson2015], "
+            f"fitted to the training snapshots' energies alone, gives {control} meV/atom."
+        )
+    return text

@@ -1,6 +1,6 @@
 """Predicted against DFT energies of the held-out snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 
 import numpy as np
@@ -8,12 +8,15 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.error_summary import BASELINES, QuantityError
 from surrogate_hpo.figures.palette import BLUE, GREY, INK, ORANGE
 from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.figures.table import FigureTable, number_column, word_column
+from surrogate_hpo.physics.accuracy import class_means
 
 _MEV_PER_EV = 1000.0
+# Baselines that differ by less than this share of the axis are drawn as one line.
+_EQUAL = 1e-6
 
 
 def parity_table(
@@ -22,10 +25,11 @@ def parity_table(
     dft_ev_per_atom: ArrayLike,
     surrogate_ev_per_atom: ArrayLike,
     floor_ev_per_atom: ArrayLike,
-    baseline_ev_per_atom: float,
+    baseline_ev_per_atom: ArrayLike,
     error: QuantityError,
+    kind: Sequence[Hashable] | None = None,
 ) -> FigureTable:
-    """Express all energies in meV/atom relative to the mean of the DFT energies.
+    """Express all energies in meV/atom relative to the mean of the DFT energies of their class.
 
     Parameters
     ----------
@@ -38,16 +42,18 @@ def parity_table(
     floor_ev_per_atom
         Energies from the reference LDOS, eV/atom, shape (snapshots,).
     baseline_ev_per_atom
-        Mean energy of the training snapshots, eV/atom.
+        What the baseline predicts, eV/atom, shape (snapshots,).
     error
         The errors as reported elsewhere; they must agree with these energies.
+    kind
+        Class of each snapshot; all are of one if left out.
 
     Returns
     -------
     FigureTable
         Columns ``snapshot``, ``dft_mev_per_atom``, ``surrogate_mev_per_atom`` (mean over
         seeds), ``std_over_seeds_mev_per_atom``, ``floor_mev_per_atom``,
-        ``baseline_mev_per_atom``, relative to the mean of DFT.
+        ``baseline_mev_per_atom``, relative to the mean of DFT over the class.
 
     Raises
     ------
@@ -64,10 +70,11 @@ def parity_table(
             expected=f"shape (seeds, {dft.size})",
             got=f"shape {surrogate.shape}",
         )
-    _check_errors(dft, surrogate, floor, baseline_ev_per_atom, error)
-    relative = [_MEV_PER_EV * (energies - dft.mean()) for energies in (dft, surrogate, floor)]
+    baseline = np.asarray(baseline_ev_per_atom, float)
+    _check_errors(dft, surrogate, floor, baseline, error)
+    centre = class_means(dft, kind if kind is not None else [None] * len(dft))
+    relative = [_MEV_PER_EV * (energies - centre) for energies in (dft, surrogate, floor, baseline)]
     std = relative[1].std(axis=0, ddof=1) if len(surrogate) > 1 else np.zeros_like(dft)
-    baseline = np.full_like(dft, _MEV_PER_EV * (baseline_ev_per_atom - dft.mean()))
     unit = "meV/atom"
     return FigureTable(
         (
@@ -76,7 +83,7 @@ def parity_table(
             number_column("surrogate_mev_per_atom", "surrogate", unit, relative[1].mean(axis=0)),
             number_column("std_over_seeds_mev_per_atom", "std over seeds", unit, std),
             number_column("floor_mev_per_atom", "floor", unit, relative[2]),
-            number_column("baseline_mev_per_atom", "baseline", unit, baseline),
+            number_column("baseline_mev_per_atom", "baseline", unit, relative[3]),
         )
     )
 
@@ -85,7 +92,7 @@ def _check_errors(
     dft: NDArray[np.float64],
     surrogate: NDArray[np.float64],
     floor: NDArray[np.float64],
-    baseline: float,
+    baseline: NDArray[np.float64],
     error: QuantityError,
 ) -> None:
     """Refuse a picture whose points contradict the number in its title."""
@@ -118,8 +125,12 @@ def draw_parity(table: FigureTable, *, error: QuantityError) -> Figure:
     margin = 0.06 * max(float(np.ptp(everything)), 1e-6)
     limits = (everything.min() - margin, everything.max() + margin)
     axes.plot(limits, limits, color=INK, lw=1, zorder=1)
-    baseline = float(table.numbers("baseline_mev_per_atom")[0])
-    axes.axhline(baseline, color=GREY, lw=1.6, ls=(0, (5, 3)), label="baseline (training mean)")
+    baseline = table.numbers("baseline_mev_per_atom")
+    label = f"baseline ({BASELINES[error.baseline_of]})"
+    if np.ptp(baseline) <= _EQUAL * float(np.ptp(everything)):
+        axes.axhline(baseline[0], color=GREY, lw=1.6, ls=(0, (5, 3)), label=label)
+    else:
+        axes.plot(dft, baseline, "_", color=GREY, mew=1.6, ms=8, label=label)
     axes.errorbar(
         dft,
         surrogate,
@@ -148,8 +159,9 @@ def parity(
     dft_ev_per_atom: ArrayLike,
     surrogate_ev_per_atom: ArrayLike,
     floor_ev_per_atom: ArrayLike,
-    baseline_ev_per_atom: float,
+    baseline_ev_per_atom: ArrayLike,
     error: QuantityError,
+    kind: Sequence[Hashable] | None = None,
 ) -> DrawnFigure:
     """Draw one quantity's parity plot, named ``parity_<quantity>``; see `parity_table`."""
     table = parity_table(
@@ -159,6 +171,7 @@ def parity(
         floor_ev_per_atom=floor_ev_per_atom,
         baseline_ev_per_atom=baseline_ev_per_atom,
         error=error,
+        kind=kind,
     )
     title = f"Predicted against DFT {error.label} of {len(table)} held-out snapshots."
     return drawn(f"parity_{error.quantity}", title, partial(draw_parity, table, error=error), table)

@@ -126,6 +126,8 @@ class ReportContext:
         Paragraphs per stage that explain this run's choices.
     warnings
         What the reader must know first.
+    by_class
+        Errors of the headline quantity per size and temperature, shown beside the headline.
     """
 
     title: str
@@ -143,6 +145,7 @@ class ReportContext:
     facts: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: Sequence[Notice] = ()
+    by_class: FigureTable | None = None
 
 
 @dataclass(frozen=True)

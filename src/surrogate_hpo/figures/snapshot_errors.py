@@ -29,14 +29,14 @@ class SnapshotEnergies:
     floor
         From the reference LDOS, shape (snapshots,).
     baseline
-        Mean of the training snapshots.
+        What the baseline predicts, shape (snapshots,).
     """
 
     snapshot: tuple[str, ...]
     dft: FloatArray
     surrogate: FloatArray
     floor: FloatArray
-    baseline: float
+    baseline: FloatArray
 
     @property
     def known(self) -> bool:
@@ -69,7 +69,7 @@ def snapshot_errors_table(quantities: Mapping[str, SnapshotEnergies]) -> FigureT
     mean = joined([energies.surrogate.mean(axis=0) for energies in every])
     std = joined([_std(energies.surrogate) for energies in every])
     floor = joined([energies.floor for energies in every])
-    baseline = joined([np.full_like(energies.dft, energies.baseline) for energies in every])
+    baseline = joined([energies.baseline for energies in every])
     unit = "meV/atom"
     return FigureTable(
         (

@@ -1,8 +1,9 @@
 """What a run has achieved, in a sentence, and whether its targets are met."""
 
+import math
 from dataclasses import dataclass
 
-from surrogate_hpo.figures.error_summary import QuantityError
+from surrogate_hpo.figures.error_summary import BASELINES, QuantityError
 from surrogate_hpo.figures.table import format_number
 
 
@@ -106,7 +107,7 @@ def _judge_mae(error: QuantityError, target: str, limit: float) -> Verdict:
 
 
 def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> str:
-    """Say in two sentences how well the headline quantity is predicted.
+    """Say in a few sentences how well the headline quantity is predicted, worst news first.
 
     Parameters
     ----------
@@ -132,17 +133,61 @@ def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> st
         if seeds > 1
         else "one seed, so its spread is unknown"
     )
-    baseline = error.baseline_mev_per_atom
+    constant = BASELINES[error.baseline_of]
     floor = format_number(error.discretisation_error_mev_per_atom, 3)
-    text = (
-        f"The surrogate predicts the {error.label} of {held_out_snapshots} held-out snapshots "
-        f"with a mean absolute error of {error.text} meV/atom ({spread}). "
-        f"The reference LDOS itself gives {floor} meV/atom (floor), and predicting the training "
-        f"mean {format_number(baseline, 3)} meV/atom (baseline)."
+    sentences = [
+        _not_learnt(error),
+        f"For the {error.label} of {held_out_snapshots} held-out snapshots the surrogate's error "
+        f"is {_share(error)}: the mean of the networks has a mean absolute error of "
+        f"{format_number(error.ensemble_mae_mev_per_atom, 3)} meV/atom, where predicting "
+        f"the {constant} has {format_number(error.baseline_mev_per_atom, 3)} meV/atom (baseline).",
+        f"Single networks have {error.text} meV/atom ({spread}), and the reference LDOS itself "
+        f"{floor} meV/atom (floor).",
+        _beside_control(error),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def has_learnt(error: QuantityError) -> bool:
+    """Whether the mean prediction's error is at most half that of the baseline."""
+    return error.ensemble_mae_mev_per_atom <= error.baseline_mev_per_atom / 2
+
+
+def _not_learnt(error: QuantityError) -> str:
+    if has_learnt(error) or error.baseline_mev_per_atom == 0:
+        return ""
+    text = f"The surrogate has not learnt the {error.label}: its error is "
+    if not error.ensemble_mae_mev_per_atom < error.baseline_mev_per_atom:
+        return f"{text}no better than the baseline, a constant."
+    return f"{text}more than half of the baseline's, a constant."
+
+
+def _share(error: QuantityError) -> str:
+    correlation = (
+        f"a correlation of {format_number(error.correlation, 3)} with DFT"
+        if math.isfinite(error.correlation)
+        else "a correlation with DFT that so few or equal energies do not tell"
     )
-    if not error.mae_mev_per_atom < baseline:
-        text += " This is no better than the baseline: the surrogate has learnt nothing of use."
-    return text
+    if not math.isfinite(error.skill):
+        return f"not comparable with the baseline's, at {correlation}"
+    return f"{format_number(error.skill, 2)} of the baseline's, at {correlation}"
+
+
+def _beside_control(error: QuantityError) -> str:
+    """What a linear potential makes of the same energies, and what follows."""
+    control = error.control_mae_mev_per_atom
+    if not math.isfinite(control):
+        return ""
+    text = (
+        f"A linear SNAP potential fitted to the training snapshots' {error.label} alone has "
+        f"{format_number(control, 3)} meV/atom (control)"
+    )
+    if control < error.ensemble_mae_mev_per_atom:
+        return (
+            f"{text}: for the energy alone the surrogate is not worth its LDOS; what it gives "
+            "beyond the potential are the LDOS, the density and each term of the energy."
+        )
+    return f"{text}: the surrogate is more accurate."
 
 
 def summary(verdicts: list[Verdict]) -> str:

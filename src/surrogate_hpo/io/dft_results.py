@@ -29,11 +29,15 @@ _UNITS = {
     ),
     "angstrom": ("cell", "positions"),
     "per_angstrom": ("k_points",),
+    "ev_per_angstrom": ("forces",),
+    "ev_per_angstrom3": ("stress",),
 }
 _KEYS = {field.name: field.name for field in fields(DftResult)} | {
     name: f"{name}_{unit}" for unit, names in _UNITS.items() for name in names
 }
 _ARRAYS = ("eigenvalues", "occupations", "k_weights", "k_points", "cell", "positions")
+# Files of earlier versions lack these.
+_OPTIONAL = ("forces", "stress")
 # Stored as null: an empty list would not say how many columns it has.
 _UNKNOWN = {
     "eigenvalues": np.empty((0, 0)),
@@ -71,7 +75,8 @@ def read_dft_result(path: Path) -> DftResult:
     DataError
         If the file is missing, damaged or incomplete.
     """
-    content = read_document(path, keys=tuple(_KEYS.values()))
+    needed = tuple(key for name, key in _KEYS.items() if name not in _OPTIONAL)
+    content = read_document(path, keys=needed)
     return result_from_document(content, where=str(path))
 
 
@@ -96,7 +101,12 @@ def result_from_document(content: Mapping[str, Any], *, where: str) -> DftResult
         If a key is missing or holds something else.
     """
     try:
-        values = {name: content[key] for name, key in _KEYS.items()}
+        values = {n: content[key] for n, key in _KEYS.items() if n not in _OPTIONAL}
+        values |= {
+            name: np.array(given, float)
+            for name in _OPTIONAL
+            if (given := content.get(_KEYS[name])) is not None
+        }
         values |= {
             name: _UNKNOWN.get(name) if values[name] is None else np.array(values[name], float)
             for name in _ARRAYS

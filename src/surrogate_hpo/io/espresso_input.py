@@ -12,7 +12,7 @@ PREFIX = "espresso"
 _RESERVED = {
     *("calculation", "prefix", "outdir", "pseudo_dir", "wf_collect", "ecutwfc", "ecutrho"),
     *("nbnd", "occupations", "smearing", "degauss", "nosym", "nspin", "noncolin", "lspinorb"),
-    *("conv_thr", "mixing_beta", "electron_maxstep", "disk_io"),
+    *("conv_thr", "mixing_beta", "electron_maxstep", "disk_io", "tprnfor", "tstress"),
 }
 
 
@@ -40,6 +40,8 @@ class ScfSettings:
         Share of the new density (mixing_beta).
     maximum_steps
         Iterations before giving up (electron_maxstep).
+    forces_and_stress
+        Whether they are computed as well.
     extra
         Further entries by namelist, such as `{"electrons": {"diagonalization": "cg"}}`.
 
@@ -58,6 +60,7 @@ class ScfSettings:
     convergence_rydberg: float = 1e-9
     mixing: float = 0.5
     maximum_steps: int = 100
+    forces_and_stress: bool = False
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,7 +86,14 @@ class ScfSettings:
     def namelists(self) -> dict[str, dict[str, Any]]:
         """Name all entries of pw.x's namelists; the mesh has a card of its own."""
         data: dict[str, dict[str, Any]] = {
-            "control": {"calculation": "scf", "prefix": PREFIX, "outdir": ".", "disk_io": "low"},
+            "control": {
+                "calculation": "scf",
+                "prefix": PREFIX,
+                "outdir": ".",
+                "disk_io": "low",
+                "tprnfor": self.forces_and_stress,
+                "tstress": self.forces_and_stress,
+            },
             "system": {
                 "ecutwfc": self.cutoff_rydberg,
                 "ecutrho": self.density_cutoff_rydberg or 4 * self.cutoff_rydberg,

@@ -48,6 +48,7 @@ def read_espresso_xml(path: Path) -> DftResult:
         **_basis(reader),
         **_structure(reader),
         **_settings(reader),
+        **_derivatives(reader),
     )
     error = abs(result.energy_sum_error) / len(result.species)
     if result.converged and error > _ENERGY_SUM_TOLERANCE:
@@ -98,6 +99,21 @@ def _energies(reader: "_Reader") -> dict[str, Any]:
         "scf_accuracy": "convergence_info/scf_conv/scf_error",
     }
     return {name: reader.number(f"output/{tag}") * HARTREE_EV for name, tag in names.items()}
+
+
+def _derivatives(reader: "_Reader") -> dict[str, Any]:
+    """Forces and stress, where the run was asked for them."""
+    forces, stress = (reader.root.find(f"output/{name}") for name in ("forces", "stress"))
+    atoms = int(reader.measure(reader.element("output/atomic_structure"), "nat"))
+    return {
+        "forces": None
+        if forces is None
+        else reader.numbers(forces, 3 * atoms).reshape(-1, 3) * (HARTREE_EV / BOHR_ANGSTROM),
+        # The file holds -(1/V) dA/dstrain: under tension QE's stress is negative.
+        "stress": None
+        if stress is None
+        else -reader.numbers(stress, 9).reshape(3, 3) * (HARTREE_EV / BOHR_ANGSTROM**3),
+    }
 
 
 def _bands(reader: "_Reader") -> dict[str, Any]:

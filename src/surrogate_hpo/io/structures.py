@@ -17,6 +17,8 @@ from surrogate_hpo.io.atomic import replacing
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
 # strongly compressed solids stay above 0.7.
 _OVERLAP = 0.5
+# What is known of a structure's making, beside its provenance: the stage `snapshots` writes it.
+LABELS = ("temperature_kelvin", "strain_percent", "shape")
 _INDEX = re.compile(r"(?P<file>.+)@(?P<index>-?\d+|-?\d*:-?\d*(?::-?0*[1-9]\d*)?)", re.DOTALL)
 
 
@@ -127,7 +129,7 @@ def _select(index: str, count: int, source: str) -> list[int]:
 
 
 def checked_structure(atoms: Atoms, where: str) -> Atoms:
-    """Copy with elements, cell and positions only, after checking that DFT can run on it.
+    """Copy with elements, cell, positions and labels only, after checking that DFT can run on it.
 
     Parameters
     ----------
@@ -139,12 +141,12 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
     Returns
     -------
     ase.Atoms
-        Periodic along all vectors.
+        Periodic along all vectors; of `info` those of `LABELS` that there are.
 
     Raises
     ------
     DataError
-        The structure is not periodic or empty, or has overlapping atoms.
+        The structure is not periodic or empty, has overlapping atoms, or a label is no number.
     """
     # Of undefined numbers, NumPy would warn first.
     defined = np.isfinite(atoms.cell.array).all()
@@ -167,8 +169,22 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
             remedy="look for what wrote the file: a calculation that failed or was cut off",
         )
     bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
+    bare.info |= _labels(atoms, where)
     _refuse_overlap(bare, where)
     return bare
+
+
+def _labels(atoms: Atoms, where: str) -> dict[str, float]:
+    found = {key: atoms.info[key] for key in LABELS if atoms.info.get(key) is not None}
+    for key, value in found.items():
+        if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+            raise DataError(
+                "a label of the structure is no number",
+                where=where,
+                expected=f"{key}=298, or none",
+                got=f"{key}={value!r}",
+            )
+    return found
 
 
 def _refuse_overlap(atoms: Atoms, where: str) -> None:
@@ -223,6 +239,37 @@ def read_structure_provenance(path: Path) -> dict[str, Any]:
     return provenance
 
 
+def read_temperature(path: Path) -> float | None:
+    """Read the temperature that the ions of a snapshot were drawn at.
+
+    Parameters
+    ----------
+    path
+        A file with one structure; the temperature is `temperature_kelvin` of its comment line.
+
+    Returns
+    -------
+    float or None
+        K; None if the file does not tell.
+
+    Raises
+    ------
+    DataError
+        The file is missing or unreadable, or the temperature is no number above 0.
+    """
+    found = _frames(path, str(path))[0].info.get("temperature_kelvin")
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int | float | np.number) or not found > 0:
+        raise DataError(
+            "the temperature of a structure makes no sense",
+            where=str(path),
+            expected="temperature_kelvin=298, a number above 0, in the comment line, or none",
+            got=str(found),
+        )
+    return float(found)
+
+
 def write_structure(path: Path, atoms: Atoms, provenance: Mapping[str, Any] | None = None) -> None:
     """Write one structure as extended xyz, atomically.
 
@@ -231,11 +278,12 @@ def write_structure(path: Path, atoms: Atoms, provenance: Mapping[str, Any] | No
     path
         File to write; replaced if it exists. The format does not depend on its name.
     atoms
-        Periodic structure, Å; elements, positions and cell are written.
+        Periodic structure, Å; elements, positions, cell and `LABELS` are written.
     provenance
         What made it, kept in the comment line.
     """
     bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    bare.info |= _labels(atoms, str(path))
     if provenance is not None:
         bare.info["provenance"] = dict(provenance)
     with replacing(path) as partial, partial.open("w") as stream:

@@ -149,8 +149,13 @@ def fault_of(score: CandidateScore) -> str:
     return ""
 
 
+def candidate_name(cutoff_radius: float, twojmax: int) -> str:
+    """Name a candidate in words, e.g. ``4.676 Å, 2J_max 8``."""
+    return f"{cutoff_radius:g} Å, 2J_max {twojmax}"
+
+
 def _name(score: CandidateScore) -> str:
-    return f"{score.cutoff_radius:g} Å, 2J_max {score.twojmax}"
+    return candidate_name(score.cutoff_radius, score.twojmax)
 
 
 def _reasons(

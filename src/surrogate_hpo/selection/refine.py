@@ -8,13 +8,15 @@ from surrogate_hpo.selection.acsd_table import ScoreTable, is_level
 DIGITS = 6
 
 
-def finer_radii(table: ScoreTable) -> tuple[float, ...]:
+def finer_radii(table: ScoreTable, admitted: ScoreTable | None = None) -> tuple[float, ...]:
     """Halve the spacing of the cutoff radii around the best candidate.
 
     Parameters
     ----------
     table
         Scores so far, on at least two draws.
+    admitted
+        The part of the table that a guard admits, if there is one: only this may be the best.
 
     Returns
     -------
@@ -39,7 +41,8 @@ def finer_radii(table: ScoreTable) -> tuple[float, ...]:
             got=str(radii),
             remedy="give two or more cutoff radii, or refine: 0",
         )
-    best = best_of(table)
+    admitted = admitted or table
+    best = best_of(admitted)
     place = radii.index(best.cutoff_radius)
     neighbours = radii[max(0, place - 1) : place] + radii[place + 1 : place + 2]
     rivals = [
@@ -47,7 +50,10 @@ def finer_radii(table: ScoreTable) -> tuple[float, ...]:
         for score in table.candidates
         if score.cutoff_radius in neighbours and score.twojmax == best.twojmax
     ]
-    if all(not fault_of(rival) and is_level(rival, best, table.sign) for rival in rivals):
+    if all(
+        rival in admitted.candidates and not fault_of(rival) and is_level(rival, best, table.sign)
+        for rival in rivals
+    ):
         return ()
     midpoints = [round((best.cutoff_radius + radius) / 2, DIGITS) for radius in neighbours]
     return tuple(radius for radius in midpoints if radius not in radii)

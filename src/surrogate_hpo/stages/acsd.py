@@ -1,31 +1,27 @@
 """ACSD: choose the descriptor (cutoff radius, 2 J_max) without training."""
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated, Any
 
 from surrogate_hpo.config.acsd import AcsdSettings
 from surrogate_hpo.config.replace import replaced
 from surrogate_hpo.descriptors.elements import element_parameters
-from surrogate_hpo.descriptors.triples import nested_columns
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.similarities import SimilarityData, write_similarities
+from surrogate_hpo.io.similarities import write_similarities
 from surrogate_hpo.io.tables import write_table
-from surrogate_hpo.selection.acsd import cosine_similarities
 from surrogate_hpo.selection.acsd_choice import Choice, choose
-from surrogate_hpo.selection.acsd_scores import Draw, candidate_similarities, score_candidates
 from surrogate_hpo.selection.acsd_table import ScoreTable
-from surrogate_hpo.selection.refine import finer_radii
-from surrogate_hpo.stages.acsd_points import SampledSnapshot, sample_snapshots
+from surrogate_hpo.selection.guarded_choice import GuardedChoice, choose_guarded
+from surrogate_hpo.stages.acsd_points import sample_snapshots
+from surrogate_hpo.stages.acsd_scoring import ScoredCandidates, score_all
 from surrogate_hpo.stages.interface import Input, Option, Output, Structures
 
 logger = logging.getLogger(__name__)
+
+Row = dict[str, str | int | float | bool | None]
 
 
 def acsd(
@@ -53,7 +49,8 @@ def acsd(
     Similarities of LDOS vectors and of SNAP vectors are compared for pairs of grid points;
     SNAP is evaluated at these points only, once per cutoff radius at the highest 2 J_max
     (average cosine similarity distance, Fiedler et al. 2022, eq. 16-17). With the objective
-    `kernel-spread` the SNAP similarities alone are judged, and no LDOS is read.
+    `kernel-spread` the SNAP similarities alone are judged, and no LDOS is read. With
+    `acsd.guard` only candidates compete that also predict left-out snapshots well.
     """
     if refine is not None:
         settings = replaced(settings, refine=refine)
@@ -66,11 +63,20 @@ def acsd(
         settings.element_weights,
         settings.element_radii,
     )
-    table, clouds = _score(snapshots, settings, weights, radii)
-    decision = choose(table)
+    scored = score_all(snapshots, settings, weights=weights, radii=radii, seed=seed)
+    table = scored.table
+    guarded = (
+        choose_guarded(table, scored.guards, tolerance=settings.guard_tolerance)
+        if settings.guard
+        else None
+    )
+    decision = guarded.choice if guarded else choose(table)
     record = provenance("acsd", settings, seed, [*structures, *labels])
-    write_table(scores, _rows(table, decision))
-    write_similarities(similarities, clouds, record)
+    rows = _rows(table, decision)
+    if guarded:
+        rows = [row | more for row, more in zip(rows, _guards(scored, guarded), strict=True)]
+    write_table(scores, rows)
+    write_similarities(similarities, scored.clouds, record)
     write_document(
         choice,
         {
@@ -81,75 +87,31 @@ def acsd(
             "objective": table.objective,
             "constant_descriptor_score": table.constant_mean,
             "decision": asdict(decision),
+            **(_guard_document(guarded) if guarded else {}),
             "provenance": record,
         },
     )
 
 
-def _score(
-    snapshots: Sequence[SampledSnapshot],
-    settings: AcsdSettings,
-    weights: dict[str, float],
-    radii: dict[str, float],
-) -> tuple[ScoreTable, SimilarityData]:
-    """Score the candidates of the settings, then those of each round of the refinement."""
-    columns = {t: nested_columns(max(settings.twojmax), t) for t in settings.twojmax}
-
-    def score(cutoff_radii: Sequence[float], number: int) -> tuple[ScoreTable, Draw]:
-        draws = [
-            draw
-            for snapshot in snapshots
-            for draw in snapshot.draws(
-                cutoff_radii,
-                max(settings.twojmax),
-                element_weights=weights,
-                element_radii=radii,
-            )
-        ]
-        found = score_candidates(
-            draws,
-            columns,
-            objective=settings.objective,
-            definition=settings.definition,
-            round_number=number,
-        )
-        return found, draws[0]
-
-    table, first_draw = score(settings.cutoff_radii_angstrom, 0)
-    first_draws = [first_draw]
-    for number in range(1, settings.refine + 1):
-        cutoff_radii = finer_radii(table)
-        if not cutoff_radii:
-            break
-        found, first_draw = score(cutoff_radii, number)
-        table = table.joined(found)
-        first_draws.append(first_draw)
-    return table, _clouds(table, first_draws, columns)
-
-
-def _clouds(
-    table: ScoreTable, draws: Sequence[Draw], columns: Mapping[int, NDArray[np.integer]]
-) -> SimilarityData:
-    """Similarities of the first draw of the first snapshot, in the order of the table."""
-    of = {
-        candidate: similarity.ravel().astype(np.float32)
-        for draw in draws
-        for candidate, similarity in candidate_similarities(draw, columns)
+def _guard_document(guarded: GuardedChoice) -> dict[str, Any]:
+    radius, twojmax = guarded.alone
+    return {
+        "guard_changed_choice": guarded.changed,
+        "choice_without_guard": {"cutoff_radius_angstrom": radius, "twojmax": twojmax},
+        "guard_admitted": guarded.admitted,
     }
-    ldos = draws[0].ldos
-    return SimilarityData(
-        descriptor=np.stack([of[s.cutoff_radius, s.twojmax] for s in table.candidates]),
-        ldos=None
-        if ldos is None
-        else cosine_similarities(ldos[0], ldos[1]).ravel().astype(np.float32),
-        cutoff_radius=np.array([score.cutoff_radius for score in table.candidates]),
-        twojmax=np.array([score.twojmax for score in table.candidates]),
-        round_number=np.array([score.round_number for score in table.candidates]),
-        snapshot=draws[0].snapshot,
-    )
 
 
-def _rows(table: ScoreTable, decision: Choice) -> list[dict[str, str | int | float | bool | None]]:
+def _guards(scored: ScoredCandidates, guarded: GuardedChoice) -> list[Row]:
+    keys = [(score.cutoff_radius, score.twojmax) for score in scored.table.candidates]
+    return [
+        {f"guard_{name}": value for name, value in asdict(scored.guards[key]).items()}
+        | {"guard_admitted": key in guarded.admitted}
+        for key in keys
+    ]
+
+
+def _rows(table: ScoreTable, decision: Choice) -> list[Row]:
     rejected = {(radius, twojmax): reason for radius, twojmax, reason in decision.rejected}
     name = table.objective.replace("-", "_")
     return [

@@ -1,6 +1,6 @@
 """Points at which descriptor candidates are compared, and the vectors there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class SampledSnapshot:
         For each draw the rows of `points` that make its two sets, [draws, 2, points].
     ldos
         LDOS at `points`, 1/(eV Å³), [P, energies]; None if no labels are needed.
+    energy
+        Energies of the LDOS, eV, [energies]; None with it.
     """
 
     name: str
@@ -44,16 +46,17 @@ class SampledSnapshot:
     points: NDArray[np.float64]
     places: NDArray[np.intp]
     ldos: NDArray[np.float32] | None
+    energy: NDArray[np.float64] | None
 
-    def draws(
+    def descriptors(
         self,
         cutoff_radii: Sequence[float],
         twojmax: int,
         *,
         element_weights: dict[str, float],
         element_radii: dict[str, float],
-    ) -> Iterator[Draw]:
-        """Evaluate SNAP at every point, once per cutoff radius, and hand it out to the draws.
+    ) -> dict[float, NDArray[np.float64]]:
+        """Evaluate SNAP at every point, once per cutoff radius.
 
         Parameters
         ----------
@@ -66,13 +69,13 @@ class SampledSnapshot:
         element_radii
             Radius factor of every element.
 
-        Yields
-        ------
-        Draw
-            One per draw.
+        Returns
+        -------
+        dict
+            For each cutoff radius the vectors, [P, components].
         """
         weights, radii = atom_parameters(list(self.atoms.symbols), element_weights, element_radii)
-        descriptors = {
+        return {
             radius: bispectrum(
                 self.points,
                 self.atoms.positions,
@@ -84,6 +87,20 @@ class SampledSnapshot:
             )
             for radius in cutoff_radii
         }
+
+    def draws(self, descriptors: Mapping[float, NDArray[np.floating]]) -> Iterator[Draw]:
+        """Hand the vectors at the points out to the draws.
+
+        Parameters
+        ----------
+        descriptors
+            As :meth:`descriptors` gives them.
+
+        Yields
+        ------
+        Draw
+            One per draw.
+        """
         for number, places in enumerate(self.places):
             yield Draw(
                 snapshot=self.name,
@@ -117,7 +134,8 @@ def sample_snapshots(
     Raises
     ------
     DataError
-        If structures and LDOS do not pair up, or do not belong to the same cell.
+        If structures and LDOS do not pair up, or do not belong to the same cell, or if snapshots
+        that are compared with each other differ in their energies.
     ConfigError
         If the grid is too small for the draws.
     """
@@ -131,10 +149,28 @@ def sample_snapshots(
         )
     if not settings.needs_ldos:
         return [_anywhere(path, settings, seed) for path in structures]
-    return [
+    found = [
         _on_grid(structure, store, settings, seed)
         for structure, store in zip(structures, ldos, strict=True)
     ]
+    if settings.guard or settings.pairs == "across":
+        _check_same_energies(found)
+    return found
+
+
+def _check_same_energies(snapshots: Sequence[SampledSnapshot]) -> None:
+    axes = {s.name: s.energy for s in snapshots if s.energy is not None}
+    first = next(iter(axes.values()))
+    for name, energy in axes.items():
+        if energy.shape != first.shape or not np.allclose(energy, first):
+            raise DataError(
+                "LDOS of different energy axes cannot be compared across snapshots.",
+                where=f"snapshot {name}",
+                expected=f"{first[0]:g}..{first[-1]:g} eV in {len(first)} points",
+                got=f"{energy[0]:g}..{energy[-1]:g} eV in {len(energy)} points",
+                remedy="delete results/ldos and run the workflow again, or set acsd.pairs: within "
+                "and acsd.guard: false",
+            )
 
 
 def _anywhere(structure: Path, settings: AcsdSettings, seed: int) -> SampledSnapshot:
@@ -144,7 +180,7 @@ def _anywhere(structure: Path, settings: AcsdSettings, seed: int) -> SampledSnap
     )
     places = np.arange(scaled.size // 3, dtype=np.intp).reshape(scaled.shape[:3])
     points = scaled.reshape(-1, 3) @ atoms.cell[:]
-    return SampledSnapshot(structure.stem, atoms, points, places, None)
+    return SampledSnapshot(structure.stem, atoms, points, places, None, None)
 
 
 def _on_grid(structure: Path, store: Path, settings: AcsdSettings, seed: int) -> SampledSnapshot:
@@ -165,6 +201,7 @@ def _on_grid(structure: Path, store: Path, settings: AcsdSettings, seed: int) ->
         points=grid_points(shape, ldos.cell, indices=distinct),
         places=places.reshape(indices.shape),
         ldos=flat(ldos.values)[distinct],
+        energy=ldos.energy,
     )
 
 

@@ -15,8 +15,15 @@ from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
+from surrogate_hpo.stages.check_cells import (
+    cell_facts,
+    cell_warnings,
+    check_overlaps,
+    representatives,
+)
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.contest_space import check_contestant
+from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.guards import (
     check_bands,
     check_one_functional,
@@ -58,9 +65,10 @@ def check(config: Config) -> None:
         attempt(find_engine, config.dft.command)
     attempt(_no_leak_between_splits, config)
     elements: set[str] = set()
-    for name in _to_open(config):
+    for name in representatives(config):
         attempt(_check_structure, config, potentials, name, elements)
     attempt(_check_elements, config, elements)
+    attempt(check_overlaps, config)
     for name in config.snapshots.all_names():
         attempt(_check_results, config, name)
     for method in config.compare.methods:
@@ -69,8 +77,11 @@ def check(config: Config) -> None:
         listed = "\n".join(f"{number}. {fault}" for number, fault in enumerate(faults, start=1))
         count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
         raise ConfigError(f"the inputs have {count}; nothing was started:\n{listed}")
-    for warning in _warnings(config):
+    sizes = dict(case_of(config).sizes)
+    for warning in (*_warnings(config), *cell_warnings(config, sizes)):
         logger.warning(warning)
+    for fact in cell_facts(config, sizes):
+        logger.info(fact)
     logger.info("no faults: %d snapshots", len(config.snapshots.all_names()))
 
 
@@ -95,11 +106,14 @@ def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopo
 
 
 def _no_leak_between_splits(config: Config) -> None:
-    if config.snapshots.generated:
-        return
-    sources = [(split, s) for split in SPLITS for s in config.snapshots.sources(split)]
+    own = [
+        (split, plan.source)
+        for split in SPLITS
+        for plan in config.snapshots.by_split[split]
+        if plan.cell is None
+    ]
     first: dict[str, str] = {}
-    for split, source in sources:
+    for split, source in own:
         identity = _identity(source) if config.snapshots.finished else source
         if identity in first:
             raise ConfigError(
@@ -119,19 +133,13 @@ def _identity(source: str) -> str:
         return source  # said when it is opened
 
 
-def _to_open(config: Config) -> list[str]:
-    """All own files, but only one of the generated snapshots: they differ by their seed."""
-    names = config.snapshots.all_names()
-    return names[:1] if config.snapshots.generated else names
-
-
 def _check_structure(
     config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
 ) -> None:
     if config.snapshots.finished:
         _check_finished(config, potentials, name, elements)
         return
-    atoms = make_snapshot(config.snapshots, name, seed=0)
+    atoms = make_snapshot(config.snapshots, name, seed=config.seed)
     elements.update(atoms.symbols)
     missing = sorted(set(atoms.symbols) - set(config.dft.pseudopotentials))
     if missing:
@@ -144,7 +152,7 @@ def _check_structure(
     if not set(atoms.symbols) <= set(potentials):
         return  # its potential could not be read: said already
     electrons = sum(potentials[symbol].z_valence for symbol in atoms.symbols)
-    bands = config.dft.run().bands
+    bands = config.dft.run(len(atoms), atoms.cell[:]).bands
     if 2 * bands <= electrons:
         raise ConfigError(
             "too few bands for the electrons of the cell",

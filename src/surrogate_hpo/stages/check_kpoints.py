@@ -43,11 +43,11 @@ def kpoint_hints(config: Config) -> Iterator[str]:
                 )
         return
     for atoms in size_classes(config).values():
-        mesh = config.dft.run().kpoints
+        mesh = config.dft.run(len(atoms), atoms.cell[:]).kpoints
         spacing = largest_spacing(atoms.cell[:], mesh)
         if spacing > WIDE_SPACING_PER_ANGSTROM:
             yield (
                 f"k points of cells of {len(atoms)} atoms are up to {spacing:.2f} 1/Å apart; a "
-                "metal like aluminium at 5000 K needs about 0.2 for labels that another cell shares; "
-                "`snakemake knoise` measures it (docs/concepts/kpoints.md)"
+                "metal like aluminium at 5000 K needs about 0.2 for labels that cells of other "
+                "sizes share; `snakemake knoise` measures it (docs/concepts/kpoints.md)"
             )

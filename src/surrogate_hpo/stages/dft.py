@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
+from ase import Atoms
+
 from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError
@@ -64,9 +66,10 @@ def _run(
     work = dft.parent / f"{dft.stem}.work"
     shutil.rmtree(work, ignore_errors=True)
     files = _collect(pseudopotentials, work / "pseudo")
+    atoms = read_structure(structure)
     result = run_espresso(
-        read_structure(structure),
-        _scf_settings(settings),
+        atoms,
+        _scf_settings(settings, atoms),
         directory=work,
         pseudo_dir=work / "pseudo",
         pseudopotentials=files,
@@ -82,8 +85,8 @@ def _run(
     return result
 
 
-def _scf_settings(settings: DftSettings) -> ScfSettings:
-    run = settings.run()
+def _scf_settings(settings: DftSettings, atoms: Atoms) -> ScfSettings:
+    run = settings.run(len(atoms), atoms.cell[:])
     return ScfSettings(
         cutoff_rydberg=run.cutoff_rydberg,
         density_cutoff_rydberg=settings.density_cutoff_rydberg,
@@ -94,6 +97,7 @@ def _scf_settings(settings: DftSettings) -> ScfSettings:
         convergence_rydberg=settings.convergence_rydberg,
         mixing=settings.mixing,
         maximum_steps=settings.maximum_steps,
+        forces_and_stress=settings.forces_and_stress,
     )
 
 

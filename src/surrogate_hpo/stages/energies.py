@@ -1,15 +1,18 @@
 """Energies of one snapshot from one source, in a form to tabulate and compare."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult, known
+from surrogate_hpo.physics.accuracy import BaselineKind, class_baseline
 
 DFT = "dft"
 REFERENCE_LDOS = "reference_ldos"
+BASELINE = "baseline"
 REFERENCES = (DFT, REFERENCE_LDOS)
 FERMI_ENERGY = "fermi_energy"
 # Name of a quantity -> the field of a DFT result that it is compared with.
@@ -25,6 +28,21 @@ QUANTITIES = {
 }
 
 
+class SnapshotClass(NamedTuple):
+    """Snapshots whose energies can be compared with each other.
+
+    Attributes
+    ----------
+    atoms
+        Number of atoms per cell.
+    temperature
+        Of the ions, K; None if it is not known.
+    """
+
+    atoms: int
+    temperature: float | None
+
+
 @dataclass(frozen=True)
 class SnapshotEnergies:
     """Energies of one snapshot from one source.
@@ -34,7 +52,7 @@ class SnapshotEnergies:
     snapshot
         Name of the snapshot.
     source
-        `dft`, `reference_ldos`, `seed-N` or `training_mean`.
+        `dft`, `reference_ldos`, `seed-N` or `baseline`.
     atoms
         Number of atoms.
     energies
@@ -43,6 +61,8 @@ class SnapshotEnergies:
         eV; empty without an LDOS.
     dos
         1/eV at these energies.
+    temperature
+        Of the ions, K; None if it is not known.
     """
 
     snapshot: str
@@ -51,6 +71,12 @@ class SnapshotEnergies:
     energies: Mapping[str, float]
     energy_axis: NDArray[np.float64]
     dos: NDArray[np.float64]
+    temperature: float | None = None
+
+    @property
+    def kind(self) -> SnapshotClass:
+        """The class that the snapshot belongs to."""
+        return SnapshotClass(self.atoms, self.temperature)
 
     def comparable(self, quantity: str) -> float:
         """The quantity in eV per atom; the Fermi energy in eV."""
@@ -64,6 +90,7 @@ class SnapshotEnergies:
             "snapshot": self.snapshot,
             "source": self.source,
             "atoms": self.atoms,
+            "temperature_kelvin": self.temperature,
             **energies,
         }
 
@@ -78,7 +105,9 @@ class SnapshotEnergies:
             }
 
 
-def reference_energies(snapshot: str, result: DftResult) -> SnapshotEnergies:
+def reference_energies(
+    snapshot: str, result: DftResult, temperature: float | None = None
+) -> SnapshotEnergies:
     """The energies of the DFT run itself; NaN where it does not tell."""
     return SnapshotEnergies(
         snapshot=snapshot,
@@ -87,16 +116,42 @@ def reference_energies(snapshot: str, result: DftResult) -> SnapshotEnergies:
         energies={name: known(getattr(result, key)) for name, key in QUANTITIES.items()},
         energy_axis=np.empty(0),
         dos=np.empty(0),
+        temperature=temperature,
     )
 
 
-def mean_energies(training: Sequence[SnapshotEnergies]) -> SnapshotEnergies:
-    """The training mean per atom, as a snapshot of one atom: the baseline's prediction."""
-    return SnapshotEnergies(
-        snapshot="all training snapshots",
-        source="training_mean",
-        atoms=1,
-        energies={n: float(np.mean([r.comparable(n) for r in training])) for n in QUANTITIES},
-        energy_axis=np.empty(0),
-        dos=np.empty(0),
-    )
+def baseline_energies(
+    reference: Sequence[SnapshotEnergies], training: Sequence[SnapshotEnergies]
+) -> tuple[list[SnapshotEnergies], BaselineKind]:
+    """What a constant per class predicts for held-out snapshots, and what the constants are.
+
+    Parameters
+    ----------
+    reference
+        Energies of the held-out snapshots from DFT.
+    training
+        Those of the training snapshots.
+
+    Returns
+    -------
+    list of SnapshotEnergies, str
+        One per held-out snapshot, and the kind of `Baseline`.
+    """
+    energies: list[dict[str, float]] = [{} for _ in reference]
+    kind: BaselineKind = "training_mean"
+    for quantity in QUANTITIES:
+        by_class: dict[Hashable, list[float]] = {}
+        for row in training:
+            by_class.setdefault(row.kind, []).append(row.comparable(quantity))
+        found = class_baseline(
+            [row.comparable(quantity) for row in reference],
+            [row.kind for row in reference],
+            by_class,
+        )
+        kind = found.kind
+        for row, values, value in zip(reference, energies, found.values.tolist(), strict=True):
+            values[quantity] = value if quantity == FERMI_ENERGY else value * row.atoms
+    return [
+        replace(row, source=BASELINE, energies=values)
+        for row, values in zip(reference, energies, strict=True)
+    ], kind

@@ -226,7 +226,7 @@ def _directions(
         step = _DISPLACEMENT_ANGSTROM * direction.reshape(-1, 3)
         ends = []
         for sign in (1, -1):
-            moved = atoms.copy()  # type: ignore[no-untyped-call]
+            moved = atoms.copy()
             moved.positions += sign * step
             ends.append(_at_points(points, moved, definition, threads))
         change = (ends[0] - ends[1]) / (2 * _DISPLACEMENT_ANGSTROM)

@@ -1,14 +1,19 @@
 """Jobs, cores, memory and time that a run will ask for, before any of it runs."""
 
+from dataclasses import replace
+
+from ase import Atoms
+
 from surrogate_hpo.config.case import Case
 from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.sizes import size_of
-from surrogate_hpo.config.snapshots import SPLITS, file_of
+from surrogate_hpo.config.sizes import Size, size_of
+from surrogate_hpo.config.snapshot_groups import SnapshotPlan
+from surrogate_hpo.config.snapshots import file_of
 from surrogate_hpo.io.finished.sizes import size_of_finished
 from surrogate_hpo.io.structures import first_frame
-from surrogate_hpo.stages.plan import gpus, rules
-from surrogate_hpo.stages.snapshots import cell_at_rest
+from surrogate_hpo.stages.plan import gpus, rules, snapshots_of
+from surrogate_hpo.stages.snapshots import rest_structure
 
 _COLUMNS = (
     "stage",
@@ -33,25 +38,53 @@ def case_of(config: Config) -> Case:
     Returns
     -------
     Case
-        With the largest cell, where the files differ.
+        With the size of each snapshot, and the largest; of own files the first frame counts.
 
     Raises
     ------
     ConfigError
-        If the cell cannot be built.
+        If a cell cannot be built.
     DataError
         If a structure file is missing or unreadable.
     """
-    sources = {s for split in SPLITS for s in config.snapshots.sources(split)}
+    plans = config.snapshots.plans
+    known: dict[str, Size] = {}
+    for plan in plans.values():
+        if (key := _key(plan)) not in known:
+            known[key] = _size(config, plan)
+    sizes = {name: known[_key(plan)] for name, plan in plans.items()}
+    largest = max(known.values(), key=lambda size: (size.grid_points, size.volume, size.atoms))
+    return Case(config, largest, sizes)
+
+
+def _key(plan: SnapshotPlan) -> str:
+    """What the size of a snapshot depends on."""
+    if plan.cell is None:
+        return file_of(plan.source)
+    return str(replace(plan, temperature_kelvin=None, grouped=False))
+
+
+def _size(config: Config, plan: SnapshotPlan) -> Size:
     if config.snapshots.finished:
-        sizes = [size_of_finished(source) for source in sorted(sources)]
-        return Case(config, max(sizes, key=lambda size: (size.grid_points, size.atoms)))
-    if config.snapshots.cell is not None:
-        frames = [cell_at_rest(config.snapshots.cell)]
-    else:
-        frames = [first_frame(source) for source in sorted(map(file_of, sources))]
-    sizes = [size_of(len(atoms), atoms.cell[:], config.dft) for atoms in frames]
-    return Case(config, max(sizes, key=lambda size: (size.volume, size.atoms)))
+        return size_of_finished(plan.source)
+    atoms = structure_at_rest(plan)
+    return size_of(len(atoms), atoms.cell[:], config.dft)
+
+
+def structure_at_rest(plan: SnapshotPlan) -> Atoms:
+    """The cell of a snapshot that is not finished, before it is displaced.
+
+    Parameters
+    ----------
+    plan
+        What makes the snapshot.
+
+    Returns
+    -------
+    ase.Atoms
+        Its cell at rest; of own files the first frame.
+    """
+    return first_frame(file_of(plan.source)) if plan.cell is None else rest_structure(plan)
 
 
 def estimate(config: Config) -> str:
@@ -65,26 +98,39 @@ def estimate(config: Config) -> str:
     Returns
     -------
     str
-        A line per rule, and the sums.
+        A line per rule, and the sums. Memory and limit are those of the largest snapshot.
     """
     case = case_of(config)
     rows: list[tuple[object, ...]] = []
     sums = (0.0, 0.0)
     for rule, jobs in rules(config):
         asked, devices = request(rule, case), gpus(rule, config)
-        hours = jobs * asked.expected_seconds / 3600
-        core_hours, gpu_hours = hours * asked.threads, hours * devices
+        core_hours, hours = _hours(rule, jobs, case)
+        gpu_hours = hours * devices
         sums = (sums[0] + core_hours, sums[1] + gpu_hours)
         asks = (asked.threads, devices, asked.memory_mebibytes, asked.minutes)
         rows.append((rule, jobs, *asks, f"{core_hours:.2f}", f"{gpu_hours:.2f}"))
     size = case.size
     grid = "×".join(map(str, size.grid))
+    smallest = min((s.atoms for s in case.sizes.values()), default=size.atoms)
+    cells = f"cells of {smallest} atoms or more, the largest: " if smallest < size.atoms else ""
     head = (
-        f"{size.atoms} atoms, grid {grid}, {size.k_points} k points, {size.bands} bands, "
+        f"{cells}{size.atoms} atoms, grid {grid}, {size.k_points} k points, {size.bands} bands, "
         f"{case.components} descriptor components, {case.energies} energies"
     )
     total = ("together", *[""] * 5, *(f"{hours:.2f}" for hours in sums))
     return "\n".join([head, "", *_aligned([_COLUMNS, *rows, total])])
+
+
+def _hours(rule: str, jobs: int, case: Case) -> tuple[float, float]:
+    """Core hours, and hours one after the other, of all jobs of a rule."""
+    names = snapshots_of(rule, case.config)
+    each = [case.of(name) for name in names] if names else [case] * jobs
+    asked = [request(rule, one) for one in each]
+    return (
+        sum(job.expected_seconds * job.threads for job in asked) / 3600,
+        sum(job.expected_seconds for job in asked) / 3600,
+    )
 
 
 def _aligned(rows: list[tuple[object, ...]]) -> list[str]:

@@ -1,5 +1,6 @@
 """Energies of the held-out snapshots from the predicted LDOS, against DFT."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,16 +9,18 @@ from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.structures import read_structure, read_temperature
 from surrogate_hpo.io.tables import write_table
-from surrogate_hpo.stages.accuracies import accuracies
+from surrogate_hpo.stages.accuracies import accuracies, class_accuracies, class_rows
+from surrogate_hpo.stages.control import Labelled, control
 from surrogate_hpo.stages.energies import (
     FERMI_ENERGY,
     REFERENCES,
-    mean_energies,
+    baseline_energies,
     reference_energies,
 )
 from surrogate_hpo.stages.evaluated import common_inputs, read_evaluated
-from surrogate_hpo.stages.interface import Input, Output
+from surrogate_hpo.stages.interface import Input, Output, Structures
 from surrogate_hpo.stages.ldos_samples import sample_rows
 
 
@@ -28,14 +31,21 @@ def evaluate(
     snapshots: Annotated[
         list[Path], Input("JSON of `evaluate_snapshot`: energies of the held-out snapshots, eV")
     ],
+    structures: Structures,
     training_dft: Annotated[
-        list[Path], Input("JSON of the training snapshots' DFT runs: the baseline")
+        list[Path], Input("JSON of the training snapshots' DFT runs: baseline and control")
+    ],
+    training_structures: Annotated[
+        list[Path], Input("extxyz files of the training snapshots, in the same order; Å")
     ],
     costs: Annotated[list[Path], Input("JSON: cost records of all earlier jobs, in seconds")],
     energies: Annotated[
         Path, Output("CSV: a row per snapshot and source, energies in eV per cell")
     ],
     errors: Annotated[Path, Output("CSV: a row per quantity, errors in meV/atom")],
+    classes: Annotated[
+        Path, Output("CSV: a row per size, temperature and quantity, errors in meV/atom")
+    ],
     dos: Annotated[Path, Output("CSV: density of states per snapshot and source, 1/eV")],
     ldos_samples: Annotated[
         Path, Output("CSV: LDOS of the first snapshot at three grid points, 1/(eV Å³)")
@@ -44,29 +54,41 @@ def evaluate(
 ) -> None:
     """Compare the energies of the held-out snapshots, see `evaluate_snapshot`, with DFT.
 
-    The integral of the *reference* LDOS gives the floor, the training mean the baseline: so a
-    reader can tell the surrogate's error from the discretisation's.
+    The integral of the *reference* LDOS gives the floor, a constant the baseline, and a linear
+    potential fitted to the training energies the control: so a reader can tell the surrogate's
+    error from the discretisation's, and whether it has learnt more than others would.
     """
     parts = {path: read_evaluated(path) for path in snapshots}
     inputs = common_inputs(parts)
-    training = [reference_energies(p.stem, read_dft_result(p)) for p in training_dft]
+    training = _training(training_structures, training_dft)
+    known = [one.energies for one in training]
     first, *_ = parts.values()
     initialisations = [source for source in first.sources if source not in REFERENCES]
     rows = [row for part in parts.values() for row in part.energies]
-    quantities = accuracies(rows, training, initialisations)
+    reference = [part.energies[0] for part in parts.values()]
+    quantities = accuracies(rows, known, initialisations)
+    by_class = class_accuracies(rows, known, initialisations)
+    held_out = [
+        Labelled(read_structure(path), row) for path, row in zip(structures, reference, strict=True)
+    ]
 
-    write_table(energies, [row.as_row() for row in [*rows, mean_energies(training)]])
+    baseline, _ = baseline_energies(reference, known)
+    write_table(energies, [row.as_row() for row in [*rows, *baseline]])
+    write_table(classes, list(class_rows(by_class)))
     write_table(dos, [entry for row in rows for entry in row.dos_rows()])
     axis = first.energies[-1].energy_axis
     write_table(ldos_samples, list(sample_rows(first.name, axis, first.samples)))
     # The Fermi energy's error is per electron, not per atom: it stands in the JSON only.
     energetic = {name: values for name, values in quantities.items() if name != FERMI_ENERGY}
     write_table(errors, [{"quantity": name, **values} for name, values in energetic.items()])
-    made = provenance("evaluate", settings, seed, training_dft)
+    read = [*training_dft, *training_structures]
+    made = provenance("evaluate", settings, seed, read)
     write_document(
         summary,
         {
             **quantities,
+            "classes": by_class,
+            **control(training, held_out),
             "cost": total_cost(costs),
             "held_out_snapshots": len(parts),
             "training_snapshots": len(training),
@@ -75,3 +97,14 @@ def evaluate(
             "provenance": made | {"inputs": inputs | made["inputs"]},
         },
     )
+
+
+def _training(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled]:
+    """Structures and energies of the training snapshots."""
+    return [
+        Labelled(
+            read_structure(structure),
+            reference_energies(path.stem, read_dft_result(path), read_temperature(structure)),
+        )
+        for structure, path in zip(structures, dft, strict=True)
+    ]

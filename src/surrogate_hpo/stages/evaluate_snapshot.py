@@ -6,6 +6,7 @@ from typing import Annotated
 from surrogate_hpo.config.evaluate import EvaluateSettings
 from surrogate_hpo.io.models import read_model
 from surrogate_hpo.io.provenance import provenance
+from surrogate_hpo.io.structures import read_temperature
 from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.stages.energies import reference_energies
 from surrogate_hpo.stages.evaluated import write_evaluated
@@ -37,7 +38,7 @@ def evaluate_snapshot(
     snapshot = read_snapshot(structure, dft, descriptors, ldos)
     points = sampled_points(snapshot.ldos.values)
     samples: dict[str, dict[str, list[float]]] = {label: {} for label in points}
-    rows = [reference_energies(snapshot.name, snapshot.result)]
+    rows = [reference_energies(snapshot.name, snapshot.result, read_temperature(structure))]
     for found, values in energies_by_source(
         snapshot,
         trained,

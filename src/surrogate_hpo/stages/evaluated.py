@@ -70,6 +70,7 @@ def write_evaluated(
         {
             "snapshot": energies[0].snapshot,
             "atoms": energies[0].atoms,
+            "temperature_kelvin": energies[0].temperature,
             "energies": {
                 row.source: {f"{name}_ev": value for name, value in row.energies.items()}
                 for row in energies
@@ -117,6 +118,8 @@ def read_evaluated(path: Path) -> EvaluatedSnapshot:
                     energies={name: known(values[f"{name}_ev"]) for name in QUANTITIES},
                     energy_axis=axis if source in dos else nothing,
                     dos=np.array(dos.get(source, nothing), dtype=np.float64),
+                    # Documents of older versions do not tell.
+                    temperature=content.get("temperature_kelvin"),
                 )
                 for source, values in content["energies"].items()
             ],

@@ -37,14 +37,20 @@ def knoise_snapshot(
     noise of the labels that no model can learn across cells.
     """
     own = read_dft_result(dft)
-    mesh = config.dft.run().kpoints
+    mesh = config.dft.run(len(own.species), own.cell).kpoints
     denser = denser_mesh(mesh, settings.factor)
     work = state / snapshot
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     second, save, store = work / "denser.json", work / "denser.save", work / "denser.zarr.zip"
     run_dft(
-        settings=config.dft.model_copy(update={"kpoints": list(denser)}),
+        settings=config.dft.model_copy(
+            update={
+                "kpoints": list(denser),
+                "kpoint_spacing_per_angstrom": None,
+                "forces_and_stress": False,
+            }
+        ),
         seed=seed,
         structure=structure,
         pseudopotentials=pseudopotentials,

@@ -67,13 +67,33 @@ def items(stage: str, config: Config) -> list[str]:
     list of str
         One name per job.
     """
-    if stage in ("snapshots", "dft", "ldos", "descriptors"):
-        return config.snapshots.all_names()
+    if names := snapshots_of(stage, config):
+        return names
     if stage == "train":
         return [str(seed) for seed in range(config.train.seeds)]
     if stage == "contest":
         return list(config.compare.methods)
     return ["all", *parts(stage, config)]
+
+
+def snapshots_of(rule: str, config: Config) -> list[str]:
+    """Snapshots of which each has a job of the rule.
+
+    Parameters
+    ----------
+    rule
+        Name of a stage or a helper.
+    config
+        The whole config.
+
+    Returns
+    -------
+    list of str
+        Their names; none if the rule's jobs are others.
+    """
+    if rule in ("snapshots", "dft", "ldos", "descriptors"):
+        return config.snapshots.all_names()
+    return config.snapshots.names("test") if rule == "evaluate_snapshot" else []
 
 
 def parts(stage: str, config: Config) -> list[str]:

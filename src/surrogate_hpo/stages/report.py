@@ -9,7 +9,7 @@ from surrogate_hpo.io.atomic import write_text
 from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.tables import read_table, write_table
 from surrogate_hpo.stages.drawings import save_figures
-from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output, Structures
+from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output
 from surrogate_hpo.stages.report_context import Run, report_context
 from surrogate_hpo.stages.report_energies import read_energies
 from surrogate_hpo.stages.report_figures import Sources
@@ -20,8 +20,10 @@ def report(
     *,
     settings: ReportSettings,
     seed: int,
-    structures: Structures,
-    dft: Annotated[list[Path], Input("JSON of the DFT runs of the same snapshots")],
+    structures: Annotated[
+        list[Path], Input("structures (*.extxyz) of the run, a held-out one first; Å")
+    ],
+    dft: Annotated[list[Path], Input("JSON of that snapshot's DFT run")],
     ldos: LdosStores,
     descriptors: DescriptorStores,
     acsd_scores: Annotated[Path, Input("CSV of the acsd stage")],
@@ -78,7 +80,7 @@ def report(
             audit=[*(audit_scores or []), *(audit_agreement or [])],
         ),
         energies=read_energies(energies),
-        structure=structures[0],
+        structures=structures,
         pseudopotentials=pseudopotentials or [],
         comparison=[row for path in comparison or [] for row in read_table(path)],
         cost=total_cost(costs),

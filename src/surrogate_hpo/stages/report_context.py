@@ -1,7 +1,5 @@
 """From the files of a run to the content of its report."""
 
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 from ase import Atoms
 
 from surrogate_hpo.config.report import ReportSettings
+from surrogate_hpo.figures.class_errors import class_errors_table
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary_table
 from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.figures.report import Provenance, ReportContext, ReportTable
@@ -17,8 +16,10 @@ from surrogate_hpo.figures.snapshot_errors import snapshot_errors_table
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.stages.report_energies import EnergyTable
+from surrogate_hpo.stages.report_errors import class_errors, quantity_errors
 from surrogate_hpo.stages.report_facts import facts, notices
 from surrogate_hpo.stages.report_figures import Sources, draw_all
+from surrogate_hpo.stages.report_material import composition, temperatures
 from surrogate_hpo.stages.report_methods import methods
 from surrogate_hpo.stages.report_records import HEADLINE, Documents
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
@@ -40,8 +41,8 @@ class Run:
         Tables that figures are drawn from.
     energies
         Energies of the held-out snapshots.
-    structure
-        One of them.
+    structures
+        Configurations of the run, a held-out one first.
     pseudopotentials
         UPF files.
     comparison
@@ -54,7 +55,7 @@ class Run:
     records: Documents
     sources: Sources
     energies: EnergyTable
-    structure: Path
+    structures: Sequence[Path]
     pseudopotentials: Sequence[Path]
     comparison: Sequence[Mapping[str, str]]
     cost: Mapping[str, Mapping[str, float]]
@@ -80,9 +81,12 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
     acsd, naswot, search, evaluated = (
         run.documents[stage] for stage in ("acsd", "naswot", "search", "evaluate")
     )
-    errors = _errors(evaluated)
-    atoms = read_structure(run.structure)
-    figures = draw_all(run.sources, acsd, naswot, search, errors, run.energies, run.cost)
+    errors, by_class = quantity_errors(evaluated), class_errors(evaluated)
+    headline = next(error for error in errors if error.quantity == HEADLINE)
+    atoms = [read_structure(path) for path in run.structures]
+    figures = draw_all(
+        run.sources, acsd, naswot, search, (errors, by_class), run.energies, run.cost
+    )
     return ReportContext(
         title=settings.title,
         material=_material(atoms, run.records, run.documents["dft"]),
@@ -99,13 +103,14 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
             run.pseudopotentials,
             atoms,
             candidates=(run.sources.acsd, run.sources.naswot),
-            error=next(error for error in errors if error.quantity == HEADLINE),
+            error=headline,
         ),
         settings={"seed": seed} | {s: record["settings"] for s, record in run.records.items()},
         provenance=_provenance(run.records, run.documents["dft"].get("version"), seed),
         facts=facts(run.documents, run.cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
-        warnings=notices(acsd, naswot, errors),
+        warnings=notices(run.documents, errors),
+        by_class=class_errors_table(by_class) if headline.known else None,
     )
 
 
@@ -116,25 +121,6 @@ def _targets(settings: ReportSettings) -> Targets:
         floor_mev_per_atom=settings.target_floor_mev_per_atom,
         held_out_snapshots=settings.target_held_out_snapshots,
     )
-
-
-def _errors(evaluated: Mapping[str, Any]) -> list[QuantityError]:
-    """Errors of the energies; the Fermi energy's is in meV and stands among the facts."""
-
-    def number(value: float | None) -> float:
-        return math.nan if value is None else value
-
-    return [
-        QuantityError(
-            quantity=name,
-            mae_mev_per_atom=number(values["mae_mev_per_atom"]),
-            std_over_seeds_mev_per_atom=number(values["std_over_seeds"]),
-            discretisation_error_mev_per_atom=number(values["discretisation_error_mev_per_atom"]),
-            baseline_mev_per_atom=number(values["baseline_mev_per_atom"]),
-        )
-        for name, values in evaluated.items()
-        if isinstance(values, dict) and "mae_mev_per_atom" in values and name != "ewald_energy"
-    ]
 
 
 def _tables(
@@ -165,11 +151,11 @@ def _tables(
     return tables
 
 
-def _material(atoms: Atoms, records: Documents, dft: Mapping[str, Any]) -> str:
-    formula = ", ".join(f"{n} {s}" for s, n in Counter(atoms.symbols).items())
+def _material(structures: Sequence[Atoms], records: Documents, dft: Mapping[str, Any]) -> str:
     snapshots = records["snapshots"]["settings"]
-    ions = _OWN_IONS.get(snapshots["method"], f"ions at {snapshots['temperature_kelvin']:g} K")
-    parts = [f"{formula} atoms per cell", ions]
+    ions = _OWN_IONS.get(snapshots["method"], "ions")
+    kelvin = temperatures(structures, snapshots)
+    parts = [f"{composition(structures)} atoms per cell", f"{ions} at {kelvin}" if kelvin else ions]
     if dft.get("smearing_width_ev"):
         kelvin = dft["smearing_width_ev"] / BOLTZMANN_EV_PER_KELVIN
         parts.append(f"electrons at {kelvin:.6g} K")

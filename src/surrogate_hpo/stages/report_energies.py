@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.snapshot_errors import SnapshotEnergies
 from surrogate_hpo.io.tables import read_table
-from surrogate_hpo.stages.energies import REFERENCE_LDOS
+from surrogate_hpo.stages.energies import BASELINE, DFT, REFERENCE_LDOS
 
 FloatArray = NDArray[np.float64]
-DFT, TRAINING_MEAN, SEED = "dft", "training_mean", "seed-"
+SEED = "seed-"
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,15 @@ class EnergyTable:
             dft=self.per_atom(DFT, name),
             surrogate=np.array([self.per_atom(seed, name) for seed in self.seeds]),
             floor=self.per_atom(REFERENCE_LDOS, name),
-            baseline=float(self.per_atom(TRAINING_MEAN, name)[0]),
+            baseline=self.per_atom(BASELINE, name),
         )
+
+    @property
+    def classes(self) -> list[tuple[str, str]]:
+        """Number of atoms and temperature of each snapshot, as they are written."""
+        return [
+            (row["atoms"], row["temperature_kelvin"]) for row in self.rows if row["source"] == DFT
+        ]
 
     def fermi_energies(self, snapshot: str) -> dict[str, float]:
         """Fermi energy in eV by source; NaN where it is not known."""
@@ -75,7 +82,9 @@ def read_energies(path: Path) -> EnergyTable:
     DataError
         If it is missing, lacks a column, or holds no prediction.
     """
-    table = EnergyTable(read_table(path, columns=("snapshot", "source", "atoms")))
+    table = EnergyTable(
+        read_table(path, columns=("snapshot", "source", "atoms", "temperature_kelvin"))
+    )
     if not table.seeds:
         raise DataError("the table of energies holds no prediction", where=str(path))
     return table

@@ -1,7 +1,6 @@
 """Key numbers per stage, and what the reader must know first."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.report import Notice
@@ -52,6 +51,14 @@ def facts(
         "Fermi energy, mean absolute error (meV)": _known(fermi.get("mae_mev")),
         "Fermi energy, floor (meV)": _known(fermi.get("discretisation_error_mev")),
     }
+    if control := evaluated["control"]:
+        found["evaluate"] |= {
+            "control, cutoff radius (Å)": control["cutoff_radius_angstrom"],
+            "control, 2J_max": control["twojmax"],
+            "control, leave-one-out error on training snapshots, RMSE (meV/atom)": control[
+                "leave_one_out_rmse_mev_per_atom"
+            ],
+        }
     return found
 
 
@@ -59,17 +66,13 @@ def _known(value: float | None) -> Value:
     return "not known" if value is None else value
 
 
-def notices(
-    acsd: Mapping[str, Any], naswot: Mapping[str, Any], errors: Sequence[QuantityError]
-) -> list[Notice]:
+def notices(documents: Documents, errors: Sequence[QuantityError]) -> list[Notice]:
     """Collect the warnings of the run.
 
     Parameters
     ----------
-    acsd
-        Choice of the acsd stage.
-    naswot
-        Choice of the naswot stage.
+    documents
+        The choices and the errors.
     errors
         Errors per quantity.
 
@@ -78,7 +81,8 @@ def notices(
     list of Notice
         In the order of the stages.
     """
-    found = [Notice("naswot", message) for message in naswot["warnings"]]
+    acsd = documents["acsd"]
+    found = [Notice("naswot", message) for message in documents["naswot"]["warnings"]]
     if acsd["decision"]["ambiguous"]:
         close = ", ".join(
             f"{radius:g} Å / {twojmax}" for radius, twojmax in acsd["decision"]["close"]
@@ -91,5 +95,9 @@ def notices(
     unknown = [error.label for error in errors if not error.known]
     if unknown:
         text = f"The data hold no reference for: {', '.join(unknown)}. Their errors are not known."
+        found.append(Notice("evaluate", text))
+    if documents["evaluate"]["control"] is None:
+        reason = documents["evaluate"]["control_reason"].rstrip(".")
+        text = f"There is no control, a linear potential fitted to the same energies: {reason}."
         found.append(Notice("evaluate", text))
     return found

@@ -1,6 +1,6 @@
 """From the tables of a run to the figures of its report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.figures.acsd_map import SCORES, acsd_map
+from surrogate_hpo.figures.acsd_map import GUARD, SCORES, acsd_map
+from surrogate_hpo.figures.class_errors import ClassError
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
+from surrogate_hpo.figures.error_by_size import error_by_size
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.ldos_overlay import ldos_overlay
 from surrogate_hpo.figures.learning_curves import learning_curves
@@ -27,9 +29,9 @@ from surrogate_hpo.figures.table import format_with_spread
 from surrogate_hpo.io.similarities import read_similarities
 from surrogate_hpo.io.tables import read_table
 from surrogate_hpo.stages.audit_figure import figure_arguments
-from surrogate_hpo.stages.energies import REFERENCE_LDOS
+from surrogate_hpo.stages.energies import DFT, REFERENCE_LDOS
 from surrogate_hpo.stages.graph import AUDIT_DEPENDENCIES, DEPENDENCIES, STAGES, SUMMARIES
-from surrogate_hpo.stages.report_energies import DFT, EnergyTable
+from surrogate_hpo.stages.report_energies import EnergyTable
 
 Row = Mapping[str, str]
 PARITY = ("band_energy", "total_free_energy")
@@ -60,7 +62,7 @@ def draw_all(
     acsd: Mapping[str, Any],
     naswot: Mapping[str, Any],
     search: Mapping[str, Any],
-    errors: Sequence[QuantityError],
+    errors: tuple[Sequence[QuantityError], Sequence[ClassError]],
     energies: EnergyTable,
     cost: Mapping[str, Mapping[str, float]],
 ) -> list[DrawnFigure]:
@@ -77,7 +79,8 @@ def draw_all(
     search
         The choice of the search stage.
     errors
-        Errors per quantity, meV/atom; NaN where there is no reference.
+        Per quantity, and of the headline quantity per class, meV/atom; NaN where there is no
+        reference.
     energies
         Energies of the held-out snapshots.
     cost
@@ -89,6 +92,7 @@ def draw_all(
         In the order of the report.
     """
     candidates = read_table(sources.acsd)
+    known = [error for error in errors[0] if error.known]
     labelled = acsd["objective"] == "acsd"
     edges = [edge for edge in DEPENDENCIES if labelled or edge != ("ldos", "acsd")]
     nodes, audits = list(STAGES), list[DrawnFigure]()
@@ -106,11 +110,12 @@ def draw_all(
         _dos(read_table(sources.dos), energies),
         _ldos(read_table(sources.ldos_samples)),
         *(
-            _parity(energies.quantity(error.quantity), error)
-            for error in errors
-            if error.quantity in PARITY and error.known
+            _parity(energies.quantity(error.quantity), error, energies.classes)
+            for error in known
+            if error.quantity in PARITY
         ),
-        error_summary([error for error in errors if error.known]),
+        error_summary(known),
+        *_error_by_size(errors[1]),
         cost_per_stage(
             stage=list(cost),
             **{key: [total[key] for total in cost.values()] for key in COST_COLUMNS},
@@ -137,6 +142,7 @@ def _acsd(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
         chosen=(choice["cutoff_radius_angstrom"], choice["twojmax"]),
         constant_descriptor_acsd=choice["constant_descriptor_score"],
         score=score,
+        guard={name: _numbers(rows, name) for name in GUARD if name in rows[0]},
     )
 
 
@@ -241,7 +247,15 @@ def _ldos(rows: Sequence[Row]) -> DrawnFigure:
     )
 
 
-def _parity(energies: SnapshotEnergies, error: QuantityError) -> DrawnFigure:
+def _error_by_size(classes: Sequence[ClassError]) -> list[DrawnFigure]:
+    """The errors against the number of atoms, where there are several and they are known."""
+    known = [entry for entry in classes if entry.error.known]
+    return [error_by_size(known)] if len({entry.atoms for entry in known}) > 1 else []
+
+
+def _parity(
+    energies: SnapshotEnergies, error: QuantityError, kind: Sequence[Hashable]
+) -> DrawnFigure:
     return parity(
         snapshot=energies.snapshot,
         dft_ev_per_atom=energies.dft,
@@ -249,4 +263,5 @@ def _parity(energies: SnapshotEnergies, error: QuantityError) -> DrawnFigure:
         floor_ev_per_atom=energies.floor,
         baseline_ev_per_atom=energies.baseline,
         error=error,
+        kind=kind,
     )

@@ -1,16 +1,22 @@
 """What the methods section of a run must know, gathered from its files."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.methods import MethodsSection, write_methods
 from surrogate_hpo.io.tables import read_table
 from surrogate_hpo.io.upf import read_upf_origin
+from surrogate_hpo.stages.report_material import (
+    composition,
+    strains,
+    temperatures,
+    volume_per_atom,
+)
 from surrogate_hpo.stages.report_records import Documents
 
 VALIDATION = "descriptors/validation-"
@@ -20,7 +26,7 @@ def methods(
     documents: Documents,
     records: Documents,
     pseudopotentials: Sequence[Path],
-    atoms: Atoms,
+    structures: Sequence[Atoms],
     *,
     candidates: tuple[Path, Path],
     error: QuantityError,
@@ -35,8 +41,8 @@ def methods(
         Provenance per stage.
     pseudopotentials
         UPF files.
-    atoms
-        A held-out snapshot.
+    structures
+        Configurations of the run.
     candidates
         CSV of the scored descriptors, and of the scored architectures.
     error
@@ -48,10 +54,11 @@ def methods(
         Paragraphs with citations.
     """
     evaluated = documents["evaluate"]
+    settings = {stage: record["settings"] for stage, record in records.items()}
     return write_methods(
-        settings={stage: record["settings"] for stage, record in records.items()},
-        dft=_dft(documents["dft"], records, pseudopotentials),
-        material=_material(atoms),
+        settings=settings | {"snapshots": _snapshots(settings["snapshots"], structures)},
+        dft=_dft(documents["dft"], records, pseudopotentials, structures),
+        material=_material(structures),
         snapshots={
             "training": evaluated["training_snapshots"],
             "validation": sum(VALIDATION in name for name in records["train"]["inputs"]),
@@ -69,18 +76,31 @@ def methods(
 
 
 def _dft(
-    result: Mapping[str, Any], records: Documents, pseudopotentials: Sequence[Path]
+    result: Mapping[str, Any],
+    records: Documents,
+    pseudopotentials: Sequence[Path],
+    structures: Sequence[Atoms],
 ) -> dict[str, Any]:
-    """What is known of the DFT run; the rest is None."""
+    """What is known of the DFT runs and common to them; the rest is None."""
+    alike = all(np.allclose(atoms.cell[:], structures[0].cell[:]) for atoms in structures)
     return {
         "run": records["snapshots"]["settings"]["method"] != "finished",
         "version": result.get("version"),
         "functional": result.get("functional"),
-        "fft_grid": result.get("fft_grid"),
+        "fft_grid": result.get("fft_grid") if alike else None,
         "pseudopotentials": {path.name: read_upf_origin(path) for path in pseudopotentials},
     }
 
 
-def _material(atoms: Atoms) -> str:
-    formula = ", ".join(f"{number} {symbol}" for symbol, number in Counter(atoms.symbols).items())
-    return f"{formula} atoms per periodic cell ({atoms.get_volume() / len(atoms):.3g} Å³ per atom)"
+def _snapshots(settings: Mapping[str, Any], structures: Sequence[Atoms]) -> dict[str, Any]:
+    """Settings of the snapshots, with what differs between them."""
+    return {
+        **settings,
+        "temperatures": temperatures(structures, settings),
+        "strains": strains(structures),
+    }
+
+
+def _material(structures: Sequence[Atoms]) -> str:
+    volume = volume_per_atom(structures)
+    return f"{composition(structures)} atoms per periodic cell ({volume} Å³ per atom)"

@@ -13,7 +13,7 @@ from surrogate_hpo.io.zarr_zip import read_provenance
 from surrogate_hpo.stages.graph import STAGES
 
 HEADLINE = "total_free_energy"
-EVALUATED = (HEADLINE, "held_out_snapshots", "initialisations")
+EVALUATED = (HEADLINE, "classes", "control", "held_out_snapshots", "initialisations")
 Documents = dict[str, dict[str, Any]]
 
 

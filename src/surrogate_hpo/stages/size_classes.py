@@ -1,14 +1,10 @@
 """Snapshots of one number of atoms are a size class; the first stands for all of them."""
 
-from functools import cache
-
 from ase import Atoms
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.snapshots import file_of
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.io.structures import first_frame
-from surrogate_hpo.stages.snapshots import cell_at_rest
+from surrogate_hpo.stages.estimate import case_of, structure_at_rest
 
 
 def size_classes(config: Config) -> dict[str, Atoms]:
@@ -41,15 +37,8 @@ def size_classes(config: Config) -> dict[str, Atoms]:
             remedy="run one of them again with a denser mesh, and compare energies and LDOS",
         )
 
-    @cache
-    def read(file: str) -> Atoms:
-        return first_frame(file)
-
-    cell = config.snapshots.cell
-    first: dict[int, tuple[str, Atoms]] = {}
-    for name in config.snapshots.all_names():
-        atoms = (
-            read(file_of(config.snapshots.source_of(name))) if cell is None else cell_at_rest(cell)
-        )
-        first.setdefault(len(atoms), (name, atoms))
-    return dict(first[count] for count in sorted(first))
+    plans, sizes = config.snapshots.plans, case_of(config).sizes
+    first: dict[int, str] = {}
+    for name in plans:
+        first.setdefault(sizes[name].atoms, name)
+    return {first[count]: structure_at_rest(plans[first[count]]) for count in sorted(first)}

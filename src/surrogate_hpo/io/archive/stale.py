@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
+from surrogate_hpo.config.snapshots import SnapshotsSettings
 from surrogate_hpo.io.archive.jobs import Record
 from surrogate_hpo.io.code_digest import code_digest
 from surrogate_hpo.io.provenance import checksum
@@ -54,10 +57,14 @@ def stale_settings(records: Iterable[Record], settings: Mapping[str, Any]) -> li
     list of str
         A line per key, with both values and the outputs.
     """
-    faults = _Faults()
+    faults, snapshots = _Faults(), _snapshots(settings)
     for record in records:
         section = _section(str(record.content["rule"]), settings)
-        now = {"seed": settings.get("seed")} | dict(settings.get(section) or {})
+        decided = dict(settings.get(section) or {})
+        name = Path(record.output).stem
+        if section == "snapshots" and snapshots is not None and name in snapshots.plans:
+            decided = snapshots.deciding_one(name)
+        now = {"seed": settings.get("seed")} | decided
         for recorded in _parameters(record, dict):
             for key, value in recorded.items():
                 if "seed" in recorded and key in now and now[key] != value:
@@ -75,6 +82,14 @@ def stale_code(records: Iterable[Record]) -> list[str]:
             if _DIGEST.fullmatch(recorded) and code_digest(rule) != recorded:
                 faults.add(f"the code of {rule} has changed since it made", record)
     return faults.lines()
+
+
+def _snapshots(settings: Mapping[str, Any]) -> SnapshotsSettings | None:
+    """The section that decides each snapshot in its own way; none if it makes no sense."""
+    try:
+        return SnapshotsSettings.model_validate(settings.get("snapshots"))
+    except ValidationError:
+        return None
 
 
 def _section(rule: str, settings: Mapping[str, Any]) -> str:

@@ -1,0 +1,72 @@
+"""Errors of the headline quantity for each size and temperature of the held-out snapshots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from surrogate_hpo.figures.error_summary import BASELINES, QuantityError
+from surrogate_hpo.figures.table import Column, FigureTable, number_column, word_column
+
+
+@dataclass(frozen=True)
+class ClassError:
+    """How well held-out snapshots of one size and temperature are predicted.
+
+    Attributes
+    ----------
+    atoms
+        Number of atoms per cell.
+    temperature_kelvin
+        Temperature of the ions, K; NaN if it is not known.
+    snapshots
+        How many there are.
+    error
+        Their errors.
+    """
+
+    atoms: int
+    temperature_kelvin: float
+    snapshots: int
+    error: QuantityError
+
+
+def class_errors_table(classes: Sequence[ClassError]) -> FigureTable:
+    """Collect the errors, one row per class, in meV/atom.
+
+    Parameters
+    ----------
+    classes
+        All of the same quantity.
+
+    Returns
+    -------
+    FigureTable
+        Columns ``atoms``, ``temperature_kelvin``, ``snapshots``, ``skill``, ``correlation``,
+        ``ensemble_mae_mev_per_atom``, ``mae_mev_per_atom``, ``std_over_seeds_mev_per_atom``,
+        ``baseline_mev_per_atom``, ``baseline_of``, ``discretisation_error_mev_per_atom`` and
+        ``control_mae_mev_per_atom``.
+    """
+    errors = [entry.error for entry in classes]
+
+    def column(name: str, label: str, unit: str = "meV/atom") -> Column:
+        return number_column(name, label, unit, [float(getattr(e, name)) for e in errors], digits=3)
+
+    return FigureTable(
+        (
+            number_column("atoms", "atoms", "", [entry.atoms for entry in classes]),
+            number_column(
+                "temperature_kelvin", "ions", "K", [entry.temperature_kelvin for entry in classes]
+            ),
+            number_column("snapshots", "snapshots", "", [entry.snapshots for entry in classes]),
+            column("skill", "of the baseline", ""),
+            column("correlation", "correlation", ""),
+            column("ensemble_mae_mev_per_atom", "MAE, mean of the networks"),
+            column("mae_mev_per_atom", "MAE per network"),
+            column("std_over_seeds_mev_per_atom", "std over seeds"),
+            column("baseline_mev_per_atom", "baseline"),
+            word_column(
+                "baseline_of", "baseline is", [BASELINES.get(e.baseline_of, "") for e in errors]
+            ),
+            column("discretisation_error_mev_per_atom", "floor"),
+            column("control_mae_mev_per_atom", "control"),
+        )
+    )

@@ -1,0 +1,1 @@
+"""Potentials: energies and forces from the neighbourhoods of the atoms, without a network."""

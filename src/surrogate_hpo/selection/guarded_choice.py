@@ -1,0 +1,115 @@
+"""Choice of the descriptor among those that also predict snapshots they were not fitted to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from surrogate_hpo.selection.acsd_choice import Choice, candidate_name, choose, fault_of
+from surrogate_hpo.selection.acsd_scores import Candidate
+from surrogate_hpo.selection.acsd_table import ScoreTable
+from surrogate_hpo.selection.guard import GuardScore
+
+
+@dataclass(frozen=True)
+class GuardedChoice:
+    """The chosen descriptor, and what the score alone would have taken.
+
+    Attributes
+    ----------
+    choice
+        The rule's choice among the admitted candidates, with the guard's part in its reasons.
+    alone
+        Cutoff radius (Å) and 2·J_max that the rule takes from all candidates.
+    admitted
+        Candidates whose held-out unexplained variance is close enough to the smallest.
+    """
+
+    choice: Choice
+    alone: Candidate
+    admitted: tuple[Candidate, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether the guard changed the choice."""
+        return self.alone != (self.choice.cutoff_radius, self.choice.twojmax)
+
+
+def choose_guarded(
+    table: ScoreTable, guards: Mapping[Candidate, GuardScore], *, tolerance: float
+) -> GuardedChoice:
+    """Apply the rule of :func:`.choose` to the candidates that the guard admits.
+
+    Parameters
+    ----------
+    table
+        Scores on at least two draws.
+    guards
+        Of every candidate of the table.
+    tolerance
+        By what fraction the held-out unexplained variance may exceed the smallest.
+
+    Returns
+    -------
+    GuardedChoice
+        The choice, with and without the guard.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two draws.
+    DataError
+        If no candidate has a finite score and a descriptor that varies.
+    """
+    alone = choose(table)
+    kept = admitted(table, guards, tolerance=tolerance)
+    choice = choose(kept)
+    candidates = tuple((s.cutoff_radius, s.twojmax) for s in kept.candidates if not fault_of(s))
+    best = min(candidates, key=lambda key: guards[key].held_out_unexplained)
+    smallest = guards[best].held_out_unexplained
+    found = GuardedChoice(choice, (alone.cutoff_radius, alone.twojmax), candidates)
+    reasons = [
+        f"guard: smallest unexplained variance on left-out snapshots {candidate_name(*best)}, "
+        f"{smallest:.3g}; {len(candidates)} of {len(table.candidates)} candidates "
+        f"exceed it by no more than {100 * tolerance:g} %, and only these are compared",
+        *choice.reasons,
+    ]
+    if found.changed:
+        reasons.append(
+            f"the guard changed the choice: without it {candidate_name(*found.alone)}, "
+            f"unexplained {guards[found.alone].held_out_unexplained:.3g} on left-out snapshots"
+        )
+    if smallest >= 1:
+        reasons.append(
+            "WARNING: on left-out snapshots no regression is better than the mean; there are "
+            "too few snapshots for the guard to judge by"
+        )
+    return replace(found, choice=replace(choice, reasons=tuple(reasons)))
+
+
+def admitted(
+    table: ScoreTable, guards: Mapping[Candidate, GuardScore], *, tolerance: float
+) -> ScoreTable:
+    """Keep the candidates that generalise about as well as the best that may win.
+
+    Parameters
+    ----------
+    table
+        Scores of all candidates.
+    guards
+        Of every candidate of the table.
+    tolerance
+        By what fraction the held-out unexplained variance may exceed the smallest.
+
+    Returns
+    -------
+    ScoreTable
+        Without those that the guard refuses. Those that cannot win anyway stay, to be named.
+    """
+    held_out = {key: guard.held_out_unexplained for key, guard in guards.items()}
+    eligible = [s for s in table.candidates if not fault_of(s)]
+    smallest = min((held_out[s.cutoff_radius, s.twojmax] for s in eligible), default=0.0)
+    kept = tuple(
+        s
+        for s in table.candidates
+        if fault_of(s) or held_out[s.cutoff_radius, s.twojmax] <= (1 + tolerance) * smallest
+    )
+    return replace(table, candidates=kept)

@@ -1,0 +1,238 @@
+"""Energies and forces in the loss: exact where the reference is the network's own prediction."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ase.build import bulk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surrogate_hpo.config.train import TrainSettings
+from surrogate_hpo.descriptors.bispectrum import bispectrum
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.dft_results import write_dft_result
+from surrogate_hpo.io.ldos_store import LdosData, write_ldos
+from surrogate_hpo.io.structures import write_structure
+from surrogate_hpo.io.upf import read_upf
+from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.networks.batches import TrainingData
+from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.networks.recipe import Recipe
+from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
+from surrogate_hpo.networks.training import Trainer
+from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
+from surrogate_hpo.stages.energy_terms import Scalers, read_energy_terms
+from surrogate_hpo.stages.ldos_energies import energies_of
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+from tests.conftest import REPOSITORY
+
+GRID = (24, 24, 24)
+ENERGY = np.arange(-4.0, 16.25, 0.5)
+DEFINITION = DescriptorDefinition(4.0, 4)
+UPF = REPOSITORY / "pseudopotentials" / "Al.hgh-lda.UPF"
+
+
+def result_of(atoms) -> DftResult:
+    energies = dict.fromkeys(
+        (
+            "band_energy",
+            "entropy_contribution",
+            "hartree_energy",
+            "xc_energy",
+            "xc_potential_energy",
+            "ewald_energy",
+        ),
+        0.0,
+    )
+    return DftResult(
+        total_free_energy=-200.0, **energies, fermi_energy=8.0, electrons=12.0,
+        eigenvalues=np.zeros((1, 1)), occupations=np.ones((1, 1)), k_weights=np.array([2.0]),
+        k_points=np.zeros((1, 3)), fft_grid=GRID, wavefunction_cutoff=100.0, density_cutoff=400.0,
+        density_cutoff_rydberg=29.4, cell=atoms.cell[:], positions=atoms.positions,
+        species=("Al",) * 4, functional="lda_pz", pseudopotentials={"Al": UPF.name},
+        norm_conserving=True, symmetry_operations=1, smearing="fd",
+        smearing_width=5000 * BOLTZMANN_EV_PER_KELVIN, converged=True, scf_steps=5,
+        scf_accuracy=1e-9, version="7.2", forces=np.zeros((4, 3)),
+    )  # fmt: skip
+
+
+class Case:
+    """A network, and a snapshot whose reference LDOS it predicts exactly."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.atoms = bulk("Al", "fcc", a=4.05, cubic=True)
+        self.atoms.rattle(0.08, seed=3)
+        states = np.sqrt(np.clip(ENERGY, 0, None)) * 0.795 / 4.05**3
+        spread = 1 + 0.05 * np.random.default_rng(0).standard_normal((500, 1))
+        rows = torch.from_numpy((spread * states).astype(np.float32))
+        self.scalers = Scalers(
+            fit_input_scaler(torch.from_numpy(self.descriptors(self.atoms)), "standardised"),
+            fit_output_scaler(rows, "standardised"),
+        )
+        architecture = Architecture((6,), "tanh")
+        self.network = build_network(architecture, inputs=14, outputs=len(ENERGY), seed=1)
+        with torch.no_grad():  # no states at the bottom of the window
+            for tensor in (self.network[-1].weight, self.network[-1].bias):
+                tensor[:6] = 0
+        self.model = SurrogateModel(
+            architecture, self.network, self.scalers.inputs, self.scalers.outputs
+        )
+        self.result = result_of(self.atoms)
+        data = self.data(self.atoms)
+        write_structure(folder / "a.extxyz", self.atoms)
+        write_ldos(folder / "a.zarr.zip", data, {})
+        write_dft_result(folder / "a.json", self.result, {})
+
+    def descriptors(self, atoms) -> np.ndarray:
+        points = coarse_points(GRID, atoms.cell[:])
+        return bispectrum(points, atoms.positions, atoms.cell[:], cutoff_radius=4.0, twojmax=4)
+
+    def data(self, atoms) -> LdosData:
+        values = self.model.predict(torch.from_numpy(self.descriptors(atoms)).float())
+        values = values.numpy().reshape(*GRID, -1)
+        return LdosData(values, ENERGY, atoms.cell[:], "gaussian", 0.5, 12.0)
+
+    def energy(self, atoms) -> float:
+        data = self.data(atoms)
+        found = energies_of(
+            "a", "seed-0", data, data.values, atoms, self.result, {"Al": read_upf(UPF)}
+        )
+        return found.energies["total_free_energy"]
+
+    def terms(self, **settings):
+        given = TrainSettings(maximum_epochs=3, **({"force_weight": 1.0} | settings))
+        files = [tuple(self.folder / f"a.{ending}" for ending in ("extxyz", "json", "zarr.zip"))]
+        return read_energy_terms(
+            files, [UPF], DEFINITION, self.scalers, settings=given, seed=0, threads=1
+        )
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory) -> Case:
+    return Case(tmp_path_factory.mktemp("terms"))
+
+
+def test_energy_error_is_that_of_the_reference(case):
+    (term,) = case.terms().terms
+    with torch.no_grad():
+        prediction = case.network(term.inputs)
+        # To first order in a change of the network, too.
+        error = float(term.energy_error(prediction))
+    assert error == pytest.approx((case.energy(case.atoms) + 200.0) / 4, abs=2e-3)
+
+
+@pytest.mark.parametrize("direction", [0, 4, 11])
+def test_slope_is_the_derivative_of_the_whole_free_energy(case, direction):
+    (term,) = case.terms().terms
+    coefficients = torch.zeros(12)
+    coefficients[direction] = 1.0
+    _, slope, wanted = term.slope(case.network, coefficients)
+    # The forces of the DFT are zero here, so what is wanted is minus the direct part.
+    analytic = float((slope - wanted).detach())
+    step, ends = 0.01, []
+    for sign in (1, -1):
+        moved = case.atoms.copy()
+        moved.positions.reshape(-1)[direction] += sign * step
+        ends.append(case.energy(moved))
+    numeric = (ends[0] - ends[1]) / (2 * step)
+    assert analytic == pytest.approx(numeric, rel=2e-3, abs=2e-3)
+
+
+def test_training_on_forces_brings_them_down(case):
+    terms = case.terms(energy_weight=0.1, force_weight=10.0)
+    # Other forces than the reference's, without a net force, which no network could learn.
+    push = torch.tensor([1.0, -1.0, 0.0, 0.0]).repeat_interleave(3)
+    wrong = replace(terms.terms[0], slopes=terms.terms[0].slopes + push)
+    terms = replace(terms, terms=[wrong])
+    points = wrong.inputs, wrong.targets
+    network = build_network(Architecture((16,), "tanh"), inputs=14, outputs=len(ENERGY), seed=2)
+
+    def force_error() -> float:
+        _, slope, wanted = wrong.slope(network, push)
+        return abs(float((slope - wanted).detach()))
+
+    recipe = Recipe(maximum_epochs=300, batch_size=2000, weight_decay=0.0)
+    before = force_error()
+    trainer = Trainer(network, TrainingData(*points, *points), recipe, seed=0, energy_terms=terms)
+    trainer.run()
+    assert force_error() < 0.5 * before
+
+
+def test_interrupted_training_ends_with_the_same_weights(case):
+    terms = case.terms(energy_weight=0.1, force_weight=1e-3)
+    terms = replace(terms, terms=[terms.terms[0]] * 3)
+    points = terms.terms[0].inputs, terms.terms[0].targets
+    recipe = Recipe(maximum_epochs=2, batch_size=100)
+
+    def trainer() -> Trainer:
+        network = build_network(Architecture((8,), "tanh"), inputs=14, outputs=len(ENERGY), seed=2)
+        data = TrainingData(*points, *points)
+        return Trainer(network, data, recipe, seed=0, energy_terms=terms)
+
+    whole = trainer()
+    whole.run()
+    states: list[dict] = []
+    broken = trainer()
+
+    def stop() -> None:
+        states.append(broken.state_dict())
+        if len(states) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken.run(on_batch=stop)
+    resumed = trainer()
+    resumed.load_state_dict(states[-1])
+    resumed.run()
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, resumed.network.state_dict()[name]), name
+    assert resumed.history == whole.history
+
+
+def test_without_forces_only_energies_are_learnt(case, caplog):
+    write_dft_result(case.folder / "a.json", replace(case.result, forces=None), {})
+    try:
+        (term,) = case.terms(energy_weight=0.1).terms
+    finally:
+        write_dft_result(case.folder / "a.json", case.result, {})
+    assert len(term.slopes) == 0
+    assert "1 training snapshots have no forces" in caplog.text
+    assert case.terms(energy_weight=0.0, force_weight=0.0) is None
+
+
+def test_an_unknown_energy_is_refused(case):
+    write_dft_result(case.folder / "a.json", replace(case.result, total_free_energy=None), {})
+    try:
+        with pytest.raises(DataError, match="no total free energy to train on"):
+            case.terms()
+    finally:
+        write_dft_result(case.folder / "a.json", case.result, {})
+
+
+@given(st.integers(5, 16), st.integers(5, 16), st.integers(5, 16), st.integers(0, 99))
+def test_coarse_grid_keeps_values_and_mean(x, y, z, seed):
+    # Waves up to a quarter of the points: resolved by the coarse grid, too.
+    shape, generator = (x, y, z), np.random.default_rng(seed)
+    coarse = coarse_shape(shape)
+
+    def field(points: np.ndarray) -> np.ndarray:
+        return sum(
+            amplitude * np.cos(2 * np.pi * (points @ wave) + phase)
+            for amplitude, phase, wave in waves
+        )
+
+    waves = [
+        (generator.normal(), generator.normal(), generator.integers(0, [x // 4, y // 4, z // 4]))
+        for _ in range(4)
+    ]
+    on_grid = field(coarse_points(shape, np.eye(3))).reshape(shape)
+    sampled = sample_coarsely(on_grid, coarse)
+    expected = field(coarse_points(coarse, np.eye(3))).reshape(coarse)
+    np.testing.assert_allclose(sampled, expected, atol=1e-12)
+    assert sampled.mean() == pytest.approx(on_grid.mean(), abs=1e-12)
