@@ -25,6 +25,7 @@ include: "workflow/rules/audit.smk"
 include: "workflow/rules/acsd_audit.smk"
 include: "workflow/rules/contest.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/knoise.smk"
 
 
 rule all:

@@ -19,7 +19,7 @@ from surrogate_hpo.io.allocation import job_header
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
-from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, HELPERS, STAGES
+from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, CONVERGENCE, HELPERS, STAGES
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, Positional, State
 from surrogate_hpo.stages.plan import gpus
 
@@ -27,7 +27,7 @@ from surrogate_hpo.stages.plan import gpus
 INTERRUPTED_STATUS = 75
 logger = logging.getLogger(__name__)
 # Verbs that rules call.
-JOBS = (*STAGES, *AUDITS, *CONTESTS, *ARCHIVES, *HELPERS)
+JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *ARCHIVES, *HELPERS)
 # Verbs that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 # Verbs for people, who give them files.

@@ -13,6 +13,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages import plan
+from surrogate_hpo.stages.size_classes import size_classes
 from surrogate_hpo.stages.plan import cost_path, items, parts
 from surrogate_hpo.config.snapshots import SPLITS
 from surrogate_hpo.errors import SurrogateHpoError
@@ -148,6 +149,15 @@ def minutes(rule):
 def asking(message):
     """The message of a job, and behind it what the job asks for."""
     return f"{message} (cores {{threads}}, memory {{resources.mem_mb}} MiB, limit {{resources.runtime}} min)"
+
+
+def noise_records(wildcards):
+    """Records of the k noise, one per size of cell; structures are read only if asked for."""
+    try:
+        names = list(size_classes(CONFIG))
+    except SurrogateHpoError as error:
+        raise WorkflowError(str(error))
+    return expand("results/knoise/{snapshot}.json", snapshot=names)
 
 
 # Where calculations are finished, no scratch of Quantum ESPRESSO is made.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from surrogate_hpo.config import (
     comparison_needs,
     evaluation_needs,
+    knoise_needs,
     needs,
     search_needs,
     training_needs,
@@ -40,6 +41,8 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     ),
     "contest": comparison_needs.contest,
     "compare": comparison_needs.compare,
+    "knoise": knoise_needs.knoise,
+    "knoise_snapshot": knoise_needs.knoise_snapshot,
     "archive": comparison_needs.archive,
 }
 

@@ -14,6 +14,7 @@ from surrogate_hpo.config.contest import ContestSettings
 from surrogate_hpo.config.descriptors import DescriptorsSettings
 from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.evaluate import EvaluateSettings
+from surrogate_hpo.config.knoise import KnoiseSettings
 from surrogate_hpo.config.ldos import LdosSettings
 from surrogate_hpo.config.naswot import NaswotSettings
 from surrogate_hpo.config.report import ReportSettings
@@ -45,6 +46,7 @@ class Config(Section):
     acsd_audit: AcsdAuditSettings = AcsdAuditSettings()
     contest: ContestSettings = ContestSettings()
     compare: CompareSettings = CompareSettings()
+    knoise: KnoiseSettings = KnoiseSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ from surrogate_hpo.stages.check_cells import (
     check_overlaps,
     representatives,
 )
+from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.guards import (
@@ -218,3 +219,4 @@ def _warnings(config: Config) -> Iterator[str]:
         )
     if config.acsd.snapshots > len(config.snapshots.names("training")):
         yield f"acsd.snapshots {config.acsd.snapshots}: there are fewer training snapshots"
+    yield from kpoint_hints(config)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from ase import Atoms
+
 from surrogate_hpo.config.case import Case
 from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.project import Config
@@ -65,8 +67,24 @@ def _key(plan: SnapshotPlan) -> str:
 def _size(config: Config, plan: SnapshotPlan) -> Size:
     if config.snapshots.finished:
         return size_of_finished(plan.source)
-    atoms = first_frame(file_of(plan.source)) if plan.cell is None else rest_structure(plan)
+    atoms = structure_at_rest(plan)
     return size_of(len(atoms), atoms.cell[:], config.dft)
+
+
+def structure_at_rest(plan: SnapshotPlan) -> Atoms:
+    """The cell of a snapshot that is not finished, before it is displaced.
+
+    Parameters
+    ----------
+    plan
+        What makes the snapshot.
+
+    Returns
+    -------
+    ase.Atoms
+        Its cell at rest; of own files the first frame.
+    """
+    return first_frame(file_of(plan.source)) if plan.cell is None else rest_structure(plan)
 
 
 def estimate(config: Config) -> str:

@@ -20,6 +20,9 @@ AUDITS = ("audit", "acsd_audit")
 # They let search methods compete; run when asked for.
 CONTESTS = ("contest", "compare")
 
+# They ask how far the labels are converged; run when asked for.
+CONVERGENCE = ("knoise",)
+
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
 
@@ -28,11 +31,12 @@ HELPERS = {
     "naswot_chunk": "naswot",
     "search_worker": "search",
     "evaluate_snapshot": "evaluate",
+    "knoise_snapshot": "knoise",
     "audit_chunk": "audit",
     "acsd_audit_chunk": "acsd_audit",
 }
 # The own job of such a stage only puts together what its helpers have computed.
-GATHERING = ("evaluate",)
+GATHERING = ("evaluate", "knoise")
 
 # Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
 DEPENDENCIES: tuple[tuple[str, str], ...] = (
@@ -100,6 +104,12 @@ CONTEST_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("contest", "compare"),
 )
 
+CONVERGENCE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("snapshots", "knoise"),
+    ("dft", "knoise"),
+    ("ldos", "knoise"),
+)
+
 SUMMARIES = {
     "snapshots": "atomic configurations",
     "dft": "Quantum ESPRESSO",
@@ -116,5 +126,6 @@ SUMMARIES = {
     "acsd_audit": "descriptors against trainings",
     "contest": "one search method",
     "compare": "search methods side by side",
+    "knoise": "denser mesh of k points",
     "archive": "the run in one file",
 }

@@ -114,6 +114,8 @@ def parts(stage: str, config: Config) -> list[str]:
     """
     if stage == "evaluate":
         return config.snapshots.names("test")
+    if stage == "knoise":
+        return _size_classes(config)
     name, count = {
         "search": ("worker", config.search.workers),
         "naswot": ("chunk", config.naswot.chunks),
@@ -121,6 +123,13 @@ def parts(stage: str, config: Config) -> list[str]:
         "acsd_audit": ("chunk", config.acsd_audit.chunks),
     }.get(stage, ("", 1))
     return [f"{name}-{number}" for number in range(count)] if count > 1 else []
+
+
+def _size_classes(config: Config) -> list[str]:
+    """Snapshots that stand for their size; reading structures takes long to import."""
+    from surrogate_hpo.stages.size_classes import size_classes  # noqa: PLC0415
+
+    return [] if config.snapshots.finished else list(size_classes(config))
 
 
 def cost_path(stage: str, item: str) -> Path:

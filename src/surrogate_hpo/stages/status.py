@@ -9,7 +9,7 @@ from typing import Literal
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.io.job_logs import JobLog, Queue, batch_error, read_job_log
-from surrogate_hpo.stages.graph import AUDITS, CONTESTS
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS, CONVERGENCE
 from surrogate_hpo.stages.plan import chain, cost_path, items, log_path
 
 State = Literal["done", "running", "failed", "unknown", "waiting"]
@@ -91,10 +91,11 @@ def job_states(folder: Path, config: Config, queue: Queue) -> list[JobStatus]:
     Returns
     -------
     list of JobStatus
-        Those of the chain; of audits and contests only the begun ones, as they run when asked for.
+        Those of the chain; of what runs when asked for (audits, contests, k noise) only the begun
+        ones.
     """
     stages = chain(config)
-    extra = [stage for stage in (*AUDITS, *CONTESTS) if stage not in stages]
+    extra = [stage for stage in (*AUDITS, *CONTESTS, *CONVERGENCE) if stage not in stages]
     begun = [s for s in extra if any(_begun(folder, *job) for job in _jobs([s], config))]
     found = []
     for stage, item in _jobs([*stages, *begun], config):

@@ -1,0 +1,57 @@
+rule knoise:
+    input:
+        records=noise_records,
+    output:
+        summary="results/knoise/summary.json",
+        table="results/knoise/knoise.csv",
+        cost="results/cost/knoise/all.json",
+    log:
+        "logs/knoise.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=memory("knoise"),
+        runtime=minutes("knoise"),
+    params:
+        settings=settings("knoise"),
+        code=code("knoise"),
+        config=config_files,
+    message:
+        asking("noise of the labels by the mesh of k points")
+    shell:
+        "surrogate-hpo knoise --config {params.config:q} --records {input.records:q}"
+        " --summary {output.summary:q} --table {output.table:q}"
+        " --cost {output.cost:q} 2> {log:q}"
+
+
+rule knoise_snapshot:
+    input:
+        structure="results/snapshots/{snapshot}.extxyz",
+        dft="results/dft/{snapshot}.json",
+        ldos="results/ldos/{snapshot}.zarr.zip",
+        pseudopotentials=UPF_FILES,
+    output:
+        record="results/knoise/{snapshot}.json",
+        cost="results/cost/knoise/{snapshot}.json",
+    log:
+        "logs/knoise/{snapshot}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: cores("knoise_snapshot")
+    resources:
+        mem_mb=memory("knoise_snapshot"),
+        runtime=minutes("knoise_snapshot"),
+    params:
+        settings=settings("knoise"),
+        code=code("knoise_snapshot"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/knoise",
+    message:
+        asking("{wildcards.snapshot} with a denser mesh of k points")
+    shell:
+        "surrogate-hpo knoise_snapshot --config {params.config:q} --threads {threads}"
+        " --snapshot {wildcards.snapshot} --structure {input.structure:q}"
+        " --dft {input.dft:q} --ldos {input.ldos:q}"
+        " --pseudopotentials {input.pseudopotentials:q} --record {output.record:q}"
+        " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
