@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny test test-slurm bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny test test-slurm bench-recipes bench-broadening bench-larger-cells bench-training bench-descriptors bench-acsd bench-naswot bench-predict lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -44,6 +44,9 @@ bench-recipes: environment  ## error against the recipe of the training; needs a
 
 bench-broadening: environment  ## what a wide kernel costs in energies; needs a finished `make run`
 	.venv/bin/python benchmarks/broadening.py
+
+bench-larger-cells: environment  ## energies of 32 and 64 atoms against DFT; needs a finished `make run`
+	.venv/bin/python benchmarks/larger_cells.py
 
 bench-training: environment  ## one epoch of training beside MALA (installed in .venv-mala)
 	.venv/bin/python benchmarks/training.py
