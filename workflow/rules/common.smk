@@ -15,7 +15,7 @@ from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages import plan
 from surrogate_hpo.stages.size_classes import size_classes
 from surrogate_hpo.stages.plan import cost_path, items, parts
-from surrogate_hpo.config.snapshots import SPLITS
+from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
 from surrogate_hpo.io.archive.source import revision

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size
-from surrogate_hpo.config.snapshots import Split
+from surrogate_hpo.config.splits import Split
 from surrogate_hpo.descriptors.triples import n_components
 
 FLOAT32 = 4

@@ -18,7 +18,7 @@ from surrogate_hpo.config.needs import (
     Need,
     snap_seconds,
 )
-from surrogate_hpo.config.snapshots import SPLITS
+from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.config.training_needs import (
     READING_RATE,
     epoch_operations,

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.config.snapshots import Split
+from surrogate_hpo.config.splits import Split
 from surrogate_hpo.networks.options import (
     LARGEST_COUPLED_DECAY,
     InputScaling,

@@ -10,9 +10,8 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.cells import CellSettings
 from surrogate_hpo.config.snapshot_groups import GroupSettings, SnapshotPlan
+from surrogate_hpo.config.splits import SPLITS, Split
 
-Split = Literal["training", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("training", "validation", "test")
 FRAME_RANGE = re.compile(
     r"(?P<file>.+)@(?P<start>\d+)(?::(?P<stop>\d+)(?::(?P<step>0*[1-9]\d*))?)?"
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.snapshots import SPLITS
+from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.result import DftResult

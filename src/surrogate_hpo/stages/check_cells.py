@@ -9,7 +9,7 @@ from ase.build import bulk
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size
 from surrogate_hpo.config.snapshot_groups import SnapshotPlan
-from surrogate_hpo.config.snapshots import SPLITS, Split
+from surrogate_hpo.config.splits import SPLITS, Split
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.structures import checked_structure
 from surrogate_hpo.stages.snapshots import make_snapshot, rest_structure

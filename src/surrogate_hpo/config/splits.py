@@ -1,0 +1,6 @@
+"""What snapshots are for."""
+
+from typing import Literal
+
+Split = Literal["training", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("training", "validation", "test")
