@@ -370,3 +370,11 @@ def test_no_job_of_a_real_run_took_more_memory_than_it_asked_for(finished):
         assert record["peak_memory_mebibytes"] <= asked.memory_mebibytes, record
         assert record["wall_seconds"] <= 60 * asked.minutes, record
     assert seen == {rule for rule, _ in rules(case.config)}
+
+
+def test_learning_forces_keeps_derivatives_and_sees_an_eighth_of_the_points(tutorial):
+    settings = {"energy_weight": 0.1, "force_weight": 1e-3}
+    plain, forces = NEEDS["train"](tutorial), NEEDS["train"](changed(tutorial, "train", **settings))
+    derivatives = 52 * 12 * 1000 * tutorial.components * 4
+    assert forces.memory_bytes - plain.memory_bytes == pytest.approx(derivatives, rel=0.1)
+    assert forces.cpu_seconds < plain.cpu_seconds

@@ -25,6 +25,7 @@ from surrogate_hpo.io.ldos_store import LdosData, read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms
+from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_DIRECTIONS
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
 from surrogate_hpo.physics.core_density import core_density_of_all
@@ -46,8 +47,6 @@ FloatArray = NDArray[np.float64]
 Grid = tuple[int, int, int]
 
 _DISPLACEMENT_ANGSTROM = 1e-3
-# Of all 3N displacements as many combinations are kept: memory grows with their number.
-LARGEST_NUMBER_OF_DIRECTIONS = 48
 
 
 @dataclass(frozen=True)
