@@ -5,6 +5,7 @@ import ast
 import importlib
 import inspect
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ from surrogate_hpo.stages.plan import gpus
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
 logger = logging.getLogger(__name__)
+# OpenMP's threads spin while they wait, by default: beside another process on the same cores a
+# trial of the tutorial's search then took 145 s instead of 25. Read when torch is loaded, later.
+PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 # Verbs that rules call.
 JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *ARCHIVES, *HELPERS)
 # Verbs that read the config, and what lies in the results, and answer.
@@ -55,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         Command line without the program's name; `sys.argv` by default.
     """
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     chosen = arguments[0] if arguments else None
     options = vars(_parser(chosen).parse_args(arguments))
