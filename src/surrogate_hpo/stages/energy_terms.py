@@ -85,7 +85,7 @@ def read_energy_terms(
     settings: TrainSettings,
     seed: int,
     threads: int,
-) -> EnergyTerms | None:
+) -> EnergyTerms:
     """Compute the terms of all training snapshots.
 
     Parameters
@@ -107,16 +107,14 @@ def read_energy_terms(
 
     Returns
     -------
-    EnergyTerms or None
-        None if both weights are zero.
+    EnergyTerms
+        One term per training snapshot.
 
     Raises
     ------
     DataError
         If a DFT result lacks the total free energy, or a cell's LDOS makes no sense.
     """
-    if not settings.learns_energies:
-        return None
     potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
     terms, without = [], []
     for number, (structure, dft, ldos) in enumerate(files):

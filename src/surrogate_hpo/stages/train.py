@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.train import TrainSettings
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
@@ -25,7 +26,6 @@ from surrogate_hpo.stages.interface import (
     NaswotChoice,
     Output,
     State,
-    Structures,
 )
 from surrogate_hpo.stages.processes import run_processes
 from surrogate_hpo.stages.resumable import run_resumable
@@ -45,13 +45,19 @@ def train(
     ldos: LdosStores,
     validation_descriptors: DescriptorStores,
     validation_ldos: LdosStores,
-    structures: Structures,
-    dft: Annotated[list[Path], Input("JSON of the training snapshots' DFT runs: energies, forces")],
-    pseudopotentials: Annotated[list[Path], Input("UPF files")],
-    threads: int,
     model: Annotated[Path, Output("torch file: weights, scalers, energy axis; weights_only")],
     history: Annotated[Path, Output("CSV: losses per epoch, in units of the scaled LDOS")],
     state: Annotated[Path, State("folder of the checkpoints")],
+    structures: Annotated[
+        list[Path] | None, Input("extxyz files of the training snapshots, for energies and forces")
+    ] = None,
+    dft: Annotated[
+        list[Path] | None, Input("JSON of their DFT runs, for energies and forces; eV, eV/Å")
+    ] = None,
+    pseudopotentials: Annotated[
+        list[Path] | None, Input("UPF files, for energies and forces")
+    ] = None,
+    threads: int = 1,
 ) -> None:
     """Train one initialisation with a checkpoint after every epoch and every five minutes.
 
@@ -73,7 +79,7 @@ def train(
         (naswot, search),
         (descriptors, ldos),
         (validation_descriptors, validation_ldos),
-        (structures, dft, pseudopotentials),
+        (structures or [], dft or [], pseudopotentials or []),
         (model, history),
         state,
         threads,
@@ -121,16 +127,26 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
         memory_mebibytes=settings.data_memory_mebibytes,
     )
-    structures, dft, pseudopotentials = job.physics
-    terms = read_energy_terms(
-        list(zip(structures, dft, job.training[1], strict=True)),
-        pseudopotentials,
-        points.definition,
-        Scalers(scaled.input_scaler, scaled.output_scaler),
-        settings=settings,
-        seed=derive_seed(job.seed, "directions"),
-        threads=job.threads,
-    )
+    terms = None
+    if settings.learns_energies:
+        structures, dft, pseudopotentials = job.physics
+        if not len(structures) == len(dft) == len(job.training[1]):
+            raise ConfigError(
+                "energies and forces are to be learnt from files that are not given",
+                where="--structures, --dft",
+                expected=f"one of each for {len(job.training[1])} training snapshots",
+                got=f"{len(structures)} and {len(dft)}",
+                remedy="name them, or set train.energy_weight and train.force_weight to 0",
+            )
+        terms = read_energy_terms(
+            list(zip(structures, dft, job.training[1], strict=True)),
+            pseudopotentials,
+            points.definition,
+            Scalers(scaled.input_scaler, scaled.output_scaler),
+            settings=settings,
+            seed=derive_seed(job.seed, "directions"),
+            threads=job.threads,
+        )
     fit = new_training(
         scaled,
         Architecture.from_dict(architecture),
