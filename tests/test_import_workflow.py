@@ -1,5 +1,7 @@
 """Round trip: the tiny case exported in MALA's form and imported again, by the whole workflow."""
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -52,6 +54,12 @@ def choices(folder: Path) -> dict[str, object]:
     return {stage: {**d, "provenance": None} for stage, d in documents.items()}
 
 
+def told(table: Path) -> list[dict]:
+    """Rows of a table without the temperature of the ions, which MALA's form does not tell."""
+    rows = list(csv.DictReader(io.StringIO(table.read_text())))
+    return [{k: v for k, v in row.items() if k != "temperature_kelvin"} for row in rows]
+
+
 def test_exported_and_imported_again_every_number_is_the_same(
     finished, exported, tmp_path, monkeypatch
 ):
@@ -63,7 +71,7 @@ def test_exported_and_imported_again_every_number_is_the_same(
     assert choices(folder) == choices(finished)
     for table in TABLES:
         ours, theirs = (f / "results" / table for f in (folder, finished))
-        assert ours.read_text() == theirs.read_text(), table
+        assert told(ours) == told(theirs), table
     assert "finished calculations" in (folder / "results/report/report.html").read_text()
     assert {p: p.read_bytes() for p in exported.iterdir()} == before
     assert planned(folder) == set()
