@@ -17,12 +17,12 @@ class TrainSettings(Section):
     energy_weight: Weight = Field(
         0.0,
         description="of the squared error of a training snapshot's total free energy, (eV/atom)², "
-        "in the loss beside the scaled LDOS's; 0.1 is a good value, 0 leaves it out",
+        "in the loss beside the scaled LDOS's, e.g. 0.1; 0 leaves it out",
     )
     force_weight: Weight = Field(
         0.0,
         description="of the squared error of the forces, (eV/Å)², where the DFT results have "
-        "them; 1e-3 is a good value, 0 leaves them out",
+        "them, e.g. 1e-3; 0 leaves them out",
     )
     mixed_precision: bool = Field(
         False,
