@@ -7,17 +7,24 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.train import TrainSettings
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.networks.energy_terms import EnergyTerms
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.energy_terms import Scalers, read_energy_terms
-from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, new_training
+from surrogate_hpo.stages.fitting import (
+    OUTPUT_SCALING_KEY,
+    SCALING_KEY,
+    ScaledData,
+    new_training,
+)
 from surrogate_hpo.stages.interface import (
     Argument,
     DescriptorStores,
@@ -127,26 +134,6 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
         memory_mebibytes=settings.data_memory_mebibytes,
     )
-    terms = None
-    if settings.learns_energies:
-        structures, dft, pseudopotentials = job.physics
-        if not len(structures) == len(dft) == len(job.training[1]):
-            raise ConfigError(
-                "energies and forces are to be learnt from files that are not given",
-                where="--structures, --dft",
-                expected=f"one of each for {len(job.training[1])} training snapshots",
-                got=f"{len(structures)} and {len(dft)}",
-                remedy="name them, or set train.energy_weight and train.force_weight to 0",
-            )
-        terms = read_energy_terms(
-            list(zip(structures, dft, job.training[1], strict=True)),
-            pseudopotentials,
-            points.definition,
-            Scalers(scaled.input_scaler, scaled.output_scaler),
-            settings=settings,
-            seed=derive_seed(job.seed, "directions"),
-            threads=job.threads,
-        )
     fit = new_training(
         scaled,
         Architecture.from_dict(architecture),
@@ -156,7 +143,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         use_gpu=settings.use_gpu,
         mixed_precision=settings.mixed_precision,
         group=group,
-        energy_terms=terms,
+        energy_terms=_energy_terms(job, scaled, points.definition),
     )
     checkpoint = job.state / f"{fingerprint(record)}-{job.initialisation}.pt"
 
@@ -185,3 +172,29 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     )
     write_model(model, trained, record)
     checkpoint.unlink(missing_ok=True)
+
+
+def _energy_terms(
+    job: _Job, scaled: ScaledData, definition: DescriptorDefinition
+) -> EnergyTerms | None:
+    """Energies and forces of the training snapshots, where they are to be learnt."""
+    if not job.settings.learns_energies:
+        return None
+    structures, dft, pseudopotentials = job.physics
+    if not len(structures) == len(dft) == len(job.training[1]):
+        raise ConfigError(
+            "energies and forces are to be learnt from files that are not given",
+            where="--structures, --dft",
+            expected=f"one of each for {len(job.training[1])} training snapshots",
+            got=f"{len(structures)} and {len(dft)}",
+            remedy="name them, or set train.energy_weight and train.force_weight to 0",
+        )
+    return read_energy_terms(
+        list(zip(structures, dft, job.training[1], strict=True)),
+        pseudopotentials,
+        definition,
+        Scalers(scaled.input_scaler, scaled.output_scaler),
+        settings=job.settings,
+        seed=derive_seed(job.seed, "directions"),
+        threads=job.threads,
+    )
