@@ -24,6 +24,11 @@ class TrainSettings(Section):
         description="of the squared error of the forces, (eV/Å)², where the DFT results have "
         "them, e.g. 1e-3; 0 leaves them out",
     )
+    readout: bool = Field(
+        True,
+        description="where energies or forces are learnt: fit the last layer to them in closed "
+        "form after the training",
+    )
     mixed_precision: bool = Field(
         False,
         description="matrix products in bfloat16: faster where the hardware has it, and another "

@@ -22,6 +22,28 @@ OTHER_KIND = (LookupError, AttributeError, TypeError, ValueError, RuntimeError, 
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What a network makes of training snapshots that its last layer was not fitted to.
+
+    Attributes
+    ----------
+    energies
+        Total free energy of DFT minus prediction, eV/atom, `[snapshot]`.
+    force_rmse
+        Root mean square error of a component of the forces, eV/Å; NaN if there are none.
+    strength
+        How much energies and forces count in the fit.
+    ridge
+        Its ridge.
+    """
+
+    energies: NDArray[np.float64]
+    force_rmse: float
+    strength: float
+    ridge: float
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """A model and what it must be fed and read with.
 
@@ -37,6 +59,8 @@ class TrainedModel:
         Its width in eV.
     definition
         The descriptor that it must be fed.
+    left_out
+        Errors of left-out energies and forces; None if the last layer was not fitted to them.
     """
 
     surrogate: SurrogateModel
@@ -44,6 +68,7 @@ class TrainedModel:
     kernel: str
     width: float
     definition: DescriptorDefinition
+    left_out: LeftOut | None = None
 
 
 def write_model(path: Path, model: TrainedModel, provenance: Mapping[str, Any]) -> None:
@@ -56,6 +81,7 @@ def write_model(path: Path, model: TrainedModel, provenance: Mapping[str, Any]) 
             "kernel": model.kernel,
             "width_ev": model.width,
             "descriptor": model.definition.as_document(),
+            "left_out": None if model.left_out is None else _left_out_state(model.left_out),
             "provenance": dict(provenance),
         },
     )
@@ -87,9 +113,31 @@ def read_model(path: Path) -> TrainedModel:
             kernel=state["kernel"],
             width=state["width_ev"],
             definition=DescriptorDefinition.from_document(state["descriptor"]),
+            # Files of older versions have none.
+            left_out=_left_out(state.get("left_out")),
         )
     except (*OTHER_KIND, SurrogateHpoError) as error:
         raise _not_plain(path, error) from error
+
+
+def _left_out_state(left_out: LeftOut) -> dict[str, Any]:
+    return {
+        "energies_ev_per_atom": torch.from_numpy(left_out.energies),
+        "force_rmse_ev_per_angstrom": left_out.force_rmse,
+        "strength": left_out.strength,
+        "ridge": left_out.ridge,
+    }
+
+
+def _left_out(state: Mapping[str, Any] | None) -> LeftOut | None:
+    if state is None:
+        return None
+    return LeftOut(
+        energies=state["energies_ev_per_atom"].numpy(),
+        force_rmse=float(state["force_rmse_ev_per_angstrom"]),
+        strength=float(state["strength"]),
+        ridge=float(state["ridge"]),
+    )
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:

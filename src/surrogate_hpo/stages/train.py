@@ -1,21 +1,26 @@
 """Final training of the chosen network on the chosen descriptors."""
 
 import logging
+import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
+
+from torch import nn
 
 from surrogate_hpo.config.train import TrainSettings
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.documents import read_document
-from surrogate_hpo.io.models import TrainedModel, write_model
+from surrogate_hpo.io.models import LeftOut, TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.energy_terms import EnergyTerms
 from surrogate_hpo.networks.group import ALONE, Group
+from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.networks.readout import fit_readout
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.energy_terms import Scalers, read_energy_terms
@@ -73,7 +78,8 @@ def train(
     `plateau` it goes on at a lower learning rate, and the weights of the best epoch are taken.
 
     With `energy_weight` or `force_weight` each step also sees the total free energy of one
-    training snapshot and its force along a random displacement, see `networks.energy_terms`.
+    training snapshot and its force along a random displacement, see `networks.energy_terms`. In
+    the end the last layer is fitted to all of them in closed form, see `networks.readout`.
 
     On SIGTERM, SIGUSR1 or shortly before the allocation ends it saves after the next batch. Run
     again, it goes on from there and ends with the same weights, to the last bit, as an
@@ -163,15 +169,37 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     model, history = job.outputs
     rows = [asdict(row) | {"used": row.epoch == used.epoch} for row in fit.trainer.history]
     write_table(history, rows)
+    surrogate, left_out = fit.model, None
+    if settings.readout and fit.trainer.energy_terms is not None:
+        surrogate, left_out = _with_readout(surrogate, fit.trainer.energy_terms)
     trained = TrainedModel(
-        surrogate=fit.model,
+        surrogate=surrogate,
         energy=points.energy,
         kernel=points.kernel,
         width=points.width,
         definition=points.definition,
+        left_out=left_out,
     )
     write_model(model, trained, record)
     checkpoint.unlink(missing_ok=True)
+
+
+def _with_readout(model: SurrogateModel, terms: EnergyTerms) -> tuple[SurrogateModel, LeftOut]:
+    """The model with a last layer that is fitted to energies and forces, and how well it does."""
+    found = fit_readout(cast(nn.Sequential, model.network), terms)
+    forces = found.left_out_forces
+    left_out = LeftOut(
+        energies=found.left_out_energies.numpy(),
+        force_rmse=float(forces.square().mean().sqrt()) if len(forces) else math.nan,
+        strength=found.strength,
+        ridge=found.ridge,
+    )
+    logger.info(
+        "last layer fitted: left-out snapshots have errors of %.2f meV/atom and %.0f meV/Å",
+        1000 * found.energy_rmse,
+        1000 * left_out.force_rmse,
+    )
+    return replace(model, network=found.network), left_out
 
 
 def _energy_terms(

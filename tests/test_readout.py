@@ -1,0 +1,141 @@
+"""The last layer in closed form: the minimum that it claims, and what it says of left-out ones."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms
+from surrogate_hpo.networks.readout import fit_readout
+
+GRID, COMPONENTS, ENERGIES, HIDDEN = (4, 4, 3), 5, 6, 4
+POINTS = GRID[0] * GRID[1] * GRID[2]
+
+
+def snapshot(seed: int, *, repulsion: float = 0.0, directions: int = 3) -> EnergyTerm:
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    return EnergyTerm(
+        inputs=normal(POINTS, COMPONENTS),
+        targets=normal(POINTS, ENERGIES),
+        band=0.02 * normal(ENERGIES),
+        density=0.02 * normal(ENERGIES),
+        field=normal(POINTS),
+        repulsion=repulsion * torch.rand(4, 4, 2, generator=generator),
+        grid=GRID,
+        target=float(normal(1)),
+        atoms=seed + 2,
+        tangents=normal(directions, POINTS, COMPONENTS),
+        slopes=normal(directions),
+    )
+
+
+@pytest.fixture
+def network() -> torch.nn.Sequential:
+    architecture = Architecture((7, HIDDEN), "tanh")
+    return build_network(architecture, inputs=COMPONENTS, outputs=ENERGIES, seed=1)
+
+
+def several(count: int = 4, **changes) -> EnergyTerms:
+    return EnergyTerms([snapshot(seed, **changes) for seed in range(count)], 0.1, 1e-2)
+
+
+def objective(network, fitted, terms: EnergyTerms, strength: float, ridge: float) -> torch.Tensor:
+    """What is minimised, written down from the definitions of `EnergyTerm`."""
+    body = network[:-1]
+    hidden = [torch.cat([body(t.inputs), torch.ones(POINTS, 1)], 1).double() for t in terms.terms]
+    gram = sum(h.T @ h for h in hidden) / (POINTS * len(hidden))
+    gram = gram + ridge * gram.diagonal().mean() * torch.eye(HIDDEN + 1)
+
+    def weights(layer):
+        return torch.cat([layer.weight.T, layer.bias[None]]).double()
+
+    change = weights(fitted[-1]) - weights(network[-1])
+    cost = torch.trace(change.T @ gram @ change) / ENERGIES
+    energies = torch.stack([t.energy_error(fitted(t.inputs)) for t in terms.terms])
+    slopes = []
+    for term in terms.terms:
+        for number in range(len(term.slopes)):
+            _, slope, wanted = term.slope(fitted, torch.eye(len(term.slopes))[number])
+            slopes.append(slope - wanted)
+    errors = terms.energy_weight * energies.square().mean()
+    if slopes:
+        errors = errors + terms.force_weight * torch.stack(slopes).square().mean()
+    return cost + strength * errors
+
+
+@pytest.mark.parametrize("directions", [0, 3])
+def test_it_is_the_minimum(network, directions):
+    terms = several(directions=directions)
+    fitted = fit_readout(network, terms, strengths=[2.0], ridges=[1e-2]).network
+    value = objective(network, fitted, terms, 2.0, 1e-2)
+    assert value < 0.99 * objective(network, network, terms, 2.0, 1e-2)
+    gradients = torch.autograd.grad(value, list(fitted[-1].parameters()))
+    assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-5
+
+
+def test_other_layers_and_the_given_network_stay(network):
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    fitted = fit_readout(network, several()).network
+    assert all(torch.equal(network.state_dict()[name], before[name]) for name in before)
+    for name, tensor in before.items():
+        assert torch.equal(fitted.state_dict()[name], tensor) == (not name.startswith("4"))
+
+
+def test_left_out_errors_are_those_of_fits_without_the_snapshot(network):
+    terms = several()
+    whole = fit_readout(network, terms, strengths=[2.0], ridges=[1e-2])
+    # Left out: it counts nothing, but its points stay in the metric of the LDOS.
+    for number, term in enumerate(terms.terms):
+        light = replace(term, band=term.band * 0, density=term.density * 0, target=0.0)
+        light = replace(light, tangents=term.tangents * 0, slopes=term.slopes * 0)
+        others = [light if i == number else other for i, other in enumerate(terms.terms)]
+        fitted = fit_readout(
+            network, replace(terms, terms=others), strengths=[2.0], ridges=[1e-2]
+        ).network
+        with torch.no_grad():
+            error = -float(term.energy_error(fitted(term.inputs)))
+        assert float(whole.left_out_energies[number]) == pytest.approx(error, abs=1e-5)
+        _, slope, wanted = term.slope(fitted, torch.tensor([0.0, 1.0, 0.0]))
+        left_out = float(whole.left_out_forces[3 * number + 1])
+        assert left_out == pytest.approx(float((wanted - slope).detach()), abs=1e-5)
+
+
+def test_nothing_changes_where_nothing_is_wrong(network):
+    right = []
+    for term in several(repulsion=0.1).terms:
+        prediction = network(term.inputs).detach()
+        slopes = [term.slope(network, row)[1].detach() for row in torch.eye(3)]
+        target = float(term.projection(prediction))
+        right.append(replace(term, targets=prediction, target=target, slopes=torch.stack(slopes)))
+    found = fit_readout(network, EnergyTerms(right, 0.1, 1e-2))
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(found.network.state_dict()[name], tensor, atol=1e-5, rtol=0)
+    assert found.energy_rmse < 1e-5
+
+
+def test_the_hartree_energy_of_the_error_is_part_of_it(network):
+    # Errors of the density of this size repel each other by an eV.
+    terms = several(repulsion=0.01, directions=0)
+    with torch.no_grad():
+        before = [float(t.energy_error(network(t.inputs))) for t in terms.terms]
+        fitted = fit_readout(network, terms, strengths=[1e6], ridges=[1e-2]).network
+        after = [float(t.energy_error(fitted(t.inputs))) for t in terms.terms]
+    assert max(map(abs, after)) < 0.02 * max(map(abs, before))
+
+
+def test_strength_and_ridge_are_those_of_the_smallest_left_out_errors(network):
+    terms = several(6)
+    each = {
+        (strength, ridge): fit_readout(network, terms, strengths=[strength], ridges=[ridge])
+        for strength in (1.0, 100.0)
+        for ridge in (1e-3, 1e-1)
+    }
+    best = fit_readout(network, terms, strengths=[1.0, 100.0], ridges=[1e-3, 1e-1])
+    smallest = min(each.values(), key=lambda found: found.energy_rmse)
+    assert best.energy_rmse == smallest.energy_rmse
+    assert (best.strength, best.ridge) == (smallest.strength, smallest.ridge)
