@@ -26,7 +26,7 @@ from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
 from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
-from surrogate_hpo.stages.energy_terms import Scalers, read_energy_terms
+from surrogate_hpo.stages.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
 from surrogate_hpo.stages.ldos_energies import energies_of
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 from tests.conftest import REPOSITORY
@@ -108,9 +108,8 @@ class Case:
     def terms(self, **settings):
         given = TrainSettings(maximum_epochs=3, **({"force_weight": 1.0} | settings))
         files = [tuple(self.folder / f"a.{ending}" for ending in ("extxyz", "json", "zarr.zip"))]
-        return read_energy_terms(
-            files, [UPF], DEFINITION, self.scalers, settings=given, seed=0, threads=1
-        )
+        snapshots = TrainingSnapshots(files, [UPF], DEFINITION, self.scalers, seed=0, threads=1)
+        return read_energy_terms(snapshots, given)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from surrogate_hpo.networks.architecture import Architecture, build_network
-from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms
-from surrogate_hpo.networks.readout import fit_readout
+from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms, StreamedTerm
+from surrogate_hpo.networks.readout import Readout
+from surrogate_hpo.networks.readout import fit_readout as fit_last_layer
 
 GRID, COMPONENTS, ENERGIES, HIDDEN = (4, 4, 3), 5, 6, 4
 POINTS = GRID[0] * GRID[1] * GRID[2]
@@ -38,6 +39,14 @@ def snapshot(seed: int, *, repulsion: float = 0.0, directions: int = 3) -> Energ
 def network() -> torch.nn.Sequential:
     architecture = Architecture((7, HIDDEN), "tanh")
     return build_network(architecture, inputs=COMPONENTS, outputs=ENERGIES, seed=1)
+
+
+def fit_readout(network, terms: EnergyTerms, **options) -> Readout:
+    weights = {"energy_weight": terms.energy_weight, "force_weight": terms.force_weight}
+    # Random snapshots teach nothing of each other.
+    options = {"always": True} | weights | options
+    streamed = (StreamedTerm(term, iter(term.tangents)) for term in terms.terms)
+    return fit_last_layer(network, streamed, len(terms.terms), **options)
 
 
 def several(count: int = 4, **changes) -> EnergyTerms:
@@ -139,3 +148,19 @@ def test_strength_and_ridge_are_those_of_the_smallest_left_out_errors(network):
     smallest = min(each.values(), key=lambda found: found.energy_rmse)
     assert best.energy_rmse == smallest.energy_rmse
     assert (best.strength, best.ridge) == (smallest.strength, smallest.ridge)
+
+
+def test_the_network_stays_where_it_is_better_than_left_out_fits(network):
+    terms = several(3)
+    plain = [
+        replace(term, target=float(term.projection(network(term.inputs)).detach()))
+        for term in terms.terms
+    ]
+    terms = replace(terms, terms=plain)
+    kept = fit_readout(network, terms, strengths=[1e-9], ridges=[1e-3], always=False)
+    assert kept.strength == 0.0
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(kept.network.state_dict()[name], tensor)
+    with torch.no_grad():
+        errors = [-float(t.energy_error(network(t.inputs))) for t in terms.terms]
+    assert kept.left_out_energies.tolist() == pytest.approx(errors, abs=1e-5)

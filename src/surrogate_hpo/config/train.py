@@ -26,8 +26,8 @@ class TrainSettings(Section):
     )
     readout: bool = Field(
         True,
-        description="where energies or forces are learnt: fit the last layer to them in closed "
-        "form after the training",
+        description="after the training, fit the last layer to total free energies and forces of "
+        "the training snapshots in closed form, where the DFT results have them",
     )
     mixed_precision: bool = Field(
         False,
@@ -51,3 +51,8 @@ class TrainSettings(Section):
     def learns_energies(self) -> bool:
         """Whether energies or forces of whole snapshots are part of the loss."""
         return self.energy_weight > 0 or self.force_weight > 0
+
+    @property
+    def uses_energies(self) -> bool:
+        """Whether energies or forces decide the weights, in the loss or in the last layer."""
+        return self.readout or self.learns_energies

@@ -10,8 +10,13 @@ from itertools import pairwise
 from surrogate_hpo.config.case import FLOAT32, Case
 from surrogate_hpo.config.memory import KEPT_DESCRIPTOR_BYTES
 from surrogate_hpo.config.needs import CUDA_BASE, FLOAT64, MEBIBYTE, TORCH_BASE, Need
+from surrogate_hpo.config.readout_needs import (
+    COARSENING,
+    readout_bytes,
+    tangent_bytes,
+    tangent_seconds,
+)
 from surrogate_hpo.config.search import SearchSettings
-from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_DIRECTIONS
 
 STARTUP_SECONDS = 6.0
 _RATE = 50e9
@@ -27,8 +32,6 @@ INT64 = 8
 _PASSES = 3
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
-# Points of a grid over those of one of half as many along each axis.
-_COARSENING = 8
 # A step that differentiates along a displacement, over one that does not.
 _TANGENT_PASSES = 3
 
@@ -163,26 +166,23 @@ def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
     held = bounded(held_points(case, training, validation), data_mebibytes)
     if settings.learns_energies:
         # Whole snapshots on grids of half as many points along each axis, with their tangents.
-        training //= _COARSENING
-        operations *= _TANGENT_PASSES / _COARSENING
+        training //= COARSENING
+        operations *= _TANGENT_PASSES / COARSENING
         held += tangent_bytes(case)
+    held *= settings.processes
+    differentiated = settings.learns_energies * settings.processes
+    if settings.readout:  # by one process
+        held += readout_bytes(case)
+        differentiated += 1
     return fit(
         case,
-        held * settings.processes + TORCH_BASE * (settings.processes - 1),
+        held + TORCH_BASE * (settings.processes - 1),
         settings.maximum_epochs * operations,
         settings.maximum_epochs * training // batch,
         settings.use_gpu,
+        host_seconds=differentiated * tangent_seconds(case),
         threads=settings.processes,
     )
-
-
-def tangent_bytes(case: Case) -> float:
-    """Derivatives of the descriptors of all training snapshots by displacements of their atoms."""
-    names = case.config.snapshots.names("training")
-    sizes = [case.sizes.get(name, case.size) for name in names]
-    directions = [min(3 * size.atoms, LARGEST_NUMBER_OF_DIRECTIONS) for size in sizes]
-    values = sum(n * size.grid_points for n, size in zip(directions, sizes, strict=True))
-    return FLOAT32 * case.components * values / _COARSENING
 
 
 def trial_points(case: Case, settings: SearchSettings) -> tuple[int, int]:

@@ -22,7 +22,7 @@ which has to be minus the force of the DFT run along u. A snapshot of N atoms ha
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -136,6 +136,27 @@ class EnergyTerm:
         tangent = torch.tensordot(coefficients, self.tangents, dims=1)
         prediction, change = torch.func.jvp(network, (self.inputs,), (tangent,))  # type: ignore[misc]
         return prediction, self.projection(change), coefficients @ self.slopes
+
+
+@dataclass(frozen=True)
+class StreamedTerm:
+    """A snapshot whose derivatives come one after the other, because all of them may be large.
+
+    Attributes
+    ----------
+    term
+        The snapshot, with the slopes of all directions, but no tangents.
+    tangents
+        Shape (points, components) each, in the order of the slopes; gone through once.
+    """
+
+    term: EnergyTerm
+    tangents: Iterator[Tensor]
+
+    def joined(self) -> EnergyTerm:
+        """The same with all tangents in memory."""
+        kept = list(self.tangents)
+        return replace(self.term, tangents=torch.stack(kept)) if kept else self.term
 
 
 _TENSORS = ("inputs", "targets", "band", "density", "field", "repulsion", "tangents", "slopes")

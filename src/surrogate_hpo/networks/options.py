@@ -15,5 +15,27 @@ Schedule = Literal["cosine", "constant", "plateau"]
 # 1 - learning rate × decay: their usual 0.3 would drown the gradient of any loss near its end.
 LARGEST_COUPLED_DECAY = 0.01
 # Of all 3N displacements of a snapshot as many combinations are kept, where forces are learnt:
-# memory grows with their number.
-LARGEST_NUMBER_OF_DIRECTIONS = 48
+# time and, in the loss of each step, memory grow with their number times the points of the grid.
+_MOST_DIRECTIONS, _FEWEST_DIRECTIONS, _DIRECTIONS_TIMES_POINTS = 48, 4, 480_000
+# Energies and displacements of all snapshots that the last layer is fitted to: a matrix of that
+# many rows and columns takes 288 MB. With more snapshots, fewer displacements of each are taken.
+LARGEST_NUMBER_OF_ROWS = 6000
+
+
+def number_of_directions(atoms: int, points: int) -> int:
+    """How many displacements of a snapshot are looked at, where forces are learnt.
+
+    Parameters
+    ----------
+    atoms
+        Number of atoms.
+    points
+        Points of the coarse grid.
+
+    Returns
+    -------
+    int
+        All of them for small cells; fewer random combinations for large ones.
+    """
+    affordable = max(_FEWEST_DIRECTIONS, _DIRECTIONS_TIMES_POINTS // max(points, 1))
+    return min(3 * atoms, _MOST_DIRECTIONS, affordable)

@@ -21,22 +21,24 @@ are left out have a closed form, too; they decide the strength λ and the ridge 
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms
+from surrogate_hpo.networks.energy_terms import EnergyTerm, StreamedTerm
+from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS
 
-STRENGTHS = (1.0, 3.0, 10.0)
+STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 RIDGES = (1e-3, 1e-2)
+# In the units of the scaled LDOS' loss: an error of 1 eV/atom or of 1 eV/Å.
+ENERGY_WEIGHT, FORCE_WEIGHT = 0.1, 1e-3
 # The Hartree energy of the density's error is quadratic in the weights: found by iteration.
 _ITERATIONS = 3
-# A matrix of that many rows and columns takes 288 MB; with more snapshots, fewer of the
-# displacements of each are taken.
-_LARGEST_NUMBER_OF_ROWS = 6000
+_POINTS_AT_ONCE = 16384
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Readout:
     network
         A copy of the network; all but its last layer is unchanged.
     strength
-        λ.
+        λ; 0 if the network is better as it is, and then all of it is unchanged.
     ridge
         ρ.
     left_out_energies
@@ -73,19 +75,39 @@ class Readout:
 
 @dataclass(frozen=True)
 class _Sums:
-    """What a snapshot's energy and forces are made of.
+    """What a snapshot's energy and forces are made of; nothing of it grows with the grid.
 
     Attributes
     ----------
-    hidden
-        Shape (points, units): the last hidden units and a one.
+    band, density
+        Shape (energies,), as of `EnergyTerm`.
+    atoms
+        Number of atoms.
+    wanted
+        Shape (1 + displacements,): what the linear parts of the energy in eV and of the forces
+        in eV/Å have to be, the Hartree energy of the density's error apart.
     rows
-        Shape (1 + displacements, 2, units): sums over the points without and with the field, then
-        their derivatives.
+        Shape (1 + displacements, 2, units): sums of the last hidden units and a one over the
+        points, without and with the field, then their derivatives.
+    gram
+        Shape (units, units): mean of the products of hidden units.
+    repulsion
+        Shape (units + 1, units + 1): Hartree energies of hidden units with each other and, last,
+        with the density of the reference.
     """
 
-    hidden: Tensor
+    band: Tensor
+    density: Tensor
+    atoms: int
+    wanted: Tensor
     rows: Tensor
+    gram: Tensor
+    repulsion: Tensor
+
+    def hartree_energy(self, weights: Tensor) -> Tensor:
+        """Of the error of the density with these weights of the last layer, eV."""
+        units = torch.cat([weights @ self.density, -torch.ones(1, dtype=torch.float64)])
+        return units @ self.repulsion @ units
 
 
 @dataclass(frozen=True)
@@ -127,6 +149,10 @@ class _Problem:
         found: Tensor = products.reshape(rows, 2, rows, 2).sum(dim=(1, 3))
         return found
 
+    def values(self, weights: Tensor) -> Tensor:
+        """Shape (rows,): the linear parts of energies per atom and forces."""
+        return torch.einsum("rau,ue,rae->r", self.units, weights, self.energies)
+
     def change(self, inverse: Tensor, coefficients: Tensor) -> Tensor:
         """Shape (units, energies): the change of the weights."""
         return inverse @ torch.einsum("r,rau,rae->ue", coefficients, self.units, self.energies)
@@ -134,21 +160,36 @@ class _Problem:
 
 def fit_readout(
     network: nn.Sequential,
-    terms: EnergyTerms,
+    terms: Iterable[StreamedTerm],
+    snapshots: int,
     *,
+    energy_weight: float = ENERGY_WEIGHT,
+    force_weight: float = FORCE_WEIGHT,
     strengths: Sequence[float] = STRENGTHS,
     ridges: Sequence[float] = RIDGES,
+    always: bool = False,
 ) -> Readout:
     """Fit the last layer to the energies and forces of the training snapshots.
+
+    The network stays as it is if that has smaller errors for the snapshots, all of which it has
+    seen, than the fitted ones for those that were left out.
 
     Parameters
     ----------
     network
         Trained; its last module is linear. It is not changed.
     terms
-        Training snapshots, on the device of the network, and the weights of energies and forces.
+        Training snapshots, on the device of the network; gone through once, one at a time.
+    snapshots
+        Their number.
+    energy_weight
+        w_A in 1/(eV/atom)².
+    force_weight
+        w_F in 1/(eV/Å)².
     strengths, ridges
         λ and ρ to choose from: those with the smallest error of left-out energies.
+    always
+        Fit even where the network is better as it is.
 
     Returns
     -------
@@ -158,66 +199,87 @@ def fit_readout(
     last = cast(nn.Linear, network[-1])
     weights = torch.cat([last.weight.detach().T, last.bias.detach()[None]]).double().cpu()
     body = cast(nn.Sequential, network[:-1])
-    sums = [_sums(body, term, _displacements(terms)) for term in terms.terms]
-    problem = _problem(terms, sums)
+    displacements = max(0, LARGEST_NUMBER_OF_ROWS // snapshots - 1)
+    sums = [_sums(body, one, displacements) for one in terms]
+    problem = _problem(sums, energy_weight, force_weight)
     found = [
-        _fit(problem, terms.terms, sums, weights, strength, ridge)
-        for ridge in ridges
-        for strength in strengths
+        _fit(problem, sums, weights, strength, ridge) for ridge in ridges for strength in strengths
     ]
-    best = min(found, key=lambda fit: float(fit.left_out_energies.square().mean()))
+    kept = [] if always else [_as_it_is(problem, sums, weights)]
+    best = min([*kept, *found], key=_Fit.error)
     fitted = copy.deepcopy(network)
-    layer = cast(nn.Linear, fitted[-1])
-    with torch.no_grad():
-        layer.weight.copy_(best.weights[:-1].T)
-        layer.bias.copy_(best.weights[-1])
+    if best.strength:
+        layer = cast(nn.Linear, fitted[-1])
+        with torch.no_grad():
+            layer.weight.copy_(best.weights[:-1].T)
+            layer.bias.copy_(best.weights[-1])
     return Readout(fitted, best.strength, best.ridge, best.left_out_energies, best.left_out_forces)
 
 
-def _displacements(terms: EnergyTerms) -> int:
-    """How many displacements of each snapshot are taken."""
-    if not terms.force_weight:
-        return 0
-    return max(0, _LARGEST_NUMBER_OF_ROWS // len(terms.terms) - 1)
-
-
 @torch.no_grad()
-def _sums(body: nn.Sequential, term: EnergyTerm, displacements: int) -> _Sums:
+def _sums(body: nn.Sequential, streamed: StreamedTerm, displacements: int) -> _Sums:
     def with_one(values: Tensor, one: float) -> Tensor:
-        return torch.cat([values, torch.full_like(values[:, :1], one)], dim=1).double()
+        return torch.cat([values, torch.full_like(values[:, :1], one)], dim=1)
 
     def summed(values: Tensor) -> Tensor:
-        return torch.stack([values.sum(0), field @ values])
+        return torch.stack([values.sum(0, dtype=torch.float64), _product(field, values)])
 
-    field = term.field.double()
+    term = streamed.term
+    field = term.field
     hidden = with_one(body(term.inputs), 1.0)
     rows = [summed(hidden)]
-    for tangent in term.tangents[:displacements]:
+    for tangent in islice(streamed.tangents, displacements):
         _, change = torch.func.jvp(body, (term.inputs,), (tangent,))  # type: ignore[misc]
         rows.append(summed(with_one(change, 0.0)))
-    return _Sums(hidden.cpu(), torch.stack(rows).cpu())
+    slopes = term.slopes[: len(rows) - 1].double()
+    return _Sums(
+        band=term.band.double().cpu(),
+        density=term.density.double().cpu(),
+        atoms=term.atoms,
+        wanted=torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes.cpu()]),
+        rows=torch.stack(rows).cpu(),
+        gram=(_product(hidden.T, hidden) / len(hidden)).cpu(),
+        repulsion=_repulsion(term, hidden).cpu(),
+    )
 
 
-def _problem(terms: EnergyTerms, sums: Sequence[_Sums]) -> _Problem:
+def _repulsion(term: EnergyTerm, hidden: Tensor) -> Tensor:
+    reference = term.targets @ term.density
+    fields = torch.cat([hidden, reference[:, None]], dim=1).T.reshape(-1, *term.grid)
+    waves = torch.fft.rfftn(fields, dim=(1, 2, 3)).flatten(1)
+    weighted = waves * term.repulsion.flatten()
+    # The weights of a wave count its negative, too.
+    return _product(weighted.real, waves.real.T) + _product(weighted.imag, waves.imag.T)
+
+
+def _product(first: Tensor, second: Tensor) -> Tensor:
+    """Matrix product, summed up in double precision, piece by piece of what is summed over."""
+    count = second.shape[0]
+    pieces = range(0, count, _POINTS_AT_ONCE)
+    slices = [slice(begin, begin + _POINTS_AT_ONCE) for begin in pieces]
+    found: Tensor = sum(
+        (first[..., part].double() @ second[part].double() for part in slices[1:]),
+        first[..., slices[0]].double() @ second[slices[0]].double(),
+    )
+    return found
+
+
+def _problem(sums: Sequence[_Sums], energy_weight: float, force_weight: float) -> _Problem:
     snapshots, displacements = len(sums), sum(len(one.rows) - 1 for one in sums)
     units, energies, weights, blocks, begin = [], [], [], [], 0
-    for term, one in zip(terms.terms, sums, strict=True):
+    for one in sums:
         count = len(one.rows)
         scale = torch.ones(count, dtype=torch.float64)
-        scale[0] = 1 / term.atoms
-        weight = torch.full((count,), terms.force_weight / max(displacements, 1)).double()
-        # Without weight an energy would not be fitted, nor its error be known.
-        weight[0] = (terms.energy_weight or terms.force_weight) / snapshots
-        pair = torch.stack([term.band, term.density]).double().cpu()
+        scale[0] = 1 / one.atoms
+        weight = torch.full((count,), force_weight / max(displacements, 1), dtype=torch.float64)
+        weight[0] = energy_weight / snapshots
         units.append(one.rows * scale[:, None, None])
-        energies.append(pair.expand(count, *pair.shape))
+        energies.append(torch.stack([one.band, one.density]).expand(count, 2, len(one.band)))
         weights.append(weight)
         blocks.append(slice(begin, begin + count))
         begin += count
-    gram = sum((one.hidden.T @ one.hidden / len(one.hidden) for one in sums), torch.tensor(0.0))
-    return _Problem(
-        torch.cat(units), torch.cat(energies), torch.cat(weights), blocks, gram / snapshots
-    )
+    gram = torch.stack([one.gram for one in sums]).mean(0)
+    return _Problem(torch.cat(units), torch.cat(energies), torch.cat(weights), blocks, gram)
 
 
 @dataclass(frozen=True)
@@ -230,23 +292,28 @@ class _Fit:
     left_out_energies: Tensor
     left_out_forces: Tensor
 
+    def error(self) -> float:
+        """Mean square of the left-out energies' errors."""
+        return float(self.left_out_energies.square().mean())
+
+
+def _as_it_is(problem: _Problem, sums: Sequence[_Sums], weights: Tensor) -> _Fit:
+    errors = _wanted(sums, weights) - problem.values(weights)
+    of_energies = torch.zeros(len(errors), dtype=torch.bool)
+    of_energies[[block.start for block in problem.blocks]] = True
+    return _Fit(weights, 0.0, 0.0, errors[of_energies], errors[~of_energies])
+
 
 def _fit(
-    problem: _Problem,
-    terms: Sequence[EnergyTerm],
-    sums: Sequence[_Sums],
-    weights: Tensor,
-    strength: float,
-    ridge: float,
+    problem: _Problem, sums: Sequence[_Sums], weights: Tensor, strength: float, ridge: float
 ) -> _Fit:
     inverse = problem.inverse_metric(ridge)
     system = problem.kernel(inverse) + torch.diag(1 / (strength * problem.weights))
     inverted = torch.linalg.inv(system)
-    known = torch.einsum("rau,ue,rae->r", problem.units, weights, problem.energies)
-    fitted = weights
+    known, fitted = problem.values(weights), weights
+    coefficients = torch.zeros_like(known)
     for _ in range(_ITERATIONS):
-        wanted = [_wanted(*pair, fitted) for pair in zip(terms, sums, strict=True)]
-        coefficients = inverted @ (torch.cat(wanted) - known)
+        coefficients = inverted @ (_wanted(sums, fitted) - known)
         fitted = weights + problem.change(inverse, coefficients)
     energies, forces = [], []
     for block in problem.blocks:
@@ -256,12 +323,10 @@ def _fit(
     return _Fit(fitted, strength, ridge, torch.stack(energies), torch.cat(forces))
 
 
-def _wanted(term: EnergyTerm, sums: _Sums, weights: Tensor) -> Tensor:
-    """What the linear part of energy per atom and forces has to be, given the Hartree part."""
-    change = sums.hidden @ (weights @ term.density.double().cpu())
-    change -= (term.targets.double() @ term.density.double()).cpu()
-    waves = torch.fft.rfftn(change.reshape(term.grid))
-    power = waves.real.square() + waves.imag.square()
-    hartree = (term.repulsion.double().cpu() * power).sum()
-    energy = (term.target + hartree) / term.atoms
-    return torch.cat([energy[None], term.slopes[: len(sums.rows) - 1].double().cpu()])
+def _wanted(sums: Sequence[_Sums], weights: Tensor) -> Tensor:
+    """What the linear parts of energies per atom and of forces have to be, given Hartree's."""
+    found = []
+    for one in sums:
+        energy = (one.wanted[0] + one.hartree_energy(weights)) / one.atoms
+        found += [energy[None], one.wanted[1:]]
+    return torch.cat(found)

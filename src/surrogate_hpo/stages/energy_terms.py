@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -24,8 +24,8 @@ from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.ldos_store import LdosData, read_ldos
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
-from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms
-from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_DIRECTIONS
+from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms, StreamedTerm
+from surrogate_hpo.networks.options import number_of_directions
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
 from surrogate_hpo.physics.core_density import core_density_of_all
@@ -76,19 +76,11 @@ class _Derivatives:
     ions: FloatArray
 
 
-def read_energy_terms(
-    files: Sequence[tuple[Path, Path, Path]],
-    pseudopotentials: Sequence[Path],
-    definition: DescriptorDefinition,
-    scalers: Scalers,
-    *,
-    settings: TrainSettings,
-    seed: int,
-    threads: int,
-) -> EnergyTerms:
-    """Compute the terms of all training snapshots.
+@dataclass(frozen=True)
+class TrainingSnapshots:
+    """Where the free energies and forces of the training snapshots come from.
 
-    Parameters
+    Attributes
     ----------
     files
         Structure, DFT result and LDOS store of each training snapshot.
@@ -98,12 +90,86 @@ def read_energy_terms(
         The descriptor.
     scalers
         Scalings of the training data.
-    settings
-        Weights of energies and forces.
     seed
         Decides the directions where there are too many to keep all.
     threads
         CPU threads.
+    """
+
+    files: Sequence[tuple[Path, Path, Path]]
+    pseudopotentials: Sequence[Path]
+    definition: DescriptorDefinition
+    scalers: Scalers
+    seed: int
+    threads: int
+
+    def without_energy(self) -> list[Path]:
+        """DFT results that do not tell the total free energy."""
+        return [dft for _, dft, _ in self.files if read_dft_result(dft).total_free_energy is None]
+
+    def at(self, points: FloatArray, atoms: Atoms) -> FloatArray:
+        """Descriptors of some points, not scaled."""
+        definition = self.definition
+        weights, radii = atom_parameters(
+            atoms.get_chemical_symbols(), definition.element_weights, definition.element_radii
+        )
+        evaluate = Bispectrum(
+            atoms.positions,
+            atoms.cell[:],
+            cutoff_radius=definition.cutoff_radius,
+            twojmax=definition.twojmax,
+            weights=weights,
+            radii=radii,
+        )
+        return np.asarray(evaluate(points, threads=self.threads))
+
+    def terms(self, *, with_forces: bool) -> Iterator[StreamedTerm]:
+        """Compute one term after the other.
+
+        Parameters
+        ----------
+        with_forces
+            Whether to differentiate the descriptors, where forces are known.
+
+        Yields
+        ------
+        StreamedTerm
+            One per training snapshot.
+
+        Raises
+        ------
+        DataError
+            If a DFT result lacks the total free energy, or a cell's LDOS makes no sense.
+        """
+        potentials = {p.element: p for p in map(read_upf, self.pseudopotentials)}
+        without = []
+        for number, (structure, dft, ldos) in enumerate(self.files):
+            snapshot = _Snapshot(
+                read_structure(structure), read_dft_result(dft), read_ldos(ldos), potentials
+            )
+            if snapshot.result.total_free_energy is None:
+                raise _no_energy(dft)
+            if snapshot.result.forces is None:
+                without.append(structure.stem)
+            generator = np.random.default_rng((self.seed, number))
+            yield _term(snapshot, self, generator, with_forces=with_forces)
+        if without and with_forces:
+            logger.warning(
+                "%d training snapshots have no forces and teach their energies only: %s",
+                len(without),
+                ", ".join(without[:5]),
+            )
+
+
+def read_energy_terms(snapshots: TrainingSnapshots, settings: TrainSettings) -> EnergyTerms:
+    """Compute the terms of all training snapshots.
+
+    Parameters
+    ----------
+    snapshots
+        Their files.
+    settings
+        Weights of energies and forces.
 
     Returns
     -------
@@ -115,43 +181,30 @@ def read_energy_terms(
     DataError
         If a DFT result lacks the total free energy, or a cell's LDOS makes no sense.
     """
-    potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
-    terms, without = [], []
-    for number, (structure, dft, ldos) in enumerate(files):
-        snapshot = _Snapshot(
-            read_structure(structure), read_dft_result(dft), read_ldos(ldos), potentials
-        )
-        if snapshot.result.total_free_energy is None:
-            raise DataError(
-                "a training snapshot has no total free energy to train on",
-                where=str(dft),
-                expected="total_free_energy_ev",
-                got="null",
-                remedy="set train.energy_weight and train.force_weight to 0",
-            )
-        if snapshot.result.forces is None:
-            without.append(structure.stem)
-        generator = np.random.default_rng((seed, number))
-        with_forces = settings.force_weight > 0
-        terms.append(_term(snapshot, definition, scalers, generator, threads, with_forces))
-    if without and settings.force_weight:
-        logger.warning(
-            "%d training snapshots have no forces and teach their energies only: %s",
-            len(without),
-            ", ".join(without[:5]),
-        )
+    streamed = snapshots.terms(with_forces=settings.force_weight > 0)
+    terms = [one.joined() for one in streamed]
     return EnergyTerms(terms, settings.energy_weight, settings.force_weight)
+
+
+def _no_energy(dft: Path) -> DataError:
+    return DataError(
+        "a training snapshot has no total free energy to train on",
+        where=str(dft),
+        expected="total_free_energy_ev",
+        got="null",
+        remedy="set train.energy_weight and train.force_weight to 0",
+    )
 
 
 def _term(
     snapshot: _Snapshot,
-    definition: DescriptorDefinition,
-    scalers: Scalers,
+    source: TrainingSnapshots,
     generator: np.random.Generator,
-    threads: int,
+    *,
     with_forces: bool,
-) -> EnergyTerm:
+) -> StreamedTerm:
     atoms, result, data = snapshot.atoms, snapshot.result, snapshot.data
+    scalers = source.scalers
     derivatives = _derivatives(snapshot)
     cotangent = derivatives.cotangent
     grid = data.values.shape[:3]
@@ -166,13 +219,13 @@ def _term(
     known = float(result.total_free_energy or 0.0)
     target = float(scaled.sum(0) @ band + field @ (scaled @ density))
     points = coarse_points(coarse, data.cell)
-    descriptors = _at_points(points, atoms, definition, threads)
-    tangents, slopes = torch.empty(0, len(points), scalers.inputs.features), torch.empty(0)
+    descriptors = source.at(points, atoms)
+    basis = np.empty((0, 3 * len(atoms)))
+    slopes = np.empty(0)
     if with_forces and result.forces is not None:
-        tangents, slopes = _directions(
-            points, snapshot, definition, scalers, derivatives.ions, generator, threads
-        )
-    return EnergyTerm(
+        basis = _directions(3 * len(atoms), len(points), generator)
+        slopes = basis @ (-result.forces - derivatives.ions).reshape(-1)
+    term = EnergyTerm(
         inputs=scalers.inputs.transform(torch.from_numpy(descriptors)).float(),
         targets=scaled.float(),
         band=band.float(),
@@ -182,57 +235,33 @@ def _term(
         grid=coarse,
         target=target - (derivatives.free_energy - known),
         atoms=len(atoms),
-        tangents=tangents.float(),
-        slopes=slopes.float(),
+        tangents=torch.empty(0, len(points), scalers.inputs.features),
+        slopes=torch.from_numpy(slopes).float(),
     )
+    return StreamedTerm(term, _tangents(points, atoms, basis, source))
 
 
-def _at_points(
-    points: FloatArray, atoms: Atoms, definition: DescriptorDefinition, threads: int
-) -> FloatArray:
-    weights, radii = atom_parameters(
-        atoms.get_chemical_symbols(), definition.element_weights, definition.element_radii
-    )
-    evaluate = Bispectrum(
-        atoms.positions,
-        atoms.cell[:],
-        cutoff_radius=definition.cutoff_radius,
-        twojmax=definition.twojmax,
-        weights=weights,
-        radii=radii,
-    )
-    return np.asarray(evaluate(points, threads=threads))
+def _directions(size: int, points: int, generator: np.random.Generator) -> FloatArray:
+    """Orthonormal displacements of all atoms, shape (directions, 3 atoms)."""
+    count = number_of_directions(size // 3, points)
+    if count == size:
+        return np.eye(size)
+    return np.asarray(np.linalg.qr(generator.standard_normal((size, count)))[0].T)
 
 
-def _directions(
-    points: FloatArray,
-    snapshot: _Snapshot,
-    definition: DescriptorDefinition,
-    scalers: Scalers,
-    ions: FloatArray,
-    generator: np.random.Generator,
-    threads: int,
-) -> tuple[Tensor, Tensor]:
-    """Derivatives of the scaled descriptors along displacements, and those of the energy."""
-    atoms, forces = snapshot.atoms, snapshot.result.forces
-    assert forces is not None  # noqa: S101 - asked before
-    size = 3 * len(atoms)
-    basis = np.eye(size)
-    if size > LARGEST_NUMBER_OF_DIRECTIONS:
-        drawn = generator.standard_normal((size, LARGEST_NUMBER_OF_DIRECTIONS))
-        basis = np.linalg.qr(drawn)[0].T
-    tangents = torch.empty(len(basis), len(points), scalers.inputs.features)
-    for number, direction in enumerate(basis):
+def _tangents(
+    points: FloatArray, atoms: Atoms, basis: FloatArray, source: TrainingSnapshots
+) -> Iterator[Tensor]:
+    """Derivatives of the scaled descriptors along displacements."""
+    for direction in basis:
         step = _DISPLACEMENT_ANGSTROM * direction.reshape(-1, 3)
         ends = []
         for sign in (1, -1):
             moved = atoms.copy()
             moved.positions += sign * step
-            ends.append(_at_points(points, moved, definition, threads))
-        change = (ends[0] - ends[1]) / (2 * _DISPLACEMENT_ANGSTROM)
-        tangents[number] = torch.from_numpy(change) @ scalers.inputs.forward
-    wanted = basis @ (-forces - ions).reshape(-1)
-    return tangents, torch.from_numpy(wanted)
+            ends.append(source.at(points, moved))
+        change = torch.from_numpy((ends[0] - ends[1]) / (2 * _DISPLACEMENT_ANGSTROM))
+        yield (change @ source.scalers.inputs.forward).float()
 
 
 def _derivatives(snapshot: _Snapshot) -> _Derivatives:

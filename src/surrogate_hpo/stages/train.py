@@ -17,13 +17,12 @@ from surrogate_hpo.io.models import LeftOut, TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.networks.energy_terms import EnergyTerms
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.readout import fit_readout
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.energy_terms import Scalers, read_energy_terms
+from surrogate_hpo.stages.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
 from surrogate_hpo.stages.fitting import (
     OUTPUT_SCALING_KEY,
     SCALING_KEY,
@@ -78,8 +77,9 @@ def train(
     `plateau` it goes on at a lower learning rate, and the weights of the best epoch are taken.
 
     With `energy_weight` or `force_weight` each step also sees the total free energy of one
-    training snapshot and its force along a random displacement, see `networks.energy_terms`. In
-    the end the last layer is fitted to all of them in closed form, see `networks.readout`.
+    training snapshot and its force along a random displacement, see `networks.energy_terms`. With
+    `readout` the last layer is in the end fitted to the energies and forces of all of them in
+    closed form, see `networks.readout`.
 
     On SIGTERM, SIGUSR1 or shortly before the allocation ends it saves after the next batch. Run
     again, it goes on from there and ends with the same weights, to the last bit, as an
@@ -122,7 +122,7 @@ class _Job:
         """All files that decide the numbers."""
         files = [*self.choices, *self.training[0], *self.training[1], *self.validation[0]]
         files += self.validation[1]
-        if self.settings.learns_energies:
+        if self.settings.uses_energies:
             files += [path for paths in self.physics for path in paths]
         return files
 
@@ -140,6 +140,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
         memory_mebibytes=settings.data_memory_mebibytes,
     )
+    snapshots = _snapshots(job, scaled, points.definition)
     fit = new_training(
         scaled,
         Architecture.from_dict(architecture),
@@ -149,7 +150,9 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         use_gpu=settings.use_gpu,
         mixed_precision=settings.mixed_precision,
         group=group,
-        energy_terms=_energy_terms(job, scaled, points.definition),
+        energy_terms=read_energy_terms(snapshots, settings)
+        if snapshots is not None and settings.learns_energies
+        else None,
     )
     checkpoint = job.state / f"{fingerprint(record)}-{job.initialisation}.pt"
 
@@ -170,8 +173,8 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     rows = [asdict(row) | {"used": row.epoch == used.epoch} for row in fit.trainer.history]
     write_table(history, rows)
     surrogate, left_out = fit.model, None
-    if settings.readout and fit.trainer.energy_terms is not None:
-        surrogate, left_out = _with_readout(surrogate, fit.trainer.energy_terms)
+    if settings.readout and snapshots is not None:
+        surrogate, left_out = _with_readout(surrogate, snapshots)
     trained = TrainedModel(
         surrogate=surrogate,
         energy=points.energy,
@@ -184,9 +187,20 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     checkpoint.unlink(missing_ok=True)
 
 
-def _with_readout(model: SurrogateModel, terms: EnergyTerms) -> tuple[SurrogateModel, LeftOut]:
+def _with_readout(
+    model: SurrogateModel, snapshots: TrainingSnapshots
+) -> tuple[SurrogateModel, LeftOut | None]:
     """The model with a last layer that is fitted to energies and forces, and how well it does."""
-    found = fit_readout(cast(nn.Sequential, model.network), terms)
+    if unknown := snapshots.without_energy():
+        logger.warning(
+            "the last layer is not fitted to energies and forces: %d training snapshots have no "
+            "total free energy: %s",
+            len(unknown),
+            ", ".join(path.stem for path in unknown[:5]),
+        )
+        return model, None
+    network = cast(nn.Sequential, model.network).cpu()
+    found = fit_readout(network, snapshots.terms(with_forces=True), len(snapshots.files))
     forces = found.left_out_forces
     left_out = LeftOut(
         energies=found.left_out_energies.numpy(),
@@ -195,18 +209,20 @@ def _with_readout(model: SurrogateModel, terms: EnergyTerms) -> tuple[SurrogateM
         ridge=found.ridge,
     )
     logger.info(
-        "last layer fitted: left-out snapshots have errors of %.2f meV/atom and %.0f meV/Å",
+        "last layer fitted to energies and forces (strength %g): of snapshots that are left out "
+        "the errors are %.2f meV/atom and %.0f meV/Å",
+        found.strength,
         1000 * found.energy_rmse,
         1000 * left_out.force_rmse,
     )
     return replace(model, network=found.network), left_out
 
 
-def _energy_terms(
+def _snapshots(
     job: _Job, scaled: ScaledData, definition: DescriptorDefinition
-) -> EnergyTerms | None:
+) -> TrainingSnapshots | None:
     """Energies and forces of the training snapshots, where they are to be learnt."""
-    if not job.settings.learns_energies:
+    if not job.settings.uses_energies:
         return None
     structures, dft, pseudopotentials = job.physics
     if not len(structures) == len(dft) == len(job.training[1]):
@@ -215,14 +231,14 @@ def _energy_terms(
             where="--structures, --dft",
             expected=f"one of each for {len(job.training[1])} training snapshots",
             got=f"{len(structures)} and {len(dft)}",
-            remedy="name them, or set train.energy_weight and train.force_weight to 0",
+            remedy="name them, or set train.energy_weight and train.force_weight to 0 and "
+            "train.readout to false",
         )
-    return read_energy_terms(
+    return TrainingSnapshots(
         list(zip(structures, dft, job.training[1], strict=True)),
         pseudopotentials,
         definition,
         Scalers(scaled.input_scaler, scaled.output_scaler),
-        settings=job.settings,
         seed=derive_seed(job.seed, "directions"),
         threads=job.threads,
     )
