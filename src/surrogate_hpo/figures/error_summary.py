@@ -45,7 +45,10 @@ class QuantityError:
     baseline_of
         What the constant is: a key of `BASELINES`.
     control_mae_mev_per_atom
-        The same error of a linear potential fitted to the energies; NaN where there is none.
+        The same error of a linear potential fitted to the energies, and to the forces where they
+        are known; NaN where there is none.
+    control_energies_only_mae_mev_per_atom
+        The same without the forces; NaN where the control has none.
     """
 
     quantity: str
@@ -57,6 +60,7 @@ class QuantityError:
     correlation: float = math.nan
     baseline_of: str = "training_mean"
     control_mae_mev_per_atom: float = math.nan
+    control_energies_only_mae_mev_per_atom: float = math.nan
 
     @property
     def skill(self) -> float:
@@ -73,6 +77,11 @@ class QuantityError:
             self.baseline_mev_per_atom,
         )
         return any(math.isfinite(number) for number in numbers)
+
+    @property
+    def control_has_forces(self) -> bool:
+        """Whether the control was fitted to forces, too."""
+        return math.isfinite(self.control_energies_only_mae_mev_per_atom)
 
     @property
     def label(self) -> str:
@@ -101,6 +110,7 @@ _BARS = (
     ("baseline_mev_per_atom", "baseline (a constant)", GREY),
 )
 _CONTROL = ("control_mae_mev_per_atom", "control (linear potential)", GREEN)
+_WITHOUT_FORCES = ("control_energies_only_mae_mev_per_atom", "control, energies only")
 
 
 def error_summary_table(errors: Sequence[QuantityError]) -> FigureTable:
@@ -112,6 +122,7 @@ def error_summary_table(errors: Sequence[QuantityError]) -> FigureTable:
         ("baseline_mev_per_atom", "baseline"),
         ("ensemble_mae_mev_per_atom", "MAE, mean of the networks"),
         ("control_mae_mev_per_atom", "control"),
+        *([_WITHOUT_FORCES] if any(error.control_has_forces for error in errors) else []),
     )
     numbers = (
         number_column(name, label, "meV/atom", [float(getattr(error, name)) for error in errors])

@@ -83,7 +83,8 @@ STAGES: dict[str, str] = {
         "the held-out snapshots themselves, the best that a constant can do. What counts is the "
         "error as a share of the baseline's, and the correlation with DFT: energies per atom vary "
         "less in larger cells, so few meV/atom alone say nothing. The control is a linear "
-        "potential fitted to the energies of the training snapshots, without any LDOS."
+        "potential fitted to the energies of the training snapshots, and to their forces where "
+        "all of them are known, without any LDOS."
     ),
 }
 """One paragraph per stage, in the order of the report."""

@@ -174,13 +174,17 @@ def _share(error: QuantityError) -> str:
 
 
 def _beside_control(error: QuantityError) -> str:
-    """What a linear potential makes of the same energies, and what follows."""
+    """What a linear potential makes of the same labels, and what follows."""
     control = error.control_mae_mev_per_atom
     if not math.isfinite(control):
         return ""
+    labels, without_forces = "alone", ""
+    if error.control_has_forces:
+        alone = format_number(error.control_energies_only_mae_mev_per_atom, 3)
+        labels, without_forces = "and forces", f"; fitted to energies alone {alone} meV/atom"
     text = (
-        f"A linear SNAP potential fitted to the training snapshots' {error.label} alone has "
-        f"{format_number(control, 3)} meV/atom (control)"
+        f"A linear SNAP potential fitted to the training snapshots' {error.label} {labels} has "
+        f"{format_number(control, 3)} meV/atom (control{without_forces})"
     )
     if control < error.ensemble_mae_mev_per_atom:
         return (

@@ -55,8 +55,8 @@ def evaluate(
     """Compare the energies of the held-out snapshots, see `evaluate_snapshot`, with DFT.
 
     The integral of the *reference* LDOS gives the floor, a constant the baseline, and a linear
-    potential fitted to the training energies the control: so a reader can tell the surrogate's
-    error from the discretisation's, and whether it has learnt more than others would.
+    potential fitted to the training energies and forces the control: so a reader can tell the
+    surrogate's error from the discretisation's, and whether it has learnt more than others would.
     """
     parts = {path: read_evaluated(path) for path in snapshots}
     inputs = common_inputs(parts)
@@ -100,11 +100,10 @@ def evaluate(
 
 
 def _training(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled]:
-    """Structures and energies of the training snapshots."""
-    return [
-        Labelled(
-            read_structure(structure),
-            reference_energies(path.stem, read_dft_result(path), read_temperature(structure)),
-        )
-        for structure, path in zip(structures, dft, strict=True)
-    ]
+    """Structures, energies and forces of the training snapshots."""
+    found = []
+    for structure, path in zip(structures, dft, strict=True):
+        result = read_dft_result(path)
+        energies = reference_energies(path.stem, result, read_temperature(structure))
+        found.append(Labelled(read_structure(structure), energies, result.forces))
+    return found

@@ -27,9 +27,9 @@ def quantity_errors(evaluated: Document) -> list[QuantityError]:
     list of QuantityError
         NaN for what is not known.
     """
-    control = evaluated["control"] or {}
+    control, alone = evaluated["control"] or {}, evaluated.get("control_energies_only") or {}
     return [
-        _error(name, evaluated[name], control)
+        _error(name, evaluated[name], control, alone)
         for name in QUANTITIES
         if name in evaluated and name not in _NOT_SHOWN
     ]
@@ -48,13 +48,21 @@ def class_errors(evaluated: Document) -> list[ClassError]:
     list of ClassError
         NaN for what is not known.
     """
-    controls = {_class(entry): entry for entry in (evaluated["control"] or {}).get("classes", ())}
+    controls, alone = (
+        {_class(entry): entry for entry in (evaluated.get(key) or {}).get("classes", ())}
+        for key in ("control", "control_energies_only")
+    )
     return [
         ClassError(
             atoms=entry["atoms"],
             temperature_kelvin=_number(entry["temperature_kelvin"]),
             snapshots=entry["snapshots"],
-            error=_error(HEADLINE, entry[HEADLINE], controls.get(_class(entry), {})),
+            error=_error(
+                HEADLINE,
+                entry[HEADLINE],
+                controls.get(_class(entry), {}),
+                alone.get(_class(entry), {}),
+            ),
         )
         for entry in evaluated["classes"]
     ]
@@ -64,18 +72,20 @@ def _class(entry: Document) -> tuple[int, float | None]:
     return entry["atoms"], entry["temperature_kelvin"]
 
 
-def _error(name: str, values: Document, control: Document) -> QuantityError:
+def _error(name: str, values: Document, control: Document, alone: Document) -> QuantityError:
+    mae = "mae_mev_per_atom"
     return QuantityError(
         quantity=name,
-        mae_mev_per_atom=_number(values["mae_mev_per_atom"]),
+        mae_mev_per_atom=_number(values[mae]),
         std_over_seeds_mev_per_atom=_number(values["std_over_seeds"]),
         discretisation_error_mev_per_atom=_number(values["discretisation_error_mev_per_atom"]),
         baseline_mev_per_atom=_number(values["baseline_mev_per_atom"]),
         ensemble_mae_mev_per_atom=_number(values["ensemble_mae_mev_per_atom"]),
         correlation=_number(values["correlation"]),
         baseline_of=values["baseline_of"],
-        control_mae_mev_per_atom=(
-            _number(control.get("mae_mev_per_atom")) if name == HEADLINE else math.nan
+        control_mae_mev_per_atom=_number(control.get(mae) if name == HEADLINE else None),
+        control_energies_only_mae_mev_per_atom=_number(
+            alone.get(mae) if name == HEADLINE else None
         ),
     )
 

@@ -55,6 +55,7 @@ def facts(
         found["evaluate"] |= {
             "control, cutoff radius (Å)": control["cutoff_radius_angstrom"],
             "control, 2J_max": control["twojmax"],
+            "control, fitted to": ", ".join(control["fitted_to"]).replace("_", " "),
             "control, leave-one-out error on training snapshots, RMSE (meV/atom)": control[
                 "leave_one_out_rmse_mev_per_atom"
             ],
