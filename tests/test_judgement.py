@@ -9,9 +9,11 @@ from ase import Atoms
 from ase.build import bulk
 from ase.io import write
 
+from surrogate_hpo.dft.kpoint_noise import KPointNoise
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.class_errors import class_errors_table
 from surrogate_hpo.figures.verdict import headline
+from surrogate_hpo.io.kpoint_noise import write_noise_summary
 from surrogate_hpo.io.structures import read_structure, read_temperature, write_structure
 from surrogate_hpo.stages.accuracies import accuracies, class_accuracies, class_rows
 from surrogate_hpo.stages.control import Labelled, control
@@ -20,7 +22,9 @@ from surrogate_hpo.stages.energies import (
     SnapshotEnergies,
     baseline_energies,
 )
+from surrogate_hpo.stages.label_noise import with_kpoint_noise
 from surrogate_hpo.stages.report_errors import class_errors, quantity_errors
+from surrogate_hpo.stages.report_facts import notices
 
 NOTHING = np.empty(0)
 
@@ -243,6 +247,55 @@ def test_forces_of_small_cells_come_first_and_large_ones_cost_no_more(monkeypatc
     assert found["training_snapshots"] == 6
     monkeypatch.setattr("surrogate_hpo.stages.control.FORCE_ATOMS", 3)
     assert "control_energies_only" not in control([with_forces(one) for one in small], small)
+
+
+# --- the k noise ---
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    """A measured k noise of 4 atoms: A off by −2 meV/atom, the band energy by 5."""
+    path = tmp_path / "knoise.json"
+    noise = KPointNoise("t", 4, "4×4×4", "6×6×6", 0.4, 0.27, 0.1, 0.02, -2.0, 5.0, 0.3, 7.0)
+    write_noise_summary(path, [noise], {})
+    return path
+
+
+def test_the_k_noise_stands_in_the_class_of_its_size(noisy, caplog):
+    classes = class_accuracies(ROWS, TRAINING, SOURCES)
+    small, large = with_kpoint_noise(classes, [noisy])
+    assert small["kpoint_noise"]["total_free_energy_mev_per_atom"] == -2.0
+    assert small["kpoint_noise"]["denser_mesh"] == "6×6×6"
+    assert large["kpoint_noise"] is None
+    assert "k noise not known for cells of 32 atoms" in caplog.text
+    assert [entry["kpoint_noise"] for entry in with_kpoint_noise(classes, [])] == [None, None]
+
+
+def test_the_report_shows_the_size_of_the_k_noise_and_names_classes_below_it(noisy):
+    rows = [row for row in ROWS if row.atoms == 4]
+    for found, mean in ((rows, 2.0), (ROWS, math.nan)):
+        classes = with_kpoint_noise(class_accuracies(found, TRAINING, SOURCES), [noisy])
+        summary = {**accuracies(found, TRAINING, SOURCES), "classes": classes, "control": None}
+        total, band, *_ = quantity_errors(summary)
+        assert total.kpoint_noise_mev_per_atom == pytest.approx(mean, nan_ok=True)
+        by_class = class_errors(summary)
+        assert by_class[0].error.kpoint_noise_mev_per_atom == 2.0
+        table = class_errors_table(by_class)
+        assert table.numbers("kpoint_noise_mev_per_atom")[0] == 2.0
+        quiet = {"acsd": {"decision": {"ambiguous": False}}, "naswot": {"warnings": []}}
+        documents = quiet | {"evaluate": summary | {"control_reason": "x"}}
+        *_, notice = notices(documents, [total, band], by_class)
+        # The mean of the networks is off by 1 meV/atom.
+        assert "exceeds the surrogate's error" in notice.message
+        assert notice.message.endswith("4 atoms, ions at 298 K: 2 against 1 meV/atom.")
+
+
+def test_tables_have_no_column_for_a_k_noise_that_nobody_has_measured():
+    classes = with_kpoint_noise(class_accuracies(ROWS, TRAINING, SOURCES), [])
+    summary = {**accuracies(ROWS, TRAINING, SOURCES), "classes": classes, "control": None}
+    table = class_errors_table(class_errors(summary))
+    assert not table.has_numbers("kpoint_noise_mev_per_atom")
+    assert "kpoint_noise_mev_per_atom" not in table.records()[0]
 
 
 # --- what the report makes of it ---

@@ -77,6 +77,16 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _the_noise_can_be_measured(self) -> Self:
+        if self.report.kpoint_noise and self.snapshots.finished:
+            msg = (
+                "report.kpoint_noise is true, but finished calculations cannot be run again with "
+                "a denser mesh: set it to false"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _the_audit_knows_the_score(self) -> Self:
         if self.naswot.direction == "audit" and self.naswot.score not in self.audit.scores:
             msg = (

@@ -19,6 +19,11 @@ class ReportSettings(Section):
         False,
         description="with cost and error of every search method: runs the `compare` stage first",
     )
+    kpoint_noise: bool = Field(
+        False,
+        description="with the k noise of the labels beside the errors: runs the `knoise` stage "
+        "first, DFT of a snapshot of each size with a denser mesh",
+    )
     target_mev_per_atom: PositiveFloat = Field(
         5.0, description="largest mean absolute error of the total free energy"
     )

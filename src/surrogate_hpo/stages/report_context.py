@@ -109,7 +109,7 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
         provenance=_provenance(run.records, run.documents["dft"].get("version"), seed),
         facts=facts(run.documents, run.cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
-        warnings=notices(run.documents, errors),
+        warnings=notices(run.documents, errors, by_class),
         by_class=class_errors_table(by_class) if headline.known else None,
     )
 

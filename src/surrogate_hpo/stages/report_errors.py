@@ -1,7 +1,7 @@
 """The errors that the evaluate stage has written down, as the report's figures take them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surrogate_hpo.figures.class_errors import ClassError
@@ -29,7 +29,7 @@ def quantity_errors(evaluated: Document) -> list[QuantityError]:
     """
     control, alone = evaluated["control"] or {}, evaluated.get("control_energies_only") or {}
     return [
-        _error(name, evaluated[name], control, alone)
+        _error(name, evaluated[name], control, alone, _mean_noise(evaluated["classes"], name))
         for name in QUANTITIES
         if name in evaluated and name not in _NOT_SHOWN
     ]
@@ -62,6 +62,7 @@ def class_errors(evaluated: Document) -> list[ClassError]:
                 entry[HEADLINE],
                 controls.get(_class(entry), {}),
                 alone.get(_class(entry), {}),
+                _noise(entry, HEADLINE),
             ),
         )
         for entry in evaluated["classes"]
@@ -72,7 +73,22 @@ def _class(entry: Document) -> tuple[int, float | None]:
     return entry["atoms"], entry["temperature_kelvin"]
 
 
-def _error(name: str, values: Document, control: Document, alone: Document) -> QuantityError:
+def _noise(entry: Document, quantity: str) -> float:
+    """Size of the k noise of a class, meV/atom; NaN if nobody has measured it."""
+    noise = entry.get("kpoint_noise") or {}
+    return abs(_number(noise.get(f"{quantity}_mev_per_atom")))
+
+
+def _mean_noise(classes: Sequence[Document], quantity: str) -> float:
+    """The same over all held-out snapshots; NaN if it is not known for one of them."""
+    snapshots = sum(entry["snapshots"] for entry in classes)
+    total = sum(entry["snapshots"] * _noise(entry, quantity) for entry in classes)
+    return total / snapshots if snapshots else math.nan
+
+
+def _error(
+    name: str, values: Document, control: Document, alone: Document, noise: float
+) -> QuantityError:
     mae = "mae_mev_per_atom"
     return QuantityError(
         quantity=name,
@@ -87,6 +103,7 @@ def _error(name: str, values: Document, control: Document, alone: Document) -> Q
         control_energies_only_mae_mev_per_atom=_number(
             alone.get(mae) if name == HEADLINE else None
         ),
+        kpoint_noise_mev_per_atom=noise,
     )
 
 
