@@ -15,6 +15,9 @@ rule report:
         search_choice="results/search/choice.json",
         models=expand("results/train/{seed}/model.pt", seed=SEEDS),
         histories=expand("results/train/{seed}/history.csv", seed=SEEDS),
+        validation_losses=expand(
+            "results/train/{seed}/validation_losses.csv", seed=SEEDS
+        ),
         energies="results/evaluate/energies.csv",
         dos="results/evaluate/dos.csv",
         ldos_samples="results/evaluate/ldos_samples.csv",
@@ -63,6 +66,12 @@ rule report:
             category="3. Errors",
             labels={"errors": "per energy"},
         ),
+        validation_loss_split=report(
+            "results/report/validation_loss_split.csv",
+            caption="../report/losses.rst",
+            category="3. Errors",
+            labels={"errors": "of the LDOS, per network"},
+        ),
         cost_per_stage=report(
             "results/report/cost_per_stage.csv",
             caption="../report/cost.rst",
@@ -100,6 +109,7 @@ rule report:
         " --naswot-scores {input.naswot_scores:q} --naswot-choice {input.naswot_choice:q}"
         " --trials {input.trials:q} --search-choice {input.search_choice:q}"
         " --models {input.models:q} --histories {input.histories:q}"
+        " --validation-losses {input.validation_losses:q}"
         " --energies {input.energies:q} --dos {input.dos:q}"
         " --ldos-samples {input.ldos_samples:q} --summary {input.summary:q}"
         " --audit-scores {input.audit_scores:q} --audit-agreement {input.audit_agreement:q}"
@@ -109,6 +119,7 @@ rule report:
         " --methods {output.methods:q} --references {output.references:q}"
         " --errors-per-snapshot {output.errors_per_snapshot:q}"
         " --errors-per-energy {output.errors_per_energy:q}"
+        " --validation-loss-split {output.validation_loss_split:q}"
         " --cost-per-stage {output.cost_per_stage:q}"
         " --cost-per-method {output.cost_per_method:q}"
         " --cost {output.cost:q} 2> {log:q}"
