@@ -16,6 +16,7 @@ from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.evaluate import EvaluateSettings
 from surrogate_hpo.config.knoise import KnoiseSettings
 from surrogate_hpo.config.ldos import LdosSettings
+from surrogate_hpo.config.learning_curve import LearningCurveSettings
 from surrogate_hpo.config.naswot import NaswotSettings
 from surrogate_hpo.config.report import ReportSettings
 from surrogate_hpo.config.search import SearchSettings
@@ -47,6 +48,7 @@ class Config(Section):
     contest: ContestSettings = ContestSettings()
     compare: CompareSettings = CompareSettings()
     knoise: KnoiseSettings = KnoiseSettings()
+    learning_curve: LearningCurveSettings = LearningCurveSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")
