@@ -161,7 +161,7 @@ def _compressed(rows: FloatArray, target: FloatArray) -> tuple[FloatArray, Float
     """Rows that a rotation makes of others, of which all further ones would be zero."""
     if len(rows) <= rows.shape[1] + 1:
         return rows, target
-    triangle = np.linalg.qr(np.column_stack([rows, target]), mode="r")
+    triangle = np.asarray(np.linalg.qr(np.column_stack([rows, target]), mode="r"), np.float64)
     return triangle[:, :-1], triangle[:, -1]
 
 
