@@ -88,6 +88,8 @@ def test_the_figure_leaves_out_what_is_not_known():
 def test_it_is_not_on_the_way_to_the_report_and_reads_what_the_graph_says(tmp_path):
     folder = new_folder(tmp_path / "run")
     assert not {"learning_curve", "learning_curve_network"} & planned(folder)
+    edit_config(folder, "report", learning_curve=True)
+    assert {"learning_curve", "learning_curve_network"} <= planned(folder)
     done = subprocess.run(
         [
             sys.executable, "-m", "snakemake", "learning_curve", "--rulegraph",

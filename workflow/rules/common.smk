@@ -61,6 +61,7 @@ NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
 COMPARISON = ["compare"] if CONFIG.report.comparison else []
 # And so is the noise of the labels.
 KNOISE = ["knoise"] if CONFIG.report.kpoint_noise else []
+CURVE = ["learning_curve"] if CONFIG.report.learning_curve else []
 # Networks trained with some of the snapshots, and with all of them perhaps the run's own.
 CURVE_MODELS = [str(plan.curve_model(CONFIG, *one)) for one in plan.curve(CONFIG)]
 METHODS = CONFIG.compare.methods

@@ -191,6 +191,14 @@ FIGURES: dict[str, FigureText] = {
         "holds on larger cells falls with it; where it meets the baseline, it predicts no better "
         "than a constant there.",
     ),
+    "error_by_snapshots": FigureText(
+        "evaluate",
+        "Mean absolute error of the total free energy on the held-out snapshots against the number "
+        "of training snapshots, both axes logarithmic: the same architecture and recipe, trained "
+        "with parts that are spread over all training snapshots.",
+        "An error that still falls at the right asks for more snapshots; one that is flat asks "
+        "for something else. The dashed baseline is that of the whole training.",
+    ),
     "parity": FigureText(
         "evaluate",
         "Predicted energy against the DFT energy of each held-out snapshot, per atom and "
@@ -232,7 +240,7 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 """Figures of a score without LDOS, and those of the ACSD whose place they take."""
 
 
-OPTIONAL = frozenset({"score_agreement", "error_by_size"})
+OPTIONAL = frozenset({"score_agreement", "error_by_size", "error_by_snapshots"})
 """Figures of stages that are not part of every run, or of cells of several sizes."""
 
 OF_ERRORS = frozenset({"parity", "error_summary"})

@@ -51,6 +51,10 @@ def report(
     comparison: Annotated[
         list[Path] | None, Input("CSV of the compare stage, where report.comparison is true")
     ] = None,
+    learning_curve: Annotated[
+        list[Path] | None,
+        Input("CSV of the learning_curve stage, where report.learning_curve is true"),
+    ] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
@@ -82,6 +86,7 @@ def report(
             dos=dos,
             ldos_samples=ldos_samples,
             audit=[*(audit_scores or []), *(audit_agreement or [])],
+            learning_curve=learning_curve or [],
         ),
         energies=read_energies(energies),
         structures=structures,
