@@ -24,6 +24,7 @@ from surrogate_hpo.figures.search_history import search_history
 from surrogate_hpo.figures.similarity_clouds import similarity_clouds
 from surrogate_hpo.figures.similarity_spread import similarity_spread
 from surrogate_hpo.figures.snapshot_errors import SnapshotEnergies, snapshot_errors_table
+from surrogate_hpo.figures.validation_losses import validation_losses_table
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.stages.graph import DEPENDENCIES as EDGES
 from surrogate_hpo.stages.graph import STAGES as STAGE_NAMES
@@ -385,8 +386,10 @@ def fictional_tables(run):
     cost = next(figure.table for figure in run.figures if figure.name == "cost_per_stage")
     row = dict.fromkeys(METHOD_COLUMNS, "1.5") | {"label": "random search", "mae_ratio": ""}
     errors, methods = snapshot_errors_table({"total free energy": total}), method_costs_table([row])
+    losses = validation_losses_table([[{"points": "9000", "loss": "2e-5", "common": "5e-6"}]])
     return (
         ReportTable("errors_per_snapshot", "evaluate", "Errors of each snapshot.", errors),
+        ReportTable("validation_loss_split", "train", "Loss of each network.", losses),
         ReportTable("cost_per_stage", "cost", "Computing time.", cost),
         ReportTable("cost_per_method", "cost", "Cost of each search method.", methods),
     )

@@ -22,6 +22,7 @@ from surrogate_hpo.config.case import Case
 from surrogate_hpo.config.comparison_needs import audit
 from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.estimates import NEEDS, request
+from surrogate_hpo.config.evaluation_needs import CONTROL_ATOMS
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.needs import mpi_processes
 from surrogate_hpo.config.search_needs import search
@@ -29,6 +30,7 @@ from surrogate_hpo.config.sizes import Size, fft_grid, k_points, size_of
 from surrogate_hpo.config.training_needs import naswot, parameters, train
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.stages.control import FORCE_ATOMS
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, CONVERGENCE, HELPERS, STAGES
 from surrogate_hpo.stages.plan import gpus, parts, rules
@@ -255,6 +257,10 @@ def test_what_is_only_gathered_needs_no_gpu(big):
     assert big.config.evaluate.use_gpu
     assert gpus("evaluate_snapshot", big.config) == 1
     assert gpus("evaluate", big.config) == 0
+
+
+def test_the_control_takes_no_more_atoms_than_the_estimate_knows():
+    assert CONTROL_ATOMS == FORCE_ATOMS
 
 
 def test_streamed_points_take_what_they_are_allowed(big, tutorial):

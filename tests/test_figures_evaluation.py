@@ -159,6 +159,19 @@ def test_the_control_has_a_bar_where_there_is_one():
     assert "not finite" not in words(error_summary([total, QuantityError("x", 1, 1, 1, 1)]))
 
 
+def test_the_k_noise_is_drawn_where_it_was_measured():
+    total = energies()["error"]
+    noisy = replace(total, kpoint_noise_mev_per_atom=0.77)
+    text = words(error_summary([noisy]))
+    assert "k noise of the labels" in text
+    assert "0.77" in text
+    assert "k noise" not in words(error_summary([total]))
+    classes = class_errors()
+    assert "k noise" not in words(error_by_size(classes))
+    first = replace(classes[0], error=replace(classes[0].error, kpoint_noise_mev_per_atom=0.77))
+    assert "k noise of the labels" in words(error_by_size([first, *classes[1:]]))
+
+
 def test_parity_of_several_sizes_is_relative_to_each():
     arrays = energies()
     kind = [("4", "298.0")] * 12 + [("32", "298.0")] * 8

@@ -1,6 +1,7 @@
 """Classes of held-out snapshots, their baselines, and the control."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,11 @@ from ase import Atoms
 from ase.build import bulk
 from ase.io import write
 
+from surrogate_hpo.dft.kpoint_noise import KPointNoise
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.class_errors import class_errors_table
+from surrogate_hpo.figures.verdict import headline
+from surrogate_hpo.io.kpoint_noise import write_noise_summary
 from surrogate_hpo.io.structures import read_structure, read_temperature, write_structure
 from surrogate_hpo.stages.accuracies import accuracies, class_accuracies, class_rows
 from surrogate_hpo.stages.control import Labelled, control
@@ -17,7 +22,9 @@ from surrogate_hpo.stages.energies import (
     SnapshotEnergies,
     baseline_energies,
 )
+from surrogate_hpo.stages.label_noise import with_kpoint_noise
 from surrogate_hpo.stages.report_errors import class_errors, quantity_errors
+from surrogate_hpo.stages.report_facts import notices
 
 NOTHING = np.empty(0)
 
@@ -197,6 +204,100 @@ def test_energies_that_are_not_known_are_not_fitted():
     assert control(some, training[:3])["control"] is None
 
 
+def with_forces(one: Labelled) -> Labelled:
+    """The same snapshot with the forces of its pair potential, eV/Å."""
+    vectors = one.atoms.get_all_distances(mic=True, vector=True)
+    distances = np.linalg.norm(vectors, axis=2)
+    np.fill_diagonal(distances, 1.0)
+    forces = -(np.exp(-distances) / distances)[:, :, None] * vectors
+    return replace(one, forces=forces.sum(axis=1))
+
+
+def test_forces_make_the_better_control_and_the_one_without_stands_beside_it():
+    training = [labelled(atoms, f"t{i}") for i, atoms in enumerate(structures(8, 1))]
+    test = [labelled(atoms, f"x{i}") for i, atoms in enumerate(structures(6, 2))]
+    found = control([with_forces(one) for one in training], test)
+    both, alone = found["control"], found["control_energies_only"]
+    assert both.keys() == alone.keys()
+    assert both["fitted_to"] == ["total_free_energy", "forces"]
+    assert alone["fitted_to"] == ["total_free_energy"]
+    assert (both["force_components"], alone["force_components"]) == (8 * 12, 0)
+    assert both["force_weight_angstrom_per_atom"] > 0 == alone["force_weight_angstrom_per_atom"]
+    assert both["mae_mev_per_atom"] < alone["mae_mev_per_atom"]
+    assert alone == control(training, test)["control"]
+
+
+def test_forces_that_some_snapshots_lack_are_not_fitted():
+    training = [labelled(atoms, f"t{i}") for i, atoms in enumerate(structures(6, 1))]
+    some = [*map(with_forces, training[:5]), training[5]]
+    damaged = [*some[:5], replace(some[0], forces=np.full((4, 3), np.nan))]
+    for given in (some, damaged):
+        found = control(given, training[:3])
+        assert "control_energies_only" not in found
+        assert found["control"]["fitted_to"] == ["total_free_energy"]
+
+
+def test_forces_of_small_cells_come_first_and_large_ones_cost_no_more(monkeypatch):
+    monkeypatch.setattr("surrogate_hpo.stages.control.FORCE_ATOMS", 20)
+    large = [labelled(atoms * (2, 1, 1), f"l{i}") for i, atoms in enumerate(structures(3, 4))]
+    small = [labelled(atoms, f"t{i}") for i, atoms in enumerate(structures(3, 1))]
+    found = control([with_forces(one) for one in [*large, *small]], small)["control"]
+    # Three cells of 4 atoms and one of 8.
+    assert found["force_components"] == 3 * 20
+    assert found["training_snapshots"] == 6
+    monkeypatch.setattr("surrogate_hpo.stages.control.FORCE_ATOMS", 3)
+    assert "control_energies_only" not in control([with_forces(one) for one in small], small)
+
+
+# --- the k noise ---
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    """A measured k noise of 4 atoms: A off by −2 meV/atom, the band energy by 5."""
+    path = tmp_path / "knoise.json"
+    noise = KPointNoise("t", 4, "4×4×4", "6×6×6", 0.4, 0.27, 0.1, 0.02, -2.0, 5.0, 0.3, 7.0)
+    write_noise_summary(path, [noise], {})
+    return path
+
+
+def test_the_k_noise_stands_in_the_class_of_its_size(noisy, caplog):
+    classes = class_accuracies(ROWS, TRAINING, SOURCES)
+    small, large = with_kpoint_noise(classes, [noisy])
+    assert small["kpoint_noise"]["total_free_energy_mev_per_atom"] == -2.0
+    assert small["kpoint_noise"]["denser_mesh"] == "6×6×6"
+    assert large["kpoint_noise"] is None
+    assert "k noise not known for cells of 32 atoms" in caplog.text
+    assert [entry["kpoint_noise"] for entry in with_kpoint_noise(classes, [])] == [None, None]
+
+
+def test_the_report_shows_the_size_of_the_k_noise_and_names_classes_below_it(noisy):
+    rows = [row for row in ROWS if row.atoms == 4]
+    for found, mean in ((rows, 2.0), (ROWS, math.nan)):
+        classes = with_kpoint_noise(class_accuracies(found, TRAINING, SOURCES), [noisy])
+        summary = {**accuracies(found, TRAINING, SOURCES), "classes": classes, "control": None}
+        total, band, *_ = quantity_errors(summary)
+        assert total.kpoint_noise_mev_per_atom == pytest.approx(mean, nan_ok=True)
+        by_class = class_errors(summary)
+        assert by_class[0].error.kpoint_noise_mev_per_atom == 2.0
+        table = class_errors_table(by_class)
+        assert table.numbers("kpoint_noise_mev_per_atom")[0] == 2.0
+        quiet = {"acsd": {"decision": {"ambiguous": False}}, "naswot": {"warnings": []}}
+        documents = quiet | {"evaluate": summary | {"control_reason": "x"}}
+        *_, notice = notices(documents, [total, band], by_class)
+        # The mean of the networks is off by 1 meV/atom.
+        assert "exceeds the surrogate's error" in notice.message
+        assert notice.message.endswith("4 atoms, ions at 298 K: 2 against 1 meV/atom.")
+
+
+def test_tables_have_no_column_for_a_k_noise_that_nobody_has_measured():
+    classes = with_kpoint_noise(class_accuracies(ROWS, TRAINING, SOURCES), [])
+    summary = {**accuracies(ROWS, TRAINING, SOURCES), "classes": classes, "control": None}
+    table = class_errors_table(class_errors(summary))
+    assert not table.has_numbers("kpoint_noise_mev_per_atom")
+    assert "kpoint_noise_mev_per_atom" not in table.records()[0]
+
+
 # --- what the report makes of it ---
 
 
@@ -221,4 +322,30 @@ def test_the_report_reads_errors_control_and_classes():
     assert all(
         math.isnan(e.error.control_mae_mev_per_atom)
         for e in class_errors(summary | {"control": None})
+    )
+
+
+def test_the_report_tells_a_control_with_forces_from_one_without():
+    of_class = {"atoms": 4, "temperature_kelvin": 298.0}
+    controls = {
+        key: {"mae_mev_per_atom": mae, "classes": [of_class | {"mae_mev_per_atom": mae}]}
+        for key, mae in (("control", 0.4), ("control_energies_only", 0.7))
+    }
+    summary = {
+        **accuracies(ROWS, TRAINING, SOURCES),
+        "classes": class_accuracies(ROWS, TRAINING, SOURCES),
+        **controls,
+    }
+    total, band, *_ = quantity_errors(summary)
+    assert total.control_energies_only_mae_mev_per_atom == 0.7
+    assert total.control_has_forces
+    assert not band.control_has_forces
+    text = headline(total, held_out_snapshots=5, seeds=2)
+    assert "total free energy and forces has 0.4 meV/atom" in text
+    assert "(control; fitted to energies alone 0.7 meV/atom)" in text
+    table = class_errors_table(class_errors(summary))
+    assert table.numbers("control_energies_only_mae_mev_per_atom")[0] == 0.7
+    total, *_ = quantity_errors(summary | {"control_energies_only": None})
+    assert "energy alone has 0.4 meV/atom (control):" in headline(
+        total, held_out_snapshots=5, seeds=2
     )

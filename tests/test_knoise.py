@@ -144,6 +144,10 @@ def test_finished_calculations_cannot_be_run_again(project):
         size_classes(config_of())
     assert items("knoise", config_of()) == ["all"]
     assert list(kpoint_hints(config_of())) == []
+    edit_config(Path(), "report", kpoint_noise=True)
+    message = r"report\.kpoint_noise is true, but finished calculations(.|\n)*set it to false"
+    with pytest.raises(ConfigError, match=message):
+        config_of()
 
 
 def test_a_factor_that_makes_no_mesh_denser_is_refused(project):
@@ -178,7 +182,10 @@ def test_check_tells_of_wide_meshes_until_the_noise_is_known(project):
 
 
 def test_it_is_not_on_the_way_to_the_report_and_reads_what_the_graph_says(tmp_path):
-    assert not {"knoise", "knoise_snapshot"} & planned(new_folder(tmp_path / "run"))
+    folder = new_folder(tmp_path / "run")
+    assert not {"knoise", "knoise_snapshot"} & planned(folder)
+    edit_config(folder, "report", kpoint_noise=True)
+    assert {"knoise", "knoise_snapshot"} <= planned(folder)
     done = subprocess.run(
         [
             sys.executable, "-m", "snakemake", "knoise", "--rulegraph",

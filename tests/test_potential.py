@@ -10,17 +10,14 @@ from scipy.spatial.transform import Rotation
 
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.potential.choice import FORCE_WEIGHTS, choose_linear_snap
 from surrogate_hpo.potential.features import (
     AtomDescriptor,
     elements_of,
     energy_features,
     force_features,
 )
-from surrogate_hpo.potential.linear_snap import (
-    LinearSnap,
-    choose_linear_snap,
-    fit_linear_snap,
-)
+from surrogate_hpo.potential.linear_snap import LinearSnap, fit_linear_snap
 from surrogate_hpo.potential.ridge import Ridge
 
 ALUMINIUM = AtomDescriptor(4.6, 4, ("Al",))
@@ -246,6 +243,52 @@ def test_the_descriptor_that_predicts_left_out_structures_best_is_chosen():
         assert chosen.descriptor == good
     assert chosen.fit.leave_one_out_rmse == pytest.approx(
         np.sqrt(np.mean(chosen.fit.left_out_errors**2))
+    )
+
+
+def test_rows_of_forces_can_be_reduced_without_a_change():
+    structures = [rattled(bulk("Al", cubic=True) * (2, 1, 1), seed) for seed in range(5)]
+    features = [energy_features(atoms, ALUMINIUM) for atoms in structures]
+    rows = [force_features(atoms, ALUMINIUM) for atoms in structures]
+    generator = np.random.default_rng(2)
+    energies = generator.normal(size=5)
+    forces = [generator.normal(size=(8, 3)) for _ in structures]
+    assert len(rows[0]) > ALUMINIUM.features + 1
+    fit = fit_linear_snap(
+        energies, features, counts=1, forces=forces, force_rows=rows, penalties=[1e-3]
+    )
+    blocks = [
+        np.vstack([e / 8, r * 0.1 * (5 / 120) ** 0.5]) for e, r in zip(features, rows, strict=True)
+    ]
+    targets = [
+        np.append(energy / 8, force.ravel() * 0.1 * (5 / 120) ** 0.5)
+        for energy, force in zip(energies, forces, strict=True)
+    ]
+    design, target = np.vstack(blocks) / 5**0.5, np.concatenate(targets) / 5**0.5
+    ends = np.arange(0, 126, 25)
+    groups = [slice(begin, begin + 25) for begin in ends[:-1]]
+    (full,) = Ridge(target, design[:, :1], design[:, 1:], groups).fits([1e-3])
+    assert fit.coefficients == pytest.approx(np.append(full.free, full.penalised), rel=1e-8)
+    left_out = [-(5**0.5) * errors[0] for errors in full.left_out]
+    assert fit.left_out_errors == pytest.approx(left_out, rel=1e-8)
+
+
+def test_descriptor_and_weight_are_chosen_with_forces():
+    structures = [aluminium(seed) for seed in range(6)]
+    good, poor = AtomDescriptor(4.6, 4, ("Al",)), AtomDescriptor(3.0, 2, ("Al",))
+    hidden = truth(good)
+    energies = [float(energy_features(atoms, good) @ hidden) for atoms in structures]
+    forces = [(force_features(atoms, good) @ hidden).reshape(-1, 3) for atoms in structures]
+    alone = choose_linear_snap(structures, energies, [poor, good])
+    both = choose_linear_snap(structures, energies, [poor, good], forces)
+    assert both.descriptor == good
+    assert alone.fit.force_weight == 0
+    assert both.fit.force_weight in FORCE_WEIGHTS
+    assert both.fit.leave_one_out_rmse < 0.01 * alone.fit.leave_one_out_rmse
+    some = choose_linear_snap(structures, energies, [good], [*forces[:3], *[np.empty((0, 3))] * 3])
+    assert some.fit.leave_one_out_rmse < 0.1 * alone.fit.leave_one_out_rmse
+    assert both.forces(aluminium(9)) == pytest.approx(
+        (force_features(aluminium(9), good) @ hidden).reshape(-1, 3), abs=0.01
     )
 
 

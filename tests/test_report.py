@@ -167,6 +167,19 @@ def test_the_headline_sets_the_control_beside_the_surrogate(control, words):
     assert words in text
 
 
+@pytest.mark.parametrize(
+    ("noise", "words"),
+    [
+        (0.4, "0.4 meV/atom from those of a denser mesh of k points (k noise)."),
+        (9.0, "(k noise): more than the surrogate's error, which is agreement with these labels"),
+        (float("nan"), "denser mesh of k points (k noise) is not known."),
+    ],
+)
+def test_the_headline_says_what_the_labels_are_worth(noise, words):
+    found = error(kpoint_noise_mev_per_atom=noise, ensemble_mae_mev_per_atom=3.0)
+    assert words in headline(found, held_out_snapshots=20, seeds=3)
+
+
 def test_one_seed_has_no_spread():
     text = headline(error(std=float("nan")), held_out_snapshots=20, seeds=1)
     assert "3 meV/atom (one seed, so its spread is unknown)" in text

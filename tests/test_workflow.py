@@ -71,6 +71,10 @@ def test_the_report_holds_what_goes_into_a_paper(finished):
     summary = json.loads((finished / "results/evaluate/summary.json").read_text())
     mean = sum(float(row["error_mev_per_atom"]) for row in rows) / 2
     assert mean == pytest.approx(summary["total_free_energy"]["mean_error_mev_per_atom"], rel=1e-6)
+    with (folder / "validation_loss_split.csv").open() as handle:
+        losses = list(csv.DictReader(handle))
+    assert [row["seed"] for row in losses] == [str(n) for n in range(summary["initialisations"])]
+    assert all(0 < float(row["common"]) < float(row["loss"]) for row in losses)
     with (folder / "cost_per_stage.csv").open() as handle:
         assert {row["stage"] for row in csv.DictReader(handle)} == set(STAGES) - {"report"}
 

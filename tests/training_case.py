@@ -44,7 +44,7 @@ class TrainingCase:
             *("--initialisation", "0", "--naswot", "naswot.json", "--search", "search.json"),
             *(str(word) for key, paths in options.items() for word in (f"--{key}", *paths)),
             *("--model", f"{name}/model.pt", "--history", f"{name}/history.csv"),
-            *("--state", "state"),
+            *("--validation-losses", f"{name}/validation_losses.csv", "--state", "state"),
         ]
 
     def start(self, name: str, **options: object) -> subprocess.Popen[str]:

@@ -9,6 +9,7 @@ from shlex import quote
 from snakemake.exceptions import WorkflowError
 
 from surrogate_hpo.config.estimates import request
+from surrogate_hpo.config.learning_curve import spread
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.graph import STAGES
@@ -58,6 +59,11 @@ SEARCH_JUDGED = CONFIG.search.judged_splits if CONFIG.search.needs_energies else
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
 # So is the comparison of search methods where the report shows it.
 COMPARISON = ["compare"] if CONFIG.report.comparison else []
+# And so is the noise of the labels.
+KNOISE = ["knoise"] if CONFIG.report.kpoint_noise else []
+CURVE = ["learning_curve"] if CONFIG.report.learning_curve else []
+# Networks trained with some of the snapshots, and with all of them perhaps the run's own.
+CURVE_MODELS = [str(plan.curve_model(CONFIG, *one)) for one in plan.curve(CONFIG)]
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
@@ -67,6 +73,7 @@ wildcard_constraints:
     seed=r"\d+",
     worker=r"\d+",
     chunk=r"\d+",
+    number=r"\d+",
     method=r"\w+",
 
 
@@ -101,6 +108,14 @@ def of(pattern, *splits, first=None):
     """The pattern's files of all snapshots of some splits, or of the first few."""
     names = [name for split in splits for name in CONFIG.snapshots.names(split)]
     return expand(pattern, snapshot=names[:first])
+
+
+def some(pattern):
+    """The pattern's files of as many training snapshots as the wildcard says, spread over all."""
+    names = CONFIG.snapshots.names("training")
+    return lambda wildcards: expand(
+        pattern, snapshot=spread(names, int(wildcards.number))
+    )
 
 
 def costs(*stages):

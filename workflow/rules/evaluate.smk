@@ -38,6 +38,7 @@ rule evaluate:
         structures=of("results/snapshots/{snapshot}.extxyz", "test"),
         training_dft=of("results/dft/{snapshot}.json", "training"),
         training_structures=of("results/snapshots/{snapshot}.extxyz", "training"),
+        kpoint_noise=expand("results/{stage}/summary.json", stage=KNOISE),
         costs=costs(
             "snapshots",
             "dft",
@@ -73,7 +74,8 @@ rule evaluate:
     shell:
         "surrogate-hpo evaluate --config {params.config:q} --snapshots {input.snapshots:q}"
         " --structures {input.structures:q} --training-dft {input.training_dft:q}"
-        " --training-structures {input.training_structures:q} --costs {input.costs:q}"
+        " --training-structures {input.training_structures:q}"
+        " --kpoint-noise {input.kpoint_noise:q} --costs {input.costs:q}"
         " --energies {output.energies:q} --errors {output.errors:q}"
         " --classes {output.classes:q} --dos {output.dos:q} --ldos-samples {output.ldos_samples:q}"
         " --summary {output.summary:q} --cost {output.cost:q} 2> {log:q}"

@@ -15,6 +15,9 @@ rule report:
         search_choice="results/search/choice.json",
         models=expand("results/train/{seed}/model.pt", seed=SEEDS),
         histories=expand("results/train/{seed}/history.csv", seed=SEEDS),
+        validation_losses=expand(
+            "results/train/{seed}/validation_losses.csv", seed=SEEDS
+        ),
         energies="results/evaluate/energies.csv",
         dos="results/evaluate/dos.csv",
         ldos_samples="results/evaluate/ldos_samples.csv",
@@ -24,6 +27,7 @@ rule report:
         audit_agreement=expand("results/{stage}/agreement.csv", stage=NASWOT_AUDIT),
         audit_verdict=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
         comparison=expand("results/{stage}/table.csv", stage=COMPARISON),
+        learning_curve=expand("results/{stage}/learning_curve.csv", stage=CURVE),
         costs=costs(*STAGES[:-1], *NASWOT_AUDIT),
     output:
         report=report(
@@ -63,6 +67,12 @@ rule report:
             category="3. Errors",
             labels={"errors": "per energy"},
         ),
+        validation_loss_split=report(
+            "results/report/validation_loss_split.csv",
+            caption="../report/losses.rst",
+            category="3. Errors",
+            labels={"errors": "of the LDOS, per network"},
+        ),
         cost_per_stage=report(
             "results/report/cost_per_stage.csv",
             caption="../report/cost.rst",
@@ -100,15 +110,18 @@ rule report:
         " --naswot-scores {input.naswot_scores:q} --naswot-choice {input.naswot_choice:q}"
         " --trials {input.trials:q} --search-choice {input.search_choice:q}"
         " --models {input.models:q} --histories {input.histories:q}"
+        " --validation-losses {input.validation_losses:q}"
         " --energies {input.energies:q} --dos {input.dos:q}"
         " --ldos-samples {input.ldos_samples:q} --summary {input.summary:q}"
         " --audit-scores {input.audit_scores:q} --audit-agreement {input.audit_agreement:q}"
         " --audit-verdict {input.audit_verdict:q} --comparison {input.comparison:q}"
+        " --learning-curve {input.learning_curve:q}"
         " --pseudopotentials {input.pseudopotentials:q}"
         " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
         " --methods {output.methods:q} --references {output.references:q}"
         " --errors-per-snapshot {output.errors_per_snapshot:q}"
         " --errors-per-energy {output.errors_per_energy:q}"
+        " --validation-loss-split {output.validation_loss_split:q}"
         " --cost-per-stage {output.cost_per_stage:q}"
         " --cost-per-method {output.cost_per_method:q}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -14,6 +14,7 @@ rule train:
     output:
         model="results/train/{seed}/model.pt",
         history="results/train/{seed}/history.csv",
+        validation_losses="results/train/{seed}/validation_losses.csv",
         cost="results/cost/train/{seed}.json",
     log:
         "logs/train/{seed}.log",
@@ -41,5 +42,6 @@ rule train:
         " --validation-ldos {input.validation_ldos:q}"
         " --structures {input.structures:q} --dft {input.dft:q}"
         " --pseudopotentials {input.pseudopotentials:q}"
-        " --model {output.model:q} --history {output.history:q} --state {params.state:q}"
+        " --model {output.model:q} --history {output.history:q}"
+        " --validation-losses {output.validation_losses:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"

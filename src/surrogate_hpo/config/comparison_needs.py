@@ -4,6 +4,7 @@ Made of the needs of trainings, see `surrogate_hpo.config.training_needs`.
 """
 
 import math
+from dataclasses import replace
 from statistics import fmean
 
 from surrogate_hpo.config.brief import BriefTrainingSettings
@@ -132,6 +133,15 @@ def contest(case: Case) -> Need:
         settings.use_gpu,
         host_seconds=after.cpu_seconds,
     )
+
+
+def learning_curve(case: Case) -> Need:
+    """Predictions of all held-out snapshots by networks of all numbers of training snapshots."""
+    settings = case.config.learning_curve
+    networks = len(settings.counts(case.snapshots("training"))) * settings.seeds
+    one = evaluate_snapshot(case, snapshots=case.snapshots("test"))
+    times = math.ceil(networks / case.config.train.seeds)
+    return replace(one, cpu_seconds=times * one.cpu_seconds, gpu_seconds=times * one.gpu_seconds)
 
 
 def compare(_: Case) -> Need:

@@ -43,6 +43,10 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "compare": comparison_needs.compare,
     "knoise": knoise_needs.knoise,
     "knoise_snapshot": knoise_needs.knoise_snapshot,
+    "learning_curve": comparison_needs.learning_curve,
+    "learning_curve_network": lambda case: training_needs.train(
+        case, data_mebibytes=case.config.train.data_memory_mebibytes
+    ),
     "archive": comparison_needs.archive,
 }
 
@@ -55,6 +59,8 @@ _THREADED = (
     "search_worker",
     "train",
     "evaluate_snapshot",
+    "learning_curve",
+    "learning_curve_network",
     "audit",
     "audit_chunk",
     "acsd_audit",

@@ -17,6 +17,9 @@ from surrogate_hpo.config.training_needs import (
 # Integrals of the density per grid point: measured with PBE and a core density, which takes most.
 ENERGY_BYTES = 20 * FLOAT64
 REPORT_SECONDS = 30.0
+# The control's descriptors at an atom and their derivatives, and of how many atoms they are made.
+CONTROL_SECONDS_PER_ATOM = 0.06
+CONTROL_ATOMS = 1024
 
 
 def surrogate(case: Case) -> Need:
@@ -66,9 +69,11 @@ def integral_seconds(case: Case, points: int) -> float:
     return points * (1000 + 4 * case.energies) / DOUBLE_RATE
 
 
-def evaluate(_: Case) -> Need:
+def evaluate(case: Case) -> Need:
     """Tables from the snapshots' energies, and a potential at the atoms, of which there are few."""
-    return Need(NUMBA_BASE, 2 * STARTUP_SECONDS)
+    names = case.config.snapshots.names("training")
+    atoms = min(sum(case.sizes.get(name, case.size).atoms for name in names), CONTROL_ATOMS)
+    return Need(NUMBA_BASE, 2 * STARTUP_SECONDS + CONTROL_SECONDS_PER_ATOM * atoms)
 
 
 def report(_: Case) -> Need:

@@ -16,6 +16,7 @@ from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.evaluate import EvaluateSettings
 from surrogate_hpo.config.knoise import KnoiseSettings
 from surrogate_hpo.config.ldos import LdosSettings
+from surrogate_hpo.config.learning_curve import LearningCurveSettings
 from surrogate_hpo.config.naswot import NaswotSettings
 from surrogate_hpo.config.report import ReportSettings
 from surrogate_hpo.config.search import SearchSettings
@@ -47,6 +48,7 @@ class Config(Section):
     contest: ContestSettings = ContestSettings()
     compare: CompareSettings = CompareSettings()
     knoise: KnoiseSettings = KnoiseSettings()
+    learning_curve: LearningCurveSettings = LearningCurveSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")
@@ -73,6 +75,16 @@ class Config(Section):
             raise ValueError(msg)
         if self.dft.functional is not None:
             msg = "dft.functional is for finished calculations; pw.x takes the potentials' own"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _the_noise_can_be_measured(self) -> Self:
+        if self.report.kpoint_noise and self.snapshots.finished:
+            msg = (
+                "report.kpoint_noise is true, but finished calculations cannot be run again with "
+                "a denser mesh: set it to false"
+            )
             raise ValueError(msg)
         return self
 

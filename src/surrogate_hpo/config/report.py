@@ -19,6 +19,16 @@ class ReportSettings(Section):
         False,
         description="with cost and error of every search method: runs the `compare` stage first",
     )
+    kpoint_noise: bool = Field(
+        False,
+        description="with the k noise of the labels beside the errors: runs the `knoise` stage "
+        "first, DFT of a snapshot of each size with a denser mesh",
+    )
+    learning_curve: bool = Field(
+        False,
+        description="with the error against the number of training snapshots: runs the "
+        "`learning_curve` stage first, trainings with a part of them",
+    )
     target_mev_per_atom: PositiveFloat = Field(
         5.0, description="largest mean absolute error of the total free energy"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from surrogate_hpo.figures.error_summary import BASELINES, QuantityError
+from surrogate_hpo.figures.error_summary import BASELINES, QuantityError, further_columns
 from surrogate_hpo.figures.table import Column, FigureTable, number_column, word_column
 
 
@@ -43,7 +43,8 @@ def class_errors_table(classes: Sequence[ClassError]) -> FigureTable:
         Columns ``atoms``, ``temperature_kelvin``, ``snapshots``, ``skill``, ``correlation``,
         ``ensemble_mae_mev_per_atom``, ``mae_mev_per_atom``, ``std_over_seeds_mev_per_atom``,
         ``baseline_mev_per_atom``, ``baseline_of``, ``discretisation_error_mev_per_atom`` and
-        ``control_mae_mev_per_atom``.
+        ``control_mae_mev_per_atom``; and where they are
+        known ``control_energies_only_mae_mev_per_atom`` and ``kpoint_noise_mev_per_atom``.
     """
     errors = [entry.error for entry in classes]
 
@@ -68,5 +69,6 @@ def class_errors_table(classes: Sequence[ClassError]) -> FigureTable:
             ),
             column("discretisation_error_mev_per_atom", "floor"),
             column("control_mae_mev_per_atom", "control"),
+            *(column(name, label) for name, label in further_columns(errors)),
         )
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from surrogate_hpo.figures.class_errors import ClassError, class_errors_table
-from surrogate_hpo.figures.palette import BLUE, GREEN, GREY, INK, MARKERS, ORANGE
+from surrogate_hpo.figures.palette import BLUE, GREEN, GREY, INK, MARKERS, ORANGE, PURPLE
 from surrogate_hpo.figures.style import (
     DrawnFigure,
     drawn,
@@ -25,12 +25,15 @@ _LINES = (
     ("baseline_mev_per_atom", "baseline (a constant)", GREY, (0, (5, 3))),
     ("discretisation_error_mev_per_atom", "floor (reference LDOS)", ORANGE, (0, (1, 1))),
     ("control_mae_mev_per_atom", "control (linear potential)", GREEN, (0, (4, 1, 1, 1))),
+    ("kpoint_noise_mev_per_atom", "k noise of the labels", PURPLE, (0, (2, 2))),
 )
 
 
 @styled
 def draw_error_by_size(table: FigureTable, *, label: str) -> Figure:
-    """Draw surrogate, baseline, floor and control, both axes logarithmic, a marker per temperature.
+    """Draw the errors, both axes logarithmic, a marker per temperature.
+
+    Surrogate, baseline and floor, and where they are known control and k noise.
 
     Parameters
     ----------
@@ -50,12 +53,13 @@ def draw_error_by_size(table: FigureTable, *, label: str) -> Figure:
     kinds = np.nan_to_num(temperatures, nan=-1.0)
     figure = new_figure(4.2)
     axes = figure.add_subplot()
-    values = np.concatenate([table.numbers(name) for name, *_ in _LINES])
+    lines = [line for line in _LINES if table.has_numbers(line[0])]
+    values = np.concatenate([table.numbers(name) for name, *_ in lines])
     axes.set(xscale="log", yscale="log", xlim=log_limits(atoms), ylim=log_limits(values))
     markers = dict(zip(np.unique(kinds).tolist(), cycle(MARKERS), strict=False))
     for kind, marker in markers.items():
         members = kinds == kind
-        for name, _, colour, dashes in _LINES:
+        for name, _, colour, dashes in lines:
             errors = table.numbers(name)[members]
             # A baseline of one snapshot by itself has no error, and no place on the axis.
             errors[~(errors > 0)] = np.nan
@@ -73,7 +77,7 @@ def _handles(table: FigureTable, markers: Mapping[float, str]) -> list[Line2D]:
     lines = [
         Line2D([], [], color=colour, ls=dashes, lw=1.6, label=words)
         for name, words, colour, dashes in _LINES
-        if np.isfinite(table.numbers(name)).any()
+        if table.has_numbers(name)
     ]
     if len(markers) == 1:
         return lines

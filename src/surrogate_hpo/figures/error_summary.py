@@ -9,7 +9,7 @@ from textwrap import fill
 import numpy as np
 from matplotlib.figure import Figure
 
-from surrogate_hpo.figures.palette import BLUE, GREEN, GREY, INK, ORANGE
+from surrogate_hpo.figures.palette import BLUE, GREEN, GREY, INK, ORANGE, PURPLE
 from surrogate_hpo.figures.style import DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.figures.table import (
     FigureTable,
@@ -45,7 +45,12 @@ class QuantityError:
     baseline_of
         What the constant is: a key of `BASELINES`.
     control_mae_mev_per_atom
-        The same error of a linear potential fitted to the energies; NaN where there is none.
+        The same error of a linear potential fitted to the energies, and to the forces where they
+        are known; NaN where there is none.
+    control_energies_only_mae_mev_per_atom
+        The same without the forces; NaN where the control has none.
+    kpoint_noise_mev_per_atom
+        How far the reference itself is from a denser mesh of k points; NaN if nobody has measured.
     """
 
     quantity: str
@@ -57,6 +62,8 @@ class QuantityError:
     correlation: float = math.nan
     baseline_of: str = "training_mean"
     control_mae_mev_per_atom: float = math.nan
+    control_energies_only_mae_mev_per_atom: float = math.nan
+    kpoint_noise_mev_per_atom: float = math.nan
 
     @property
     def skill(self) -> float:
@@ -73,6 +80,11 @@ class QuantityError:
             self.baseline_mev_per_atom,
         )
         return any(math.isfinite(number) for number in numbers)
+
+    @property
+    def control_has_forces(self) -> bool:
+        """Whether the control was fitted to forces, too."""
+        return math.isfinite(self.control_energies_only_mae_mev_per_atom)
 
     @property
     def label(self) -> str:
@@ -100,7 +112,15 @@ _BARS = (
     ("mae_mev_per_atom", "surrogate", BLUE),
     ("baseline_mev_per_atom", "baseline (a constant)", GREY),
 )
-_CONTROL = ("control_mae_mev_per_atom", "control (linear potential)", GREEN)
+# Only where there are such numbers.
+_FURTHER_BARS = (
+    ("control_mae_mev_per_atom", "control (linear potential)", GREEN),
+    ("kpoint_noise_mev_per_atom", "k noise of the labels", PURPLE),
+)
+_FURTHER_COLUMNS = (
+    ("control_energies_only_mae_mev_per_atom", "control, energies only"),
+    ("kpoint_noise_mev_per_atom", "k noise"),
+)
 
 
 def error_summary_table(errors: Sequence[QuantityError]) -> FigureTable:
@@ -112,6 +132,7 @@ def error_summary_table(errors: Sequence[QuantityError]) -> FigureTable:
         ("baseline_mev_per_atom", "baseline"),
         ("ensemble_mae_mev_per_atom", "MAE, mean of the networks"),
         ("control_mae_mev_per_atom", "control"),
+        *further_columns(errors),
     )
     numbers = (
         number_column(name, label, "meV/atom", [float(getattr(error, name)) for error in errors])
@@ -125,6 +146,26 @@ def error_summary_table(errors: Sequence[QuantityError]) -> FigureTable:
     return FigureTable((words, *numbers, *ratios))
 
 
+def further_columns(errors: Sequence[QuantityError]) -> list[tuple[str, str]]:
+    """Attribute and label of those numbers that only some runs have, where this one has them.
+
+    Parameters
+    ----------
+    errors
+        All rows of a table.
+
+    Returns
+    -------
+    list of tuple
+        Attributes of `QuantityError` and labels.
+    """
+    return [
+        (name, label)
+        for name, label in _FURTHER_COLUMNS
+        if any(math.isfinite(getattr(error, name)) for error in errors)
+    ]
+
+
 @styled
 def draw_error_summary(table: FigureTable) -> Figure:
     """Draw bars per quantity on a logarithmic axis, each with its number."""
@@ -132,8 +173,8 @@ def draw_error_summary(table: FigureTable) -> Figure:
     rows = np.arange(len(table), dtype=float)
     figure = new_figure(1.3 + 0.85 * len(table))
     axes = figure.add_subplot()
-    controlled = np.isfinite(table.numbers(_CONTROL[0])).any()
-    bars = (*_BARS, _CONTROL) if controlled else _BARS
+    further = [bar for bar in _FURTHER_BARS if table.has_numbers(bar[0])]
+    bars = (*_BARS, *further)
     values = np.concatenate([table.numbers(name) for name, _, _ in bars])
     drawable = values[np.isfinite(values) & (values > 0)]
     smallest, largest = (drawable.min(), drawable.max()) if drawable.size else (0.1, 1.0)
@@ -153,7 +194,7 @@ def draw_error_summary(table: FigureTable) -> Figure:
             label=label,
         )
         for index, value in enumerate(mean.tolist()):
-            if name == _CONTROL[0] and np.isnan(value):
+            if (name, label, colour) in further and np.isnan(value):
                 continue
             spread = std[index] if name == "mae_mev_per_atom" else 0.0
             if spread > 0:

@@ -83,7 +83,10 @@ STAGES: dict[str, str] = {
         "the held-out snapshots themselves, the best that a constant can do. What counts is the "
         "error as a share of the baseline's, and the correlation with DFT: energies per atom vary "
         "less in larger cells, so few meV/atom alone say nothing. The control is a linear "
-        "potential fitted to the energies of the training snapshots, without any LDOS."
+        "potential fitted to the energies of the training snapshots, and to their forces where "
+        "all of them are known, without any LDOS. The k noise is how far the DFT energies "
+        "themselves are from those with a denser mesh of k points, which none of the other "
+        "numbers can see: both sides of each have the same mesh."
     ),
 }
 """One paragraph per stage, in the order of the report."""
@@ -174,7 +177,7 @@ FIGURES: dict[str, FigureText] = {
         "evaluate",
         "Mean absolute error of every energy on the held-out snapshots, on a logarithmic axis: "
         "floor, surrogate (with the standard deviation over seeds) and baseline; for the total "
-        "free energy the control, too.",
+        "free energy the control, too, and the k noise where it was measured.",
         "A useful surrogate lies far to the left of its baseline. One close to its floor can "
         "only improve with a finer grid, a wider window or a narrower kernel. Errors of single "
         "terms may be larger than that of the total, in which they partly cancel.",
@@ -182,10 +185,19 @@ FIGURES: dict[str, FigureText] = {
     "error_by_size": FigureText(
         "evaluate",
         "Mean absolute error of the total free energy for each number of atoms among the "
-        "held-out snapshots: surrogate, baseline, floor and control, both axes logarithmic.",
+        "held-out snapshots: surrogate, baseline, floor and control, and the k noise where it was "
+        "measured, both axes logarithmic.",
         "Energies per atom vary less in larger cells, so the baseline falls. A surrogate that "
         "holds on larger cells falls with it; where it meets the baseline, it predicts no better "
         "than a constant there.",
+    ),
+    "error_by_snapshots": FigureText(
+        "evaluate",
+        "Mean absolute error of the total free energy on the held-out snapshots against the number "
+        "of training snapshots, both axes logarithmic: the same architecture and recipe, trained "
+        "with parts that are spread over all training snapshots.",
+        "An error that still falls at the right asks for more snapshots; one that is flat asks "
+        "for something else. The dashed baseline is that of the whole training.",
     ),
     "parity": FigureText(
         "evaluate",
@@ -228,7 +240,7 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 """Figures of a score without LDOS, and those of the ACSD whose place they take."""
 
 
-OPTIONAL = frozenset({"score_agreement", "error_by_size"})
+OPTIONAL = frozenset({"score_agreement", "error_by_size", "error_by_snapshots"})
 """Figures of stages that are not part of every run, or of cells of several sizes."""
 
 OF_ERRORS = frozenset({"parity", "error_summary"})

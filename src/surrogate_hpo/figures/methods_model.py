@@ -255,8 +255,9 @@ def describe_evaluation(error: QuantityError, held_out: int, seeds: int) -> str:
     if math.isfinite(error.skill) and math.isfinite(error.correlation):
         text += f" So the ratio of errors is {skill}, and the correlation with DFT {correlation}."
     if math.isfinite(error.control_mae_mev_per_atom):
+        labels = "energies and forces" if error.control_has_forces else "energies alone"
         text += (
             " A potential that is linear in the SNAP components of the atoms [@thompson2015], "
-            f"fitted to the training snapshots' energies alone, gives {control} meV/atom."
+            f"fitted to the training snapshots' {labels}, gives {control} meV/atom."
         )
     return text

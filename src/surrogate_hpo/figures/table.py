@@ -86,6 +86,11 @@ class FigureTable:
         """Return one column as float64; an empty cell becomes NaN."""
         return np.array(self.values(name), dtype=np.float64)
 
+    def has_numbers(self, name: str) -> bool:
+        """Whether there is such a column, with a number that is finite."""
+        named = [column for column in self.columns if column.name == name]
+        return bool(named) and bool(np.isfinite(self.numbers(name)).any())
+
     def words(self, name: str) -> list[str]:
         """Return one column as text."""
         return [str(value) for value in self.values(name)]

@@ -144,6 +144,7 @@ def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> st
         f"Single networks have {error.text} meV/atom ({spread}), and the reference LDOS itself "
         f"{floor} meV/atom (floor).",
         _beside_control(error),
+        _beside_kpoint_noise(error),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -174,13 +175,17 @@ def _share(error: QuantityError) -> str:
 
 
 def _beside_control(error: QuantityError) -> str:
-    """What a linear potential makes of the same energies, and what follows."""
+    """What a linear potential makes of the same labels, and what follows."""
     control = error.control_mae_mev_per_atom
     if not math.isfinite(control):
         return ""
+    labels, without_forces = "alone", ""
+    if error.control_has_forces:
+        alone = format_number(error.control_energies_only_mae_mev_per_atom, 3)
+        labels, without_forces = "and forces", f"; fitted to energies alone {alone} meV/atom"
     text = (
-        f"A linear SNAP potential fitted to the training snapshots' {error.label} alone has "
-        f"{format_number(control, 3)} meV/atom (control)"
+        f"A linear SNAP potential fitted to the training snapshots' {error.label} {labels} has "
+        f"{format_number(control, 3)} meV/atom (control{without_forces})"
     )
     if control < error.ensemble_mae_mev_per_atom:
         return (
@@ -188,6 +193,26 @@ def _beside_control(error: QuantityError) -> str:
             "beyond the potential are the LDOS, the density and each term of the energy."
         )
     return f"{text}: the surrogate is more accurate."
+
+
+def _beside_kpoint_noise(error: QuantityError) -> str:
+    """How far the labels are from converged k points: no error below that is accuracy."""
+    noise = error.kpoint_noise_mev_per_atom
+    if not math.isfinite(noise):
+        return (
+            "How far the labels themselves are from those of a denser mesh of k points (k noise) "
+            "is not known."
+        )
+    text = (
+        f"The labels themselves are {format_number(noise, 3)} meV/atom from those of a denser "
+        "mesh of k points (k noise)"
+    )
+    if noise > error.ensemble_mae_mev_per_atom:
+        return (
+            f"{text}: more than the surrogate's error, which is agreement with these labels and "
+            "not accuracy."
+        )
+    return f"{text}."
 
 
 def summary(verdicts: list[Verdict]) -> str:

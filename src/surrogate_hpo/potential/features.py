@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.atom_jacobian import jacobian_at_atoms
+from surrogate_hpo.descriptors.atom_jacobian import summed_jacobian
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.errors import DataError
@@ -129,15 +129,16 @@ def force_features(atoms: Atoms, descriptor: AtomDescriptor) -> FloatArray:
         If the structure holds another element.
     """
     kinds = descriptor.kinds(atoms)
-    jacobian = jacobian_at_atoms(
+    jacobian = summed_jacobian(
         atoms.positions,
         atoms.cell.array,
+        kinds,
         cutoff_radius=descriptor.cutoff_radius,
         twojmax=descriptor.twojmax,
         weights=(kinds + 1) / descriptor.counts,
     )
-    number, components = jacobian.shape[:2]
+    kinds_here, components, number = jacobian.shape[:3]
     blocks = np.zeros((descriptor.counts, components, 3 * number))
-    np.add.at(blocks, kinds, jacobian.reshape(number, components, 3 * number))
+    blocks[:kinds_here] = jacobian.reshape(kinds_here, components, 3 * number)
     rows = blocks.reshape(-1, 3 * number).T
     return np.hstack([np.zeros((3 * number, descriptor.counts)), -rows])

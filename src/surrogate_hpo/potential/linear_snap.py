@@ -30,11 +30,14 @@ class LinearFit:
     left_out_errors
         Predicted minus given energy of each structure by the fit without it, eV/atom,
         [structures]; NaN if the others cannot tell.
+    force_weight
+        w of the fit in Å/atom; 0 if energies alone were fitted.
     """
 
     coefficients: FloatArray
     penalty: float
     left_out_errors: FloatArray
+    force_weight: float = 0.0
 
     @property
     def leave_one_out_rmse(self) -> float:
@@ -85,7 +88,9 @@ def fit_linear_snap(
     over S structures with N_s atoms, and M components of forces. The coefficients of the
     numbers of atoms are free; v are the others, for standardised features. Of the penalties
     that one is taken whose energies per atom have the smallest root mean square error when
-    each structure, forces included, is left out in its turn; the larger one of equals.
+    each structure, forces included, is left out in its turn; the larger one of equals. Rows of
+    forces are first turned into at most one more per structure than there are features, which
+    changes none of these sums: large cells cost no more than small ones.
 
     Parameters
     ----------
@@ -96,7 +101,8 @@ def fit_linear_snap(
     counts
         How many leading features are numbers of atoms: one per element.
     forces
-        [N, 3] per structure, eV/Å; None to fit energies alone.
+        [N, 3] per structure, eV/Å, or [0, 3] where they are not to be fitted; None to fit
+        energies alone.
     force_rows
         [3 N, features] per structure, of `force_features`; as many as `forces`.
     force_weight
@@ -121,12 +127,14 @@ def fit_linear_snap(
     blocks = [(e / n)[None] for e, n in zip(rows, atoms, strict=True)]
     targets = [np.array([e / n]) for e, n in zip(target, atoms, strict=True)]
     weights = [np.full(1, len(target) ** -0.5) for _ in blocks]
-    if forces is not None and force_rows is not None:
-        share = force_weight / np.sqrt(sum(np.size(f) for f in forces))
+    components = sum(np.size(f) for f in forces or ())
+    if components and forces is not None and force_rows is not None:
+        share = force_weight / np.sqrt(components)
         for s, (values, block) in enumerate(zip(forces, force_rows, strict=True)):
-            blocks[s] = np.vstack([blocks[s], block])
-            targets[s] = np.concatenate([targets[s], np.ravel(values)])
-            weights[s] = np.concatenate([weights[s], np.full(np.size(values), share)])
+            own, own_target = _compressed(block, np.ravel(values))
+            blocks[s] = np.vstack([blocks[s], own])
+            targets[s] = np.concatenate([targets[s], own_target])
+            weights[s] = np.concatenate([weights[s], np.full(len(own), share)])
     ends = np.cumsum([0, *(len(t) for t in targets)])
     weight = np.concatenate(weights)
     stacked = np.vstack(blocks) * weight[:, None]
@@ -142,48 +150,19 @@ def fit_linear_snap(
             np.concatenate([fit.free, fit.penalised]),
             fit.penalty,
             per_weight * np.array([errors[0] for errors in fit.left_out]),
+            force_weight if components else 0.0,
         )
         for fit in ridge.fits(sorted(penalties, reverse=True))
     ]
     return _best(fits)
 
 
-def choose_linear_snap(
-    structures: Sequence[Atoms], energies: Sequence[float], descriptors: Sequence[AtomDescriptor]
-) -> LinearSnap:
-    """Fit energies with each descriptor and keep what predicts left-out structures best.
-
-    Parameters
-    ----------
-    structures
-        Periodic structures, Å.
-    energies
-        eV per cell.
-    descriptors
-        What to choose from.
-
-    Returns
-    -------
-    LinearSnap
-        The one with the smallest leave-one-out error.
-
-    Raises
-    ------
-    DataError
-        As `fit_linear_snap`.
-    """
-    fitted = [
-        LinearSnap(
-            descriptor,
-            fit_linear_snap(
-                energies,
-                [energy_features(atoms, descriptor) for atoms in structures],
-                counts=descriptor.counts,
-            ),
-        )
-        for descriptor in descriptors
-    ]
-    return min(fitted, key=lambda potential: potential.fit.leave_one_out_rmse)
+def _compressed(rows: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Rows that a rotation makes of others, of which all further ones would be zero."""
+    if len(rows) <= rows.shape[1] + 1:
+        return rows, target
+    triangle = np.asarray(np.linalg.qr(np.column_stack([rows, target]), mode="r"), np.float64)
+    return triangle[:, :-1], triangle[:, -1]
 
 
 def _best(fits: Sequence[LinearFit]) -> LinearFit:

@@ -21,6 +21,7 @@ from surrogate_hpo.stages.energies import (
 )
 from surrogate_hpo.stages.evaluated import common_inputs, read_evaluated
 from surrogate_hpo.stages.interface import Input, Output, Structures
+from surrogate_hpo.stages.label_noise import with_kpoint_noise
 from surrogate_hpo.stages.ldos_samples import sample_rows
 
 
@@ -38,6 +39,9 @@ def evaluate(
     training_structures: Annotated[
         list[Path], Input("extxyz files of the training snapshots, in the same order; Å")
     ],
+    kpoint_noise: Annotated[
+        list[Path] | None, Input("JSON of the knoise stage, where report.kpoint_noise is true")
+    ] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all earlier jobs, in seconds")],
     energies: Annotated[
         Path, Output("CSV: a row per snapshot and source, energies in eV per cell")
@@ -55,8 +59,8 @@ def evaluate(
     """Compare the energies of the held-out snapshots, see `evaluate_snapshot`, with DFT.
 
     The integral of the *reference* LDOS gives the floor, a constant the baseline, and a linear
-    potential fitted to the training energies the control: so a reader can tell the surrogate's
-    error from the discretisation's, and whether it has learnt more than others would.
+    potential fitted to the training energies and forces the control: so a reader can tell the
+    surrogate's error from the discretisation's, and whether it has learnt more than others would.
     """
     parts = {path: read_evaluated(path) for path in snapshots}
     inputs = common_inputs(parts)
@@ -67,7 +71,7 @@ def evaluate(
     rows = [row for part in parts.values() for row in part.energies]
     reference = [part.energies[0] for part in parts.values()]
     quantities = accuracies(rows, known, initialisations)
-    by_class = class_accuracies(rows, known, initialisations)
+    by_class = with_kpoint_noise(class_accuracies(rows, known, initialisations), kpoint_noise or [])
     held_out = [
         Labelled(read_structure(path), row) for path, row in zip(structures, reference, strict=True)
     ]
@@ -81,7 +85,7 @@ def evaluate(
     # The Fermi energy's error is per electron, not per atom: it stands in the JSON only.
     energetic = {name: values for name, values in quantities.items() if name != FERMI_ENERGY}
     write_table(errors, [{"quantity": name, **values} for name, values in energetic.items()])
-    read = [*training_dft, *training_structures]
+    read = [*training_dft, *training_structures, *(kpoint_noise or [])]
     made = provenance("evaluate", settings, seed, read)
     write_document(
         summary,
@@ -100,11 +104,10 @@ def evaluate(
 
 
 def _training(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled]:
-    """Structures and energies of the training snapshots."""
-    return [
-        Labelled(
-            read_structure(structure),
-            reference_energies(path.stem, read_dft_result(path), read_temperature(structure)),
-        )
-        for structure, path in zip(structures, dft, strict=True)
-    ]
+    """Structures, energies and forces of the training snapshots."""
+    found = []
+    for structure, path in zip(structures, dft, strict=True):
+        result = read_dft_result(path)
+        energies = reference_energies(path.stem, result, read_temperature(structure))
+        found.append(Labelled(read_structure(structure), energies, result.forces))
+    return found

@@ -20,8 +20,8 @@ AUDITS = ("audit", "acsd_audit")
 # They let search methods compete; run when asked for.
 CONTESTS = ("contest", "compare")
 
-# They ask how far the labels are converged; run when asked for.
-CONVERGENCE = ("knoise",)
+# They ask how far labels and number of snapshots are converged; run when asked for.
+CONVERGENCE = ("knoise", "learning_curve")
 
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
@@ -32,11 +32,12 @@ HELPERS = {
     "search_worker": "search",
     "evaluate_snapshot": "evaluate",
     "knoise_snapshot": "knoise",
+    "learning_curve_network": "learning_curve",
     "audit_chunk": "audit",
     "acsd_audit_chunk": "acsd_audit",
 }
-# The own job of such a stage only puts together what its helpers have computed.
-GATHERING = ("evaluate", "knoise")
+# The own job of such a stage puts together what its helpers have computed.
+GATHERING = ("evaluate", "knoise", "learning_curve")
 
 # Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
 DEPENDENCIES: tuple[tuple[str, str], ...] = (
@@ -110,6 +111,16 @@ CONVERGENCE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("ldos", "knoise"),
 )
 
+LEARNING_CURVE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("snapshots", "learning_curve"),
+    ("dft", "learning_curve"),
+    ("ldos", "learning_curve"),
+    ("descriptors", "learning_curve"),
+    ("naswot", "learning_curve"),
+    ("search", "learning_curve"),
+    ("train", "learning_curve"),
+)
+
 SUMMARIES = {
     "snapshots": "atomic configurations",
     "dft": "Quantum ESPRESSO",
@@ -127,5 +138,6 @@ SUMMARIES = {
     "contest": "one search method",
     "compare": "search methods side by side",
     "knoise": "denser mesh of k points",
+    "learning_curve": "errors with fewer snapshots",
     "archive": "the run in one file",
 }

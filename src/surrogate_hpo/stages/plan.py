@@ -5,6 +5,9 @@ from pathlib import Path
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.stages.graph import GATHERING, HELPERS, STAGES
 
+# What trains and predicts again does it where it was done before.
+_GPUS_OF = {"learning_curve": "evaluate", "learning_curve_network": "train"}
+
 
 def chain(config: Config) -> tuple[str, ...]:
     """Stages of a run, in an order that their inputs allow; audits only where one is needed."""
@@ -49,6 +52,8 @@ def gpus(rule: str, config: Config) -> int:
     int
         One per process, if the settings say so; none where nothing is computed.
     """
+    if rule in _GPUS_OF:
+        return config.gpus(_GPUS_OF[rule])
     return 0 if rule in GATHERING else config.gpus(HELPERS.get(rule, rule))
 
 
@@ -116,6 +121,10 @@ def parts(stage: str, config: Config) -> list[str]:
         return config.snapshots.names("test")
     if stage == "knoise":
         return _size_classes(config)
+    if stage == "learning_curve":
+        return [
+            f"{count}-{seed}" for count, seed in curve(config) if not _trained(config, count, seed)
+        ]
     name, count = {
         "search": ("worker", config.search.workers),
         "naswot": ("chunk", config.naswot.chunks),
@@ -123,6 +132,23 @@ def parts(stage: str, config: Config) -> list[str]:
         "acsd_audit": ("chunk", config.acsd_audit.chunks),
     }.get(stage, ("", 1))
     return [f"{name}-{number}" for number in range(count)] if count > 1 else []
+
+
+def curve(config: Config) -> list[tuple[int, int]]:
+    """Number of training snapshots and initialisation of each network of the learning curve."""
+    counts = config.learning_curve.counts(len(config.snapshots.names("training")))
+    return [(count, seed) for count in counts for seed in range(config.learning_curve.seeds)]
+
+
+def curve_model(config: Config, count: int, seed: int) -> Path:
+    """Where such a network lies: with all snapshots it may be one of the run's own."""
+    if _trained(config, count, seed):
+        return Path("results") / "train" / str(seed) / "model.pt"
+    return Path("results") / "learning_curve" / f"{count}-{seed}" / "model.pt"
+
+
+def _trained(config: Config, count: int, seed: int) -> bool:
+    return count == len(config.snapshots.names("training")) and seed < config.train.seeds
 
 
 def _size_classes(config: Config) -> list[str]:

@@ -35,6 +35,9 @@ def report(
     search_choice: Annotated[Path, Input("JSON of the search stage")],
     models: Annotated[list[Path], Input("trained models (*.pt)")],
     histories: Annotated[list[Path], Input("CSV per initialisation: loss per epoch")],
+    validation_losses: Annotated[
+        list[Path], Input("CSV per initialisation: loss of the network per validation snapshot")
+    ],
     energies: Annotated[Path, Input("CSV of the evaluate stage, eV per cell")],
     dos: Annotated[Path, Input("CSV of the evaluate stage, 1/eV")],
     ldos_samples: Annotated[Path, Input("CSV of the evaluate stage, 1/(eV Å³)")],
@@ -48,6 +51,10 @@ def report(
     comparison: Annotated[
         list[Path] | None, Input("CSV of the compare stage, where report.comparison is true")
     ] = None,
+    learning_curve: Annotated[
+        list[Path] | None,
+        Input("CSV of the learning_curve stage, where report.learning_curve is true"),
+    ] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
@@ -55,6 +62,7 @@ def report(
     references: Annotated[Path, Output("BibTeX: what the methods cite")],
     errors_per_snapshot: Annotated[Path, Output("CSV: a row per quantity and snapshot")],
     errors_per_energy: Annotated[Path, Output("CSV: a row per quantity, meV/atom")],
+    validation_loss_split: Annotated[Path, Output("CSV: a row per initialisation")],
     cost_per_stage: Annotated[Path, Output("CSV: a row per stage, in seconds")],
     cost_per_method: Annotated[
         list[Path] | None, Output("CSV: a row per search method, in seconds")
@@ -78,10 +86,12 @@ def report(
             dos=dos,
             ldos_samples=ldos_samples,
             audit=[*(audit_scores or []), *(audit_agreement or [])],
+            learning_curve=learning_curve or [],
         ),
         energies=read_energies(energies),
         structures=structures,
         pseudopotentials=pseudopotentials or [],
+        validation_losses=[read_table(path) for path in validation_losses],
         comparison=[row for path in comparison or [] for row in read_table(path)],
         cost=total_cost(costs),
     )
@@ -92,6 +102,7 @@ def report(
     paths = {
         "errors_per_snapshot": errors_per_snapshot,
         "errors_per_energy": errors_per_energy,
+        "validation_loss_split": validation_loss_split,
         "cost_per_stage": cost_per_stage,
     }
     if cost_per_method:

@@ -13,6 +13,7 @@ from surrogate_hpo.figures.error_summary import QuantityError, error_summary_tab
 from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.figures.report import Provenance, ReportContext, ReportTable
 from surrogate_hpo.figures.snapshot_errors import snapshot_errors_table
+from surrogate_hpo.figures.validation_losses import validation_losses_table
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.stages.report_energies import EnergyTable
@@ -45,6 +46,8 @@ class Run:
         Configurations of the run, a held-out one first.
     pseudopotentials
         UPF files.
+    validation_losses
+        Per network its losses per validation snapshot.
     comparison
         Rows of the compare stage, if it is part of the report.
     cost
@@ -57,6 +60,7 @@ class Run:
     energies: EnergyTable
     structures: Sequence[Path]
     pseudopotentials: Sequence[Path]
+    validation_losses: Sequence[Sequence[Mapping[str, str]]]
     comparison: Sequence[Mapping[str, str]]
     cost: Mapping[str, Mapping[str, float]]
 
@@ -109,7 +113,7 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
         provenance=_provenance(run.records, run.documents["dft"].get("version"), seed),
         facts=facts(run.documents, run.cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
-        warnings=notices(run.documents, errors),
+        warnings=notices(run.documents, errors, by_class),
         by_class=class_errors_table(by_class) if headline.known else None,
     )
 
@@ -141,6 +145,13 @@ def _tables(
             "evaluate",
             "Mean absolute error of each energy.",
             error_summary_table(errors),
+        ),
+        ReportTable(
+            "validation_loss_split",
+            "train",
+            "Validation loss of each network, and its part that all points of a snapshot share: "
+            "the squared error of the snapshot's mean LDOS, which enters the energies in full.",
+            validation_losses_table(run.validation_losses),
         ),
         ReportTable("cost_per_stage", "cost", "Computing time per stage.", drawn["cost_per_stage"]),
     ]

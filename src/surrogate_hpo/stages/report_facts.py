@@ -1,10 +1,12 @@
 """Key numbers per stage, and what the reader must know first."""
 
+import math
 from collections.abc import Mapping, Sequence
 
+from surrogate_hpo.figures.class_errors import ClassError
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.report import Notice
-from surrogate_hpo.figures.table import Value
+from surrogate_hpo.figures.table import Value, format_number
 from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages.report_records import Documents
 
@@ -55,6 +57,7 @@ def facts(
         found["evaluate"] |= {
             "control, cutoff radius (Å)": control["cutoff_radius_angstrom"],
             "control, 2J_max": control["twojmax"],
+            "control, fitted to": ", ".join(control["fitted_to"]).replace("_", " "),
             "control, leave-one-out error on training snapshots, RMSE (meV/atom)": control[
                 "leave_one_out_rmse_mev_per_atom"
             ],
@@ -66,7 +69,9 @@ def _known(value: float | None) -> Value:
     return "not known" if value is None else value
 
 
-def notices(documents: Documents, errors: Sequence[QuantityError]) -> list[Notice]:
+def notices(
+    documents: Documents, errors: Sequence[QuantityError], classes: Sequence[ClassError] = ()
+) -> list[Notice]:
     """Collect the warnings of the run.
 
     Parameters
@@ -75,6 +80,8 @@ def notices(documents: Documents, errors: Sequence[QuantityError]) -> list[Notic
         The choices and the errors.
     errors
         Errors per quantity.
+    classes
+        Errors of the total free energy per size and temperature.
 
     Returns
     -------
@@ -100,4 +107,24 @@ def notices(documents: Documents, errors: Sequence[QuantityError]) -> list[Notic
         reason = documents["evaluate"]["control_reason"].rstrip(".")
         text = f"There is no control, a linear potential fitted to the same energies: {reason}."
         found.append(Notice("evaluate", text))
+    if noisy := [_noisier(entry) for entry in classes if _is_noisier(entry.error)]:
+        text = (
+            "The k noise of the total free energy exceeds the surrogate's error, which is then no "
+            f"measure of its accuracy: {'; '.join(noisy)}."
+        )
+        found.append(Notice("evaluate", text))
     return found
+
+
+def _is_noisier(error: QuantityError) -> bool:
+    return error.kpoint_noise_mev_per_atom > error.ensemble_mae_mev_per_atom
+
+
+def _noisier(entry: ClassError) -> str:
+    error, kelvin = entry.error, entry.temperature_kelvin
+    ions = f", ions at {kelvin:g} K" if math.isfinite(kelvin) else ""
+    noise, mae = (
+        format_number(value, 3)
+        for value in (error.kpoint_noise_mev_per_atom, error.ensemble_mae_mev_per_atom)
+    )
+    return f"{entry.atoms} atoms{ions}: {noise} against {mae} meV/atom"

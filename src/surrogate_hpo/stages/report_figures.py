@@ -14,6 +14,7 @@ from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
 from surrogate_hpo.figures.error_by_size import error_by_size
+from surrogate_hpo.figures.error_by_snapshots import error_by_snapshots
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.ldos_overlay import ldos_overlay
 from surrogate_hpo.figures.learning_curves import learning_curves
@@ -46,7 +47,7 @@ PARITY = ("band_energy", "total_free_energy")
 
 @dataclass(frozen=True)
 class Sources:
-    """The tables of a run; those of the audit, scores and agreement, only where it was used."""
+    """The tables of a run; those of audit and learning curve only where they were used."""
 
     acsd: Path
     similarities: Path
@@ -56,6 +57,7 @@ class Sources:
     dos: Path
     ldos_samples: Path
     audit: Sequence[Path] = ()
+    learning_curve: Sequence[Path] = ()
 
 
 COST_COLUMNS = (
@@ -128,6 +130,7 @@ def draw_all(
         ),
         error_summary(known),
         *_error_by_size(errors[1]),
+        *(_error_by_snapshots(read_table(path)) for path in sources.learning_curve),
         cost_per_stage(
             stage=list(cost),
             **{key: [total[key] for total in cost.values()] for key in COST_COLUMNS},
@@ -219,6 +222,10 @@ def _learning_curves(histories: Sequence[Path]) -> DrawnFigure:
         validation_loss=_numbers(table, "validation_loss"),
         used=_flags(table, "used"),
     )
+
+
+def _error_by_snapshots(rows: Sequence[Row]) -> DrawnFigure:
+    return error_by_snapshots([{k: float(v or "nan") for k, v in row.items()} for row in rows])
 
 
 def _dos(rows: Sequence[Row], energies: EnergyTable) -> DrawnFigure:

@@ -41,6 +41,7 @@ from surrogate_hpo.stages.interface import (
 from surrogate_hpo.stages.processes import run_processes
 from surrogate_hpo.stages.resumable import run_resumable
 from surrogate_hpo.stages.streaming import Stores, read_scaled
+from surrogate_hpo.stages.validation_losses import losses_by_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,12 @@ def train(
     validation_ldos: LdosStores,
     model: Annotated[Path, Output("torch file: weights, scalers, energy axis; weights_only")],
     history: Annotated[Path, Output("CSV: losses per epoch, in units of the scaled LDOS")],
+    validation_losses: Annotated[
+        Path,
+        Output(
+            "CSV: a row per validation snapshot, its loss and the part that all its points share"
+        ),
+    ],
     state: Annotated[Path, State("folder of the checkpoints")],
     structures: Annotated[
         list[Path] | None, Input("extxyz files of the training snapshots, for energies and forces")
@@ -93,7 +100,7 @@ def train(
         (descriptors, ldos),
         (validation_descriptors, validation_ldos),
         (structures or [], dft or [], pseudopotentials or []),
-        (model, history),
+        (model, history, validation_losses),
         state,
         threads,
     )
@@ -114,7 +121,7 @@ class _Job:
     training: Stores
     validation: Stores
     physics: tuple[list[Path], list[Path], list[Path]]
-    outputs: tuple[Path, Path]
+    outputs: tuple[Path, Path, Path]
     state: Path
     threads: int
 
@@ -169,12 +176,14 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     if not group.leads:
         return
     logger.info("weights of epoch %d, validation loss %.4e", used.epoch, used.validation_loss)
-    model, history = job.outputs
+    model, history, validation_losses = job.outputs
     rows = [asdict(row) | {"used": row.epoch == used.epoch} for row in fit.trainer.history]
     write_table(history, rows)
     surrogate, left_out = fit.model, None
     if settings.readout and snapshots is not None:
         surrogate, left_out = _with_readout(surrogate, snapshots)
+    split = losses_by_snapshot(job.validation, surrogate, scaled.error_weights)
+    write_table(validation_losses, split)
     trained = TrainedModel(
         surrogate=surrogate,
         energy=points.energy,

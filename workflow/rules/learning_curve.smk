@@ -1,0 +1,99 @@
+rule learning_curve:
+    input:
+        models=CURVE_MODELS,
+        structures=of("results/snapshots/{snapshot}.extxyz", "test"),
+        dft=of("results/dft/{snapshot}.json", "test"),
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test"),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "test"),
+        training_structures=of("results/snapshots/{snapshot}.extxyz", "training"),
+        training_dft=of("results/dft/{snapshot}.json", "training"),
+        training_costs=of("results/cost/dft/{snapshot}.json", "training"),
+        pseudopotentials=UPF_FILES,
+    output:
+        table="results/learning_curve/learning_curve.csv",
+        summary="results/learning_curve/summary.json",
+        figure=report(
+            "results/learning_curve/figure.svg",
+            caption="../report/learning_curve.rst",
+            category="6. Audits",
+            labels={"audit of": "number of training snapshots"},
+        ),
+        figure_pdf="results/learning_curve/figure.pdf",
+        cost="results/cost/learning_curve/all.json",
+    log:
+        "logs/learning_curve.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: cores("learning_curve")
+    resources:
+        mem_mb=memory("learning_curve"),
+        runtime=minutes("learning_curve"),
+        gpu=gpus("learning_curve"),
+    params:
+        settings=settings("learning_curve"),
+        code=code("learning_curve"),
+        config=config_files,
+    message:
+        asking("errors against the number of training snapshots")
+    shell:
+        "surrogate-hpo learning_curve --config {params.config:q} --threads {threads}"
+        " --models {input.models:q} --structures {input.structures:q} --dft {input.dft:q}"
+        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
+        " --training-structures {input.training_structures:q}"
+        " --training-dft {input.training_dft:q} --training-costs {input.training_costs:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
+        " --table {output.table:q} --summary {output.summary:q}"
+        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
+        " --cost {output.cost:q} 2> {log:q}"
+
+
+rule learning_curve_network:
+    input:
+        naswot="results/naswot/choice.json",
+        search="results/search/choice.json",
+        descriptors=some("results/descriptors/{snapshot}.zarr.zip"),
+        ldos=some("results/ldos/{snapshot}.zarr.zip"),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        ),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        structures=some("results/snapshots/{snapshot}.extxyz"),
+        dft=some("results/dft/{snapshot}.json"),
+        pseudopotentials=UPF_FILES,
+    output:
+        model="results/learning_curve/{number}-{seed}/model.pt",
+        history="results/learning_curve/{number}-{seed}/history.csv",
+        validation_losses="results/learning_curve/{number}-{seed}/validation_losses.csv",
+        cost="results/cost/learning_curve/{number}-{seed}.json",
+    log:
+        "logs/learning_curve/{number}-{seed}.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: cores("learning_curve_network")
+    resources:
+        mem_mb=memory("learning_curve_network"),
+        runtime=minutes("learning_curve_network"),
+        gpu=gpus("learning_curve_network"),
+    params:
+        # It is the training of the run, with fewer snapshots.
+        settings=settings("train"),
+        code=code("learning_curve_network"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/learning_curve",
+    message:
+        asking(
+            "training with {wildcards.number} snapshots, initialisation {wildcards.seed}"
+        )
+    shell:
+        "surrogate-hpo learning_curve_network --config {params.config:q} --threads {threads}"
+        " --initialisation {wildcards.seed}"
+        " --naswot {input.naswot:q} --search {input.search:q}"
+        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
+        " --validation-descriptors {input.validation_descriptors:q}"
+        " --validation-ldos {input.validation_ldos:q}"
+        " --structures {input.structures:q} --dft {input.dft:q}"
+        " --pseudopotentials {input.pseudopotentials:q}"
+        " --model {output.model:q} --history {output.history:q}"
+        " --validation-losses {output.validation_losses:q} --state {params.state:q}"
+        " --cost {output.cost:q} 2> {log:q}"
