@@ -38,6 +38,7 @@ rule evaluate:
         structures=of("results/snapshots/{snapshot}.extxyz", "test"),
         training_dft=of("results/dft/{snapshot}.json", "training"),
         training_structures=of("results/snapshots/{snapshot}.extxyz", "training"),
+        transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
         costs=costs(
             "snapshots",
             "dft",
@@ -48,6 +49,7 @@ rule evaluate:
             "search",
             "train",
             *NASWOT_AUDIT,
+            *TRANSFER,
         ),
     output:
         energies="results/evaluate/energies.csv",
@@ -74,6 +76,7 @@ rule evaluate:
         "surrogate-hpo evaluate --config {params.config:q} --snapshots {input.snapshots:q}"
         " --structures {input.structures:q} --training-dft {input.training_dft:q}"
         " --training-structures {input.training_structures:q} --costs {input.costs:q}"
+        " --transfer {input.transfer:q}"
         " --energies {output.energies:q} --errors {output.errors:q}"
         " --classes {output.classes:q} --dos {output.dos:q} --ldos-samples {output.ldos_samples:q}"
         " --summary {output.summary:q} --cost {output.cost:q} 2> {log:q}"

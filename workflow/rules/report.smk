@@ -24,7 +24,8 @@ rule report:
         audit_agreement=expand("results/{stage}/agreement.csv", stage=NASWOT_AUDIT),
         audit_verdict=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
         comparison=expand("results/{stage}/table.csv", stage=COMPARISON),
-        costs=costs(*STAGES[:-1], *NASWOT_AUDIT),
+        transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
+        costs=costs(*STAGES[:-1], *NASWOT_AUDIT, *TRANSFER),
     output:
         report=report(
             "results/report/report.html",
@@ -104,6 +105,7 @@ rule report:
         " --ldos-samples {input.ldos_samples:q} --summary {input.summary:q}"
         " --audit-scores {input.audit_scores:q} --audit-agreement {input.audit_agreement:q}"
         " --audit-verdict {input.audit_verdict:q} --comparison {input.comparison:q}"
+        " --transfer {input.transfer:q}"
         " --pseudopotentials {input.pseudopotentials:q}"
         " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
         " --methods {output.methods:q} --references {output.references:q}"

@@ -3,8 +3,17 @@
 Made as those of `surrogate_hpo.config.training_needs`.
 """
 
+from dataclasses import replace
+
 from surrogate_hpo.config.case import FLOAT32, Case
-from surrogate_hpo.config.needs import FLOAT64, MEBIBYTE, NUMBA_BASE, TORCH_BASE, Need
+from surrogate_hpo.config.needs import (
+    FLOAT64,
+    MEBIBYTE,
+    NUMBA_BASE,
+    TORCH_BASE,
+    Need,
+    descriptors,
+)
 from surrogate_hpo.config.training_needs import (
     DOUBLE_RATE,
     READING_RATE,
@@ -17,6 +26,8 @@ from surrogate_hpo.config.training_needs import (
 # Integrals of the density per grid point: measured with PBE and a core density, which takes most.
 ENERGY_BYTES = 20 * FLOAT64
 REPORT_SECONDS = 30.0
+# Grid points that a prediction holds at a time.
+_BLOCK_POINTS = 16384
 
 
 def surrogate(case: Case) -> Need:
@@ -69,6 +80,22 @@ def integral_seconds(case: Case, points: int) -> float:
 def evaluate(_: Case) -> Need:
     """Tables from the snapshots' energies, and a potential at the atoms, of which there are few."""
     return Need(NUMBA_BASE, 2 * STARTUP_SECONDS)
+
+
+def transfer(case: Case) -> Need:
+    """Predictions of structures beyond the run, one after the other.
+
+    Memory is that of `surrogate-hpo predict`: a few real arrays on the grid of the largest
+    structure; the LDOS is on disk. Time: descriptors, networks and integrals of all points.
+    """
+    sizes = [size.grid_points for size in case.transfers]
+    points, networks = sum(sizes), case.config.train.seeds
+    operations = 2.0 * parameters(case.network) * points * networks
+    seconds = prediction_seconds(case, points * networks)
+    seconds += integral_seconds(case, points * networks)
+    seconds += sum(descriptors(replace(case, size=size)).cpu_seconds for size in case.transfers)
+    held = max(sizes, default=0) * ENERGY_BYTES + _BLOCK_POINTS * case.point_bytes
+    return network_job(held, operations, 0, False, host_seconds=seconds)
 
 
 def report(_: Case) -> Need:

@@ -187,6 +187,15 @@ FIGURES: dict[str, FigureText] = {
         "holds on larger cells falls with it; where it meets the baseline, it predicts no better "
         "than a constant there.",
     ),
+    "time_by_size": FigureText(
+        "evaluate",
+        "CPU time of one DFT calculation and of one prediction with all networks, for each number "
+        "of atoms, both axes logarithmic. Open circles: calculations of other places, as the file "
+        "of the structures tells.",
+        "DFT grows with the third power of the number of atoms in the end, the prediction about "
+        "linearly. Times of other places belong to other machines. The training is not counted: "
+        "it stands in the table of costs.",
+    ),
     "parity": FigureText(
         "evaluate",
         "Predicted energy against the DFT energy of each held-out snapshot, per atom and "
@@ -228,7 +237,7 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 """Figures of a score without LDOS, and those of the ACSD whose place they take."""
 
 
-OPTIONAL = frozenset({"score_agreement", "error_by_size"})
+OPTIONAL = frozenset({"score_agreement", "error_by_size", "time_by_size"})
 """Figures of stages that are not part of every run, or of cells of several sizes."""
 
 OF_ERRORS = frozenset({"parity", "error_summary"})

@@ -23,6 +23,9 @@ CONTESTS = ("contest", "compare")
 # They ask how far the labels are converged; run when asked for.
 CONVERGENCE = ("knoise",)
 
+# They judge structures beyond the run; part of it where `transfer.structures` names some.
+TRANSFERS = ("transfer",)
+
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
 
@@ -110,6 +113,13 @@ CONVERGENCE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("ldos", "knoise"),
 )
 
+# Where structures beyond the run are judged.
+TRANSFER_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("surrogate", "transfer"),
+    ("transfer", "evaluate"),
+    ("transfer", "report"),
+)
+
 SUMMARIES = {
     "snapshots": "atomic configurations",
     "dft": "Quantum ESPRESSO",
@@ -120,6 +130,7 @@ SUMMARIES = {
     "search": "reduced Optuna study",
     "train": "final networks",
     "surrogate": "one file to predict with",
+    "transfer": "cells beyond the run",
     "evaluate": "total free energy",
     "report": "figures and tables",
     "audit": "scores against trainings",

@@ -48,6 +48,9 @@ def report(
     comparison: Annotated[
         list[Path] | None, Input("CSV of the compare stage, where report.comparison is true")
     ] = None,
+    transfer: Annotated[
+        list[Path] | None, Input("JSON of the transfer stage, where it is part of the run")
+    ] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
@@ -78,6 +81,8 @@ def report(
             dos=dos,
             ldos_samples=ldos_samples,
             audit=[*(audit_scores or []), *(audit_agreement or [])],
+            transfer=transfer or [],
+            costs=costs,
         ),
         energies=read_energies(energies),
         structures=structures,
