@@ -276,6 +276,7 @@ def beyond(case, tmp_path) -> dict[str, object]:  # noqa: F811
 def test_frames_beyond_the_run_are_a_class_of_their_own(beyond):
     found = beyond["with"]
     assert (found["held_out_snapshots"], found["transfer_snapshots"]) == (6, 3)
+    assert found["transfer_snapshots_with_warnings"] == 0
     small, large = found["classes"]
     assert (large["atoms"], large["temperature_kelvin"], large["snapshots"]) == (32, 500.0, 3)
     energy = large["total_free_energy"]
@@ -370,6 +371,19 @@ def test_the_figure_of_times_says_the_ratio_at_the_largest_common_size():
     assert "At 32 atoms DFT takes 75 times as long as the surrogate" in figure.title
     assert figure.table.numbers("cpu_seconds").tolist() == [6.0, 150.0, 2.0, 7.0]
     assert ratio_at_largest(times[:2]) is None
+
+
+def test_the_table_of_classes_has_a_dash_for_what_is_not_known(beyond, tmp_path):
+    write_document(tmp_path / "summary.json", beyond["with"])
+    done = subprocess.run(
+        [sys.executable, "tools/class_table.py", str(tmp_path / "summary.json")],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    title, head, small, large = done.stdout.splitlines()
+    assert title == "total free energy, meV/atom:"
+    assert head.split()[:2] == ["atoms", "ions"]
+    assert small.split()[:2] == ["4", "-"]
+    assert large.split()[:6] == ["32", "500", "3", "2.33", "13.3", "0.175"]
 
 
 # --- the workflow ---

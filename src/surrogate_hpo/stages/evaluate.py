@@ -99,6 +99,7 @@ def evaluate(
             "cost": total_cost(costs),
             "held_out_snapshots": len(reference),
             "transfer_snapshots": len(beyond),
+            "transfer_snapshots_with_warnings": sum(bool(one.warnings) for one in beyond),
             "training_snapshots": len(training),
             "initialisations": len(initialisations),
             # What the energies follow from, as if all of it had been read here.
