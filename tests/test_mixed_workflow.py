@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -87,11 +86,9 @@ def test_snapshots_as_structures_beyond_the_run_are_predicted_as_evaluate_does(m
         frames[-1].info["total_free_energy_ev"] = found["total_free_energy_ev"]
     write(folder / "known.extxyz", frames)
     edit_config(folder, "transfer", structures=["known.extxyz"])
+    assert planned(folder) == {"transfer", "evaluate", "report"}
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    assert set(re.findall(r"^localrule (\w+):|^rule (\w+):", done.stdout + done.stderr, re.M)) <= {
-        (*("", rule),) for rule in ("transfer", "evaluate", "report")
-    } | {("all", "")}
     with (folder / "results/evaluate/energies.csv").open() as handle:
         rows = {(row["snapshot"], row["source"]): row for row in csv.DictReader(handle)}
     for number, name in enumerate(names):

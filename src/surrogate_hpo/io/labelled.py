@@ -1,5 +1,6 @@
 """Structures with a known total free energy: what a surrogate is judged on beyond its own run."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -111,10 +112,11 @@ def _positive(atoms: Atoms, key: str, where: str) -> float | None:
 
 
 def _number(found: object, key: str, where: str) -> float:
-    wrong = isinstance(found, bool | np.bool_) or not isinstance(found, int | float | np.number)
-    if wrong or not np.isfinite(found):
+    known = isinstance(found, int | float | np.number) and not isinstance(found, bool)
+    number = float(found) if known else math.nan  # type: ignore[arg-type]
+    if not math.isfinite(number):
         raise _senseless(found, key, where, "a number")
-    return float(found)  # type: ignore[arg-type]
+    return number
 
 
 def _senseless(found: object, key: str, where: str, expected: str) -> DataError:

@@ -28,8 +28,12 @@ class Transferred:
         Its name in tables.
     source
         File and number of the frame.
-    species, cell_angstrom, positions_angstrom
-        The structure.
+    species
+        Element of each atom.
+    cell_angstrom
+        Lattice vectors as rows.
+    positions_angstrom
+        Of each atom.
     temperature_kelvin
         Of the ions, K; None if it is not known.
     total_free_energy_ev
