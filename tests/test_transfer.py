@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from small_surrogate import aluminium, small_surrogate, written
 from test_evaluate_stage import case, gather  # noqa: F401 (a fixture)
 from tiny_workflow import REPOSITORY
 
+from surrogate_hpo.config.estimates import NEEDS
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.transfer import TransferSettings
 from surrogate_hpo.errors import ConfigError, DataError, InterruptedRun
@@ -407,6 +409,16 @@ def test_the_stage_is_part_of_a_run_that_names_structures(config_file):
     case = case_of(config)  # noqa: F811
     assert [size.atoms for size in case.transfers] == [4, 4, 4]
     assert case.transfers[0].grid_points == pytest.approx(case.size.grid_points, rel=1e-3)
+
+
+def test_larger_structures_ask_for_more(config_file):
+    small = case_of(load_config([config_file]))
+    size = replace(small.transfers[0], grid=(500, 500, 10))
+    large = replace(small, transfers=[size, size])
+    few, many = (NEEDS["transfer"](one) for one in (small, large))
+    assert many.memory_bytes - few.memory_bytes > 2.5e6 * 100
+    assert many.cpu_seconds > few.cpu_seconds + 5
+    assert NEEDS["transfer"](replace(small, transfers=[])).memory_bytes <= few.memory_bytes
 
 
 def test_the_graph_is_snakemakes_own(config_file):

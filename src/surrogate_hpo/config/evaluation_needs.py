@@ -3,8 +3,6 @@
 Made as those of `surrogate_hpo.config.training_needs`.
 """
 
-from dataclasses import replace
-
 from surrogate_hpo.config.case import FLOAT32, Case
 from surrogate_hpo.config.needs import (
     FLOAT64,
@@ -12,7 +10,7 @@ from surrogate_hpo.config.needs import (
     NUMBA_BASE,
     TORCH_BASE,
     Need,
-    descriptors,
+    snap_seconds,
 )
 from surrogate_hpo.config.training_needs import (
     DOUBLE_RATE,
@@ -93,7 +91,7 @@ def transfer(case: Case) -> Need:
     operations = 2.0 * parameters(case.network) * points * networks
     seconds = prediction_seconds(case, points * networks)
     seconds += integral_seconds(case, points * networks)
-    seconds += sum(descriptors(replace(case, size=size)).cpu_seconds for size in case.transfers)
+    seconds += points * snap_seconds(case, "native")
     held = max(sizes, default=0) * ENERGY_BYTES + _BLOCK_POINTS * case.point_bytes
     return network_job(held, operations, 0, False, host_seconds=seconds)
 

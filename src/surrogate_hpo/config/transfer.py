@@ -7,10 +7,7 @@ from surrogate_hpo.config.frames import file_of, frame_problems
 
 
 class TransferSettings(Section):
-    """Structures, mostly larger than those of the run, whose energies are known but not their LDOS.
-
-    The stage is part of the run only where there are any.
-    """
+    """Cells beyond the run whose energies are known, not their LDOS; without any, no such stage."""
 
     structures: list[str] = Field(
         [],

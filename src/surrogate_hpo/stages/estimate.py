@@ -63,7 +63,7 @@ def _transfers(config: Config, known: Size) -> list[Size]:
     """Sizes of the structures beyond the run: grid points in proportion to the volume."""
     found = []
     for frame in read_labelled(config.transfer.structures):
-        ratio = frame.atoms.get_volume() / known.volume
+        ratio = float(frame.atoms.get_volume()) / known.volume
         points = math.ceil(known.grid_points * ratio)
         size = replace(known, atoms=len(frame.atoms), volume=ratio * known.volume)
         found.append(replace(size, grid=(points, 1, 1)))
