@@ -151,7 +151,8 @@ def draw_parity(table: FigureTable, *, error: QuantityError) -> Figure:
     axes.set_xlabel(f"{name}, DFT − mean (meV/atom)")
     axes.set_ylabel(f"{name}, predicted − mean of DFT (meV/atom)")
     axes.set_title(f"{name}: MAE {error.text} meV/atom")
-    figure.legend(loc="outside lower center", ncols=2)
+    # The words for baselines of two kinds take the width of the page.
+    figure.legend(loc="outside lower center", ncols=1 if error.baseline_of == "mixed" else 2)
     return figure
 
 
