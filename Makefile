@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny test test-slurm bench-recipes bench-broadening bench-larger-cells bench-training bench-descriptors bench-acsd bench-naswot bench-predict lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship test test-slurm bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,16 @@ compare-tiny: environment quantum-espresso  ## the same on the tiny case, in bui
 	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/tiny.yaml
 	ls build/compare-tiny/results/compare build/compare-tiny/results/compare/figures
 
+# Finished jobs stay: interrupted, it goes on when it is called again.
+flagship: environment quantum-espresso  ## train on small cells, judge on large ones: an hour or more, in results-flagship
+	mkdir -p build/flagship/benchmarks
+	cp -rp pseudopotentials build/flagship && cp -rp benchmarks/data build/flagship/benchmarks
+	ln -sfn build/flagship/results results-flagship
+	cd build/flagship && ../../.venv/bin/surrogate-hpo check ../../config/flagship.yaml
+	cd build/flagship && ../../.venv/bin/snakemake --snakefile ../../Snakefile \
+	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/flagship.yaml
+	@.venv/bin/python tools/class_table.py results-flagship/evaluate/summary.json
+
 test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO, two at a time
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 
@@ -44,9 +54,6 @@ bench-recipes: environment  ## error against the recipe of the training; needs a
 
 bench-broadening: environment  ## what a wide kernel costs in energies; needs a finished `make run`
 	.venv/bin/python benchmarks/broadening.py
-
-bench-larger-cells: environment  ## energies of 32 and 64 atoms against DFT; needs a finished `make run`
-	.venv/bin/python benchmarks/larger_cells.py
 
 bench-training: environment  ## one epoch of training beside MALA (installed in .venv-mala)
 	.venv/bin/python benchmarks/training.py
@@ -112,4 +119,4 @@ generated: environment  ## files that follow from others: environments, config r
 	.venv/bin/python tools/generate.py
 
 clean:  ## remove results and logs, keep the environments
-	rm -rf results logs .snakemake build
+	rm -rf results results-flagship logs .snakemake build

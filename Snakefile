@@ -27,6 +27,7 @@ include: "workflow/rules/contest.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/knoise.smk"
 include: "workflow/rules/learning_curve.smk"
+include: "workflow/rules/transfer.smk"
 
 
 rule all:

@@ -42,8 +42,32 @@ def test_a_baseline_without_error_leaves_no_skill():
 
 
 def test_what_is_not_known_is_not_judged():
-    found = accuracy([[1.0, 2.0, 4.0]], [1.0, math.nan, 3.0], [1.0, 2.0, 3.0], [2.0] * 3)
-    assert all(math.isnan(x) for x in (found.mae, found.skill, found.correlation))
+    unknown = math.nan
+    found = accuracy(
+        [[1.0, 2.0, 4.0, 5.5]],
+        [1.0, unknown, 3.0, 5.0],
+        [1.1, 2.0, unknown, unknown],
+        [2.0] * 4,
+    )
+    assert found.mae == pytest.approx(0.5), "over three snapshots"
+    assert found.discretisation_error == pytest.approx(0.1), "over one"
+    assert found.correlation > 0.9
+    nothing = accuracy([[1.0, 2.0]], [unknown] * 2, [1.0, 2.0], [2.0] * 2)
+    assert all(math.isnan(x) for x in (nothing.mae, nothing.skill, nothing.discretisation_error))
+
+
+def test_a_prediction_that_is_no_number_is_not_forgiven():
+    found = accuracy([[1.0, math.nan]], [1.0, 2.0], [1.0, 2.0], [2.0] * 2)
+    assert math.isnan(found.mae)
+
+
+def test_a_class_without_references_has_no_say_in_the_baseline():
+    values, classes = [1.0, math.nan, 5.0], ["small", "large", "small"]
+    found = class_baseline(values, classes, {"small": [2.0, 4.0]})
+    assert found.kind == "training_mean"
+    assert found.values[[0, 2]].tolist() == [3.0, 3.0]
+    assert math.isnan(found.values[1])
+    assert class_baseline([1.0, math.nan, 5.0], ["large"] * 3, {}).values[0] == 3.0
 
 
 def test_shapes_must_fit():

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import yaml
 
+from surrogate_hpo.config.frames import expand_frames, file_of
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.snapshots import expand_frames, file_of
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, CONVERGENCE, STAGES
+from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
 
 DEFAULT = Path(__file__).parents[1] / "config" / "config.yaml"
 
@@ -27,7 +27,7 @@ def load(tmp_path: Path, settings: dict) -> Config:
 
 def test_default_config_is_valid_and_has_a_section_per_stage():
     config = load_config([DEFAULT])
-    assert {*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *ARCHIVES, "seed"} == set(
+    assert {*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, "seed"} == set(
         type(config).model_fields
     )
 

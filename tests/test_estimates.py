@@ -32,7 +32,15 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.stages.control import FORCE_ATOMS
 from surrogate_hpo.stages.estimate import case_of
-from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, CONVERGENCE, HELPERS, STAGES
+from surrogate_hpo.stages.graph import (
+    ARCHIVES,
+    AUDITS,
+    CONTESTS,
+    CONVERGENCE,
+    HELPERS,
+    STAGES,
+    TRANSFERS,
+)
 from surrogate_hpo.stages.plan import gpus, parts, rules
 
 TUTORIAL = Path(__file__).parent / "measured_tutorial.yaml"
@@ -180,7 +188,15 @@ def test_a_missing_structure_is_named(tmp_path):
 
 
 def test_every_rule_has_an_estimate():
-    assert set(NEEDS) == {*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *ARCHIVES, *HELPERS}
+    assert set(NEEDS) == {
+        *STAGES,
+        *AUDITS,
+        *CONTESTS,
+        *CONVERGENCE,
+        *TRANSFERS,
+        *ARCHIVES,
+        *HELPERS,
+    }
 
 
 @pytest.mark.parametrize("stage", MEASURED)

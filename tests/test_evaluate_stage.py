@@ -107,7 +107,9 @@ def evaluate_one(folder: Path, name: str, output: Path, **settings: object) -> N
     )
 
 
-def gather(folder: Path, *, parts: list[Path] | None = None) -> Path:
+def gather(
+    folder: Path, *, parts: list[Path] | None = None, transfer: list[Path] | None = None
+) -> Path:
     evaluate(
         settings=EvaluateSettings(),
         seed=1,
@@ -118,6 +120,7 @@ def gather(folder: Path, *, parts: list[Path] | None = None) -> Path:
         ],
         training_dft=sorted(folder.glob("training-*.json")),
         training_structures=sorted(folder.glob("training-*.extxyz")),
+        transfer=transfer,
         costs=[folder / "cost.json"],
         **{
             n: folder / f"{n}.csv" for n in ("energies", "errors", "classes", "dos", "ldos_samples")

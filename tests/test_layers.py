@@ -15,6 +15,7 @@ from surrogate_hpo.stages.graph import (
     GATHERING,
     HELPERS,
     STAGES,
+    TRANSFERS,
 )
 
 ROOT = Path(surrogate_hpo.__file__).parent
@@ -87,7 +88,9 @@ def test_packages_hold_only_a_docstring():
         assert not code, path
 
 
-@pytest.mark.parametrize("stage", [*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *ARCHIVES])
+@pytest.mark.parametrize(
+    "stage", [*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES]
+)
 def test_a_stage_has_one_name_everywhere(stage):
     assert f"def {stage}(" in (ROOT / "stages" / f"{stage}.py").read_text()
     rule = (REPOSITORY / "workflow" / "rules" / f"{stage}.smk").read_text()
@@ -109,6 +112,6 @@ def test_a_helper_has_one_name_and_lives_with_its_stage(helper, stage):
 
 def test_the_snakefile_is_a_table_of_contents_and_rules_have_no_logic():
     assert len((REPOSITORY / "Snakefile").read_text().splitlines()) < 50
-    for stage in (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *ARCHIVES):
+    for stage in (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES):
         rule = (REPOSITORY / "workflow" / "rules" / f"{stage}.smk").read_text()
         assert not re.search(r"^\s*(run:|def |import |for |if )", rule, re.MULTILINE), stage

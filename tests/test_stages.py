@@ -20,7 +20,7 @@ from surrogate_hpo.io.upf_writer import upf_text
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.check import check
 from surrogate_hpo.stages.dft import dft
-from surrogate_hpo.stages.graph import AUDITS, CONTESTS, CONVERGENCE, STAGES
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
 from surrogate_hpo.stages.guards import check_bands, check_window
 from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 
@@ -230,7 +230,7 @@ def test_molecular_dynamics_gives_frames_of_their_own(project):
     assert np.abs(frames[0] - frames[1]).max() > 0.01
 
 
-@pytest.mark.parametrize("stage", [*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE])
+@pytest.mark.parametrize("stage", [*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS])
 def test_help_explains_inputs_outputs_and_units(stage, capsys):
     with pytest.raises(SystemExit) as stop:
         main([stage, "--help"])

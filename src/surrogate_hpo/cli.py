@@ -20,7 +20,15 @@ from surrogate_hpo.io.allocation import job_header
 from surrogate_hpo.io.cost import recording_cost
 from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
-from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, CONVERGENCE, HELPERS, STAGES
+from surrogate_hpo.stages.graph import (
+    ARCHIVES,
+    AUDITS,
+    CONTESTS,
+    CONVERGENCE,
+    HELPERS,
+    STAGES,
+    TRANSFERS,
+)
 from surrogate_hpo.stages.interface import Argument, Input, Option, Output, Positional, State
 from surrogate_hpo.stages.plan import gpus
 
@@ -31,7 +39,7 @@ logger = logging.getLogger(__name__)
 # trial of the tutorial's search then took 145 s instead of 25. Read when torch is loaded, later.
 PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 # Verbs that rules call.
-JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *ARCHIVES, *HELPERS)
+JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS)
 # Verbs that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 # Verbs for people, who give them files.

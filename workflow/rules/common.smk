@@ -64,6 +64,8 @@ KNOISE = ["knoise"] if CONFIG.report.kpoint_noise else []
 CURVE = ["learning_curve"] if CONFIG.report.learning_curve else []
 # Networks trained with some of the snapshots, and with all of them perhaps the run's own.
 CURVE_MODELS = [str(plan.curve_model(CONFIG, *one)) for one in plan.curve(CONFIG)]
+# Structures beyond the run are predicted only where there are any.
+TRANSFER = ["transfer"] if CONFIG.transfer.structures else []
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 

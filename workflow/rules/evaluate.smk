@@ -39,6 +39,7 @@ rule evaluate:
         training_dft=of("results/dft/{snapshot}.json", "training"),
         training_structures=of("results/snapshots/{snapshot}.extxyz", "training"),
         kpoint_noise=expand("results/{stage}/summary.json", stage=KNOISE),
+        transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
         costs=costs(
             "snapshots",
             "dft",
@@ -49,6 +50,7 @@ rule evaluate:
             "search",
             "train",
             *NASWOT_AUDIT,
+            *TRANSFER,
         ),
     output:
         energies="results/evaluate/energies.csv",
@@ -75,7 +77,8 @@ rule evaluate:
         "surrogate-hpo evaluate --config {params.config:q} --snapshots {input.snapshots:q}"
         " --structures {input.structures:q} --training-dft {input.training_dft:q}"
         " --training-structures {input.training_structures:q}"
-        " --kpoint-noise {input.kpoint_noise:q} --costs {input.costs:q}"
+        " --kpoint-noise {input.kpoint_noise:q} --transfer {input.transfer:q}"
+        " --costs {input.costs:q}"
         " --energies {output.energies:q} --errors {output.errors:q}"
         " --classes {output.classes:q} --dos {output.dos:q} --ldos-samples {output.ldos_samples:q}"
         " --summary {output.summary:q} --cost {output.cost:q} 2> {log:q}"

@@ -28,7 +28,8 @@ rule report:
         audit_verdict=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
         comparison=expand("results/{stage}/table.csv", stage=COMPARISON),
         learning_curve=expand("results/{stage}/learning_curve.csv", stage=CURVE),
-        costs=costs(*STAGES[:-1], *NASWOT_AUDIT),
+        transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
+        costs=costs(*STAGES[:-1], *NASWOT_AUDIT, *TRANSFER),
     output:
         report=report(
             "results/report/report.html",
@@ -116,6 +117,7 @@ rule report:
         " --audit-scores {input.audit_scores:q} --audit-agreement {input.audit_agreement:q}"
         " --audit-verdict {input.audit_verdict:q} --comparison {input.comparison:q}"
         " --learning-curve {input.learning_curve:q}"
+        " --transfer {input.transfer:q}"
         " --pseudopotentials {input.pseudopotentials:q}"
         " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
         " --methods {output.methods:q} --references {output.references:q}"

@@ -1,6 +1,6 @@
 """What the estimates know of a run: its config, and the size of a snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -24,11 +24,14 @@ class Case:
         Of one snapshot, the largest if they differ.
     sizes
         Of each snapshot by name; where one is missing, it is as large as the largest.
+    transfers
+        Of each structure beyond the run.
     """
 
     config: Config
     size: Size
     sizes: Mapping[str, Size] = field(default_factory=dict)
+    transfers: Sequence[Size] = ()
 
     def of(self, snapshot: str) -> "Case":
         """The case as a job sees it that has to do with one snapshot alone."""

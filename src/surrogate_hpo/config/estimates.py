@@ -30,6 +30,7 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
         case, data_mebibytes=case.config.train.data_memory_mebibytes
     ),
     "surrogate": evaluation_needs.surrogate,
+    "transfer": evaluation_needs.transfer,
     "evaluate": evaluation_needs.evaluate,
     "evaluate_snapshot": evaluation_needs.evaluate_snapshot,
     "report": evaluation_needs.report,
@@ -58,6 +59,7 @@ _THREADED = (
     "search",
     "search_worker",
     "train",
+    "transfer",
     "evaluate_snapshot",
     "learning_curve",
     "learning_curve_network",

@@ -4,7 +4,14 @@ Made as those of `surrogate_hpo.config.training_needs`.
 """
 
 from surrogate_hpo.config.case import FLOAT32, Case
-from surrogate_hpo.config.needs import FLOAT64, MEBIBYTE, NUMBA_BASE, TORCH_BASE, Need
+from surrogate_hpo.config.needs import (
+    FLOAT64,
+    MEBIBYTE,
+    NUMBA_BASE,
+    TORCH_BASE,
+    Need,
+    snap_seconds,
+)
 from surrogate_hpo.config.training_needs import (
     DOUBLE_RATE,
     READING_RATE,
@@ -20,6 +27,8 @@ REPORT_SECONDS = 30.0
 # The control's descriptors at an atom and their derivatives, and of how many atoms they are made.
 CONTROL_SECONDS_PER_ATOM = 0.06
 CONTROL_ATOMS = 1024
+# Grid points that a prediction holds at a time.
+_BLOCK_POINTS = 16384
 
 
 def surrogate(case: Case) -> Need:
@@ -74,6 +83,22 @@ def evaluate(case: Case) -> Need:
     names = case.config.snapshots.names("training")
     atoms = min(sum(case.sizes.get(name, case.size).atoms for name in names), CONTROL_ATOMS)
     return Need(NUMBA_BASE, 2 * STARTUP_SECONDS + CONTROL_SECONDS_PER_ATOM * atoms)
+
+
+def transfer(case: Case) -> Need:
+    """Predictions of structures beyond the run, one after the other.
+
+    Memory is that of `surrogate-hpo predict`: a few real arrays on the grid of the largest
+    structure; the LDOS is on disk. Time: descriptors, networks and integrals of all points.
+    """
+    sizes = [size.grid_points for size in case.transfers]
+    points, networks = sum(sizes), case.config.train.seeds
+    operations = 2.0 * parameters(case.network) * points * networks
+    seconds = prediction_seconds(case, points * networks)
+    seconds += integral_seconds(case, points * networks)
+    seconds += points * snap_seconds(case, "native")
+    held = max(sizes, default=0) * ENERGY_BYTES + _BLOCK_POINTS * case.point_bytes
+    return network_job(held, operations, 0, False, host_seconds=seconds)
 
 
 def report(_: Case) -> Need:

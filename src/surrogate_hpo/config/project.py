@@ -23,6 +23,7 @@ from surrogate_hpo.config.search import SearchSettings
 from surrogate_hpo.config.snapshots import SnapshotsSettings
 from surrogate_hpo.config.surrogate import SurrogateSettings
 from surrogate_hpo.config.train import TrainSettings
+from surrogate_hpo.config.transfer import TransferSettings
 
 # Of one snapshot the error of an energy is a matter of luck.
 MINIMUM_JUDGED = 2
@@ -41,6 +42,7 @@ class Config(Section):
     search: SearchSettings
     train: TrainSettings
     surrogate: SurrogateSettings = SurrogateSettings()
+    transfer: TransferSettings = TransferSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
     audit: AuditSettings = AuditSettings()

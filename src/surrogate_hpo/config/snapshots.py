@@ -1,6 +1,5 @@
 """The `snapshots` section: which atomic configurations, and how they are split."""
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -9,14 +8,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.cells import CellSettings
+from surrogate_hpo.config.frames import expand_frames, file_of, frame_problems
 from surrogate_hpo.config.snapshot_groups import GroupSettings, SnapshotPlan
 from surrogate_hpo.config.splits import SPLITS, Split
-
-FRAME_RANGE = re.compile(
-    r"(?P<file>.+)@(?P<start>\d+)(?::(?P<stop>\d+)(?::(?P<step>0*[1-9]\d*))?)?"
-)
-# What looks like frames; a file may have an @ in its name.
-_FRAMES = re.compile(r".+@[-\d:]*")
 
 
 def _form(value: object) -> str:
@@ -92,7 +86,7 @@ class SnapshotsSettings(Section):
             yield f"`{split}`: method `files` generates nothing: give `files` in each group"
         if not self.finished and isinstance(source, list):
             own = [entry for group in groups for entry in group.files or ()]
-            yield from _frame_problems(split, own if groups else source)
+            yield from frame_problems(split, own if groups else source)
 
     def _groups(self, split: Split) -> list[GroupSettings]:
         source = getattr(self, split)
@@ -240,32 +234,3 @@ class SnapshotsSettings(Section):
 
 
 MINIMUM_SNAPSHOTS: dict[Split, int] = {"training": 2, "validation": 1, "test": 1}
-
-
-def expand_frames(entry: str) -> list[str]:
-    """`run.xyz@0:6:2` -> `run.xyz@0`, `run.xyz@2`, `run.xyz@4`; `run.xyz` stands for itself.
-
-    The range is explicit because the workflow's graph must be known without opening a file.
-    """
-    match = FRAME_RANGE.fullmatch(entry)
-    if match is None or match["stop"] is None:
-        return [entry]
-    frames = range(int(match["start"]), int(match["stop"]), int(match["step"] or 1))
-    return [f"{match['file']}@{index}" for index in frames]
-
-
-def _frame_problems(split: Split, sources: list[str]) -> Iterator[str]:
-    for source in sources:
-        if _FRAMES.fullmatch(source) and not FRAME_RANGE.fullmatch(source):
-            yield (
-                f"`{split}`: `{source}` leaves open which frames are meant; write numbers, from 0:"
-                " file@7, file@0:40 or, every 50th, file@0:2000:50"
-            )
-        elif not expand_frames(source):
-            yield f"`{split}`: the range of `{source}` is empty"
-
-
-def file_of(source: str) -> str:
-    """The file of `file@index`."""
-    match = FRAME_RANGE.fullmatch(source)
-    return match["file"] if match else source

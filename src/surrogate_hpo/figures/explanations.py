@@ -199,6 +199,15 @@ FIGURES: dict[str, FigureText] = {
         "An error that still falls at the right asks for more snapshots; one that is flat asks "
         "for something else. The dashed baseline is that of the whole training.",
     ),
+    "time_by_size": FigureText(
+        "evaluate",
+        "CPU time of one DFT calculation and of one prediction with all networks, for each number "
+        "of atoms, both axes logarithmic. Open circles: calculations of other places, as the file "
+        "of the structures tells.",
+        "DFT grows with the third power of the number of atoms in the end, the prediction about "
+        "linearly. Times of other places belong to other machines. The training is not counted: "
+        "it stands in the table of costs.",
+    ),
     "parity": FigureText(
         "evaluate",
         "Predicted energy against the DFT energy of each held-out snapshot, per atom and "
@@ -240,7 +249,7 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 """Figures of a score without LDOS, and those of the ACSD whose place they take."""
 
 
-OPTIONAL = frozenset({"score_agreement", "error_by_size", "error_by_snapshots"})
+OPTIONAL = frozenset({"score_agreement", "error_by_size", "error_by_snapshots", "time_by_size"})
 """Figures of stages that are not part of every run, or of cells of several sizes."""
 
 OF_ERRORS = frozenset({"parity", "error_summary"})

@@ -40,8 +40,20 @@ class SnapshotEnergies:
 
     @property
     def known(self) -> bool:
-        """Whether every snapshot has its reference."""
-        return bool(np.isfinite(self.dft).all())
+        """Whether any snapshot has its reference."""
+        return bool(np.isfinite(self.dft).any())
+
+    @property
+    def judged(self) -> "SnapshotEnergies":
+        """The snapshots that have their reference."""
+        known = np.isfinite(self.dft)
+        return SnapshotEnergies(
+            tuple(name for name, kept in zip(self.snapshot, known, strict=True) if kept),
+            self.dft[known],
+            self.surrogate[:, known],
+            self.floor[known],
+            self.baseline[known],
+        )
 
 
 def snapshot_errors_table(quantities: Mapping[str, SnapshotEnergies]) -> FigureTable:

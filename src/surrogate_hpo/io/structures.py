@@ -42,6 +42,29 @@ def read_structures(source: str) -> list[Atoms]:
         The file is missing or unreadable, the index is outside it, it holds several structures
         and no index was given, or a structure is not periodic or has overlapping atoms.
     """
+    return [checked_structure(atoms, where) for atoms, where in select_frames(source)]
+
+
+def select_frames(source: str, *, all_of_them: bool = False) -> list[tuple[Atoms, str]]:
+    """The structures of a source as they stand in the file, unchecked, and what to call each.
+
+    Parameters
+    ----------
+    source
+        As for `read_structures`.
+    all_of_them
+        Without index, take all structures of the file; else there must be one.
+
+    Returns
+    -------
+    list of tuple
+        Structure in Å with all that ASE read for it, and its name for messages.
+
+    Raises
+    ------
+    DataError
+        The file is missing or unreadable, or the index fits nothing.
+    """
     # A file may itself be called with an @.
     match = None if Path(source).is_file() else _INDEX.fullmatch(source)
     path = Path(match["file"] if match else source)
@@ -56,7 +79,7 @@ def read_structures(source: str) -> list[Atoms]:
         )
     frames = _frames(path, source)
     if match is None:
-        if len(frames) != 1:
+        if len(frames) != 1 and not all_of_them:
             raise DataError(
                 "the file holds several structures and the source does not say which",
                 where=source,
@@ -64,10 +87,10 @@ def read_structures(source: str) -> list[Atoms]:
                 got=f"{len(frames)} structures",
                 remedy=f"write {source}@-1 for the last one or {source}@: for all",
             )
-        numbers = [0]
+        numbers = list(range(len(frames)))
     else:
         numbers = _select(match["index"], len(frames), source)
-    return [checked_structure(frames[number], f"{path}, structure {number}") for number in numbers]
+    return [(frames[number], f"{path}, structure {number}") for number in numbers]
 
 
 def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:

@@ -84,7 +84,7 @@ def class_baseline(
     Parameters
     ----------
     reference
-        DFT, one value per held-out snapshot.
+        DFT, one value per held-out snapshot; NaN where it is not known.
     classes
         The class of each.
     training
@@ -103,9 +103,11 @@ def class_baseline(
     own: dict[Hashable, list[float]] = {}
     for name, value in zip(classes, reference, strict=True):
         own.setdefault(name, []).append(value)
-    constants = {name: float(np.mean(training.get(name) or own[name])) for name in own}
+    constants = {name: _mean_of_known(training.get(name) or own[name]) for name in own}
+    # A class whose snapshots have no reference is not judged, and has no say in the kind.
+    judged = [name for name in own if np.isfinite(own[name]).any()] or list(own)
     kinds: set[BaselineKind] = {
-        "training_mean" if training.get(name) else "class_mean" for name in own
+        "training_mean" if training.get(name) else "class_mean" for name in judged
     }
     return Baseline(
         np.array([constants[name] for name in classes]),
@@ -120,16 +122,17 @@ def accuracy(
     baseline: ArrayLike,
     classes: Sequence[Hashable] | None = None,
 ) -> Accuracy:
-    """Errors of one quantity.
+    """Errors of one quantity, over the snapshots whose reference is known.
 
     Parameters
     ----------
     predicted
         `[initialisation, snapshot]`, from predicted LDOS.
     reference
-        `[snapshot]`, DFT.
+        `[snapshot]`, DFT; NaN where it is not known.
     from_reference_ldos
-        `[snapshot]`, from the DFT run's own LDOS.
+        `[snapshot]`, from the DFT run's own LDOS; NaN where there is none: the floor is that of
+        the others.
     baseline
         `[snapshot]`, what the baseline predicts.
     classes
@@ -153,6 +156,16 @@ def accuracy(
             f"floor {floor.shape}, baseline {constant.shape}"
         )
         raise ValueError(msg)
+    names = list(classes) if classes is not None else [None] * len(truth)
+    # Where no reference is known, all of them stay: then nothing is known, which is NaN.
+    if (known := np.isfinite(truth)).any():
+        values, truth, floor, constant = (
+            values[:, known],
+            truth[known],
+            floor[known],
+            constant[known],
+        )
+        names = [name for name, kept in zip(names, known, strict=True) if kept]
     per_seed = np.abs(values - truth).mean(axis=1)
     errors = values.mean(axis=0) - truth
     ensemble, of_baseline = float(np.abs(errors).mean()), float(np.abs(constant - truth).mean())
@@ -162,10 +175,10 @@ def accuracy(
         ensemble_mae=ensemble,
         mean_error=float(errors.mean()),
         largest_error=float(np.abs(errors).max()),
-        discretisation_error=float(np.abs(floor - truth).mean()),
+        discretisation_error=_mean_of_known(np.abs(floor - truth)),
         baseline=of_baseline,
         skill=ensemble / of_baseline if of_baseline > 0 else float("nan"),
-        correlation=correlation(values.mean(axis=0), truth, classes),
+        correlation=correlation(values.mean(axis=0), truth, names),
     )
 
 
@@ -208,6 +221,13 @@ def class_means(values: ArrayLike, classes: Sequence[Hashable]) -> FloatArray:
         members = np.array([other == name for other in classes])
         result[members] = given[members].mean()
     return result
+
+
+def _mean_of_known(values: ArrayLike) -> float:
+    """Mean of what is no NaN; NaN if nothing else is there."""
+    given = _array(values)
+    known = given[~np.isnan(given)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def _array(values: ArrayLike) -> FloatArray:

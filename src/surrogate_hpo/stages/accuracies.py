@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from surrogate_hpo.io.tables import Cell
 from surrogate_hpo.physics.accuracy import accuracy
 from surrogate_hpo.stages.energies import (
@@ -13,7 +15,7 @@ from surrogate_hpo.stages.energies import (
     REFERENCE_LDOS,
     SnapshotClass,
     SnapshotEnergies,
-    baseline_energies,
+    baseline_of,
 )
 
 Errors = dict[str, Any]
@@ -39,10 +41,10 @@ def accuracies(
     Returns
     -------
     dict
-        Quantity -> errors over all initialisations, and `baseline_of`: what the baseline is.
+        Quantity -> errors over all initialisations and the snapshots whose DFT value is known,
+        with `baseline_of`, what the baseline is, and `known_snapshots`, how many these are.
     """
     reference = [row for row in rows if row.source == DFT]
-    baseline, kind = baseline_energies(reference, training)
 
     def values(found: Sequence[SnapshotEnergies], quantity: str) -> list[float]:
         return [1000 * row.comparable(quantity) for row in found]
@@ -50,16 +52,20 @@ def accuracies(
     def of(source: str) -> list[SnapshotEnergies]:
         return [row for row in rows if row.source == source]
 
-    result = {}
+    result: dict[str, Errors] = {}
     for quantity in QUANTITIES:
+        truth, baseline = values(reference, quantity), baseline_of(reference, training, quantity)
         found = accuracy(
             [values(of(source), quantity) for source in sources],
-            values(reference, quantity),
+            truth,
             values(of(REFERENCE_LDOS), quantity),
-            values(baseline, quantity),
+            1000 * baseline.values,
             [row.kind for row in reference],
         )
-        result[quantity] = with_units(asdict(found), quantity) | {"baseline_of": kind}
+        result[quantity] = with_units(asdict(found), quantity) | {
+            "baseline_of": baseline.kind,
+            "known_snapshots": int(np.isfinite(truth).sum()),
+        }
     return result
 
 

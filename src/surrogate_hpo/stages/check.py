@@ -13,6 +13,7 @@ from surrogate_hpo.errors import ConfigError, DataError, SurrogateHpoError
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.io.labelled import read_labelled
 from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.stages.check_cells import (
@@ -69,6 +70,7 @@ def check(config: Config) -> None:
         attempt(_check_structure, config, potentials, name, elements)
     attempt(_check_elements, config, elements)
     attempt(check_overlaps, config)
+    attempt(_check_transfer, config)
     for name in config.snapshots.all_names():
         attempt(_check_results, config, name)
     for method in config.compare.methods:
@@ -175,6 +177,19 @@ def _check_finished(
     check_bands(result, where=where)
     calculation.check(window.request(), result)
     check_window(result, window.energy_axis(), window.kernel, window.width_ev, where=where)
+
+
+def _check_transfer(config: Config) -> None:
+    """Structures beyond the run must be readable, and of elements that the networks will know."""
+    for frame in read_labelled(config.transfer.structures):
+        if missing := sorted(set(frame.atoms.symbols) - set(config.dft.pseudopotentials)):
+            raise ConfigError(
+                "a structure has elements that the run does not know",
+                where="transfer.structures",
+                expected=f"of {', '.join(sorted(config.dft.pseudopotentials))}",
+                got=f"{', '.join(missing)} in {frame.where}",
+                remedy="leave it out",
+            )
 
 
 def _check_elements(config: Config, elements: set[str]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult, known
-from surrogate_hpo.physics.accuracy import BaselineKind, class_baseline
+from surrogate_hpo.physics.accuracy import Baseline, BaselineKind, class_baseline
 
 DFT = "dft"
 REFERENCE_LDOS = "reference_ldos"
@@ -135,23 +135,48 @@ def baseline_energies(
     Returns
     -------
     list of SnapshotEnergies, str
-        One per held-out snapshot, and the kind of `Baseline`.
+        One per held-out snapshot, and the kind of `Baseline` of the total free energy.
     """
-    energies: list[dict[str, float]] = [{} for _ in reference]
-    kind: BaselineKind = "training_mean"
-    for quantity in QUANTITIES:
-        by_class: dict[Hashable, list[float]] = {}
-        for row in training:
-            by_class.setdefault(row.kind, []).append(row.comparable(quantity))
-        found = class_baseline(
-            [row.comparable(quantity) for row in reference],
-            [row.kind for row in reference],
-            by_class,
+    found = {quantity: baseline_of(reference, training, quantity) for quantity in QUANTITIES}
+    rows = [
+        replace(
+            row,
+            source=BASELINE,
+            energies={
+                quantity: value if quantity == FERMI_ENERGY else value * row.atoms
+                for quantity, value in values.items()
+            },
         )
-        kind = found.kind
-        for row, values, value in zip(reference, energies, found.values.tolist(), strict=True):
-            values[quantity] = value if quantity == FERMI_ENERGY else value * row.atoms
-    return [
-        replace(row, source=BASELINE, energies=values)
-        for row, values in zip(reference, energies, strict=True)
-    ], kind
+        for index, row in enumerate(reference)
+        for values in [{name: float(one.values[index]) for name, one in found.items()}]
+    ]
+    return rows, found["total_free_energy"].kind
+
+
+def baseline_of(
+    reference: Sequence[SnapshotEnergies], training: Sequence[SnapshotEnergies], quantity: str
+) -> Baseline:
+    """The baseline of one quantity, in eV per atom, of the Fermi energy in eV.
+
+    Parameters
+    ----------
+    reference
+        Energies of the held-out snapshots from DFT; NaN where they are not known.
+    training
+        Those of the training snapshots.
+    quantity
+        One of `QUANTITIES`.
+
+    Returns
+    -------
+    Baseline
+        Of a kind that may differ between quantities: not all are known of all snapshots.
+    """
+    by_class: dict[Hashable, list[float]] = {}
+    for row in training:
+        by_class.setdefault(row.kind, []).append(row.comparable(quantity))
+    return class_baseline(
+        [row.comparable(quantity) for row in reference],
+        [row.kind for row in reference],
+        by_class,
+    )

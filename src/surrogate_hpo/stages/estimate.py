@@ -1,16 +1,18 @@
 """Jobs, cores, memory and time that a run will ask for, before any of it runs."""
 
+import math
 from dataclasses import replace
 
 from ase import Atoms
 
 from surrogate_hpo.config.case import Case
 from surrogate_hpo.config.estimates import request
+from surrogate_hpo.config.frames import file_of
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size, size_of
 from surrogate_hpo.config.snapshot_groups import SnapshotPlan
-from surrogate_hpo.config.snapshots import file_of
 from surrogate_hpo.io.finished.sizes import size_of_finished
+from surrogate_hpo.io.labelled import read_labelled
 from surrogate_hpo.io.structures import first_frame
 from surrogate_hpo.stages.plan import gpus, rules, snapshots_of
 from surrogate_hpo.stages.snapshots import rest_structure
@@ -54,7 +56,18 @@ def case_of(config: Config) -> Case:
             known[key] = _size(config, plan)
     sizes = {name: known[_key(plan)] for name, plan in plans.items()}
     largest = max(known.values(), key=lambda size: (size.grid_points, size.volume, size.atoms))
-    return Case(config, largest, sizes)
+    return Case(config, largest, sizes, _transfers(config, largest))
+
+
+def _transfers(config: Config, known: Size) -> list[Size]:
+    """Sizes of the structures beyond the run: grid points in proportion to the volume."""
+    found = []
+    for frame in read_labelled(config.transfer.structures):
+        ratio = float(frame.atoms.get_volume()) / known.volume
+        points = math.ceil(known.grid_points * ratio)
+        size = replace(known, atoms=len(frame.atoms), volume=ratio * known.volume)
+        found.append(replace(size, grid=(points, 1, 1)))
+    return found
 
 
 def _key(plan: SnapshotPlan) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.evaluate import EvaluateSettings
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.documents import write_document
@@ -23,6 +24,7 @@ from surrogate_hpo.stages.evaluated import common_inputs, read_evaluated
 from surrogate_hpo.stages.interface import Input, Output, Structures
 from surrogate_hpo.stages.label_noise import with_kpoint_noise
 from surrogate_hpo.stages.ldos_samples import sample_rows
+from surrogate_hpo.stages.transferred import Transferred, read_transferred
 
 
 def evaluate(
@@ -41,6 +43,9 @@ def evaluate(
     ],
     kpoint_noise: Annotated[
         list[Path] | None, Input("JSON of the knoise stage, where report.kpoint_noise is true")
+    ] = None,
+    transfer: Annotated[
+        list[Path] | None, Input("JSON of the transfer stage, where it is part of the run; eV")
     ] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all earlier jobs, in seconds")],
     energies: Annotated[
@@ -61,6 +66,7 @@ def evaluate(
     The integral of the *reference* LDOS gives the floor, a constant the baseline, and a linear
     potential fitted to the training energies and forces the control: so a reader can tell the
     surrogate's error from the discretisation's, and whether it has learnt more than others would.
+    Structures of the transfer stage count as held-out snapshots, with what is known of them.
     """
     parts = {path: read_evaluated(path) for path in snapshots}
     inputs = common_inputs(parts)
@@ -68,13 +74,14 @@ def evaluate(
     known = [one.energies for one in training]
     first, *_ = parts.values()
     initialisations = [source for source in first.sources if source not in REFERENCES]
-    rows = [row for part in parts.values() for row in part.energies]
-    reference = [part.energies[0] for part in parts.values()]
+    beyond = _beyond(transfer or [], first.sources)
+    by_snapshot = [part.energies for part in parts.values()] + [one.rows() for one in beyond]
+    rows = [row for energies_of_one in by_snapshot for row in energies_of_one]
+    reference = [energies_of_one[0] for energies_of_one in by_snapshot]
     quantities = accuracies(rows, known, initialisations)
     by_class = with_kpoint_noise(class_accuracies(rows, known, initialisations), kpoint_noise or [])
-    held_out = [
-        Labelled(read_structure(path), row) for path, row in zip(structures, reference, strict=True)
-    ]
+    atoms = [*map(read_structure, structures), *(one.atoms for one in beyond)]
+    held_out = [Labelled(one, row) for one, row in zip(atoms, reference, strict=True)]
 
     baseline, _ = baseline_energies(reference, known)
     write_table(energies, [row.as_row() for row in [*rows, *baseline]])
@@ -85,7 +92,7 @@ def evaluate(
     # The Fermi energy's error is per electron, not per atom: it stands in the JSON only.
     energetic = {name: values for name, values in quantities.items() if name != FERMI_ENERGY}
     write_table(errors, [{"quantity": name, **values} for name, values in energetic.items()])
-    read = [*training_dft, *training_structures, *(kpoint_noise or [])]
+    read = [*training_dft, *training_structures, *(kpoint_noise or []), *(transfer or [])]
     made = provenance("evaluate", settings, seed, read)
     write_document(
         summary,
@@ -94,13 +101,31 @@ def evaluate(
             "classes": by_class,
             **control(training, held_out),
             "cost": total_cost(costs),
-            "held_out_snapshots": len(parts),
+            "held_out_snapshots": len(reference),
+            "transfer_snapshots": len(beyond),
+            "transfer_snapshots_with_warnings": sum(bool(one.warnings) for one in beyond),
             "training_snapshots": len(training),
             "initialisations": len(initialisations),
             # What the energies follow from, as if all of it had been read here.
             "provenance": made | {"inputs": inputs | made["inputs"]},
         },
     )
+
+
+def _beyond(files: Sequence[Path], sources: Sequence[str]) -> list[Transferred]:
+    """Structures beyond the run, predicted by as many networks as the held-out snapshots."""
+    found = [(path, one) for path in files for one in read_transferred(path)]
+    for path, one in found:
+        predicted = [row.source for row in one.rows()]
+        if predicted != list(sources):
+            raise DataError(
+                "structures beyond the run were predicted with other networks than the snapshots",
+                where=str(path),
+                expected=", ".join(sources),
+                got=", ".join(predicted),
+                remedy="delete it and run the workflow again; it is remade",
+            )
+    return [one for _, one in found]
 
 
 def _training(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled]:

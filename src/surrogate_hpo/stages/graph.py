@@ -23,6 +23,9 @@ CONTESTS = ("contest", "compare")
 # They ask how far labels and number of snapshots are converged; run when asked for.
 CONVERGENCE = ("knoise", "learning_curve")
 
+# They judge structures beyond the run; part of it where `transfer.structures` names some.
+TRANSFERS = ("transfer",)
+
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
 
@@ -121,6 +124,13 @@ LEARNING_CURVE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("train", "learning_curve"),
 )
 
+# Where structures beyond the run are judged.
+TRANSFER_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("surrogate", "transfer"),
+    ("transfer", "evaluate"),
+    ("transfer", "report"),
+)
+
 SUMMARIES = {
     "snapshots": "atomic configurations",
     "dft": "Quantum ESPRESSO",
@@ -131,6 +141,7 @@ SUMMARIES = {
     "search": "reduced Optuna study",
     "train": "final networks",
     "surrogate": "one file to predict with",
+    "transfer": "cells beyond the run",
     "evaluate": "total free energy",
     "report": "figures and tables",
     "audit": "scores against trainings",

@@ -10,10 +10,13 @@ _GPUS_OF = {"learning_curve": "evaluate", "learning_curve_network": "train"}
 
 
 def chain(config: Config) -> tuple[str, ...]:
-    """Stages of a run, in an order that their inputs allow; audits only where one is needed."""
-    audits = ("audit",) if config.naswot.direction == "audit" else ()
-    place = STAGES.index("naswot")
-    return (*STAGES[:place], *audits, *STAGES[place:])
+    """Stages of a run, in an order that their inputs allow; some only where they are needed."""
+    stages = list(STAGES)
+    if config.naswot.direction == "audit":
+        stages.insert(stages.index("naswot"), "audit")
+    if config.transfer.structures:
+        stages.insert(stages.index("evaluate"), "transfer")
+    return tuple(stages)
 
 
 def rules(config: Config) -> list[tuple[str, int]]:

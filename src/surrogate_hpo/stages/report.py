@@ -55,6 +55,9 @@ def report(
         list[Path] | None,
         Input("CSV of the learning_curve stage, where report.learning_curve is true"),
     ] = None,
+    transfer: Annotated[
+        list[Path] | None, Input("JSON of the transfer stage, where it is part of the run")
+    ] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
@@ -87,6 +90,8 @@ def report(
             ldos_samples=ldos_samples,
             audit=[*(audit_scores or []), *(audit_agreement or [])],
             learning_curve=learning_curve or [],
+            transfer=transfer or [],
+            costs=costs,
         ),
         energies=read_energies(energies),
         structures=structures,

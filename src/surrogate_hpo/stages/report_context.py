@@ -88,8 +88,10 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
     errors, by_class = quantity_errors(evaluated), class_errors(evaluated)
     headline = next(error for error in errors if error.quantity == HEADLINE)
     atoms = [read_structure(path) for path in run.structures]
+    run_here = run.records["snapshots"]["settings"]["method"] != "finished"
+    computed = {p.stem: one for p, one in zip(run.structures, atoms, strict=True) if run_here}
     figures = draw_all(
-        run.sources, acsd, naswot, search, (errors, by_class), run.energies, run.cost
+        run.sources, acsd, naswot, search, (errors, by_class), run.energies, run.cost, computed
     )
     return ReportContext(
         title=settings.title,
@@ -131,7 +133,7 @@ def _tables(
     run: Run, errors: Sequence[QuantityError], drawn: Mapping[str, Any]
 ) -> list[ReportTable]:
     energies = {error.label: run.energies.quantity(error.quantity) for error in errors}
-    known = {name: values for name, values in energies.items() if values.known}
+    known = {name: values.judged for name, values in energies.items() if values.known}
     count = run.documents["evaluate"]["held_out_snapshots"]
     tables = [
         ReportTable(

@@ -53,6 +53,8 @@ def facts(
         "Fermi energy, mean absolute error (meV)": _known(fermi.get("mae_mev")),
         "Fermi energy, floor (meV)": _known(fermi.get("discretisation_error_mev")),
     }
+    if beyond := evaluated.get("transfer_snapshots"):
+        found["evaluate"]["of these beyond the run, with only their total free energy"] = beyond
     if control := evaluated["control"]:
         found["evaluate"] |= {
             "control, cutoff radius (Å)": control["cutoff_radius_angstrom"],
@@ -102,6 +104,13 @@ def notices(
     unknown = [error.label for error in errors if not error.known]
     if unknown:
         text = f"The data hold no reference for: {', '.join(unknown)}. Their errors are not known."
+        found.append(Notice("evaluate", text))
+    if warned := documents["evaluate"].get("transfer_snapshots_with_warnings"):
+        text = (
+            f"Of {documents['evaluate']['transfer_snapshots']} structures beyond the run "
+            f"{warned} leave what the networks were trained on; results/transfer/energies.json "
+            "says how."
+        )
         found.append(Notice("evaluate", text))
     if documents["evaluate"]["control"] is None:
         reason = documents["evaluate"]["control_reason"].rstrip(".")

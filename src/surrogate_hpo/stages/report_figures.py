@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.figures.acsd_map import GUARD, SCORES, acsd_map
@@ -27,6 +28,7 @@ from surrogate_hpo.figures.similarity_spread import similarity_spread
 from surrogate_hpo.figures.snapshot_errors import SnapshotEnergies
 from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.figures.table import format_with_spread
+from surrogate_hpo.figures.time_by_size import time_by_size
 from surrogate_hpo.io.similarities import read_similarities
 from surrogate_hpo.io.tables import read_table
 from surrogate_hpo.search.options import OBJECTIVES
@@ -38,8 +40,11 @@ from surrogate_hpo.stages.graph import (
     SEARCH_ENERGY_DEPENDENCIES,
     STAGES,
     SUMMARIES,
+    TRANSFER_DEPENDENCIES,
 )
 from surrogate_hpo.stages.report_energies import EnergyTable
+from surrogate_hpo.stages.report_times import size_times
+from surrogate_hpo.stages.transferred import read_transferred
 
 Row = Mapping[str, str]
 PARITY = ("band_energy", "total_free_energy")
@@ -47,7 +52,7 @@ PARITY = ("band_energy", "total_free_energy")
 
 @dataclass(frozen=True)
 class Sources:
-    """The tables of a run; those of audit and learning curve only where they were used."""
+    """The tables of a run; those of audit, learning curve and transfer only where there are any."""
 
     acsd: Path
     similarities: Path
@@ -58,6 +63,8 @@ class Sources:
     ldos_samples: Path
     audit: Sequence[Path] = ()
     learning_curve: Sequence[Path] = ()
+    transfer: Sequence[Path] = ()
+    costs: Sequence[Path] = ()
 
 
 COST_COLUMNS = (
@@ -77,6 +84,7 @@ def draw_all(
     errors: tuple[Sequence[QuantityError], Sequence[ClassError]],
     energies: EnergyTable,
     cost: Mapping[str, Mapping[str, float]],
+    structures: Mapping[str, Atoms],
 ) -> list[DrawnFigure]:
     """Draw every figure of the report.
 
@@ -97,6 +105,8 @@ def draw_all(
         Energies of the held-out snapshots.
     cost
         Cost per stage in seconds.
+    structures
+        Snapshots by name whose DFT was run here.
 
     Returns
     -------
@@ -113,6 +123,9 @@ def draw_all(
     if sources.audit:
         nodes, edges = [*nodes, "audit"], [*edges, *AUDIT_DEPENDENCIES]
         audits = [score_agreement(**figure_arguments(*map(read_table, sources.audit)))]
+    if sources.transfer:
+        nodes.insert(nodes.index("evaluate"), "transfer")
+        edges = [*edges, *TRANSFER_DEPENDENCIES]
     return [
         dag(nodes=nodes, edges=edges, descriptions=SUMMARIES),
         _acsd(candidates, acsd),
@@ -131,6 +144,7 @@ def draw_all(
         error_summary(known),
         *_error_by_size(errors[1]),
         *(_error_by_snapshots(read_table(path)) for path in sources.learning_curve),
+        *_time_by_size(sources, structures),
         cost_per_stage(
             stage=list(cost),
             **{key: [total[key] for total in cost.values()] for key in COST_COLUMNS},
@@ -272,15 +286,23 @@ def _error_by_size(classes: Sequence[ClassError]) -> list[DrawnFigure]:
     return [error_by_size(known)] if len({entry.atoms for entry in known}) > 1 else []
 
 
+def _time_by_size(sources: Sources, structures: Mapping[str, Atoms]) -> list[DrawnFigure]:
+    """The times against the number of atoms, where structures beyond the run were predicted."""
+    beyond = [one for path in sources.transfer for one in read_transferred(path)]
+    times = size_times(beyond, structures, sources.costs)
+    return [time_by_size(times)] if times else []
+
+
 def _parity(
     energies: SnapshotEnergies, error: QuantityError, kind: Sequence[Hashable]
 ) -> DrawnFigure:
+    judged = energies.judged
     return parity(
-        snapshot=energies.snapshot,
-        dft_ev_per_atom=energies.dft,
-        surrogate_ev_per_atom=energies.surrogate,
-        floor_ev_per_atom=energies.floor,
-        baseline_ev_per_atom=energies.baseline,
+        snapshot=judged.snapshot,
+        dft_ev_per_atom=judged.dft,
+        surrogate_ev_per_atom=judged.surrogate,
+        floor_ev_per_atom=judged.floor,
+        baseline_ev_per_atom=judged.baseline,
         error=error,
-        kind=kind,
+        kind=[one for one, value in zip(kind, energies.dft, strict=True) if np.isfinite(value)],
     )

@@ -11,8 +11,8 @@ import yaml
 
 from surrogate_hpo.config.archive import Include
 from surrogate_hpo.config.base import Section
+from surrogate_hpo.config.frames import file_of
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.snapshots import file_of
 from surrogate_hpo.io.archive.jobs import Job, Record, jobs_of
 from surrogate_hpo.io.archive.relocation import Relocation
 from surrogate_hpo.io.archive.source import LARGEST_BYTES, Source

@@ -15,8 +15,8 @@ from surrogate_hpo.errors import DataError
 LARGEST_BYTES = 10 * 2**20
 # What runs and tools write; none of it is source, wherever it lies.
 _PRODUCTS = (
-    "results", "logs", ".snakemake", ".git", "build", "dist", "__pycache__", ".hypothesis",
-    ".venv", ".venv-qe", ".venv-mala", ".pytest_cache", ".mypy_cache", ".ruff_cache",
+    "results", "results-flagship", "logs", ".snakemake", ".git", "build", "dist", "__pycache__",
+    ".hypothesis", ".venv", ".venv-qe", ".venv-mala", ".pytest_cache", ".mypy_cache", ".ruff_cache",
 )  # fmt: skip
 # Whatever the user has configured: the same difference is always written with the same bytes.
 _DIFF = (

@@ -1,0 +1,29 @@
+"""The `transfer` section: structures of known energy that the surrogate is judged on as well."""
+
+from pydantic import Field, field_validator
+
+from surrogate_hpo.config.base import Section
+from surrogate_hpo.config.frames import file_of, frame_problems
+
+
+class TransferSettings(Section):
+    """Cells beyond the run whose energies are known, not their LDOS; without any, no such stage."""
+
+    structures: list[str] = Field(
+        [],
+        description="files that ASE reads, with `total_free_energy_ev` (eV per cell) in the "
+        "comment line of each frame or a calculator's `free_energy`; `file` stands for all of its "
+        "frames, `file@7` and `file@0:12` for some",
+    )
+
+    @field_validator("structures")
+    @classmethod
+    def _frames_are_numbers(cls, sources: list[str]) -> list[str]:
+        if problems := list(frame_problems("structures", sources)):
+            raise ValueError("; ".join(problems))
+        return sources
+
+    @property
+    def files(self) -> list[str]:
+        """The files of the structures, each once."""
+        return list(dict.fromkeys(file_of(source) for source in self.structures))

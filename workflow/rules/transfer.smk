@@ -1,0 +1,28 @@
+rule transfer:
+    input:
+        surrogate="results/surrogate/surrogate.pt",
+        structures=CONFIG.transfer.files,
+    output:
+        energies="results/transfer/energies.json",
+        table="results/transfer/transfer.csv",
+        cost="results/cost/transfer/all.json",
+    log:
+        "logs/transfer.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    threads: cores("transfer")
+    resources:
+        mem_mb=memory("transfer"),
+        runtime=minutes("transfer"),
+    params:
+        settings=settings("transfer"),
+        code=code("transfer"),
+        config=config_files,
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/transfer",
+    message:
+        asking("energies of structures beyond the run")
+    shell:
+        "surrogate-hpo transfer --config {params.config:q} --threads {threads}"
+        " --surrogate {input.surrogate:q} --energies {output.energies:q}"
+        " --table {output.table:q} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
