@@ -64,6 +64,11 @@ def test_labelled_species_become_elements(altered):
     assert read_espresso_xml(altered('name="Al"', 'name="Al2"')).species == ("Al",) * 4
 
 
+def test_a_folder_with_an_ampersand_is_no_damage(altered, tiny_run):
+    again = altered('pseudo_dir="./pseudo', 'pseudo_dir="/R&D/ours&theirs;/pseudo')
+    assert read_espresso_xml(again).total_free_energy == tiny_run.result.total_free_energy
+
+
 def test_ultrasoft_is_recognised(altered):
     assert not read_espresso_xml(altered("<uspp>false", "<uspp>true")).norm_conserving
 

@@ -65,13 +65,12 @@ def _run(
 ) -> DftResult:
     work = dft.parent / f"{dft.stem}.work"
     shutil.rmtree(work, ignore_errors=True)
-    files = _collect(pseudopotentials, work / "pseudo")
+    files = dict(zip(_potentials(pseudopotentials), pseudopotentials, strict=True))
     atoms = read_structure(structure)
     result = run_espresso(
         atoms,
         _scf_settings(settings, atoms),
         directory=work,
-        pseudo_dir=work / "pseudo",
         pseudopotentials=files,
         command=settings.command,
     )
@@ -99,14 +98,6 @@ def _scf_settings(settings: DftSettings, atoms: Atoms) -> ScfSettings:
         maximum_steps=settings.maximum_steps,
         forces_and_stress=settings.forces_and_stress,
     )
-
-
-def _collect(paths: list[Path], folder: Path) -> dict[str, str]:
-    """Copy the potentials into one folder, as pw.x wants them; file name per element."""
-    folder.mkdir(parents=True)
-    for path in paths:
-        shutil.copy(path, folder / path.name)
-    return {element: path.name for element, path in zip(_potentials(paths), paths, strict=True)}
 
 
 def _potentials(paths: list[Path]) -> dict[str, Pseudopotential]:
