@@ -121,7 +121,7 @@ def test_potentials_of_one_file_name_stay_apart(tmp_path, monkeypatch, tiny_run)
         shutil.copytree(tiny_run.save, directory / "espresso.save")
         (directory / output).write_text((tiny_run.directory / "espresso.pwo").read_text())
 
-    monkeypatch.setattr(espresso, "find_engine", lambda command: Engine(("pw.x",), wheel=False))
+    monkeypatch.setattr(espresso, "find_engine", lambda _: Engine(("pw.x",), wheel=False))
     monkeypatch.setattr(espresso, "run_engine", fake_run)
     potentials = {e: tmp_path / folder / "pp.UPF" for e, folder in folders.items()}
     atoms = Atoms("AlNa", positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True)

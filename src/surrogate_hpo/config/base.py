@@ -21,10 +21,10 @@ class Section(BaseModel):
     """One section of the config: unknown keys are refused, values are not coerced.
 
     Strict types keep `"16"` from passing as a number: a wrong type in a config
-    is nearly always a slip that the user wants to hear about.
+    is nearly always a slip that the user wants to hear about. No number of a config is infinite.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def deciding(self) -> dict[str, Any]:
         """The settings that decide the numbers, as plain JSON values."""

@@ -1,7 +1,6 @@
 """Reads config files: all faults at once, each with its dotted path and a remedy."""
 
 import difflib
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,16 @@ from pydantic_core import ErrorDetails
 
 from surrogate_hpo.config.base import section_types
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.yaml_core import CoreLoader
 from surrogate_hpo.errors import ConfigError
 
 DEFAULT_CONFIG = [Path("config/config.yaml")]
+# YAML 1.1 took them for true and false; now they are words (No is an element, too).
+_WORDS_OF_OLD_YAML = {"yes", "no", "on", "off", "y", "n"}
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with duplicate keys refused and `1e-9` read as a number (as YAML 1.2 has it)."""
+class _Loader(CoreLoader):
+    """YAML 1.2 with duplicate keys refused."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[object] = set()
@@ -30,13 +32,6 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
 
 
 def load_config(paths: Sequence[Path]) -> Config:
@@ -120,8 +115,9 @@ def _describe(fault: ErrorDetails) -> str:
         return f"{path}: unknown key; {hint}"
     if fault["type"] == "missing":
         return f"{path}: this key is required"
-    message = fault["msg"].removeprefix("Value error, ")
-    got = fault["input"]
+    message, got = fault["msg"].removeprefix("Value error, "), fault["input"]
+    if fault["type"].startswith("bool") and str(got).lower() in _WORDS_OF_OLD_YAML:
+        message += "; write true or false"
     shown = "" if isinstance(got, dict) else f" (got {got!r})"
     return f"{path}: {message}{shown}"
 
