@@ -111,11 +111,11 @@ def test_exponents_without_a_point_are_numbers(tmp_path):
     ],
 )  # fmt: skip
 def test_plain_words_are_read_as_yaml_1_2_has_them(text, value):
-    read = yaml.load(f"key: {text}", Loader=CoreLoader)["key"]
+    read = yaml.load(f"key: {text}", Loader=CoreLoader)["key"]  # noqa: S506 (a SafeLoader)
     assert read == value
     assert type(read) is type(value)
     written = yaml.dump(value, Dumper=CoreDumper)
-    assert yaml.load(written, Loader=CoreLoader) == value
+    assert yaml.load(written, Loader=CoreLoader) == value  # noqa: S506 (a SafeLoader)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ase import Atoms
+
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import ConfigError, DataError, SurrogateHpoError
+from surrogate_hpo.errors import ConfigError, SurrogateHpoError
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.finished.opening import open_finished
@@ -18,10 +19,11 @@ from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.stages.check_cells import (
     cell_facts,
     cell_warnings,
-    check_overlaps,
+    make_generated,
     representatives,
 )
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
+from surrogate_hpo.stages.check_leaks import check_leaks, near_frames
 from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.guards import (
@@ -63,12 +65,14 @@ def check(config: Config) -> None:
     attempt(check_one_functional, potentials)
     if not config.snapshots.finished:
         attempt(find_engine, config.dft.command)
-    attempt(_no_leak_between_splits, config)
-    elements: set[str] = set()
+    structures: dict[str, Atoms] = {}
     for name in representatives(config):
-        attempt(_check_structure, config, potentials, name, elements)
-    attempt(_check_elements, config, elements)
-    attempt(check_overlaps, config)
+        attempt(_make_structure, config, name, structures)
+        if name in structures:
+            attempt(_check_structure, config, potentials, name, structures[name])
+    attempt(_check_elements, config, {s for atoms in structures.values() for s in atoms.symbols})
+    attempt(make_generated, config, structures)
+    attempt(check_leaks, config, structures)
     for name in config.snapshots.all_names():
         attempt(_check_results, config, name)
     for method in config.compare.methods:
@@ -78,7 +82,8 @@ def check(config: Config) -> None:
         count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
         raise ConfigError(f"the inputs have {count}; nothing was started:\n{listed}")
     sizes = dict(case_of(config).sizes)
-    for warning in (*_warnings(config), *cell_warnings(config, sizes)):
+    own = (*cell_warnings(config, sizes), *near_frames(config, structures))
+    for warning in (*_warnings(config), *own):
         logger.warning(warning)
     for fact in cell_facts(config, sizes):
         logger.info(fact)
@@ -105,42 +110,16 @@ def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopo
     potentials[element] = potential
 
 
-def _no_leak_between_splits(config: Config) -> None:
-    own = [
-        (split, plan.source)
-        for split in SPLITS
-        for plan in config.snapshots.by_split[split]
-        if plan.cell is None
-    ]
-    first: dict[str, str] = {}
-    for split, source in own:
-        identity = _identity(source) if config.snapshots.finished else source
-        if identity in first:
-            raise ConfigError(
-                "a structure is used twice: errors on it would be too small",
-                where=f"snapshots.{split}",
-                got=f"{source}, already in {first[identity]}",
-                remedy="give each structure to one split, once",
-            )
-        first[identity] = split
-
-
-def _identity(source: str) -> str:
-    """What names a finished calculation, however it is called in the config."""
-    try:
-        return str(open_finished(source).description.resolve())
-    except DataError:
-        return source  # said when it is opened
+def _make_structure(config: Config, name: str, structures: dict[str, Atoms]) -> None:
+    structures[name] = make_snapshot(config.snapshots, name, seed=config.seed)
 
 
 def _check_structure(
-    config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
+    config: Config, potentials: dict[str, Pseudopotential], name: str, atoms: Atoms
 ) -> None:
     if config.snapshots.finished:
-        _check_finished(config, potentials, name, elements)
+        _check_finished(config, potentials, name)
         return
-    atoms = make_snapshot(config.snapshots, name, seed=config.seed)
-    elements.update(atoms.symbols)
     missing = sorted(set(atoms.symbols) - set(config.dft.pseudopotentials))
     if missing:
         raise ConfigError(
@@ -162,12 +141,9 @@ def _check_structure(
         )
 
 
-def _check_finished(
-    config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
-) -> None:
+def _check_finished(config: Config, potentials: dict[str, Pseudopotential], name: str) -> None:
     """All that can be known of a finished calculation without reading its arrays."""
     calculation = open_finished(config.snapshots.source_of(name))
-    elements.update(calculation.structure().symbols)
     result, where = calculation.result(config.dft.supplement()), str(calculation.description)
     if set(result.species) <= set(potentials):
         check_potentials(result, potentials, where=where)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ase import Atoms
 from ase.build import bulk
 
 from surrogate_hpo.config.project import Config
@@ -45,28 +46,37 @@ def _cell_key(plan: SnapshotPlan) -> str:
     )
 
 
-def check_overlaps(config: Config) -> None:
-    """Generate every displaced snapshot, and refuse those in which atoms overlap.
+def make_generated(config: Config, structures: dict[str, Atoms]) -> None:
+    """Make the generated snapshots that are no representatives, and refuse overlapping atoms.
+
+    Of molecular dynamics, which takes minutes, only the cells at rest are made; the stage
+    `snapshots` refuses what a trajectory leads to.
 
     Parameters
     ----------
     config
         The whole config.
+    structures
+        By name of the snapshot; those that were made are added.
 
     Raises
     ------
     DataError
-        Naming the first one and its atoms.
+        Naming the first one with an overlap and its atoms.
     """
-    if config.snapshots.method != "displacements":
-        return
     for name, plan in config.snapshots.plans.items():
-        if plan.cell is not None:
-            try:
-                atoms = make_snapshot(config.snapshots, name, seed=config.seed)
-            except (ConfigError, DataError):
-                continue  # said of the first snapshot of this cell
-            checked_structure(atoms, name)
+        if plan.cell is None:
+            continue
+        try:
+            if config.snapshots.method == "displacements":
+                if name not in structures:
+                    structures[name] = make_snapshot(config.snapshots, name, seed=config.seed)
+                atoms = structures[name]
+            else:
+                atoms = rest_structure(plan)
+        except (ConfigError, DataError):
+            continue  # said of the first snapshot of this cell
+        checked_structure(atoms, name)
 
 
 def cell_warnings(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
