@@ -22,6 +22,7 @@ from surrogate_hpo.stages.check_cells import (
     make_generated,
     representatives,
 )
+from surrogate_hpo.stages.check_contents import own_structure_warnings
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.check_leaks import check_leaks, near_frames
 from surrogate_hpo.stages.contest_space import check_contestant
@@ -82,8 +83,8 @@ def check(config: Config) -> None:
         count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
         raise ConfigError(f"the inputs have {count}; nothing was started:\n{listed}")
     sizes = dict(case_of(config).sizes)
-    own = (*cell_warnings(config, sizes), *near_frames(config, structures))
-    for warning in (*_warnings(config), *own):
+    own = (*own_structure_warnings(config, structures), *near_frames(config, structures))
+    for warning in (*_warnings(config), *cell_warnings(config, sizes), *own):
         logger.warning(warning)
     for fact in cell_facts(config, sizes):
         logger.info(fact)

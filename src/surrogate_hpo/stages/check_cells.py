@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ase import Atoms
-from ase.build import bulk
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size
@@ -13,6 +12,7 @@ from surrogate_hpo.config.snapshot_groups import SnapshotPlan
 from surrogate_hpo.config.splits import SPLITS, Split
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.structures import checked_structure
+from surrogate_hpo.stages.check_contents import usual_volume
 from surrogate_hpo.stages.snapshots import make_snapshot, rest_structure
 
 # Of a size, below which their errors tell little.
@@ -110,7 +110,7 @@ def cell_warnings(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
 def _unlikely_densities(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
     said = set()
     for name, plan in config.snapshots.plans.items():
-        usual = None if plan.cell is None else _usual_volume(plan.cell.symbol)
+        usual = None if plan.cell is None else usual_volume(plan.cell.symbol)
         volume = sizes[name].volume / sizes[name].atoms
         if usual is None or plan.cell is None or _DENSEST <= volume / usual <= _THINNEST:
             continue
@@ -120,17 +120,6 @@ def _unlikely_densities(config: Config, sizes: dict[str, Size]) -> Iterator[str]
                 f"snapshots: {name} has {volume:.1f} Å³ per atom, {plan.cell.symbol} usually has "
                 f"{usual:.1f}; see to the lattice constant and strain_percent"
             )
-
-
-def _usual_volume(symbol: str | None) -> float | None:
-    """Å³ per atom of an element at rest; none where ASE does not know its crystal."""
-    if symbol is None:
-        return None
-    try:
-        crystal = bulk(symbol)
-    except (ValueError, RuntimeError, KeyError):
-        return None
-    return float(crystal.get_volume() / len(crystal))
 
 
 def cell_facts(config: Config, sizes: dict[str, Size]) -> Iterator[str]:

@@ -86,9 +86,10 @@ def near_frames(config: Config, structures: Mapping[str, Atoms]) -> Iterator[str
         count = "a pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
         yield (
             f"snapshots: {count} of structures of {splits[0]} and {splits[1]} that nearly agree: "
-            f"the nearest, {_called(config, one)} and {_called(config, other)}, {distance:.3f} Å apart "
-            "(root mean square over the atoms). Errors on them say little of structures that were "
-            "not trained on: take the splits from separate trajectories, or frames farther apart"
+            f"the nearest, {_called(config, one)} and {_called(config, other)}, {distance:.3f} "
+            "Å apart (root mean square over the atoms). Errors on them say little of structures "
+            "that were not trained on: take the splits from separate trajectories, or frames "
+            "farther apart"
         )
 
 
