@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from ase.build import bulk
 from tiny_workflow import edit_config
 
 from surrogate_hpo.cli import main
@@ -18,6 +19,7 @@ from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.upf_writer import upf_text
 from surrogate_hpo.io.wavefunctions import orbital_densities
+from surrogate_hpo.stages import snapshots
 from surrogate_hpo.stages.check import check
 from surrogate_hpo.stages.dft import dft
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, CONVERGENCE, STAGES
@@ -299,3 +301,33 @@ def test_an_unconverged_run_quotes_pw_x_keeps_its_files_and_loses_nothing(projec
     edit_config(project, "dft", maximum_steps=100)
     run("training-0001")
     assert not list((project / "results/dft").glob("*.work"))
+
+
+def test_a_method_is_told_which_settings_it_does_not_use(project, caplog):
+    edit_config(project, "snapshots", equilibration_steps=150)
+    check(load_config([project / "config.yaml"]))
+    assert "`displacements` does not use snapshots.equilibration_steps" in caplog.text
+    cell = {"symbol": "Mg", "structure": "bcc", "lattice_constant_angstrom": 3.6}
+    edit_config(project, "dft", pseudopotentials={"Al": "Al.UPF", "Mg": "Al.UPF"})
+    edit_config(project, "snapshots", method="molecular_dynamics", cell=cell)
+    with pytest.raises(ConfigError, match=r"no EMT potential for Mg(.|\n)*Al, Ni, Cu, Pd, Ag, Pt"):
+        check(load_config([project / "config.yaml"]))
+
+
+def test_overlaps_of_molecular_dynamics_are_found(project, monkeypatch):
+    splits = {
+        split: [{"number": 2}, {"number": 1, "strain_percent": -49}]
+        for split in ("training", "validation", "test")
+    }
+    cell = {"symbol": "Al", "lattice_constant_angstrom": 3.2}
+    settings = {"method": "molecular_dynamics", "equilibration_steps": 150, "cell": cell, **splits}
+    edit_config(project, "snapshots", **settings)
+    config = load_config([project / "config.yaml"])
+    with pytest.raises(ConfigError, match=r"two atoms overlap\n  where: training-0002"):
+        check(config)
+    # What only the trajectory leads to is refused where it ends, before any DFT.
+    monkeypatch.setattr(snapshots, "make_snapshot", lambda *_, **__: bulk("Al", a=1.5))
+    with pytest.raises(DataError, match=r"two atoms overlap\n  where: training-0000"):
+        snapshots.snapshots(
+            settings=config.snapshots, seed=0, snapshot="training-0000", structure=project / "x"
+        )

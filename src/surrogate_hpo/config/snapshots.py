@@ -18,6 +18,13 @@ FRAME_RANGE = re.compile(
 # What looks like frames; a file may have an @ in its name.
 _FRAMES = re.compile(r".+@[-\d:]*")
 
+_KEYS_OF_METHOD = {
+    "debye_waller_b_angstrom2": "displacements",
+    "debye_waller_temperature_kelvin": "displacements",
+    "time_step_femtosecond": "molecular_dynamics",
+    "equilibration_steps": "molecular_dynamics",
+}
+
 
 def _form(value: object) -> str:
     """Which of the forms of a split is meant, so that a fault is told of that one alone."""
@@ -98,6 +105,14 @@ class SnapshotsSettings(Section):
         source = getattr(self, split)
         groups = source if isinstance(source, list) else []
         return [group for group in groups if isinstance(group, GroupSettings)]
+
+    def idle(self) -> list[str]:
+        """Keys that are set and say nothing with this method."""
+        return sorted(
+            key
+            for key, method in _KEYS_OF_METHOD.items()
+            if method != self.method and key in self.model_fields_set
+        )
 
     @property
     def generated(self) -> bool:

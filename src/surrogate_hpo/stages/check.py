@@ -188,6 +188,8 @@ def _check_results(config: Config, name: str) -> None:
 
 
 def _warnings(config: Config) -> Iterator[str]:
+    if idle := config.snapshots.idle():
+        yield f"method `{config.snapshots.method}` does not use snapshots.{', '.join(idle)}"
     fewest = n_components(min(config.acsd.twojmax))
     if config.naswot.batch_size > fewest:
         yield (
