@@ -1,6 +1,7 @@
 """Guards between stages, `check`, and the command line: each fault gets a clear error."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 
@@ -151,6 +152,51 @@ def test_potentials_of_different_functionals_are_refused(project):
                 dft=project / "a.json",
                 save=project / "a.save",
             )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        (
+            {"pseudo_type": "PAW", "is_paw": "T"},
+            r"PAW potentials(.|\n)*potentials\.Al(.|\n)*got: PAW",
+        ),
+        ({"pseudo_type": "US", "is_paw": ".true."}, "the one-centre energy is not among the terms"),
+        ({"pseudo_type": "US", "is_ultrasoft": "T"}, r"needs norm-conserving(.|\n)*source: cubes"),
+    ],
+)
+@pytest.mark.parametrize("source", ["wavefunctions", "cubes"])
+def test_kinds_of_potentials_that_cannot_be_used(project, attributes, message, source):
+    text = (project / "Al.UPF").read_text()
+    for name, value in attributes.items():
+        text = re.sub(rf'{name}="[^"]*"', f'{name}="{value}"', text)
+    (project / "Al.UPF").write_text(text)
+    edit_config(project, "ldos", source=source, kernel="fermi_dirac", minimum_ev=-9.0)
+    config = load_config([project / "config.yaml"])
+    if source == "cubes" and "is_ultrasoft" in attributes:
+        check(config)
+        return
+    with pytest.raises(ConfigError, match=message) as error:
+        check(config)
+    assert "has 1 fault" in str(error.value) or "have 1 fault" in str(error.value)
+    if "is_paw" in attributes:
+        with pytest.raises(ConfigError, match="PAW potentials are not supported"):
+            dft(
+                settings=config.dft,
+                seed=0,
+                structure=project / "none.extxyz",
+                pseudopotentials=[project / "Al.UPF"],
+                dft=project / "a.json",
+                save=project / "a.save",
+            )
+
+
+def test_a_wide_kernel_of_fermi_dirac_is_told(project, caplog):
+    for width, told in ((0.5, True), (0.1, False)):
+        caplog.clear()
+        edit_config(project, "ldos", kernel="fermi_dirac", width_ev=width, spacing_ev=0.1)
+        check(load_config([project / "config.yaml"]))
+        assert ("is wide for a kernel fermi_dirac" in caplog.text) == told
 
 
 def test_a_structure_in_two_splits_is_a_leak(project):

@@ -29,6 +29,7 @@ from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.guards import (
     check_bands,
+    check_kinds,
     check_one_functional,
     check_potentials,
     check_window,
@@ -37,6 +38,8 @@ from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 from surrogate_hpo.stages.snapshots import make_snapshot
 
 logger = logging.getLogger(__name__)
+
+_WIDE_FERMI_DIRAC = 0.1
 
 
 def check(config: Config) -> None:
@@ -64,6 +67,7 @@ def check(config: Config) -> None:
     for element in config.dft.pseudopotentials:
         attempt(_read_potential, config, element, potentials)
     attempt(check_one_functional, potentials)
+    attempt(check_kinds, potentials)
     if not config.snapshots.finished:
         attempt(find_engine, config.dft.command)
     structures: dict[str, Atoms] = {}
@@ -101,14 +105,15 @@ def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopo
             expected=element,
             got=f"{path} is for {potential.element}",
         )
-    if config.ldos.sums_orbitals and not finished and potential.kind != "norm_conserving":
+    potentials[element] = potential
+    needs_orbitals = config.ldos.sums_orbitals and not finished
+    if needs_orbitals and potential.kind not in ("norm_conserving", "paw"):  # PAW: said anyway
         raise ConfigError(
             "an LDOS from wavefunctions needs norm-conserving potentials",
             where=f"dft.pseudopotentials.{element}",
             got=f"{path} is {potential.kind}",
             remedy="use another potential, or ldos.source: cubes",
         )
-    potentials[element] = potential
 
 
 def _make_structure(config: Config, name: str, structures: dict[str, Atoms]) -> None:
@@ -198,4 +203,9 @@ def _warnings(config: Config) -> Iterator[str]:
         )
     if config.acsd.snapshots > len(config.snapshots.names("training")):
         yield f"acsd.snapshots {config.acsd.snapshots}: there are fewer training snapshots"
+    if config.ldos.kernel == "fermi_dirac" and config.ldos.width_ev > _WIDE_FERMI_DIRAC:
+        yield (
+            f"ldos.width_ev {config.ldos.width_ev:g} is wide for a kernel fermi_dirac: 0.2 has a "
+            "floor of -28 meV/atom on copper, 0.1 one of -1.8; see the floor in the report"
+        )
     yield from kpoint_hints(config)

@@ -17,7 +17,12 @@ from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
-from surrogate_hpo.stages.guards import check_bands, check_one_functional, check_potentials
+from surrogate_hpo.stages.guards import (
+    check_bands,
+    check_kinds,
+    check_one_functional,
+    check_potentials,
+)
 from surrogate_hpo.stages.interface import FinishedPath, Input, Output, Structure
 
 logger = logging.getLogger(__name__)
@@ -113,4 +118,5 @@ def _potentials(paths: list[Path]) -> dict[str, Pseudopotential]:
             )
         potentials[potential.element] = potential
     check_one_functional(potentials)
+    check_kinds(potentials)
     return potentials

@@ -42,6 +42,31 @@ def check_one_functional(potentials: Mapping[str, Pseudopotential]) -> None:
         )
 
 
+def check_kinds(potentials: Mapping[str, Pseudopotential]) -> None:
+    """No potential may be PAW: total energies could not be made of density and LDOS.
+
+    Parameters
+    ----------
+    potentials
+        By element.
+
+    Raises
+    ------
+    ConfigError
+        Naming those that are.
+    """
+    found = [element for element, potential in potentials.items() if potential.kind == "paw"]
+    if found:
+        raise ConfigError(
+            "PAW potentials are not supported: the one-centre energy is not among the terms of "
+            "which the total energy is made",
+            where=", ".join(f"dft.pseudopotentials.{element}" for element in found),
+            expected="norm-conserving, or ultrasoft with ldos.source: cubes",
+            got="PAW",
+            remedy="use a norm-conserving potential of the same functional",
+        )
+
+
 def check_potentials(
     result: DftResult, potentials: Mapping[str, Pseudopotential], *, where: str
 ) -> None:
