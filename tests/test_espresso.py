@@ -1,5 +1,6 @@
 """pw.x really run, in good and in bad ways."""
 
+import os
 import re
 import shlex
 import shutil
@@ -204,13 +205,15 @@ def test_serial_wheel_survives_a_batch_job_environment(
 ):
     for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE", "SLURM_PROCID"):
         monkeypatch.setenv(name, "3")
+    # Of a module for another Python.
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     seen = tmp_path / "environment"
     script = "import os,sys; open(sys.argv[1],'w').write('\\n'.join(os.environ)); print('JOB DONE')"
     engine = replace(find_engine(), arguments=(sys.executable, "-c", script), wheel=True)
     run_engine(engine, [str(seen)], directory=tmp_path, output="out", errors="err")
     names = seen.read_text().split()
     assert "OMP_NUM_THREADS" in names
-    assert not [name for name in names if name.startswith(("PMI", "OMPI", "SLURM"))]
+    assert not [n for n in names if n.startswith(("PMI", "OMPI", "SLURM", "PYTHONPATH"))]
     run_engine(
         replace(engine, wheel=False), [str(seen)], directory=tmp_path, output="o", errors="e"
     )
@@ -276,6 +279,31 @@ def test_path_comes_before_the_wheel(tmp_path, monkeypatch):
     assert find_engine().arguments[0] == str(named)
     on_path = executable(tmp_path / "bin/pw.x")
     assert find_engine().arguments == (str(on_path),)
+
+
+def test_relative_programs_are_seen_from_the_folder_of_the_workflow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    program = executable(tmp_path / "bin/pw.x")
+    program.write_text("#!/bin/sh\npwd\necho $PATH\necho JOB DONE\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "qe.sif").touch()
+    monkeypatch.delenv(WHEEL_VARIABLE, raising=False)
+    assert find_engine("./bin/pw.x").arguments == (str(program),)
+    assert find_engine("bin/pw.x -nk 4").arguments == (str(program), "-nk", "4")
+    executed = find_engine("env -u X ./bin/pw.x qe.sif").arguments
+    assert executed == ("env", "-u", "X", str(program), str(tmp_path / "qe.sif"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_engine("~/bin/pw.x").arguments == (str(program),)
+    monkeypatch.setenv("PATH", f"bin:{os.environ['PATH']}")
+    for engine in (find_engine("env pw.x"), find_engine("pw.x"), find_engine()):
+        run_engine(engine, [], directory=tmp_path / "run", output="out", errors="err")
+        said = (tmp_path / "run/out").read_text().splitlines()
+        assert said[0] == str(tmp_path / "run")
+        assert said[1].startswith(f"{tmp_path}/bin:")
+    monkeypatch.setenv("PATH", "/nowhere")
+    executable(tmp_path / "own/python")
+    monkeypatch.setenv(WHEEL_VARIABLE, "own/python")
+    assert find_engine().arguments[0] == str(tmp_path / "own/python")
 
 
 def test_missing_engine_says_how_to_get_one(tmp_path, monkeypatch):
