@@ -42,6 +42,35 @@ def test_unknown_keys_are_refused_with_the_nearest_known_one(tmp_path, settings)
     assert "trian: unknown key; did you mean `train`?" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("nspin", "calculations are without spin"),
+        ("smearing", "occupations are Fermi-Dirac, of `dft.electronic_temperature_kelvin`"),
+        ("tot_charge", "cells are neutral"),
+        ("input_dft", "the functional is the potentials'"),
+    ],
+)
+def test_keys_that_mean_what_there_is_not_are_no_misspellings(tmp_path, settings, key, words):
+    settings["dft"][key] = 2
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, settings)
+    assert f"dft.{key}: not supported, {words}; see docs/limits.md" in str(error.value)
+    assert "did you mean" not in str(error.value)
+
+
+@pytest.mark.parametrize("place", ["upf", "files", "cell"])
+def test_braces_in_paths_are_refused_before_snakemake_meets_them(tmp_path, settings, place):
+    if place == "upf":
+        settings["dft"]["pseudopotentials"] = {"Al": "pp {x}/Al.UPF"}
+    elif place == "cell":
+        settings["snapshots"]["cell"] = {"file": "run{1}.cif"}
+    else:
+        settings["snapshots"] |= {"method": "files", "training": ["run{1}.xyz@0:2"]}
+    with pytest.raises(ConfigError, match=r"takes braces for wildcards; rename.*\{"):
+        load(tmp_path, settings)
+
+
 def test_all_faults_are_listed_at_once_with_dotted_paths(tmp_path, settings):
     settings["dft"]["cutoff_rydberg"] = "16 Ry"
     settings["ldos"]["width_ev"] = -0.5
@@ -66,6 +95,11 @@ def test_all_faults_are_listed_at_once_with_dotted_paths(tmp_path, settings):
         ("snapshots", {"test": ["a.xyz"]}, "`test` must be a number"),
         ("snapshots", {"debye_waller_b_angstrom2": None}, "needs `debye_waller_b_angstrom2`"),
         ("dft", {"pseudopotentials": {"Be": "Be.UPF"}}, "no entry for Al"),
+        (
+            "snapshots",
+            {"cell": {"symbol": "Mg", "structure": "hcp", "lattice_constant_angstrom": 3.2}},
+            "`hcp` has no cubic cell: set `cubic: false`",
+        ),
         ("search", {"optimiser": ["adam"]}, "weight_decay: 0.3 is too large for adam"),
         ("search", {"output_scaling": ["minmax"]}, "search.output_scaling.0: .*'feature_maximum'"),
         ("search", {"plateau_factor": [1.0]}, "search.plateau_factor.0: .*less than 1"),

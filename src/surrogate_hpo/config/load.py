@@ -17,6 +17,22 @@ from surrogate_hpo.errors import ConfigError
 DEFAULT_CONFIG = [Path("config/config.yaml")]
 # YAML 1.1 took them for true and false; now they are words (No is an element, too).
 _WORDS_OF_OLD_YAML = {"yes", "no", "on", "off", "y", "n"}
+_NO_SPIN = "calculations are without spin"
+_FERMI_DIRAC = "occupations are Fermi-Dirac, of `dft.electronic_temperature_kelvin`"
+_FUNCTIONAL = "the functional is the potentials'"
+_NEUTRAL = "cells are neutral"
+# Keys of pw.x and its like that mean something that there is not; none resembles a key of ours by
+# its meaning.
+_UNSUPPORTED = {
+    **dict.fromkeys(("nspin", "noncolin", "lspinorb", "starting_magnetization"), _NO_SPIN),
+    **dict.fromkeys(("tot_magnetization", "spin", "magnetization", "magmoms"), _NO_SPIN),
+    **dict.fromkeys(("smearing", "occupations", "degauss"), _FERMI_DIRAC),
+    **dict.fromkeys(("tot_charge", "charge"), _NEUTRAL),
+    **dict.fromkeys(("input_dft", "xc", "exx_fraction", "nqx1"), _FUNCTIONAL),
+    **dict.fromkeys(("vdw_corr", "dftd3", "london"), "there is no van der Waals functional"),
+    **dict.fromkeys(("lda_plus_u", "hubbard", "hubbard_u"), "there is no Hubbard U"),
+    "nosym": "pw.x is always run without symmetry",
+}
 
 
 class _Loader(CoreLoader):
@@ -107,6 +123,8 @@ def _merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]
 def _describe(fault: ErrorDetails) -> str:
     path = ".".join(str(part) for part in fault["loc"]) or "config"
     if fault["type"] == "extra_forbidden":
+        if reason := _UNSUPPORTED.get(str(fault["loc"][-1]).lower()):
+            return f"{path}: not supported, {reason}; see docs/limits.md"
         siblings = _known_keys(fault["loc"][:-1])
         near = difflib.get_close_matches(str(fault["loc"][-1]), siblings, n=1, cutoff=0.5)
         hint = (

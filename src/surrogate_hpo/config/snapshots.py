@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.cells import CellSettings
 from surrogate_hpo.config.snapshot_groups import GroupSettings, SnapshotPlan
 from surrogate_hpo.config.splits import SPLITS, Split
@@ -35,7 +35,7 @@ def _form(value: object) -> str:
 
 Source = Annotated[
     Annotated[int, Field(ge=0), Tag("number")]
-    | Annotated[list[str], Tag("files")]
+    | Annotated[list[FileName], Tag("files")]
     | Annotated[list[GroupSettings], Tag("groups")],
     Discriminator(_form),
 ]

@@ -171,10 +171,10 @@ def _unit_cell(settings: CellSettings, *, cubic: bool) -> Atoms:
             a=settings.lattice_constant_angstrom,
             cubic=cubic,
         )
-    except (ValueError, RuntimeError, KeyError) as error:
+    except (ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:
         raise ConfigError(
             "the cell cannot be built",
             where="snapshots.cell",
-            got=str(error),
+            got=str(error) or settings.structure,
             remedy="use a structure that ASE's `bulk` knows (fcc, bcc, hcp, ...), or a file",
         ) from error
