@@ -120,7 +120,9 @@ def test_numba_compiles_anew_where_no_cache_can_be_kept(monkeypatch):
     monkeypatch.setattr(lanes.numba, "njit", no_cache)
     assert lanes.compiled(len) is len
     kept = []
-    monkeypatch.setattr(lanes.numba, "njit", lambda *, cache, **_: kept.append(cache) or len)
+    monkeypatch.setattr(
+        lanes.numba, "njit", lambda *, cache, **_: kept.append(cache) or (lambda f: f)
+    )
     monkeypatch.setattr(lanes.os.path, "expanduser", lambda path: path)
     monkeypatch.setattr(lanes.os, "access", lambda *_: False)
     for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):

@@ -191,6 +191,14 @@ def test_kinds_of_potentials_that_cannot_be_used(project, attributes, message, s
             )
 
 
+def test_a_loose_convergence_is_told(project, caplog):
+    for threshold, told in ((1e-5, True), (1e-9, False)):
+        caplog.clear()
+        edit_config(project, "dft", convergence_rydberg=threshold)
+        check(load_config([project / "config.yaml"]))
+        assert ("dft.convergence_rydberg 1e-05 is loose" in caplog.text) == told
+
+
 def test_a_wide_kernel_of_fermi_dirac_is_told(project, caplog):
     for width, told in ((0.5, True), (0.1, False)):
         caplog.clear()
