@@ -206,9 +206,9 @@ def _warnings(config: Config) -> Iterator[str]:
         yield f"acsd.snapshots {config.acsd.snapshots}: there are fewer training snapshots"
     if config.dft.convergence_rydberg > _LOOSE_CONVERGENCE and not config.snapshots.finished:
         yield (
-            f"dft.convergence_rydberg {config.dft.convergence_rydberg:g} is loose: the terms of the "
-            "energy of four aluminium atoms then missed their sum by 1 meV/atom at 1e-5 and by 2.3 at "
-            "1e-4; above 1 the run is refused after it was made"
+            f"dft.convergence_rydberg {config.dft.convergence_rydberg:g} is loose: the terms of "
+            "the energy of four aluminium atoms then missed their sum by 1 meV/atom at 1e-5 and by "
+            "2.3 at 1e-4; above 1 the run is refused after it was made"
         )
     if config.ldos.kernel == "fermi_dirac" and config.ldos.width_ev > _WIDE_FERMI_DIRAC:
         yield (
