@@ -72,8 +72,10 @@ def are_same(one: Atoms, other: Atoms) -> bool:
 
     Parameters
     ----------
-    one, other
-        Periodic structures, Å.
+    one
+        Periodic structure, Å.
+    other
+        The same.
 
     Returns
     -------
