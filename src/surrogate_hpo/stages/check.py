@@ -80,7 +80,7 @@ def check(config: Config) -> None:
     attempt(make_generated, config, structures)
     attempt(check_leaks, config, structures)
     for name in config.snapshots.all_names():
-        attempt(_check_results, config, name)
+        attempt(_check_results, config, potentials, name)
     for method in config.compare.methods:
         attempt(check_contestant, method, config.contest)
     if faults:
@@ -177,12 +177,14 @@ def _check_elements(config: Config, elements: set[str]) -> None:
             )
 
 
-def _check_results(config: Config, name: str) -> None:
+def _check_results(config: Config, potentials: dict[str, Pseudopotential], name: str) -> None:
     """What was computed before must fit the settings of now."""
     dft_path = Path(f"results/dft/{name}.json")
     if not dft_path.exists():
         return
     result: DftResult = read_dft_result(dft_path)
+    if set(result.species) <= set(potentials):
+        check_potentials(result, potentials, where=str(dft_path))
     check_bands(result, where=str(dft_path))
     axis = config.ldos.energy_axis()
     check_window(result, axis, config.ldos.kernel, config.ldos.width_ev, where=str(dft_path))

@@ -97,7 +97,7 @@ def check_potentials(
     electrons = sum(potentials[symbol].z_valence for symbol in result.species)
     if abs(electrons - result.electrons) > _ELECTRON_TOLERANCE:
         raise ConfigError(
-            "the pseudopotentials have not the electrons of the finished calculation",
+            "the pseudopotentials have not the electrons of the calculation",
             where=where,
             expected=f"{result.electrons:g} valence electrons",
             got=f"{electrons:g}",
