@@ -119,18 +119,6 @@ def test_numba_compiles_anew_where_no_cache_can_be_kept(monkeypatch):
 
     monkeypatch.setattr(lanes.numba, "njit", no_cache)
     assert lanes.compiled(len) is len
-    kept = []
-    monkeypatch.setattr(
-        lanes.numba, "njit", lambda *, cache, **_: kept.append(cache) or (lambda f: f)
-    )
-    monkeypatch.setattr(lanes.os.path, "expanduser", lambda path: path)
-    monkeypatch.setattr(lanes.os, "access", lambda *_: False)
-    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    lanes.inlined(len, cache=lanes._has_cache_folder())
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "/somewhere")
-    lanes.inlined(len, cache=lanes._has_cache_folder())
-    assert kept == [False, True]
 
 
 def test_a_folder_that_cannot_hold_the_library_is_named(tmp_path):

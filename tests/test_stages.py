@@ -1,6 +1,7 @@
 """Guards between stages, `check`, and the command line: each fault gets a clear error."""
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -385,3 +386,17 @@ def test_overlaps_of_molecular_dynamics_are_found(project, monkeypatch):
         snapshots.snapshots(
             settings=config.snapshots, seed=0, snapshot="training-0000", structure=project / "x"
         )
+
+
+def test_without_a_home_numba_makes_no_folder_called_tilde():
+    script = (
+        "import os; os.path.expanduser = lambda path: path\n"
+        "from surrogate_hpo.cli import main\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: print(os.environ.get('NUMBA_CACHE_LOCATOR_CLASSES'))"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA", "XDG"))}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "InTreeCacheLocator"

@@ -7,9 +7,7 @@ Arrays of lanes have the shape [rows, lane_count(dtype)], see :func:`lane_array`
 """
 
 import functools
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import numba
@@ -35,18 +33,11 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     image that is read-only, it is compiled anew by each process.
     """
     try:
-        return inlined(function, cache=_has_cache_folder())
+        return inlined(function, cache=True)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
         return inlined(function)
-
-
-def _has_cache_folder() -> bool:
-    """Whether numba would not make a folder that is called ~: it does where no home is known."""
-    named = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"} & os.environ.keys()
-    home = os.path.expanduser("~") != "~"  # noqa: PTH111 - Path's raises where there is none
-    return bool(named) or home or os.access(Path(__file__).parent, os.W_OK)
 
 
 def inlined(function: Callable[_P, _R], *, cache: bool = False) -> Callable[_P, _R]:
