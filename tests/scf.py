@@ -23,7 +23,6 @@ def run_scf(
         atoms,
         ScfSettings(**settings),
         directory=directory,
-        pseudo_dir=pseudo_dir,
-        pseudopotentials=pseudopotentials,
+        pseudopotentials={e: pseudo_dir / name for e, name in pseudopotentials.items()},
         command=command,
     )

@@ -2,11 +2,13 @@ import os
 import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from c_compiler import compiled_kernel
 
+from surrogate_hpo.descriptors import lanes
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.errors import EngineError
 from surrogate_hpo.io import code_digest
@@ -96,6 +98,27 @@ def test_a_failing_compiler_has_its_say(tmp_path):
     strange.chmod(0o755)
     with pytest.raises(EngineError, match="does not start"):
         load_compiled_kernel(str(strange), tmp_path / "cache")
+
+
+def test_without_a_home_the_variable_is_named(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(EngineError, match=r"no home folder(.|\n)*set XDG_CACHE_HOME"):
+        load_compiled_kernel()
+
+
+def test_numba_compiles_anew_where_no_cache_can_be_kept(monkeypatch):
+    def no_cache(*, cache, **_):
+        if cache:
+            raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
+        return lambda function: function
+
+    monkeypatch.setattr(lanes.numba, "njit", no_cache)
+    assert lanes.compiled(len) is len
 
 
 def test_a_folder_that_cannot_hold_the_library_is_named(tmp_path):

@@ -8,6 +8,7 @@ import yaml
 from surrogate_hpo.config.frames import expand_frames, file_of
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.yaml_core import CoreDumper, CoreLoader
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.stages.graph import ARCHIVES, AUDITS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
 
@@ -41,6 +42,35 @@ def test_unknown_keys_are_refused_with_the_nearest_known_one(tmp_path, settings)
     assert "trian: unknown key; did you mean `train`?" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("nspin", "calculations are without spin"),
+        ("smearing", "occupations are Fermi-Dirac, of `dft.electronic_temperature_kelvin`"),
+        ("tot_charge", "cells are neutral"),
+        ("input_dft", "the functional is the potentials'"),
+    ],
+)
+def test_keys_that_mean_what_there_is_not_are_no_misspellings(tmp_path, settings, key, words):
+    settings["dft"][key] = 2
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, settings)
+    assert f"dft.{key}: not supported, {words}; see docs/limits.md" in str(error.value)
+    assert "did you mean" not in str(error.value)
+
+
+@pytest.mark.parametrize("place", ["upf", "files", "cell"])
+def test_braces_in_paths_are_refused_before_snakemake_meets_them(tmp_path, settings, place):
+    if place == "upf":
+        settings["dft"]["pseudopotentials"] = {"Al": "pp {x}/Al.UPF"}
+    elif place == "cell":
+        settings["snapshots"]["cell"] = {"file": "run{1}.cif"}
+    else:
+        settings["snapshots"] |= {"method": "files", "training": ["run{1}.xyz@0:2"]}
+    with pytest.raises(ConfigError, match=r"takes braces for wildcards; rename.*\{"):
+        load(tmp_path, settings)
+
+
 def test_all_faults_are_listed_at_once_with_dotted_paths(tmp_path, settings):
     settings["dft"]["cutoff_rydberg"] = "16 Ry"
     settings["ldos"]["width_ev"] = -0.5
@@ -65,6 +95,11 @@ def test_all_faults_are_listed_at_once_with_dotted_paths(tmp_path, settings):
         ("snapshots", {"test": ["a.xyz"]}, "`test` must be a number"),
         ("snapshots", {"debye_waller_b_angstrom2": None}, "needs `debye_waller_b_angstrom2`"),
         ("dft", {"pseudopotentials": {"Be": "Be.UPF"}}, "no entry for Al"),
+        (
+            "snapshots",
+            {"cell": {"symbol": "Mg", "structure": "hcp", "lattice_constant_angstrom": 3.2}},
+            "`hcp` has no cubic cell: set `cubic: false`",
+        ),
         ("search", {"optimiser": ["adam"]}, "weight_decay: 0.3 is too large for adam"),
         ("search", {"output_scaling": ["minmax"]}, "search.output_scaling.0: .*'feature_maximum'"),
         ("search", {"plateau_factor": [1.0]}, "search.plateau_factor.0: .*less than 1"),
@@ -96,6 +131,56 @@ def test_exponents_without_a_point_are_numbers(tmp_path):
     extra = tmp_path / "extra.yaml"
     extra.write_text("dft: {convergence_rydberg: 1e-10}\n")
     assert load_config([DEFAULT, extra]).dft.convergence_rydberg == 1e-10
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("020", 20), ("-007", -7), ("08", 8), ("0o24", 20), ("0x1F", 31), ("+3", 3),
+        ("1e3", 1000.0), ("1.", 1.0), (".5", 0.5), ("-1.5E-2", -0.015), ("!!int 020", 20),
+        ("1:30", "1:30"), ("190:20:30.15", "190:20:30.15"), ("1_0", "1_0"), ("0b11", "0b11"),
+        ("1_0.5", "1_0.5"), ("1e", "1e"), ("2024-01-31", "2024-01-31"), ("=", "="),
+        ("No", "No"), ("yes", "yes"), ("off", "off"), ("True", True), ("~", None), ("", None),
+        ("inf", "inf"), ("nan", "nan"), ("[1, [020, No]]", [1, [20, "No"]]),
+    ],
+)  # fmt: skip
+def test_plain_words_are_read_as_yaml_1_2_has_them(text, value):
+    read = yaml.load(f"key: {text}", Loader=CoreLoader)["key"]  # noqa: S506 (a SafeLoader)
+    assert read == value
+    assert type(read) is type(value)
+    written = yaml.dump(value, Dumper=CoreDumper)
+    assert yaml.load(written, Loader=CoreLoader) == value  # noqa: S506 (a SafeLoader)
+
+
+@pytest.mark.parametrize(
+    "text", [".inf", "-.INF", ".nan", ".NaN", "1e999", "[1.0, [.nan]]", "{a: {b: [.inf]}}",
+             "!!float nan", "!!int 0b11", "!!bool yes", "9" * 200, "!!float .nan"],
+)  # fmt: skip
+def test_numbers_that_are_none_are_refused_wherever_they_stand(tmp_path, text):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"seed: 1\nldos: {text}\n")
+    with pytest.raises(ConfigError, match=r"not valid YAML(.|\n)*line 2, column"):
+        load_config([path])
+
+
+def test_a_model_takes_no_infinite_number_either(settings):
+    settings["ldos"]["maximum_ev"] = float("inf")
+    with pytest.raises(ValueError, match=r"ldos\.maximum_ev\n.*finite number"):
+        Config.model_validate(settings)
+
+
+def test_numbers_of_old_yaml_are_no_numbers_and_its_booleans_no_booleans(tmp_path):
+    extra = tmp_path / "extra.yaml"
+    extra.write_text("seed: 0042\nsnapshots: {temperature_kelvin: 1:30}\ntrain: {use_gpu: yes}\n")
+    with pytest.raises(ConfigError) as error:
+        load_config([DEFAULT, extra])
+    assert "temperature_kelvin: Input should be a valid number (got '1:30')" in str(error.value)
+    assert "train.use_gpu: Input should be a valid boolean; write true or false (got 'yes')" in str(
+        error.value
+    )
+    extra.write_text("seed: 0042\ndft: {cutoff_rydberg: 020}\n")
+    config = load_config([DEFAULT, extra])
+    assert (config.seed, config.dft.cutoff_rydberg) == (42, 20)
 
 
 def test_later_files_win_key_by_key(tmp_path):

@@ -1,6 +1,9 @@
 """pw.x really run, in good and in bad ways."""
 
+import os
+import re
 import shlex
+import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -8,14 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from scf import run_scf
 
-from surrogate_hpo.errors import ConfigError, EngineError
-from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE, find_engine, run_engine
+from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsError
+from surrogate_hpo.io import espresso
+from surrogate_hpo.io.espresso import run_espresso
+from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE, Engine, find_engine, run_engine
+from surrogate_hpo.io.espresso_input import ScfSettings
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
+from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 qe = pytest.mark.qe
+PSEUDOPOTENTIALS = Path(__file__).parents[1] / "pseudopotentials"
 
 
 def through_shell(script: str) -> str:
@@ -74,14 +83,59 @@ def test_shipped_potential_gives_a_metal_like_aluminium(tiny_run):
     assert result.total_free_energy / 4 == pytest.approx(-56.849814, abs=1e-4)
 
 
-@qe
-def test_missing_pseudopotential_quotes_espresso(tmp_path, displaced_aluminium, tiny_settings):
+def test_missing_pseudopotential_is_named(tmp_path, displaced_aluminium, tiny_settings):
     settings = tiny_settings | {"pseudopotentials": {"Al": "Al.none.UPF"}}
-    with pytest.raises(EngineError) as error:
+    with pytest.raises(DataError, match=r"file does not exist\n  where: .*/Al\.none\.UPF"):
         run_scf(displaced_aluminium, directory=tmp_path / "run", **settings)
-    assert "Al.none.UPF not found" in str(error.value)
-    assert str(tmp_path / "run") in str(error.value)
-    assert (tmp_path / "run/espresso.pwo").is_file()
+
+
+@qe
+@pytest.mark.parametrize("name", ["Al LDA,HGH.UPF", f"{'Al' * 50}.UPF", "{Al}'\"&.upf"])
+def test_potentials_may_have_any_name_and_runs_any_place(
+    tmp_path, displaced_aluminium, tiny_settings, tiny_run, name
+):
+    # pw.x keeps 80 characters of the name and 256 of the path, and does not escape &.
+    shutil.copy(PSEUDOPOTENTIALS / "Al.hgh-lda.UPF", tmp_path / name)
+    settings = tiny_settings | {"pseudo_dir": tmp_path, "pseudopotentials": {"Al": name}}
+    folder = tmp_path / "R&D <x>, 'ours'" / ("long" * 60)
+    result = run_scf(displaced_aluminium, directory=folder, **settings)
+    assert result.pseudopotentials == {"Al": name}
+    expected = tiny_run.result.total_free_energy
+    assert result.total_free_energy == pytest.approx(expected, abs=1e-7)
+
+
+def test_potentials_of_one_file_name_stay_apart(tmp_path, monkeypatch, tiny_run):
+    # Aluminium counts three electrons, the light one that shares its name only one.
+    folders = {"Al": "heavy", "Na": "light"}
+    text = (PSEUDOPOTENTIALS / "Al.hgh-lda.UPF").read_text()
+    for element, folder in folders.items():
+        (tmp_path / folder).mkdir()
+        valence = 3 if element == "Al" else 1
+        renamed = re.sub(r'element="\w+"', f'element="{element}"', text)
+        counted = re.sub(r'z_valence="[^"]*"', f'z_valence="{valence}.0"', renamed)
+        (tmp_path / folder / "pp.UPF").write_text(counted)
+    seen = {}
+
+    def fake_run(engine, options, *, directory, output, errors):
+        for element in folders:
+            seen[element] = read_upf(directory / "pseudo" / f"{element}.UPF").element
+        shutil.copytree(tiny_run.save, directory / "espresso.save")
+        (directory / output).write_text((tiny_run.directory / "espresso.pwo").read_text())
+
+    monkeypatch.setattr(espresso, "find_engine", lambda _: Engine(("pw.x",), wheel=False))
+    monkeypatch.setattr(espresso, "run_engine", fake_run)
+    potentials = {e: tmp_path / folder / "pp.UPF" for e, folder in folders.items()}
+    atoms = Atoms("AlNa", positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True)
+    cheap = ScfSettings(8.0, (1, 1, 1), 5000.0, 16)
+    run_espresso(atoms, cheap, directory=tmp_path / "run", pseudopotentials=potentials)
+    assert seen == {"Al": "Al", "Na": "Na"}
+    # As if pw.x had read another file for aluminium.
+    other = re.sub(r'z_valence="[^"]*"', 'z_valence="1.0"', text)
+    potentials["Al"].write_text(other)
+    with pytest.raises(
+        PhysicsError, match=r"other electrons(.|\n)*expected: 4 .*Al 1 (.|\n)*got: 12"
+    ):
+        run_espresso(atoms, cheap, directory=tmp_path / "other", pseudopotentials=potentials)
 
 
 @qe
@@ -151,13 +205,15 @@ def test_serial_wheel_survives_a_batch_job_environment(
 ):
     for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE", "SLURM_PROCID"):
         monkeypatch.setenv(name, "3")
+    # Of a module for another Python.
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     seen = tmp_path / "environment"
     script = "import os,sys; open(sys.argv[1],'w').write('\\n'.join(os.environ)); print('JOB DONE')"
     engine = replace(find_engine(), arguments=(sys.executable, "-c", script), wheel=True)
     run_engine(engine, [str(seen)], directory=tmp_path, output="out", errors="err")
     names = seen.read_text().split()
     assert "OMP_NUM_THREADS" in names
-    assert not [name for name in names if name.startswith(("PMI", "OMPI", "SLURM"))]
+    assert not [n for n in names if n.startswith(("PMI", "OMPI", "SLURM", "PYTHONPATH"))]
     run_engine(
         replace(engine, wheel=False), [str(seen)], directory=tmp_path, output="o", errors="e"
     )
@@ -223,6 +279,31 @@ def test_path_comes_before_the_wheel(tmp_path, monkeypatch):
     assert find_engine().arguments[0] == str(named)
     on_path = executable(tmp_path / "bin/pw.x")
     assert find_engine().arguments == (str(on_path),)
+
+
+def test_relative_programs_are_seen_from_the_folder_of_the_workflow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    program = executable(tmp_path / "bin/pw.x")
+    program.write_text("#!/bin/sh\npwd\necho $PATH\necho JOB DONE\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "qe.sif").touch()
+    monkeypatch.delenv(WHEEL_VARIABLE, raising=False)
+    assert find_engine("./bin/pw.x").arguments == (str(program),)
+    assert find_engine("bin/pw.x -nk 4").arguments == (str(program), "-nk", "4")
+    executed = find_engine("env -u X ./bin/pw.x qe.sif").arguments
+    assert executed == ("env", "-u", "X", str(program), str(tmp_path / "qe.sif"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_engine("~/bin/pw.x").arguments == (str(program),)
+    monkeypatch.setenv("PATH", f"bin:{os.environ['PATH']}")
+    for engine in (find_engine("env pw.x"), find_engine("pw.x"), find_engine()):
+        run_engine(engine, [], directory=tmp_path / "run", output="out", errors="err")
+        said = (tmp_path / "run/out").read_text().splitlines()
+        assert said[0] == str(tmp_path / "run")
+        assert said[1].startswith(f"{tmp_path}/bin:")
+    monkeypatch.setenv("PATH", "/nowhere")
+    executable(tmp_path / "own/python")
+    monkeypatch.setenv(WHEEL_VARIABLE, "own/python")
+    assert find_engine().arguments[0] == str(tmp_path / "own/python")
 
 
 def test_missing_engine_says_how_to_get_one(tmp_path, monkeypatch):

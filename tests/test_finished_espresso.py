@@ -219,12 +219,20 @@ def test_the_size_comes_from_the_head_of_the_file(tiny_run):
         espresso_size(tiny_run.save / "none.xml")
 
 
+def move_an_atom(path: Path, bohr: float) -> None:
+    head, output = path.read_text().split("<output>")
+    place = re.compile(r'(<atom name="Al" index="1">)(\S+)')
+    moved = place.sub(lambda found: f"{found[1]}{float(found[2]) + bohr}", output)
+    path.write_text(f"{head}<output>{moved}")
+
+
 @pytest.fixture
 def finished_project(project, tiny_run) -> Path:
-    """A project whose snapshots are copies of the tiny run."""
+    """A project whose snapshots are copies of the tiny run, but for a place of an atom."""
     names = [f"{name}.save" for name in "abcd"]
-    for name in names:
+    for number, name in enumerate(reversed(names)):
         shutil.copytree(tiny_run.save, project / name)
+        move_an_atom(project / name / XML, 0.5 * number)
     values = yaml.safe_load((project / "config.yaml").read_text())
     values["dft"] = {"pseudopotentials": values["dft"]["pseudopotentials"]}
     values["snapshots"] = {
@@ -263,7 +271,7 @@ def test_other_potentials_and_a_run_in_two_splits_are_refused(finished_project):
     message = str(error.value)
     assert "used twice" in message
     assert "expected: 12 valence electrons\n  got: 44" in message
-    assert "Al.hgh-lda.UPF" in message
+    assert "that it was made with: Al.UPF" in message
 
 
 def test_structures_come_from_the_run(finished_project, tiny_run):

@@ -112,6 +112,36 @@ def test_generator_input_in_pp_info_need_not_be_xml(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "replacement",
+    [
+        ("</UPF>", "</UPF>\n<!-- made by a & b --\n generator settings: 1 < 2\n"),
+        ("<UPF", "<?xml version='1.0'?>\n<!-- R&D -- our own -->\n<UPF"),
+        (
+            "<PP_HEADER",
+            "<!-- a & b -- c --> <PP_INPUTFILE>\n a<b & c --\n</PP_INPUTFILE><PP_HEADER",
+        ),
+        ('element="Al"', 'element="AL"'),
+        ('element="Al"', 'element=" al "\n  author="Smith & Jones"'),
+        ("</UPF>", "<PP_INPUTFILE type='x'> &input / </PP_INPUTFILE></UPF>"),
+    ],
+)
+def test_what_pw_x_reads_is_not_called_damaged(tmp_path, replacement):
+    read, shipped = read_upf(altered(tmp_path, replacement)), read_upf(SHIPPED)
+    assert read.element == "Al"
+    np.testing.assert_array_equal(read.radial_grid, shipped.radial_grid)
+
+
+def test_three_digits_of_an_exponent_leave_no_room_for_its_letter(tmp_path):
+    lines = SHIPPED.read_text().split("\n")
+    row = next(i for i, line in enumerate(lines) if line.startswith("<PP_RAB")) + 1
+    words = lines[row].split()
+    lines[row] = " ".join(["1.25-105", "-2.5D-03", "3.0+100", "4.0E-001"][: len(words)])
+    (tmp_path / "a.UPF").write_text("\n".join(lines))
+    found = read_upf(tmp_path / "a.UPF").radial_weights[: len(words)] / BOHR_ANGSTROM
+    np.testing.assert_allclose(found, [1.25e-105, -2.5e-3, 3e100, 0.4][: len(words)])
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("SLA PZ NOGX NOGC", "lda_pz"),

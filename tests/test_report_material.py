@@ -1,7 +1,14 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from ase.build import bulk
 
+from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.figures.methods_data import describe_snapshots
+from surrogate_hpo.io.dft_results import result_as_document
+from surrogate_hpo.stages.graph import STAGES
+from surrogate_hpo.stages.report_facts import facts, notices
 from surrogate_hpo.stages.report_material import (
     composition,
     strains,
@@ -11,6 +18,30 @@ from surrogate_hpo.stages.report_material import (
 
 GENERATED = {"method": "displacements", "temperature_kelvin": 298.0}
 SMALL = bulk("Al", "fcc", a=4.05, cubic=True)
+RUN = DftResult(
+    **dict.fromkeys(
+        ("total_free_energy", "band_energy", "entropy_contribution", "hartree_energy", "xc_energy"),
+        1.0,
+    ),
+    **dict.fromkeys(("xc_potential_energy", "ewald_energy", "wavefunction_cutoff"), 1.0),
+    **dict.fromkeys(("density_cutoff", "density_cutoff_rydberg", "electrons"), 4.0),
+    **dict.fromkeys(("converged", "scf_steps", "scf_accuracy", "version"), None),
+    fermi_energy=1.0,
+    eigenvalues=np.array([[-5.0, 0.0, 4.9], [-5.0, -0.5, 5.5]]),
+    occupations=np.ones((2, 3)),
+    k_weights=np.ones(2),
+    k_points=np.zeros((2, 3)),
+    fft_grid=(4, 4, 4),
+    cell=4.05 * np.eye(3),
+    positions=SMALL.positions,
+    species=("Al",) * 4,
+    functional="lda_pw92",
+    pseudopotentials={},
+    norm_conserving=True,
+    symmetry_operations=1,
+    smearing="fd",
+    smearing_width=0.43,
+)
 
 
 def labelled(repeat: int, **info: float):
@@ -50,3 +81,36 @@ def test_cells_of_several_sizes_are_described_by_ranges():
 def test_of_own_structures_only_what_they_say_is_known(info, expected):
     settings = {"method": "files", "temperature_kelvin": 298.0}
     assert temperatures([labelled(1, **info)], settings) == expected
+
+
+def documents(result: DftResult) -> dict:
+    return {
+        "dft": result_as_document(result),
+        "acsd": {"decision": {"ambiguous": False}, "cutoff_radius_angstrom": 4, "twojmax": 4},
+        "naswot": {"warnings": [], "label": "1 x 16", "direction": "minimise"},
+        "search": {"hyperparameters": {}},
+        "evaluate": {
+            "control": {
+                "cutoff_radius_angstrom": 4,
+                "twojmax": 4,
+                "leave_one_out_rmse_mev_per_atom": 1,
+            },
+            "held_out_snapshots": 1,
+            "fermi_energy": {"mae_mev": 3000.0, "discretisation_error_mev": 2900.0},
+        },
+    }
+
+
+@pytest.mark.parametrize(("width", "unique"), [(0.05, False), (2.0, True)])
+def test_the_fermi_energy_of_an_insulator_is_not_compared(width, unique):
+    made = replace(RUN, smearing_width=width)
+    assert made.gap == pytest.approx(4.9)
+    cost = {stage: {"jobs": 1, "wall_seconds": 1, "cpu_seconds": 1} for stage in STAGES}
+    told = facts(documents(made), cost)["evaluate"]
+    warned = [notice.message for notice in notices(documents(made), [])]
+    assert ("Fermi energy, mean absolute error (meV)" in told) == unique
+    assert any("not unique (gap of 4.90 eV, 98 kT)" in text for text in warned) != unique
+
+
+def test_where_no_bands_are_known_neither_is_a_gap():
+    assert np.isnan(replace(RUN, eigenvalues=np.empty((0, 0))).gap)

@@ -1,11 +1,14 @@
 """Guards between stages, `check`, and the command line: each fault gets a clear error."""
 
 import dataclasses
+import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from ase.build import bulk
 from tiny_workflow import edit_config
 
 from surrogate_hpo.cli import main
@@ -18,6 +21,7 @@ from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.structures import read_structure, read_structure_provenance
 from surrogate_hpo.io.upf_writer import upf_text
 from surrogate_hpo.io.wavefunctions import orbital_densities
+from surrogate_hpo.stages import snapshots
 from surrogate_hpo.stages.check import check
 from surrogate_hpo.stages.dft import dft
 from surrogate_hpo.stages.graph import AUDITS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
@@ -149,6 +153,59 @@ def test_potentials_of_different_functionals_are_refused(project):
                 dft=project / "a.json",
                 save=project / "a.save",
             )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        (
+            {"pseudo_type": "PAW", "is_paw": "T"},
+            r"PAW potentials(.|\n)*potentials\.Al(.|\n)*got: PAW",
+        ),
+        ({"pseudo_type": "US", "is_paw": ".true."}, "the one-centre energy is not among the terms"),
+        ({"pseudo_type": "US", "is_ultrasoft": "T"}, r"needs norm-conserving(.|\n)*source: cubes"),
+    ],
+)
+@pytest.mark.parametrize("source", ["wavefunctions", "cubes"])
+def test_kinds_of_potentials_that_cannot_be_used(project, attributes, message, source):
+    text = (project / "Al.UPF").read_text()
+    for name, value in attributes.items():
+        text = re.sub(rf'{name}="[^"]*"', f'{name}="{value}"', text)
+    (project / "Al.UPF").write_text(text)
+    edit_config(project, "ldos", source=source, kernel="fermi_dirac", minimum_ev=-9.0)
+    config = load_config([project / "config.yaml"])
+    if source == "cubes" and "is_ultrasoft" in attributes:
+        check(config)
+        return
+    with pytest.raises(ConfigError, match=message) as error:
+        check(config)
+    assert "has 1 fault" in str(error.value) or "have 1 fault" in str(error.value)
+    if "is_paw" in attributes:
+        with pytest.raises(ConfigError, match="PAW potentials are not supported"):
+            dft(
+                settings=config.dft,
+                seed=0,
+                structure=project / "none.extxyz",
+                pseudopotentials=[project / "Al.UPF"],
+                dft=project / "a.json",
+                save=project / "a.save",
+            )
+
+
+def test_a_loose_convergence_is_told(project, caplog):
+    for threshold, told in ((1e-5, True), (1e-9, False)):
+        caplog.clear()
+        edit_config(project, "dft", convergence_rydberg=threshold)
+        check(load_config([project / "config.yaml"]))
+        assert ("dft.convergence_rydberg 1e-05 is loose" in caplog.text) == told
+
+
+def test_a_wide_kernel_of_fermi_dirac_is_told(project, caplog):
+    for width, told in ((0.5, True), (0.1, False)):
+        caplog.clear()
+        edit_config(project, "ldos", kernel="fermi_dirac", width_ev=width, spacing_ev=0.1)
+        check(load_config([project / "config.yaml"]))
+        assert ("is wide for a kernel fermi_dirac" in caplog.text) == told
 
 
 def test_a_structure_in_two_splits_is_a_leak(project):
@@ -299,3 +356,47 @@ def test_an_unconverged_run_quotes_pw_x_keeps_its_files_and_loses_nothing(projec
     edit_config(project, "dft", maximum_steps=100)
     run("training-0001")
     assert not list((project / "results/dft").glob("*.work"))
+
+
+def test_a_method_is_told_which_settings_it_does_not_use(project, caplog):
+    edit_config(project, "snapshots", equilibration_steps=150)
+    check(load_config([project / "config.yaml"]))
+    assert "`displacements` does not use snapshots.equilibration_steps" in caplog.text
+    cell = {"symbol": "Mg", "structure": "bcc", "lattice_constant_angstrom": 3.6}
+    edit_config(project, "dft", pseudopotentials={"Al": "Al.UPF", "Mg": "Al.UPF"})
+    edit_config(project, "snapshots", method="molecular_dynamics", cell=cell)
+    with pytest.raises(ConfigError, match=r"no EMT potential for Mg(.|\n)*Al, Ni, Cu, Pd, Ag, Pt"):
+        check(load_config([project / "config.yaml"]))
+
+
+def test_overlaps_of_molecular_dynamics_are_found(project, monkeypatch):
+    splits = {
+        split: [{"number": 2}, {"number": 1, "strain_percent": -49}]
+        for split in ("training", "validation", "test")
+    }
+    cell = {"symbol": "Al", "lattice_constant_angstrom": 3.2}
+    settings = {"method": "molecular_dynamics", "equilibration_steps": 150, "cell": cell, **splits}
+    edit_config(project, "snapshots", **settings)
+    config = load_config([project / "config.yaml"])
+    with pytest.raises(ConfigError, match=r"two atoms overlap\n  where: training-0002"):
+        check(config)
+    # What only the trajectory leads to is refused where it ends, before any DFT.
+    monkeypatch.setattr(snapshots, "make_snapshot", lambda *_, **__: bulk("Al", a=1.5))
+    with pytest.raises(DataError, match=r"two atoms overlap\n  where: training-0000"):
+        snapshots.snapshots(
+            settings=config.snapshots, seed=0, snapshot="training-0000", structure=project / "x"
+        )
+
+
+def test_without_a_home_numba_makes_no_folder_called_tilde():
+    script = (
+        "import os; os.path.expanduser = lambda path: path\n"
+        "from surrogate_hpo.cli import main\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: print(os.environ.get('NUMBA_CACHE_LOCATOR_CLASSES'))"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA", "XDG"))}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "InTreeCacheLocator"

@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 # OpenMP's threads spin while they wait, by default: beside another process on the same cores a
 # trial of the tutorial's search then took 145 s instead of 25. Read when torch is loaded, later.
 PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+# Either names a place for numba's compiled code.
+_CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
 JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS)
 # Verbs that read the config, and what lies in the results, and answer.
@@ -69,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
+    if os.path.expanduser("~") == "~" and not _CACHES & os.environ.keys():  # noqa: PTH111
+        # Of a user without a home, numba would make a cache folder that is called ~.
+        os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "InTreeCacheLocator")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     chosen = arguments[0] if arguments else None
     options = vars(_parser(chosen).parse_args(arguments))

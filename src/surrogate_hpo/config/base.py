@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+
+def _without_braces(path: str) -> str:
+    if "{" in path or "}" in path:
+        msg = "in names of files Snakemake takes braces for wildcards; rename file or folder"
+        raise ValueError(msg)
+    return path
+
+
+# Path of a user's file that becomes an input of a rule.
+FileName = Annotated[str, AfterValidator(_without_braces)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0)]
 Triple = Annotated[list[PositiveInt], Field(min_length=3, max_length=3)]
@@ -21,10 +31,10 @@ class Section(BaseModel):
     """One section of the config: unknown keys are refused, values are not coerced.
 
     Strict types keep `"16"` from passing as a number: a wrong type in a config
-    is nearly always a slip that the user wants to hear about.
+    is nearly always a slip that the user wants to hear about. No number of a config is infinite.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def deciding(self) -> dict[str, Any]:
         """The settings that decide the numbers, as plain JSON values."""

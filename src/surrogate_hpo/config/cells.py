@@ -4,9 +4,12 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from surrogate_hpo.config.base import PositiveFloat, Section, Triple
+from surrogate_hpo.config.base import FileName, PositiveFloat, Section, Triple
 
 _BULK_KEYS = ("symbol", "structure", "lattice_constant_angstrom", "cubic")
+
+# Of ASE's `bulk`.
+_NOT_CUBIC = ("hcp", "bct", "rhombohedral", "orthorhombic", "mcl")
 
 
 class CellSettings(Section):
@@ -17,7 +20,7 @@ class CellSettings(Section):
     lattice_constant_angstrom: PositiveFloat | None = None
     cubic: bool = Field(True, description="conventional cubic cell instead of the primitive one")
     repeat: Triple = Field([1, 1, 1], description="supercell repetitions along the lattice vectors")
-    file: str | None = Field(
+    file: FileName | None = Field(
         None, description="a structure file that ASE reads, instead of a bulk crystal"
     )
 
@@ -28,6 +31,12 @@ class CellSettings(Section):
             raise ValueError(msg)
         if self.symbol is not None and self.lattice_constant_angstrom is None:
             msg = "a bulk crystal needs `lattice_constant_angstrom`"
+            raise ValueError(msg)
+        if self.symbol is not None and self.structure in _NOT_CUBIC and self.cubic:
+            msg = (
+                f"`{self.structure}` has no cubic cell: set `cubic: false`, and `repeat` for a "
+                "larger one"
+            )
             raise ValueError(msg)
         return self
 
@@ -40,7 +49,7 @@ class CellChanges(Section):
     lattice_constant_angstrom: PositiveFloat | None = None
     cubic: bool | None = None
     repeat: Triple | None = None
-    file: str | None = None
+    file: FileName | None = None
 
     def applied_to(self, cell: CellSettings) -> CellSettings:
         """The cell with these changes.

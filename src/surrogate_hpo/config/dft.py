@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section, Triple
+from surrogate_hpo.config.base import (
+    NO_RERUN,
+    FileName,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Triple,
+)
 from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.kpoints import kpoint_mesh
 from surrogate_hpo.errors import ConfigError
@@ -68,7 +75,9 @@ class DftSettings(Section):
         "by default pw.x on PATH, else the wheel",
         json_schema_extra=NO_RERUN,
     )
-    pseudopotentials: dict[str, str] = Field(..., min_length=1, description="UPF file per element")
+    pseudopotentials: dict[str, FileName] = Field(
+        ..., min_length=1, description="UPF file per element"
+    )
     cutoff_rydberg: PositiveFloat | None = Field(
         None, description="plane-wave cutoff ecutwfc; needed to run pw.x"
     )

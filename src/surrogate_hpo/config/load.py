@@ -1,7 +1,6 @@
 """Reads config files: all faults at once, each with its dotted path and a remedy."""
 
 import difflib
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,32 @@ from pydantic_core import ErrorDetails
 
 from surrogate_hpo.config.base import section_types
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.yaml_core import CoreLoader
 from surrogate_hpo.errors import ConfigError
 
 DEFAULT_CONFIG = [Path("config/config.yaml")]
+# YAML 1.1 took them for true and false; now they are words (No is an element, too).
+_WORDS_OF_OLD_YAML = {"yes", "no", "on", "off", "y", "n"}
+_NO_SPIN = "calculations are without spin"
+_FERMI_DIRAC = "occupations are Fermi-Dirac, of `dft.electronic_temperature_kelvin`"
+_FUNCTIONAL = "the functional is the potentials'"
+_NEUTRAL = "cells are neutral"
+# Keys of pw.x and its like that mean something that there is not; none resembles a key of ours by
+# its meaning.
+_UNSUPPORTED = {
+    **dict.fromkeys(("nspin", "noncolin", "lspinorb", "starting_magnetization"), _NO_SPIN),
+    **dict.fromkeys(("tot_magnetization", "spin", "magnetization", "magmoms"), _NO_SPIN),
+    **dict.fromkeys(("smearing", "occupations", "degauss"), _FERMI_DIRAC),
+    **dict.fromkeys(("tot_charge", "charge"), _NEUTRAL),
+    **dict.fromkeys(("input_dft", "xc", "exx_fraction", "nqx1"), _FUNCTIONAL),
+    **dict.fromkeys(("vdw_corr", "dftd3", "london"), "there is no van der Waals functional"),
+    **dict.fromkeys(("lda_plus_u", "hubbard", "hubbard_u"), "there is no Hubbard U"),
+    "nosym": "pw.x is always run without symmetry",
+}
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with duplicate keys refused and `1e-9` read as a number (as YAML 1.2 has it)."""
+class _Loader(CoreLoader):
+    """YAML 1.2 with duplicate keys refused."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[object] = set()
@@ -30,13 +48,6 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
 
 
 def load_config(paths: Sequence[Path]) -> Config:
@@ -112,6 +123,8 @@ def _merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]
 def _describe(fault: ErrorDetails) -> str:
     path = ".".join(str(part) for part in fault["loc"]) or "config"
     if fault["type"] == "extra_forbidden":
+        if reason := _UNSUPPORTED.get(str(fault["loc"][-1]).lower()):
+            return f"{path}: not supported, {reason}; see docs/limits.md"
         siblings = _known_keys(fault["loc"][:-1])
         near = difflib.get_close_matches(str(fault["loc"][-1]), siblings, n=1, cutoff=0.5)
         hint = (
@@ -120,8 +133,9 @@ def _describe(fault: ErrorDetails) -> str:
         return f"{path}: unknown key; {hint}"
     if fault["type"] == "missing":
         return f"{path}: this key is required"
-    message = fault["msg"].removeprefix("Value error, ")
-    got = fault["input"]
+    message, got = fault["msg"].removeprefix("Value error, "), fault["input"]
+    if fault["type"].startswith("bool") and str(got).lower() in _WORDS_OF_OLD_YAML:
+        message += "; write true or false"
     shown = "" if isinstance(got, dict) else f" (got {got!r})"
     return f"{path}: {message}{shown}"
 

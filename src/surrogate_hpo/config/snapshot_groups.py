@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.cells import CellChanges, CellSettings
 from surrogate_hpo.dft.spread import cycled, spread
 
@@ -111,7 +111,7 @@ class GroupSettings(Section):
     """Snapshots of one kind; those of a split follow each other in the order of its groups."""
 
     number: PositiveInt | None = Field(None, description="how many are generated")
-    files: list[str] | None = Field(
+    files: list[FileName] | None = Field(
         None, min_length=1, description="own structures instead, as for method `files`"
     )
     cell: CellChanges | None = Field(

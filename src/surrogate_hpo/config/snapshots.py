@@ -6,11 +6,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.cells import CellSettings
 from surrogate_hpo.config.frames import expand_frames, file_of, frame_problems
 from surrogate_hpo.config.snapshot_groups import GroupSettings, SnapshotPlan
 from surrogate_hpo.config.splits import SPLITS, Split
+
+_KEYS_OF_METHOD = {
+    "debye_waller_b_angstrom2": "displacements",
+    "debye_waller_temperature_kelvin": "displacements",
+    "time_step_femtosecond": "molecular_dynamics",
+    "equilibration_steps": "molecular_dynamics",
+}
 
 
 def _form(value: object) -> str:
@@ -22,7 +29,7 @@ def _form(value: object) -> str:
 
 Source = Annotated[
     Annotated[int, Field(ge=0), Tag("number")]
-    | Annotated[list[str], Tag("files")]
+    | Annotated[list[FileName], Tag("files")]
     | Annotated[list[GroupSettings], Tag("groups")],
     Discriminator(_form),
 ]
@@ -92,6 +99,14 @@ class SnapshotsSettings(Section):
         source = getattr(self, split)
         groups = source if isinstance(source, list) else []
         return [group for group in groups if isinstance(group, GroupSettings)]
+
+    def idle(self) -> list[str]:
+        """Keys that are set and say nothing with this method."""
+        return sorted(
+            key
+            for key, method in _KEYS_OF_METHOD.items()
+            if method != self.method and key in self.model_fields_set
+        )
 
     @property
     def generated(self) -> bool:

@@ -27,8 +27,17 @@ _R = TypeVar("_R")
 
 
 def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compile with numba: cached on disk, without the interpreter lock, IEEE NaN and inf."""
-    return inlined(function, cache=True)
+    """Compile with numba: cached on disk, without the interpreter lock, IEEE NaN and inf.
+
+    Where neither the package's folder nor a cache folder of the user can be written, as in an
+    image that is read-only, it is compiled anew by each process.
+    """
+    try:
+        return inlined(function, cache=True)
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        return inlined(function)
 
 
 def inlined(function: Callable[_P, _R], *, cache: bool = False) -> Callable[_P, _R]:

@@ -78,6 +78,7 @@ def _check(atoms: Atoms, temperature: float, time_step: float, equilibration_ste
     if missing:
         raise ConfigError(
             f"no EMT potential for {', '.join(missing)}",
+            where="molecular_dynamics",
             expected=f"only elements of {', '.join(EMT_ELEMENTS)}",
             got=atoms.get_chemical_formula(),
             remedy="use Gaussian displacements, or give structure files of your own",
@@ -91,6 +92,6 @@ def _check(atoms: Atoms, temperature: float, time_step: float, equilibration_ste
     if equilibration_steps * time_step < shortest:
         raise ConfigError(
             "molecular dynamics is too short to equilibrate",
-            expected=f"equilibration_steps * time_step >= {shortest:g} fs",
+            expected=f"equilibration_steps * time_step_femtosecond >= {shortest:g} fs",
             got=f"{equilibration_steps} * {time_step:g} fs",
         )

@@ -146,6 +146,16 @@ class DftResult:
         return self.eigenvalues.size > 0
 
     @property
+    def gap(self) -> float:
+        """From the highest state below the Fermi energy to the lowest above it, eV; NaN if unknown.
+
+        Where it is many k_B T wide, the Fermi energy may lie anywhere in it.
+        """
+        below = self.eigenvalues[self.eigenvalues <= self.fermi_energy]
+        above = self.eigenvalues[self.eigenvalues > self.fermi_energy]
+        return float(above.min() - below.max()) if below.size and above.size else math.nan
+
+    @property
     def electronic_temperature(self) -> float:
         """Temperature of the Fermi-Dirac occupations in K."""
         return self.smearing_width / BOLTZMANN_EV_PER_KELVIN

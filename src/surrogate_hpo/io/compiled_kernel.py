@@ -121,7 +121,16 @@ def _command(compiler: str | None) -> list[str]:
 
 def _cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "surrogate-hpo"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "surrogate-hpo"
+    except RuntimeError as error:
+        # A container with a user id that no list of users knows.
+        raise EngineError(
+            "There is no home folder for the compiled bispectrum kernel.",
+            where="HOME, XDG_CACHE_HOME",
+            got=str(error),
+            remedy="set XDG_CACHE_HOME to a folder that can be written, or use engine: native",
+        ) from error
 
 
 def _library(command: list[str], folder: Path, dtype: str) -> ctypes.CDLL:

@@ -13,6 +13,7 @@ from surrogate_hpo.io.programs import (
     check_program,
     killing_signal,
     last_lines,
+    rooted,
     run_program,
     serial_environment,
     split_command,
@@ -55,6 +56,7 @@ def find_engine(command: str | None = None, *, program: str = "pw.x") -> Engine:
     ----------
     command
         Configured command that ends in pw.x (with options after it, if any); None to search.
+        Relative paths are seen from the current folder.
     program
         `pw.x` or `pp.x`; the latter replaces pw.x in the configured command.
 
@@ -74,7 +76,7 @@ def find_engine(command: str | None = None, *, program: str = "pw.x") -> Engine:
         return Engine(_configured(command, program), wheel=False)
     found = shutil.which(program)
     if found is not None:
-        return Engine((found,), wheel=False)
+        return Engine((str(Path(found).absolute()),), wheel=False)
     python = _wheel_python()
     if python is None:
         raise EngineError(f"Quantum ESPRESSO's {program} was not found", remedy=_REMEDY)
@@ -92,8 +94,9 @@ def _configured(command: str, program: str) -> tuple[str, ...]:
                 got=repr(command),
             )
         words = renamed
-    check_program(words[0], remedy=_REMEDY)
-    return tuple(words)
+    arguments = rooted(words)
+    check_program(arguments[0], remedy=_REMEDY)
+    return arguments
 
 
 def _wheel_python() -> Path | None:
@@ -101,7 +104,7 @@ def _wheel_python() -> Path | None:
     if named:
         if not os.access(named, os.X_OK):
             raise EngineError("no such Python", where=WHEEL_VARIABLE, got=named, remedy=_REMEDY)
-        return Path(named)
+        return Path(named).absolute()
     here = Path.cwd()
     # Last, beside the environment that runs this: `snakemake --directory` may be anywhere.
     for folder in (here, *here.parents, Path(sys.prefix).parent):

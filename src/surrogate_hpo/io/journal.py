@@ -2,12 +2,16 @@
 
 import os
 import warnings
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+from surrogate_hpo.errors import DataError
 
 
 def journal_storage(path: Path, *, grace_seconds: int = 30) -> JournalStorage:
@@ -25,6 +29,11 @@ def journal_storage(path: Path, *, grace_seconds: int = 30) -> JournalStorage:
     -------
     optuna.storages.JournalStorage
         Storage that several processes may share, also on a network file system.
+
+    Raises
+    ------
+    DataError
+        A line is damaged; a last one that is torn off is mended.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +43,31 @@ def journal_storage(path: Path, *, grace_seconds: int = 30) -> JournalStorage:
         # relative path the link leads nowhere, has no age, and a stale one blocks for ever.
         journal = path.resolve()
         lock = _MendingLock(journal, grace_seconds)
-        return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+        return JournalStorage(_NamingBackend(str(journal), lock_obj=lock))
+
+
+class _NamingBackend(JournalFileBackend):
+    """Names the journal and its line where one is damaged; the last one is mended, see below."""
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """Read entries; the argument is that of Optuna's own method."""
+        number = log_number_from
+        try:
+            for entry in super().read_logs(log_number_from):
+                if not isinstance(entry, dict) or not isinstance(entry.get("op_code"), int):
+                    raise ValueError(f"{str(entry)[:80]} is no entry")
+                number += 1
+                yield entry
+        except ValueError as error:
+            # JSON and UTF-8 errors are such.
+            raise DataError(
+                "the journal of the search is damaged",
+                where=f"{self._file_path}, line {number + 1}",
+                expected="an entry of Optuna, in JSON",
+                got=str(error),
+                remedy="take out the damaged line, or delete the file: then all trials of this "
+                "search are run again",
+            ) from error
 
 
 class _MendingLock(JournalFileSymlinkLock):

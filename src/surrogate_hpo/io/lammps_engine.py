@@ -14,6 +14,7 @@ from surrogate_hpo.io.programs import (
     check_program,
     killing_signal,
     last_lines,
+    rooted,
     run_program,
     serial_environment,
     split_command,
@@ -166,9 +167,9 @@ def _wheel_executable() -> Path:
 
 def _configured(command: str) -> tuple[str, ...]:
     words = split_command(command, name=_NAME, remedy=_REMEDY)
-    check_program(words[0], remedy=_REMEDY)
-    # LAMMPS runs in a folder of its own, from where ./lmp would not be found.
-    return tuple(str(Path(w).absolute()) if "/" in w and Path(w).is_file() else w for w in words)
+    arguments = rooted(words)
+    check_program(arguments[0], remedy=_REMEDY)
+    return arguments
 
 
 def _help(arguments: Sequence[str], *, wheel: bool) -> str:

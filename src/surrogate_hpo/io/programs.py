@@ -15,6 +15,8 @@ from surrogate_hpo.interruption import stop_if_asked
 
 SECONDS_TO_END = 10.0
 
+# A module system sets them to trees that another Python, such as a wheel's, cannot load.
+_PYTHON_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
 # By these an MPI library takes itself for a rank of the surrounding job; its MPI_Init aborts
 # when it finds another launcher's.
 _RANK_VARIABLES = ("PMI_", "PMIX_", "OMPI_", "MPI_", "SLURM_", "HYDRA_", "I_MPI_")
@@ -55,6 +57,31 @@ def split_command(command: str, *, name: str, remedy: str) -> list[str]:
     return words
 
 
+def rooted(words: Sequence[str]) -> tuple[str, ...]:
+    """Make relative paths of a command absolute: programs run in folders of their own.
+
+    Parameters
+    ----------
+    words
+        Of the configured command; paths are relative to the folder that the workflow runs in,
+        as all paths of the config are.
+
+    Returns
+    -------
+    tuple of str
+        Words that name files, such as `./bin/pw.x` or `qe.sif`, as absolute paths, and `~` as the
+        home folder. What is found on PATH stays as it is: see `run_program`.
+    """
+    # Unlike Path's, it leaves the word as it is where there is no home.
+    expanded = [os.path.expanduser(w) if w.startswith("~/") else w for w in words]  # noqa: PTH111
+    return tuple(
+        str(Path(word).absolute())
+        if Path(word).is_file() and ("/" in word or (place and shutil.which(word) is None))
+        else word
+        for place, word in enumerate(expanded)
+    )
+
+
 def check_program(program: str, *, remedy: str) -> None:
     """Raise EngineError unless the program is a file to be executed, or on PATH."""
     if shutil.which(program) is None:
@@ -62,8 +89,29 @@ def check_program(program: str, *, remedy: str) -> None:
 
 
 def serial_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return environment variables without those of launchers of parallel jobs."""
-    return {name: value for name, value in base.items() if not name.startswith(_RANK_VARIABLES)}
+    """Environment for a program of a wheel, which is serial and has a Python of its own.
+
+    Parameters
+    ----------
+    base
+        Environment variables.
+
+    Returns
+    -------
+    dict
+        Without those of launchers of parallel jobs, and those that say where Python finds modules.
+    """
+    return {
+        name: value
+        for name, value in base.items()
+        if not name.startswith(_RANK_VARIABLES) and name not in _PYTHON_VARIABLES
+    }
+
+
+def _with_rooted_path(environment: Mapping[str, str]) -> dict[str, str]:
+    """Entries of PATH may be relative to this folder; the program starts in another."""
+    folders = environment.get("PATH", os.defpath).split(os.pathsep)
+    return {**environment, "PATH": os.pathsep.join(map(os.path.abspath, folders))}
 
 
 def run_program(
@@ -122,7 +170,7 @@ def run_program(
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=dict(environment),
+                env=_with_rooted_path(environment),
                 start_new_session=True,
                 text=True,
                 errors="replace",

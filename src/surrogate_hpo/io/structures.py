@@ -8,11 +8,19 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from ase.io import read, write
+from ase.io import write
 from ase.neighborlist import neighbor_list
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing
+from surrogate_hpo.io.frames import read_frames, selected_frames
+from surrogate_hpo.io.structure_contents import (
+    UNUSED,
+    left_out,
+    refuse_disorder,
+    refuse_types_without_elements,
+    unused_contents,
+)
 
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
 # strongly compressed solids stay above 0.7.
@@ -34,15 +42,20 @@ def read_structures(source: str) -> list[Atoms]:
     Returns
     -------
     list of ase.Atoms
-        The structures, Å, without calculator.
+        The structures, Å, without calculator; `info["unused"]` names what else a file says.
 
     Raises
     ------
     DataError
         The file is missing or unreadable, the index is outside it, it holds several structures
-        and no index was given, or a structure is not periodic or has overlapping atoms.
+        and no index was given, a LAMMPS file names no elements, or a structure is not periodic,
+        has overlapping atoms or a partly occupied site.
     """
-    return [checked_structure(atoms, where) for atoms, where in select_frames(source)]
+    unused = left_out(_located(source)[0])
+    return [
+        _with_unused(checked_structure(frame, where), frame, unused)
+        for frame, where in select_frames(source)
+    ]
 
 
 def select_frames(source: str, *, all_of_them: bool = False) -> list[tuple[Atoms, str]]:
@@ -63,8 +76,21 @@ def select_frames(source: str, *, all_of_them: bool = False) -> list[tuple[Atoms
     Raises
     ------
     DataError
-        The file is missing or unreadable, or the index fits nothing.
+        The file is missing or unreadable, a LAMMPS file names no elements, or the index fits
+        nothing.
     """
+    path, index = _located(source)
+    refuse_types_without_elements(path, source)
+    if index is None and all_of_them:
+        index = ":"
+    return [
+        (frame, f"{path}, structure {number}")
+        for number, frame in selected_frames(path, source, index)
+    ]
+
+
+def _located(source: str) -> tuple[Path, str | None]:
+    """File and index of a source."""
     # A file may itself be called with an @.
     match = None if Path(source).is_file() else _INDEX.fullmatch(source)
     path = Path(match["file"] if match else source)
@@ -77,78 +103,13 @@ def select_frames(source: str, *, all_of_them: bool = False) -> list[tuple[Atoms
             got=repr(index),
             remedy="0 is the first structure, -1 the last, : are all",
         )
-    frames = _frames(path, source)
-    if match is None:
-        if len(frames) != 1 and not all_of_them:
-            raise DataError(
-                "the file holds several structures and the source does not say which",
-                where=source,
-                expected="one structure, or file@index",
-                got=f"{len(frames)} structures",
-                remedy=f"write {source}@-1 for the last one or {source}@: for all",
-            )
-        numbers = list(range(len(frames)))
-    else:
-        numbers = _select(match["index"], len(frames), source)
-    return [(frames[number], f"{path}, structure {number}") for number in numbers]
+    return path, None if match is None else match["index"]
 
 
-def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
-    if not path.is_file():
-        raise DataError(
-            "the structure file does not exist",
-            where=source,
-            expected="file, file@index, file@start:stop or file@start:stop:step",
-        )
-    try:
-        frames = read(path, index=index, do_not_split_by_at_sign=True)
-    # ASE's readers raise whatever their parsing happens to meet.
-    except Exception as error:
-        raise DataError(
-            "the structure file cannot be read",
-            where=source,
-            expected="a format that ASE knows",
-            got=f"{type(error).__name__}: {error}",
-        ) from error
-    return frames if isinstance(frames, list) else [frames]
-
-
-def first_frame(path: Path | str) -> Atoms:
-    """The first structure of a file, unchecked: its cell and number of atoms.
-
-    Parameters
-    ----------
-    path
-        A file that ASE reads.
-
-    Returns
-    -------
-    ase.Atoms
-        As it stands in the file, Å.
-
-    Raises
-    ------
-    DataError
-        The file is missing or unreadable.
-    """
-    return _frames(Path(path), str(path), "0")[0]
-
-
-def _select(index: str, count: int, source: str) -> list[int]:
-    if ":" in index:
-        bounds = (int(word) if word else None for word in index.split(":"))
-        chosen = list(range(count))[slice(*bounds)]
-    else:
-        number = int(index)
-        chosen = [number % count] if -count <= number < count else []
-    if not chosen:
-        raise DataError(
-            "the index selects no structure",
-            where=source,
-            expected=f"an index or range within {count} structures",
-            got=index,
-        )
-    return chosen
+def _with_unused(bare: Atoms, read: Atoms, unused: tuple[str, ...]) -> Atoms:
+    if found := tuple(sorted({*unused_contents(read), *unused})):
+        bare.info[UNUSED] = found
+    return bare
 
 
 def checked_structure(atoms: Atoms, where: str) -> Atoms:
@@ -169,7 +130,8 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
     Raises
     ------
     DataError
-        The structure is not periodic or empty, has overlapping atoms, or a label is no number.
+        The structure is not periodic or empty, has overlapping atoms, a partly occupied site or
+        an atom without element, or a label is no number.
     """
     # Of undefined numbers, NumPy would warn first.
     defined = np.isfinite(atoms.cell.array).all()
@@ -191,6 +153,14 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
             "coordinates",
             remedy="look for what wrote the file: a calculation that failed or was cut off",
         )
+    if not atoms.numbers.all():
+        raise DataError(
+            "an atom of the structure has no element",
+            where=where,
+            got=f"X for atom {int(np.flatnonzero(atoms.numbers == 0)[0])}",
+            remedy="name the elements in the file",
+        )
+    refuse_disorder(atoms, where)
     bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
     bare.info |= _labels(atoms, where)
     _refuse_overlap(bare, where)
@@ -258,7 +228,7 @@ def read_structure(source: Path | str) -> Atoms:
 
 def read_structure_provenance(path: Path) -> dict[str, Any]:
     """Read what `write_structure` was told of the structure's making."""
-    provenance: dict[str, Any] = _frames(path, str(path))[0].info["provenance"]
+    provenance: dict[str, Any] = read_frames(path, str(path))[0].info["provenance"]
     return provenance
 
 
@@ -280,7 +250,7 @@ def read_temperature(path: Path) -> float | None:
     DataError
         The file is missing or unreadable, or the temperature is no number above 0.
     """
-    found = _frames(path, str(path))[0].info.get("temperature_kelvin")
+    found = read_frames(path, str(path))[0].info.get("temperature_kelvin")
     if found is None:
         return None
     if isinstance(found, bool) or not isinstance(found, int | float | np.number) or not found > 0:

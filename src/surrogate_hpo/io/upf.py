@@ -131,7 +131,7 @@ def read_upf(path: Path) -> Pseudopotential:
             remedy="fetch the file again: it is damaged",
         )
     return Pseudopotential(
-        element=_attribute(header, "element", path).strip(),
+        element=_attribute(header, "element", path).strip().capitalize(),
         z_valence=_number(_attribute(header, "z_valence", path), path),
         functional=functional_name(_attribute(header, "functional", path), where=str(path)),
         kind=_kind(header, path),
@@ -173,17 +173,15 @@ def _read(path: Path) -> str:
 
 def _parse(path: Path) -> ET.Element:
     text = _read(path)
-    if "<UPF version=" not in text and "<PP_HEADER" in text:
+    if not re.search(r"<UPF\s+version", text) and "<PP_HEADER" in text:
         raise DataError(
             "the pseudopotential is in the old UPF version 1",
             where=str(path),
             expected='UPF version 2 (starts with <UPF version="2...">)',
             remedy="convert it with Quantum ESPRESSO's upfconv.x -u",
         )
-    # Generator inputs are quoted verbatim in PP_INFO, with & and < that are no XML.
-    text = re.sub(r"<PP_INFO>.*?</PP_INFO>", "", text, flags=re.DOTALL)
     try:
-        return ET.fromstring(text)  # noqa: S314  (expat bounds entity expansion itself)
+        return ET.fromstring(_as_xml(text))  # noqa: S314  (expat bounds entity expansion itself)
     except ET.ParseError as error:
         raise DataError(
             "the pseudopotential file is not a complete UPF file",
@@ -192,6 +190,16 @@ def _parse(path: Path) -> ET.Element:
             got=str(error),
             remedy="fetch the file again: it is damaged or cut off",
         ) from error
+
+
+def _as_xml(text: str) -> str:
+    """The part of a file that pw.x reads, as XML: it takes no offence at what surrounds it."""
+    # Generator inputs are quoted verbatim, and comments hold what they like.
+    for verbatim in (r"<!--.*?-->", r"<(PP_INFO|PP_INPUTFILE)\b.*?</\1\s*>"):
+        text = re.sub(verbatim, "", text, flags=re.DOTALL)
+    text = text[max(text.find("<UPF"), 0) :]
+    whole, end, _ = text.partition("</UPF>")
+    return re.sub(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)", "&amp;", whole + end)
 
 
 def _section(root: ET.Element, name: str, path: Path) -> ET.Element:
@@ -211,15 +219,20 @@ def _attribute(header: dict[str, str], name: str, path: Path) -> str:
     return header[name]
 
 
+def _c_form(text: str) -> str:
+    """Fortran's numbers as C has them: 1.0D-5, and 1.0-105, whose exponent has no room for a D."""
+    return re.sub(r"(?<=[0-9.])(?=[-+]\d{3}\b)", "E", text.upper().replace("D", "E"))
+
+
 def _number(text: str, path: Path) -> float:
     try:
-        return float(text.upper().replace("D", "E"))
+        return float(_c_form(text))
     except ValueError as error:
         raise DataError("not a number", where=str(path), got=repr(text)) from error
 
 
 def _numbers(section: ET.Element, path: Path) -> FloatArray:
-    words = (section.text or "").upper().replace("D", "E").split()
+    words = _c_form(section.text or "").split()
     try:
         values = np.array(words, dtype=np.float64)
     except ValueError as error:

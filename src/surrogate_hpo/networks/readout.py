@@ -79,7 +79,9 @@ class _Sums:
 
     Attributes
     ----------
-    band, density
+    band
+        Shape (energies,), as of `EnergyTerm`.
+    density
         Shape (energies,), as of `EnergyTerm`.
     atoms
         Number of atoms.
@@ -186,8 +188,10 @@ def fit_readout(
         w_A in 1/(eV/atom)².
     force_weight
         w_F in 1/(eV/Å)².
-    strengths, ridges
-        λ and ρ to choose from: those with the smallest error of left-out energies.
+    strengths
+        λ to choose from: that with the smallest error of left-out energies.
+    ridges
+        ρ to choose from, in the same way.
     always
         Fit even where the network is better as it is.
 

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ase import Atoms
+
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import ConfigError, DataError, SurrogateHpoError
+from surrogate_hpo.errors import ConfigError, SurrogateHpoError
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.espresso_engine import find_engine
 from surrogate_hpo.io.finished.opening import open_finished
@@ -19,14 +20,17 @@ from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.stages.check_cells import (
     cell_facts,
     cell_warnings,
-    check_overlaps,
+    make_generated,
     representatives,
 )
+from surrogate_hpo.stages.check_contents import own_structure_warnings
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
+from surrogate_hpo.stages.check_leaks import check_leaks, near_frames
 from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.guards import (
     check_bands,
+    check_kinds,
     check_one_functional,
     check_potentials,
     check_window,
@@ -35,6 +39,9 @@ from surrogate_hpo.stages.ldos_guards import check_electrons, check_grid
 from surrogate_hpo.stages.snapshots import make_snapshot
 
 logger = logging.getLogger(__name__)
+
+_WIDE_FERMI_DIRAC = 0.1
+_LOOSE_CONVERGENCE = 1e-6
 
 
 def check(config: Config) -> None:
@@ -62,17 +69,20 @@ def check(config: Config) -> None:
     for element in config.dft.pseudopotentials:
         attempt(_read_potential, config, element, potentials)
     attempt(check_one_functional, potentials)
+    attempt(check_kinds, potentials)
     if not config.snapshots.finished:
         attempt(find_engine, config.dft.command)
-    attempt(_no_leak_between_splits, config)
-    elements: set[str] = set()
+    structures: dict[str, Atoms] = {}
     for name in representatives(config):
-        attempt(_check_structure, config, potentials, name, elements)
-    attempt(_check_elements, config, elements)
-    attempt(check_overlaps, config)
+        attempt(_make_structure, config, name, structures)
+        if name in structures:
+            attempt(_check_structure, config, potentials, name, structures[name])
+    attempt(_check_elements, config, {s for atoms in structures.values() for s in atoms.symbols})
+    attempt(make_generated, config, structures)
+    attempt(check_leaks, config, structures)
     attempt(_check_transfer, config)
     for name in config.snapshots.all_names():
-        attempt(_check_results, config, name)
+        attempt(_check_results, config, potentials, name)
     for method in config.compare.methods:
         attempt(check_contestant, method, config.contest)
     if faults:
@@ -80,7 +90,8 @@ def check(config: Config) -> None:
         count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
         raise ConfigError(f"the inputs have {count}; nothing was started:\n{listed}")
     sizes = dict(case_of(config).sizes)
-    for warning in (*_warnings(config), *cell_warnings(config, sizes)):
+    own = (*own_structure_warnings(config, structures), *near_frames(config, structures))
+    for warning in (*_warnings(config), *cell_warnings(config, sizes), *own):
         logger.warning(warning)
     for fact in cell_facts(config, sizes):
         logger.info(fact)
@@ -97,52 +108,27 @@ def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopo
             expected=element,
             got=f"{path} is for {potential.element}",
         )
-    if config.ldos.sums_orbitals and not finished and potential.kind != "norm_conserving":
+    potentials[element] = potential
+    needs_orbitals = config.ldos.sums_orbitals and not finished
+    if needs_orbitals and potential.kind not in ("norm_conserving", "paw"):  # PAW: said anyway
         raise ConfigError(
             "an LDOS from wavefunctions needs norm-conserving potentials",
             where=f"dft.pseudopotentials.{element}",
             got=f"{path} is {potential.kind}",
             remedy="use another potential, or ldos.source: cubes",
         )
-    potentials[element] = potential
 
 
-def _no_leak_between_splits(config: Config) -> None:
-    own = [
-        (split, plan.source)
-        for split in SPLITS
-        for plan in config.snapshots.by_split[split]
-        if plan.cell is None
-    ]
-    first: dict[str, str] = {}
-    for split, source in own:
-        identity = _identity(source) if config.snapshots.finished else source
-        if identity in first:
-            raise ConfigError(
-                "a structure is used twice: errors on it would be too small",
-                where=f"snapshots.{split}",
-                got=f"{source}, already in {first[identity]}",
-                remedy="give each structure to one split, once",
-            )
-        first[identity] = split
-
-
-def _identity(source: str) -> str:
-    """What names a finished calculation, however it is called in the config."""
-    try:
-        return str(open_finished(source).description.resolve())
-    except DataError:
-        return source  # said when it is opened
+def _make_structure(config: Config, name: str, structures: dict[str, Atoms]) -> None:
+    structures[name] = make_snapshot(config.snapshots, name, seed=config.seed)
 
 
 def _check_structure(
-    config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
+    config: Config, potentials: dict[str, Pseudopotential], name: str, atoms: Atoms
 ) -> None:
     if config.snapshots.finished:
-        _check_finished(config, potentials, name, elements)
+        _check_finished(config, potentials, name)
         return
-    atoms = make_snapshot(config.snapshots, name, seed=config.seed)
-    elements.update(atoms.symbols)
     missing = sorted(set(atoms.symbols) - set(config.dft.pseudopotentials))
     if missing:
         raise ConfigError(
@@ -164,12 +150,9 @@ def _check_structure(
         )
 
 
-def _check_finished(
-    config: Config, potentials: dict[str, Pseudopotential], name: str, elements: set[str]
-) -> None:
+def _check_finished(config: Config, potentials: dict[str, Pseudopotential], name: str) -> None:
     """All that can be known of a finished calculation without reading its arrays."""
     calculation = open_finished(config.snapshots.source_of(name))
-    elements.update(calculation.structure().symbols)
     result, where = calculation.result(config.dft.supplement()), str(calculation.description)
     if set(result.species) <= set(potentials):
         check_potentials(result, potentials, where=where)
@@ -209,12 +192,14 @@ def _check_elements(config: Config, elements: set[str]) -> None:
             )
 
 
-def _check_results(config: Config, name: str) -> None:
+def _check_results(config: Config, potentials: dict[str, Pseudopotential], name: str) -> None:
     """What was computed before must fit the settings of now."""
     dft_path = Path(f"results/dft/{name}.json")
     if not dft_path.exists():
         return
     result: DftResult = read_dft_result(dft_path)
+    if set(result.species) <= set(potentials):
+        check_potentials(result, potentials, where=str(dft_path))
     check_bands(result, where=str(dft_path))
     axis = config.ldos.energy_axis()
     check_window(result, axis, config.ldos.kernel, config.ldos.width_ev, where=str(dft_path))
@@ -226,6 +211,8 @@ def _check_results(config: Config, name: str) -> None:
 
 
 def _warnings(config: Config) -> Iterator[str]:
+    if idle := config.snapshots.idle():
+        yield f"method `{config.snapshots.method}` does not use snapshots.{', '.join(idle)}"
     fewest = n_components(min(config.acsd.twojmax))
     if config.naswot.batch_size > fewest:
         yield (
@@ -234,4 +221,15 @@ def _warnings(config: Config) -> Iterator[str]:
         )
     if config.acsd.snapshots > len(config.snapshots.names("training")):
         yield f"acsd.snapshots {config.acsd.snapshots}: there are fewer training snapshots"
+    if config.dft.convergence_rydberg > _LOOSE_CONVERGENCE and not config.snapshots.finished:
+        yield (
+            f"dft.convergence_rydberg {config.dft.convergence_rydberg:g} is loose: the terms of "
+            "the energy of four aluminium atoms then missed their sum by 1 meV/atom at 1e-5 and by "
+            "2.3 at 1e-4; above 1 the run is refused after it was made"
+        )
+    if config.ldos.kernel == "fermi_dirac" and config.ldos.width_ev > _WIDE_FERMI_DIRAC:
+        yield (
+            f"ldos.width_ev {config.ldos.width_ev:g} is wide for a kernel fermi_dirac: 0.2 has a "
+            "floor of -28 meV/atom on copper, 0.1 one of -1.8; see the floor in the report"
+        )
     yield from kpoint_hints(config)

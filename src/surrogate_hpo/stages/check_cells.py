@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ase.build import bulk
+from ase import Atoms
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size
@@ -12,6 +12,7 @@ from surrogate_hpo.config.snapshot_groups import SnapshotPlan
 from surrogate_hpo.config.splits import SPLITS, Split
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.structures import checked_structure
+from surrogate_hpo.stages.check_contents import usual_volume
 from surrogate_hpo.stages.snapshots import make_snapshot, rest_structure
 
 # Of a size, below which their errors tell little.
@@ -45,28 +46,37 @@ def _cell_key(plan: SnapshotPlan) -> str:
     )
 
 
-def check_overlaps(config: Config) -> None:
-    """Generate every displaced snapshot, and refuse those in which atoms overlap.
+def make_generated(config: Config, structures: dict[str, Atoms]) -> None:
+    """Make the generated snapshots that are no representatives, and refuse overlapping atoms.
+
+    Of molecular dynamics, which takes minutes, only the cells at rest are made; the stage
+    `snapshots` refuses what a trajectory leads to.
 
     Parameters
     ----------
     config
         The whole config.
+    structures
+        By name of the snapshot; those that were made are added.
 
     Raises
     ------
     DataError
-        Naming the first one and its atoms.
+        Naming the first one with an overlap and its atoms.
     """
-    if config.snapshots.method != "displacements":
-        return
     for name, plan in config.snapshots.plans.items():
-        if plan.cell is not None:
-            try:
-                atoms = make_snapshot(config.snapshots, name, seed=config.seed)
-            except (ConfigError, DataError):
-                continue  # said of the first snapshot of this cell
-            checked_structure(atoms, name)
+        if plan.cell is None:
+            continue
+        try:
+            if config.snapshots.method == "displacements":
+                if name not in structures:
+                    structures[name] = make_snapshot(config.snapshots, name, seed=config.seed)
+                atoms = structures[name]
+            else:
+                atoms = rest_structure(plan)
+        except (ConfigError, DataError):
+            continue  # said of the first snapshot of this cell
+        checked_structure(atoms, name)
 
 
 def cell_warnings(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
@@ -100,7 +110,7 @@ def cell_warnings(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
 def _unlikely_densities(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
     said = set()
     for name, plan in config.snapshots.plans.items():
-        usual = None if plan.cell is None else _usual_volume(plan.cell.symbol)
+        usual = None if plan.cell is None else usual_volume(plan.cell.symbol)
         volume = sizes[name].volume / sizes[name].atoms
         if usual is None or plan.cell is None or _DENSEST <= volume / usual <= _THINNEST:
             continue
@@ -110,17 +120,6 @@ def _unlikely_densities(config: Config, sizes: dict[str, Size]) -> Iterator[str]
                 f"snapshots: {name} has {volume:.1f} Å³ per atom, {plan.cell.symbol} usually has "
                 f"{usual:.1f}; see to the lattice constant and strain_percent"
             )
-
-
-def _usual_volume(symbol: str | None) -> float | None:
-    """Å³ per atom of an element at rest; none where ASE does not know its crystal."""
-    if symbol is None:
-        return None
-    try:
-        crystal = bulk(symbol)
-    except (ValueError, RuntimeError, KeyError):
-        return None
-    return float(crystal.get_volume() / len(crystal))
 
 
 def cell_facts(config: Config, sizes: dict[str, Size]) -> Iterator[str]:

@@ -17,7 +17,12 @@ from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
-from surrogate_hpo.stages.guards import check_bands, check_one_functional, check_potentials
+from surrogate_hpo.stages.guards import (
+    check_bands,
+    check_kinds,
+    check_one_functional,
+    check_potentials,
+)
 from surrogate_hpo.stages.interface import FinishedPath, Input, Output, Structure
 
 logger = logging.getLogger(__name__)
@@ -65,13 +70,12 @@ def _run(
 ) -> DftResult:
     work = dft.parent / f"{dft.stem}.work"
     shutil.rmtree(work, ignore_errors=True)
-    files = _collect(pseudopotentials, work / "pseudo")
+    files = dict(zip(_potentials(pseudopotentials), pseudopotentials, strict=True))
     atoms = read_structure(structure)
     result = run_espresso(
         atoms,
         _scf_settings(settings, atoms),
         directory=work,
-        pseudo_dir=work / "pseudo",
         pseudopotentials=files,
         command=settings.command,
     )
@@ -101,14 +105,6 @@ def _scf_settings(settings: DftSettings, atoms: Atoms) -> ScfSettings:
     )
 
 
-def _collect(paths: list[Path], folder: Path) -> dict[str, str]:
-    """Copy the potentials into one folder, as pw.x wants them; file name per element."""
-    folder.mkdir(parents=True)
-    for path in paths:
-        shutil.copy(path, folder / path.name)
-    return {element: path.name for element, path in zip(_potentials(paths), paths, strict=True)}
-
-
 def _potentials(paths: list[Path]) -> dict[str, Pseudopotential]:
     """Potential per element, in the order of the files: one each, of one functional."""
     potentials: dict[str, Pseudopotential] = {}
@@ -122,4 +118,5 @@ def _potentials(paths: list[Path]) -> dict[str, Pseudopotential]:
             )
         potentials[potential.element] = potential
     check_one_functional(potentials)
+    check_kinds(potentials)
     return potentials

@@ -12,8 +12,8 @@ from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size, size_of
 from surrogate_hpo.config.snapshot_groups import SnapshotPlan
 from surrogate_hpo.io.finished.sizes import size_of_finished
+from surrogate_hpo.io.frames import first_frame
 from surrogate_hpo.io.labelled import read_labelled
-from surrogate_hpo.io.structures import first_frame
 from surrogate_hpo.stages.plan import gpus, rules, snapshots_of
 from surrogate_hpo.stages.snapshots import rest_structure
 

@@ -42,6 +42,31 @@ def check_one_functional(potentials: Mapping[str, Pseudopotential]) -> None:
         )
 
 
+def check_kinds(potentials: Mapping[str, Pseudopotential]) -> None:
+    """No potential may be PAW: total energies could not be made of density and LDOS.
+
+    Parameters
+    ----------
+    potentials
+        By element.
+
+    Raises
+    ------
+    ConfigError
+        Naming those that are.
+    """
+    found = [element for element, potential in potentials.items() if potential.kind == "paw"]
+    if found:
+        raise ConfigError(
+            "PAW potentials are not supported: the one-centre energy is not among the terms of "
+            "which the total energy is made",
+            where=", ".join(f"dft.pseudopotentials.{element}" for element in found),
+            expected="norm-conserving, or ultrasoft with ldos.source: cubes",
+            got="PAW",
+            remedy="use a norm-conserving potential of the same functional",
+        )
+
+
 def check_potentials(
     result: DftResult, potentials: Mapping[str, Pseudopotential], *, where: str
 ) -> None:
@@ -72,7 +97,7 @@ def check_potentials(
     electrons = sum(potentials[symbol].z_valence for symbol in result.species)
     if abs(electrons - result.electrons) > _ELECTRON_TOLERANCE:
         raise ConfigError(
-            "the pseudopotentials have not the electrons of the finished calculation",
+            "the pseudopotentials have not the electrons of the calculation",
             where=where,
             expected=f"{result.electrons:g} valence electrons",
             got=f"{electrons:g}",

@@ -1,5 +1,6 @@
 """Energies, density and density of states of any structure, from a surrogate file."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,7 @@ from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.ldos_writer import writing_ldos
 from surrogate_hpo.io.provenance import checksums, versions
 from surrogate_hpo.io.scratch import Scratch
+from surrogate_hpo.io.structure_contents import UNUSED
 from surrogate_hpo.io.structures import read_structures
 from surrogate_hpo.io.surrogate_contents import Surrogate
 from surrogate_hpo.io.surrogates import read_surrogate
@@ -26,6 +28,8 @@ from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.stages.interface import Option, Output, Positional
 from surrogate_hpo.stages.prediction import check_elements, predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions, Prediction
+
+logger = logging.getLogger(__name__)
 
 _FILES = (
     *("prediction.json", "dos.csv", "density.cube", "density.zarr.zip", "ldos.zarr.zip"),
@@ -73,6 +77,8 @@ def predict(
     networks = read_surrogate(surrogate)
     source = structures if index is None else f"{structures}@{index}"
     frames = read_structures(source)
+    for kind in sorted({kind for atoms in frames for kind in atoms.info.get(UNUSED, ())}):
+        logger.warning("%s of %s are not used", kind, source)
     for atoms in frames:  # all of them, before the first is computed
         check_elements(networks, atoms)
     file = next(p for p in (Path(structures), Path(structures.rpartition("@")[0])) if p.is_file())

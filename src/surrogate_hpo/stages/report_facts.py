@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from surrogate_hpo.figures.class_errors import ClassError
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.report import Notice
 from surrogate_hpo.figures.table import Value, format_number
+from surrogate_hpo.io.dft_results import result_from_document
 from surrogate_hpo.stages.graph import STAGES
 from surrogate_hpo.stages.report_records import Documents
+
+# At a distance of 4 kT to both edges 2 % of a state are left to tell where it lies.
+_WIDE_GAP_IN_KT = 8.0
 
 
 def facts(
@@ -38,7 +43,6 @@ def facts(
         for stage, total in cost.items()
         if stage in STAGES
     }
-    fermi = evaluated.get("fermi_energy") or {}
     found["acsd"] |= {
         "chosen cutoff radius (Å)": documents["acsd"]["cutoff_radius_angstrom"],
         "chosen 2J_max": documents["acsd"]["twojmax"],
@@ -50,8 +54,7 @@ def facts(
     found["search"] |= {f"chosen {key}": value for key, value in hyperparameters.items()}
     found["evaluate"] |= {
         "held-out snapshots": evaluated["held_out_snapshots"],
-        "Fermi energy, mean absolute error (meV)": _known(fermi.get("mae_mev")),
-        "Fermi energy, floor (meV)": _known(fermi.get("discretisation_error_mev")),
+        **_fermi_energy(documents),
     }
     if beyond := evaluated.get("transfer_snapshots"):
         found["evaluate"]["of these beyond the run, with only their total free energy"] = beyond
@@ -65,6 +68,23 @@ def facts(
             ],
         }
     return found
+
+
+def _fermi_energy(documents: Documents) -> dict[str, Value]:
+    if wide := _wide_gap(documents["dft"]):
+        return {"Fermi energy": f"not unique, {wide}"}
+    fermi = documents["evaluate"].get("fermi_energy") or {}
+    return {
+        "Fermi energy, mean absolute error (meV)": _known(fermi.get("mae_mev")),
+        "Fermi energy, floor (meV)": _known(fermi.get("discretisation_error_mev")),
+    }
+
+
+def _wide_gap(document: Mapping[str, Any]) -> str:
+    """The gap of the DFT run in words where the Fermi energy may lie anywhere in it; else empty."""
+    result = result_from_document(document, where="results/dft")
+    in_kt = result.gap / result.smearing_width
+    return f"gap of {result.gap:.2f} eV, {in_kt:.0f} kT" if in_kt > _WIDE_GAP_IN_KT else ""
 
 
 def _known(value: float | None) -> Value:
@@ -101,6 +121,12 @@ def notices(
             f"{close}."
         )
         found.append(Notice("acsd", text))
+    if wide := _wide_gap(documents["dft"]):
+        text = (
+            f"The Fermi energy is not unique ({wide}): it may lie anywhere in the gap, so that of "
+            "DFT and those of the networks are not compared. The energies do not depend on it."
+        )
+        found.append(Notice("evaluate", text))
     unknown = [error.label for error in errors if not error.known]
     if unknown:
         text = f"The data hold no reference for: {', '.join(unknown)}. Their errors are not known."

@@ -15,7 +15,7 @@ from surrogate_hpo.dft.supercells import shaped_supercell, strained
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.provenance import provenance
-from surrogate_hpo.io.structures import read_structure, write_structure
+from surrogate_hpo.io.structures import checked_structure, read_structure, write_structure
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.interface import Output, SnapshotName
 
@@ -32,7 +32,7 @@ def snapshots(
     Configurations are independent: each has its own displacements or its own equilibrated
     trajectory, so adding snapshots changes none that exist.
     """
-    atoms = make_snapshot(settings, snapshot, seed=seed)
+    atoms = checked_structure(make_snapshot(settings, snapshot, seed=seed), snapshot)
     record = provenance("snapshots", settings, seed, [])
     record |= {"settings": settings.deciding_one(snapshot), "snapshot": snapshot}
     write_structure(structure, atoms, record)
@@ -171,10 +171,10 @@ def _unit_cell(settings: CellSettings, *, cubic: bool) -> Atoms:
             a=settings.lattice_constant_angstrom,
             cubic=cubic,
         )
-    except (ValueError, RuntimeError, KeyError) as error:
+    except (ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:
         raise ConfigError(
             "the cell cannot be built",
             where="snapshots.cell",
-            got=str(error),
+            got=str(error) or settings.structure,
             remedy="use a structure that ASE's `bulk` knows (fcc, bcc, hcp, ...), or a file",
         ) from error

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import yaml
 
+from surrogate_hpo.config.yaml_core import CoreLoader
 from surrogate_hpo.errors import DataError, InterruptedRun, SurrogateHpoError
 from surrogate_hpo.io.archive.collect import CONFIG, RUN
 from surrogate_hpo.io.archive.crate import CRATE, crate_faults
@@ -203,7 +204,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise DataError("the config of the archive is not as it was packed", where=CONFIG)
-        settings = yaml.safe_load(text)
+        settings = yaml.load(text, Loader=CoreLoader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         raise DataError("the config is not valid YAML", where=CONFIG, got=str(error)) from error
     return settings if isinstance(settings, dict) else {}

@@ -13,6 +13,7 @@ from surrogate_hpo.config.archive import Include
 from surrogate_hpo.config.base import Section
 from surrogate_hpo.config.frames import file_of
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.yaml_core import CoreDumper
 from surrogate_hpo.io.archive.jobs import Job, Record, jobs_of
 from surrogate_hpo.io.archive.relocation import Relocation
 from surrogate_hpo.io.archive.source import LARGEST_BYTES, Source
@@ -168,7 +169,7 @@ def _logs(run: Run, jobs: Iterable[Job]) -> list[str]:
 def _config_members(run: Run, moved: Relocation) -> list[Member]:
     settings = moved.value(run.config.model_dump(mode="json"))
     head = "# All settings of the run, defaults included; as they were written: as-written/\n"
-    text = head + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    text = head + yaml.dump(settings, Dumper=CoreDumper, sort_keys=False, allow_unicode=True)
     written = enumerate(run.config_files, start=1)
     return [
         Member.of(f"{RUN}/{CONFIG}", text.encode()),
