@@ -22,12 +22,14 @@ from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
 from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.networks.options import number_of_directions
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
 from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
 from surrogate_hpo.stages.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
 from surrogate_hpo.stages.ldos_energies import energies_of
+from surrogate_hpo.stages.train import with_readout
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 from tests.conftest import REPOSITORY
 
@@ -108,8 +110,11 @@ class Case:
     def terms(self, **settings):
         given = TrainSettings(maximum_epochs=3, **({"force_weight": 1.0} | settings))
         files = [tuple(self.folder / f"a.{ending}" for ending in ("extxyz", "json", "zarr.zip"))]
-        snapshots = TrainingSnapshots(files, [UPF], DEFINITION, self.scalers, seed=0, threads=1)
-        return read_energy_terms(snapshots, given)
+        return read_energy_terms(self.snapshots(files), given)
+
+    def snapshots(self, files=None) -> TrainingSnapshots:
+        one = tuple(self.folder / f"a.{ending}" for ending in ("extxyz", "json", "zarr.zip"))
+        return TrainingSnapshots(files or [one], [UPF], DEFINITION, self.scalers, seed=0, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +241,56 @@ def test_an_unknown_energy_is_refused(case):
             case.terms()
     finally:
         write_dft_result(case.folder / "a.json", case.result, {})
+
+
+@pytest.fixture
+def own_energy(case):
+    """The DFT run has the energy of the LDOS, as it has with a good kernel."""
+    energy = case.energy(case.atoms)
+    write_dft_result(case.folder / "a.json", replace(case.result, total_free_energy=energy), {})
+    yield
+    write_dft_result(case.folder / "a.json", case.result, {})
+
+
+def test_the_last_layer_is_fitted_to_energies_and_forces(case, own_energy):
+    model, left_out = with_readout(case.model, case.snapshots())
+    assert left_out is not None
+    assert left_out.energies.shape == (1,)
+    # The forces of the DFT are zero here, those of the network are not.
+    (term,) = case.snapshots().terms(with_forces=True)
+    term = term.joined()
+
+    def force_error(network) -> float:
+        slopes = [term.slope(network, row)[1:] for row in torch.eye(12)]
+        return float(torch.stack([slope - wanted for slope, wanted in slopes]).square().mean())
+
+    if left_out.strength:
+        assert force_error(model.network) < force_error(case.network)
+    else:
+        assert torch.equal(model.network[-1].weight, case.network[-1].weight)
+
+
+def test_the_last_layer_stays_where_energies_are_not_those_of_the_ldos(case, caplog):
+    model, left_out = with_readout(case.model, case.snapshots())
+    assert left_out is None
+    assert model is case.model
+    assert "which would be bent to hide it" in caplog.text
+
+
+def test_the_last_layer_stays_where_an_energy_is_not_known(case, caplog):
+    write_dft_result(case.folder / "a.json", replace(case.result, total_free_energy=None), {})
+    try:
+        model, left_out = with_readout(case.model, case.snapshots())
+    finally:
+        write_dft_result(case.folder / "a.json", case.result, {})
+    assert (model, left_out) == (case.model, None)
+    assert "1 training snapshots have no total free energy: a" in caplog.text
+
+
+def test_large_cells_have_few_directions():
+    assert number_of_directions(4, 1000) == 12
+    assert number_of_directions(32, 8000) == 48
+    assert number_of_directions(256, 1_000_000) == 4
 
 
 @given(st.integers(5, 16), st.integers(5, 16), st.integers(5, 16), st.integers(0, 99))

@@ -148,10 +148,13 @@ class StreamedTerm:
         The snapshot, with the slopes of all directions, but no tangents.
     tangents
         Shape (points, components) each, in the order of the slopes; gone through once.
+    floor
+        Free energy of the reference LDOS minus that of DFT, eV/atom.
     """
 
     term: EnergyTerm
     tangents: Iterator[Tensor]
+    floor: float = 0.0
 
     def joined(self) -> EnergyTerm:
         """The same with all tangents in memory."""

@@ -216,7 +216,7 @@ def _term(
     field = torch.from_numpy(sample_coarsely(cotangent.field.numpy(), coarse).reshape(-1))
     reference = torch.from_numpy(sample_coarsely(data.values, coarse)).reshape(-1, len(data.energy))
     scaled = scalers.outputs.transform(reference)
-    known = float(result.total_free_energy or 0.0)
+    floor = derivatives.free_energy - float(result.total_free_energy or 0.0)
     target = float(scaled.sum(0) @ band + field @ (scaled @ density))
     points = coarse_points(coarse, data.cell)
     descriptors = source.at(points, atoms)
@@ -233,12 +233,12 @@ def _term(
         field=field.float(),
         repulsion=hartree_weights(coarse, torch.from_numpy(data.cell)).float(),
         grid=coarse,
-        target=target - (derivatives.free_energy - known),
+        target=target - floor,
         atoms=len(atoms),
         tangents=torch.empty(0, len(points), scalers.inputs.features),
         slopes=torch.from_numpy(slopes).float(),
     )
-    return StreamedTerm(term, _tangents(points, atoms, basis, source))
+    return StreamedTerm(term, _tangents(points, atoms, basis, source), floor / len(atoms))
 
 
 def _directions(size: int, points: int, generator: np.random.Generator) -> FloatArray:

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
@@ -17,6 +18,7 @@ from surrogate_hpo.io.models import LeftOut, TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.networks.energy_terms import StreamedTerm
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.readout import fit_readout
@@ -44,6 +46,10 @@ from surrogate_hpo.stages.streaming import Stores, read_scaled
 from surrogate_hpo.stages.validation_losses import losses_by_snapshot
 
 logger = logging.getLogger(__name__)
+
+# eV/atom. What the kernel and the window leave is far below; another zero, axis or convention of
+# the energies is above.
+_LARGEST_FLOOR = 0.01
 
 
 def train(
@@ -181,7 +187,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     write_table(history, rows)
     surrogate, left_out = fit.model, None
     if settings.readout and snapshots is not None:
-        surrogate, left_out = _with_readout(surrogate, snapshots)
+        surrogate, left_out = with_readout(surrogate, snapshots)
     split = losses_by_snapshot(job.validation, surrogate, scaled.error_weights)
     write_table(validation_losses, split)
     trained = TrainedModel(
@@ -196,10 +202,30 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     checkpoint.unlink(missing_ok=True)
 
 
-def _with_readout(
+def with_readout(
     model: SurrogateModel, snapshots: TrainingSnapshots
 ) -> tuple[SurrogateModel, LeftOut | None]:
-    """The model with a last layer that is fitted to energies and forces, and how well it does."""
+    """Fit the last layer to energies and forces, where the training snapshots have them.
+
+    Parameters
+    ----------
+    model
+        Trained; its network is moved to the CPU.
+    snapshots
+        The training snapshots.
+
+    Returns
+    -------
+    SurrogateModel
+        With the fitted layer, or as it was.
+    LeftOut or None
+        Errors of left-out snapshots; None if nothing was fitted, and then a warning says why.
+
+    Raises
+    ------
+    DataError
+        If a cell's LDOS makes no sense.
+    """
     if unknown := snapshots.without_energy():
         logger.warning(
             "the last layer is not fitted to energies and forces: %d training snapshots have no "
@@ -209,7 +235,22 @@ def _with_readout(
         )
         return model, None
     network = cast(nn.Sequential, model.network).cpu()
-    found = fit_readout(network, snapshots.terms(with_forces=True), len(snapshots.files))
+    floors: list[float] = []
+
+    def terms() -> Iterator[StreamedTerm]:
+        for one in snapshots.terms(with_forces=True):
+            floors.append(one.floor)
+            yield one
+
+    found = fit_readout(network, terms(), len(snapshots.files))
+    floor = math.sqrt(sum(value**2 for value in floors) / len(floors))
+    if floor > _LARGEST_FLOOR:
+        logger.warning(
+            "the last layer is not fitted to energies and forces: those of the training snapshots "
+            "are not those of their LDOS (floor %.1f meV/atom), which would be bent to hide it",
+            1000 * floor,
+        )
+        return model, None
     forces = found.left_out_forces
     left_out = LeftOut(
         energies=found.left_out_energies.numpy(),
@@ -234,6 +275,9 @@ def _snapshots(
     if not job.settings.uses_energies:
         return None
     structures, dft, pseudopotentials = job.physics
+    if not (structures or dft or job.settings.learns_energies):
+        logger.warning("the last layer is not fitted to energies and forces: no files are given")
+        return None
     if not len(structures) == len(dft) == len(job.training[1]):
         raise ConfigError(
             "energies and forces are to be learnt from files that are not given",
