@@ -42,6 +42,13 @@ def test_an_edit_reaches_the_stages_that_use_the_code_and_no_other(package):
     assert users == {"acsd", "descriptors", "evaluate", "train"}
 
 
+@pytest.mark.parametrize("file", ["cli.py", "config/load.py", "config/yaml_core.py"])
+def test_the_way_from_the_config_to_a_stage_is_part_of_all(package, file):
+    path = package / file
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+    assert changed(package, file, "EXTRA = 1", "EXTRA = 2") == set(STAGES)
+
+
 def test_comments_docstrings_and_formatting_are_not_code(package):
     path = package / "selection" / "acsd.py"
     path.write_text(path.read_text() + '\ndef extra():\n    """Old."""\n    return 1\n')

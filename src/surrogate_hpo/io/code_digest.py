@@ -18,10 +18,13 @@ NEUTRAL = frozenset(
     f"{PACKAGE}.{name}"
     for name in ("errors", "interruption", "io.code_digest", "log", "stages.interface")
 )
+# What lies between a config file and the stage that is given its settings. By themselves: what
+# they import are the sections of all stages.
+FRONT_DOOR = tuple(f"{PACKAGE}.{name}" for name in ("cli", "config.load", "config.yaml_core"))
 
 
 def code_digest(stage: str) -> str:
-    """SHA-256 of the stage's module and every package module that it imports.
+    """SHA-256 of the stage's module, every package module that it imports, and the way to it.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def code_digest(stage: str) -> str:
     str
         16 hexadecimal digits.
     """
-    modules = sorted(imported_modules(f"{PACKAGE}.stages.{stage}"))
+    modules = sorted({*imported_modules(f"{PACKAGE}.stages.{stage}"), *FRONT_DOOR})
     text = "\n".join(f"{name} {_module_digest(name)}" for name in modules)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
