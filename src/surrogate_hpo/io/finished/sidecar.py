@@ -5,7 +5,6 @@ package exported carries, besides, a section `surrogate_hpo` with all that MALA 
 MALA passes over it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,14 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from surrogate_hpo import limits
 from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.dft_results import result_from_document
 from surrogate_hpo.io.finished.agreement import agree_on_setting
 from surrogate_hpo.io.structures import checked_structure
+from surrogate_hpo.limits import require_size
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN, RYDBERG_EV
 
 OWN = "surrogate_hpo"
@@ -268,8 +269,9 @@ def read_sidecar(path: Path) -> Sidecar:
     DataError
         The file is missing or no JSON object.
     """
+    require_size(path, limits.JSON_BYTES, "sidecar")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = limits.parse_json(path.read_text(encoding="utf-8"), str(path))
     except (OSError, ValueError) as error:
         raise DataError(
             "the sidecar of the snapshot cannot be read", where=str(path), got=str(error)
