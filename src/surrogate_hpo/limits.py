@@ -21,6 +21,8 @@ CONFIG_DEPTH = 40
 CONFIG_DIGITS = 40
 # Snapshots of a split: each is several jobs, and Snakemake holds all of them.
 SNAPSHOTS = 100_000
+# Energies of an LDOS: 250 are common, the narrowest kernels need some thousands.
+ENERGIES = 100_000
 # Python needs up to 100 bytes for a JSON list or object, 40 for a number in it. Eigenvalues of
 # 1 000 k points with 1 000 bands are 2 million numbers.
 JSON_BYTES = 256 * MIB

@@ -6,7 +6,10 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PositiveInt = Annotated[int, Field(gt=0)]
+# More than any machine can count to within a run; less than what overflows an array's size.
+PositiveInt = Annotated[int, Field(gt=0, le=10**9)]
+# Of what is listed one by one, as jobs or hidden layers.
+Count = Annotated[int, Field(gt=0, le=10_000)]
 Triple = Annotated[list[PositiveInt], Field(min_length=3, max_length=3)]
 
 # Marks a setting that says where or how fast a number is computed, never which number:

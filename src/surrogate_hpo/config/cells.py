@@ -1,9 +1,11 @@
 """Cells at rest, and what a group of snapshots changes in them."""
 
+import math
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from surrogate_hpo import limits
 from surrogate_hpo.config.base import PositiveFloat, Section, Triple
 
 _BULK_KEYS = ("symbol", "structure", "lattice_constant_angstrom", "cubic")
@@ -28,6 +30,9 @@ class CellSettings(Section):
             raise ValueError(msg)
         if self.symbol is not None and self.lattice_constant_angstrom is None:
             msg = "a bulk crystal needs `lattice_constant_angstrom`"
+            raise ValueError(msg)
+        if math.prod(self.repeat) > limits.ATOMS:
+            msg = f"`repeat` makes more than {limits.ATOMS} cells"
             raise ValueError(msg)
         return self
 

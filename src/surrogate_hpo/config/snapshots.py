@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from surrogate_hpo import limits
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.cells import CellSettings
 from surrogate_hpo.config.snapshot_groups import GroupSettings, SnapshotPlan
 from surrogate_hpo.config.splits import SPLITS, Split
 
 FRAME_RANGE = re.compile(
-    r"(?P<file>.+)@(?P<start>\d+)(?::(?P<stop>\d+)(?::(?P<step>0*[1-9]\d*))?)?"
+    r"(?P<file>.+)@(?P<start>\d{1,18})(?::(?P<stop>\d{1,18})(?::(?P<step>0*[1-9]\d{0,17}))?)?"
 )
 # What looks like frames; a file may have an @ in its name.
 _FRAMES = re.compile(r".+@[-\d:]*")
@@ -81,6 +82,9 @@ class SnapshotsSettings(Section):
 
     def _problems(self, split: Split) -> Iterator[str]:
         source = getattr(self, split)
+        if (count := self._count(split)) > limits.SNAPSHOTS:
+            yield f"`{split}` has {count:.6g} snapshots, at most {limits.SNAPSHOTS} make sense"
+            return
         groups = self._groups(split)
         if self.finished and groups:
             yield f"`{split}` must be a list of finished calculations, not of groups"
@@ -93,6 +97,15 @@ class SnapshotsSettings(Section):
         if not self.finished and isinstance(source, list):
             own = [entry for group in groups for entry in group.files or ()]
             yield from _frame_problems(split, own if groups else source)
+
+    def _count(self, split: Split) -> int:
+        """Number of snapshots, before any is listed."""
+        source = getattr(self, split)
+        if isinstance(source, int):
+            return source
+        groups = self._groups(split)
+        entries = [e for group in groups for e in group.files or ()] if groups else source
+        return sum(group.number or 0 for group in groups) + sum(map(count_frames, entries))
 
     def _groups(self, split: Split) -> list[GroupSettings]:
         source = getattr(self, split)
@@ -250,8 +263,21 @@ def expand_frames(entry: str) -> list[str]:
     match = FRAME_RANGE.fullmatch(entry)
     if match is None or match["stop"] is None:
         return [entry]
-    frames = range(int(match["start"]), int(match["stop"]), int(match["step"] or 1))
+    frames = _frames(match)
     return [f"{match['file']}@{index}" for index in frames]
+
+
+def count_frames(entry: str) -> int:
+    """Number of structures that an entry names, which may be more than fit into memory."""
+    match = FRAME_RANGE.fullmatch(entry)
+    if match is None or match["stop"] is None:
+        return 1
+    frames = _frames(match)
+    return max(0, -(-(frames.stop - frames.start) // frames.step))
+
+
+def _frames(match: re.Match[str]) -> range:
+    return range(int(match["start"]), int(match["stop"]), int(match["step"] or 1))
 
 
 def _frame_problems(split: Split, sources: list[str]) -> Iterator[str]:

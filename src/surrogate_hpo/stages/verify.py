@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import yaml
 
 from surrogate_hpo import limits
+from surrogate_hpo.config.yaml_limits import UNREADABLE, check_yaml
 from surrogate_hpo.errors import DataError, InterruptedRun, SurrogateHpoError
 from surrogate_hpo.io.archive.collect import CONFIG, RUN, SOURCE
 from surrogate_hpo.io.archive.crate import CRATE, crate_faults
@@ -85,7 +86,8 @@ def verify(
     """Check an archive in a clean folder: every file, its metadata, and that it repeats.
 
     Executes nothing of the archive unless asked: `--execute`, or `--rerun STAGE`. Prints a table
-    of what was looked at; ends with an error, and the same table, if any of it fails. See docs/howto/archive.md.
+    of what was looked at; ends with an error, and the same table, if any of it fails. See
+    docs/howto/archive.md.
     """
     _check_options(archive, tolerance, largest_gibibytes, cores)
     with _clean_folder(folder) as place:
@@ -204,7 +206,7 @@ def _contents(folder: Path) -> dict[str, Any]:
             where=CONTENTS,
             expected="left_out, a list of entries with a path, and packages by name",
         )
-    outside = [path for path in paths if leads_out(path)]
+    outside = [path for path in map(str, paths) if leads_out(path)]
     if outside:
         raise DataError("a path leads out of the archive", where=CONTENTS, got=outside[0])
     return contents
@@ -212,12 +214,15 @@ def _contents(folder: Path) -> dict[str, Any]:
 
 def _settings(folder: Path) -> dict[str, Any]:
     """The config, without what YAML offers to make a few lines into gigabytes."""
-    text = (folder / RUN / CONFIG).read_text(encoding="utf-8")
+    path = folder / RUN / CONFIG
+    require_size(path, limits.CONFIG_BYTES, "config of the archive")
     try:
+        text = path.read_text(encoding="utf-8")
+        check_yaml(text, CONFIG)
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise DataError("the config of the archive is not as it was packed", where=CONFIG)
         settings = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise DataError("the config is not valid YAML", where=CONFIG, got=str(error)) from error
     return settings if isinstance(settings, dict) else {}
 
