@@ -31,8 +31,12 @@ JSON_VALUES = 10_000_000
 # Quantum ESPRESSO's XML, with eigenvalues and occupations: 40 bytes for each; as a tree, twice.
 XML_BYTES = 256 * MIB
 XML_ELEMENTS = 2_000_000
+XML_DEPTH = 100
+# Characters of one number: 25 are common.
+NUMBER_CHARACTERS = 100
 # The largest potentials in public libraries have 5 MB; radial grids have 500 to 5 000 points.
 UPF_BYTES = 64 * MIB
+RADIAL_BYTES = 16 * MIB
 # A grid of 1000³ points, or 20 million atoms as text.
 CUBE_BYTES = 16 << 30
 # Points along a cell vector: 0.1 Å apart, 10 µm.

@@ -60,9 +60,7 @@ class LdosSettings(Section):
             msg = f"window {self.minimum_ev}..{self.maximum_ev} eV is shorter than four spacings"
             raise ValueError(msg)
         if self.maximum_ev - self.minimum_ev > limits.ENERGIES * self.spacing_ev:
-            msg = (
-                f"more than {limits.ENERGIES} energies: widen spacing_ev or narrow the window"
-            )
+            msg = f"more than {limits.ENERGIES} energies: widen spacing_ev or narrow the window"
             raise ValueError(msg)
         if self.spacing_ev > self.width_ev:
             msg = (

@@ -44,7 +44,7 @@ def check_yaml(text: str, where: str) -> None:
             what, most, remedy = fault
             raise ConfigError(
                 f"the YAML file {what}",
-                where=f"{where}, line {event.start_mark.line + 1}",
+                where=f"{where}, line {event.start_mark.line + 1 if event.start_mark else 1}",
                 expected=most,
                 remedy=remedy,
             )

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.bounded_xml import read_xml
+from surrogate_hpo.io.espresso_checks import check_sense
 from surrogate_hpo.io.upf import functional_name
+from surrogate_hpo.limits import NUMBER_CHARACTERS
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
 
 FloatArray = NDArray[np.float64]
@@ -50,6 +53,7 @@ def read_espresso_xml(path: Path) -> DftResult:
         **_settings(reader),
         **_derivatives(reader),
     )
+    check_sense(result, where=str(path))
     error = abs(result.energy_sum_error) / len(result.species)
     if result.converged and error > _ENERGY_SUM_TOLERANCE:
         raise DataError(
@@ -199,7 +203,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            root = ET.parse(path).getroot()  # noqa: S314  (expat bounds entity expansion itself)
+            root = read_xml(path)
         except OSError as error:
             raise DataError(
                 "Quantum ESPRESSO's XML file cannot be read",
@@ -207,7 +211,7 @@ class _Reader:
                 got=error.strerror,
                 remedy="give the data-file-schema.xml inside <prefix>.save",
             ) from error
-        except ET.ParseError as error:
+        except (ET.ParseError, ValueError) as error:
             raise DataError(
                 "Quantum ESPRESSO's XML file is damaged or cut off",
                 where=str(path),
@@ -270,7 +274,10 @@ class _Reader:
         return float(self.numbers(self.element(name), size=1)[0])
 
     def numbers(self, element: ET.Element, size: int) -> FloatArray:
-        words = (element.text or "").split()
+        text = element.text or ""
+        # Before it is cut into words, which need fifty bytes each.
+        text = text if len(text) <= (size + 10) * NUMBER_CHARACTERS else ""
+        words = text.split()
         try:
             values = np.array(words, dtype=np.float64)
         except ValueError:

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.bounded_xml import parse_xml
+from surrogate_hpo.limits import require, require_size
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 FloatArray = NDArray[np.float64]
@@ -155,12 +158,14 @@ def read_upf_origin(path: Path) -> str:
     str
         The text of its PP_INFO section; empty if there is none.
     """
-    found = re.search(r"<PP_INFO>(.*?)</PP_INFO>", _read(path), flags=re.DOTALL)
-    return found[1].strip() if found else ""
+    _, _, behind = _read(path).partition("<PP_INFO>")
+    info, end, _ = behind.partition("</PP_INFO>")
+    return info.strip() if end else ""
 
 
 def _read(path: Path) -> str:
     try:
+        require_size(path, limits.UPF_BYTES, "pseudopotential file")
         return path.read_text(errors="replace")
     except OSError as error:
         raise DataError(
@@ -181,10 +186,9 @@ def _parse(path: Path) -> ET.Element:
             remedy="convert it with Quantum ESPRESSO's upfconv.x -u",
         )
     # Generator inputs are quoted verbatim in PP_INFO, with & and < that are no XML.
-    text = re.sub(r"<PP_INFO>.*?</PP_INFO>", "", text, flags=re.DOTALL)
     try:
-        return ET.fromstring(text)  # noqa: S314  (expat bounds entity expansion itself)
-    except ET.ParseError as error:
+        return parse_xml(_without_info(text))
+    except (ET.ParseError, ValueError) as error:
         raise DataError(
             "the pseudopotential file is not a complete UPF file",
             where=str(path),
@@ -192,6 +196,18 @@ def _parse(path: Path) -> ET.Element:
             got=str(error),
             remedy="fetch the file again: it is damaged or cut off",
         ) from error
+
+
+def _without_info(text: str) -> str:
+    """Without PP_INFO sections; in linear time, however many begin and do not end."""
+    parts, place = [], 0
+    while (begin := text.find("<PP_INFO>", place)) >= 0:
+        end = text.find("</PP_INFO>", begin)
+        if end < 0:
+            break
+        parts.append(text[place:begin])
+        place = end + len("</PP_INFO>")
+    return "".join(parts) + text[place:]
 
 
 def _section(root: ET.Element, name: str, path: Path) -> ET.Element:
@@ -213,19 +229,30 @@ def _attribute(header: dict[str, str], name: str, path: Path) -> str:
 
 def _number(text: str, path: Path) -> float:
     try:
-        return float(text.upper().replace("D", "E"))
+        value = float(text.upper().replace("D", "E"))
     except ValueError as error:
-        raise DataError("not a number", where=str(path), got=repr(text)) from error
+        raise DataError("not a number", where=str(path), got=repr(text)[:100]) from error
+    if not np.isfinite(value):
+        raise DataError("not a finite number", where=str(path), got=repr(text)[:100])
+    return value
 
 
 def _numbers(section: ET.Element, path: Path) -> FloatArray:
-    words = (section.text or "").upper().replace("D", "E").split()
+    text = section.text or ""
+    require(
+        len(text) <= limits.RADIAL_BYTES,
+        "a radial array of the pseudopotential is longer than any that makes sense",
+        where=f"{path}, {section.tag}",
+        most=f"{limits.RADIAL_BYTES} characters",
+        got=len(text),
+    )
+    words = text.upper().replace("D", "E").split()
     try:
         values = np.array(words, dtype=np.float64)
     except ValueError as error:
         raise DataError("not a number", where=f"{path}, {section.tag}", got=str(error)) from error
     size = section.get("size")
-    if (size is not None and len(values) != int(size)) or not np.isfinite(values).all():
+    if (size is not None and size.strip() != str(len(values))) or not np.isfinite(values).all():
         raise DataError(
             "a radial array of the pseudopotential is damaged",
             where=f"{path}, {section.tag}",
