@@ -45,6 +45,8 @@ GRID_POINTS = 1_000_000
 ATOMS = 1_000_000
 # Largest structure file: a trajectory of 100 000 frames of 500 atoms as text.
 STRUCTURE_BYTES = 4 << 30
+# Bytes of numbers per byte of a compressed file: an LDOS shrinks to a half.
+LARGEST_COMPRESSION = 200
 # Entries of a torch or zarr container, and bytes of the pickle of a torch file (no tensors).
 CONTAINER_ENTRIES = 1_000_000
 PICKLE_BYTES = 16 * MIB
@@ -58,7 +60,7 @@ CRATE_BYTES = 64 * MIB
 MANIFEST_BYTES = 64 * MIB
 # Operations in the journal of a search: 100 000 trials have about 30 each.
 JOURNAL_BYTES = 1 << 30
-JOURNAL_LINE_BYTES = 16 * MIB
+JOURNAL_LINE_BYTES = MIB
 
 
 def require(

@@ -32,28 +32,27 @@ def check_sense(result: DftResult, *, where: str) -> None:
         "the width of the smearing": result.smearing_width,
         "the number of electrons": result.electrons,
         "the number of atoms": float(len(result.species)),
-        "the number of bands": float(result.eigenvalues.shape[-1]),
     }
     for name, size in sizes.items():
-        if size is not None and not 0 < size < np.inf:
+        if not 0 < size < np.inf:
             raise _no_sense(f"{name} makes no sense", where, "a finite number above 0", size)
     arrays = {"positions": result.positions, "k points": result.k_points}
     for name, values in arrays.items():
         if not np.isfinite(values).all():
             raise _no_sense(f"the {name} are not finite", where, "finite numbers", "others")
+    if len(result.k_points) and not result.eigenvalues.shape[-1]:
+        raise _no_sense("the calculation has no bands", where, "at least one", 0)
     _check_grid(result, where)
 
 
 def _check_grid(result: DftResult, where: str) -> None:
     """A wave of the density's cutoff has at most |a_i| k / 2 pi periods along a cell vector."""
-    wave = np.sqrt((result.density_cutoff or 0.0) / RYDBERG_EV) / BOHR_ANGSTROM
+    wave = np.sqrt(result.density_cutoff / RYDBERG_EV) / BOHR_ANGSTROM
     needed = 2 * np.linalg.norm(result.cell, axis=1) * wave / (2 * np.pi) + 1
     for points, least in zip(result.fft_grid, needed, strict=True):
         most = min(_FINER * least + _MARGIN, limits.GRID_POINTS)
         if not 0 < points <= most:
-            expected = (
-                f"about {least:.0f} points along each cell vector, at most {most:.0f}"
-            )
+            expected = f"about {least:.0f} points along each cell vector, at most {most:.0f}"
             raise _no_sense(
                 "the FFT grid is not that of the cell and the cutoff",
                 where,

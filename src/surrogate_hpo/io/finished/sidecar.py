@@ -20,6 +20,7 @@ from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.dft_results import result_from_document
+from surrogate_hpo.io.espresso_checks import check_sense
 from surrogate_hpo.io.finished.agreement import agree_on_setting
 from surrogate_hpo.io.structures import checked_structure
 from surrogate_hpo.limits import require_size
@@ -99,8 +100,12 @@ class Sidecar:
 
     def result(self, supplement: DftSupplement) -> DftResult:
         """The numbers of the calculation, with what only the config knows."""
-        if own := self.own("dft"):
-            return self._own_result(own, supplement)
+        own = self.own("dft")
+        found = self._own_result(own, supplement) if own else self._stated_result(supplement)
+        check_sense(found, where=str(self.path))
+        return found
+
+    def _stated_result(self, supplement: DftSupplement) -> DftResult:
         atoms = self.structure()
         self._check_sum(len(atoms))
         temperature = self._temperature(supplement)
@@ -197,6 +202,8 @@ class Sidecar:
         exact = supplement.electronic_temperature_kelvin
         if stated is None and exact is None:
             raise self._unsaid("the electronic temperature", key, "298")
+        if stated is not None and stated <= 0:
+            raise self._fault("more than 0 K", "temperature", stated)
         if stated is not None:
             agree_on_setting(key, exact, stated, _ROUNDED_KELVIN, where=str(self.path))
         return exact if exact is not None else float(stated or 0)
@@ -228,14 +235,18 @@ class Sidecar:
         value = self.document.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        try:
+            number = np.nan if isinstance(value, bool | str) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = np.nan
+        if not np.isfinite(number):
             raise self._fault("a finite number", key, value)
-        return float(value)
+        return number
 
     def _array(self, value: object, shape: tuple[int, ...], key: str) -> NDArray[np.float64]:
         try:
             array = np.array(value, dtype=np.float64).reshape(shape)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise self._fault(f"numbers of shape {shape}", key, value) from error
         if not np.isfinite(array).all():
             raise self._fault("finite numbers", key, value)
