@@ -102,7 +102,7 @@ def _check_counts(atoms: int, shape: list[int], path: Path) -> None:
         raise DataError(
             "the cube file's header is not supported",
             where=str(path),
-            expected="three positive counts (lengths in bohr), each with a vector, and no data sets",
+            expected="three positive counts (lengths in bohr), each with a vector; no data sets",
             got=f"{shape}"[:100],
         )
     points, size = math.prod(shape), path.stat().st_size

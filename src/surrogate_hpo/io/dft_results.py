@@ -130,7 +130,7 @@ def result_from_document(content: Mapping[str, Any], *, where: str) -> DftResult
 
 
 def _check_kinds(values: Mapping[str, Any]) -> None:
-    """Raise ValueError if a value is of another kind, or an array of another shape, than its own."""
+    """Raise ValueError if a value is of another kind, or an array of another shape."""
     for name in _NUMBERS:
         value = values[name]
         known = value is not None or name in _MAY_BE_UNKNOWN

@@ -13,13 +13,18 @@ from ase.neighborlist import neighbor_list
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing
+from surrogate_hpo.io.bounded_memory import bounded_memory
+from surrogate_hpo.io.structure_extent import check_extent
+from surrogate_hpo.limits import STRUCTURE_BYTES, require_size
 
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
 # strongly compressed solids stay above 0.7.
 _OVERLAP = 0.5
 # What is known of a structure's making, beside its provenance: the stage `snapshots` writes it.
 LABELS = ("temperature_kelvin", "strain_percent", "shape")
-_INDEX = re.compile(r"(?P<file>.+)@(?P<index>-?\d+|-?\d*:-?\d*(?::-?0*[1-9]\d*)?)", re.DOTALL)
+_INDEX = re.compile(
+    r"(?P<file>.+)@(?P<index>-?\d{1,18}|-?\d{0,18}:-?\d{0,18}(?::-?0*[1-9]\d{0,17})?)", re.DOTALL
+)
 
 
 def read_structures(source: str) -> list[Atoms]:
@@ -77,15 +82,17 @@ def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
             where=source,
             expected="file, file@index, file@start:stop or file@start:stop:step",
         )
+    require_size(path, STRUCTURE_BYTES, "structure file")
     try:
-        frames = read(path, index=index, do_not_split_by_at_sign=True)
+        with bounded_memory(path):
+            frames = read(path, index=index, do_not_split_by_at_sign=True)
     # ASE's readers raise whatever their parsing happens to meet.
     except Exception as error:
         raise DataError(
             "the structure file cannot be read",
             where=source,
             expected="a format that ASE knows",
-            got=f"{type(error).__name__}: {error}",
+            got=f"{type(error).__name__}: {error}"[:500],
         ) from error
     return frames if isinstance(frames, list) else [frames]
 
@@ -188,6 +195,7 @@ def _labels(atoms: Atoms, where: str) -> dict[str, float]:
 
 
 def _refuse_overlap(atoms: Atoms, where: str) -> None:
+    check_extent(atoms, 2 * _OVERLAP * covalent_radii.max(), where)
     radii = covalent_radii[atoms.numbers]
     first, second, distance = neighbor_list("ijd", atoms, 2 * _OVERLAP * radii.max())
     share = distance / (radii[first] + radii[second])
@@ -235,7 +243,7 @@ def read_structure(source: Path | str) -> Atoms:
 
 def read_structure_provenance(path: Path) -> dict[str, Any]:
     """Read what `write_structure` was told of the structure's making."""
-    provenance: dict[str, Any] = _frames(path, str(path))[0].info["provenance"]
+    provenance: dict[str, Any] = _frames(path, str(path))[0].info.get("provenance", {})
     return provenance
 
 

@@ -1,0 +1,57 @@
+"""Structures whose atoms, cell or images are more than can be gone through."""
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+
+from surrogate_hpo import limits
+from surrogate_hpo.errors import DataError
+
+_LARGEST_ANGSTROM = 1e6
+# Of atoms with their periodic images that are looked at for overlaps.
+_MOST_IMAGES = 20_000_000
+
+
+def check_extent(atoms: Atoms, reach: float, where: str) -> None:
+    """Raise DataError if the neighbours of a structure cannot be listed in bounded memory.
+
+    Parameters
+    ----------
+    atoms
+        Periodic structure, Å.
+    reach
+        Largest distance of neighbours, Å.
+    where
+        What to name in messages.
+
+    Raises
+    ------
+    DataError
+        There are too many atoms, lengths without sense, unknown elements, or so flat a cell that
+        an atom has very many images within reach.
+    """
+    if len(atoms) > limits.ATOMS:
+        raise _refused("has more atoms than DFT can treat", where, limits.ATOMS, len(atoms))
+    largest = max(np.abs(atoms.cell.array).max(), np.abs(atoms.positions).max())
+    if not largest < _LARGEST_ANGSTROM:
+        raise _refused("has lengths without sense", where, f"{_LARGEST_ANGSTROM:g} Å", largest)
+    if not (atoms.numbers.min() >= 0 and atoms.numbers.max() < len(covalent_radii)):
+        most = f"atomic numbers up to {len(covalent_radii) - 1}"
+        raise _refused("has unknown elements", where, most, atoms.numbers.max())
+    heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    images = len(atoms) * float(np.prod(2 * reach / heights + 1))
+    if not images < _MOST_IMAGES:
+        heights_text = f"heights of {heights.min():.3g} to {heights.max():.3g} Å"
+        raise _refused(
+            "has a cell that is too flat", where, "some atoms within reach", heights_text
+        )
+
+
+def _refused(what: str, where: str, most: object, got: object) -> DataError:
+    return DataError(
+        f"the structure {what}",
+        where=where,
+        expected=f"at most {most}",
+        got=str(got),
+        remedy="check that lengths are in Å; look for what wrote the file",
+    )
