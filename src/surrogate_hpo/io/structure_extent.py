@@ -1,5 +1,7 @@
 """Structures whose atoms, cell or images are more than can be gone through."""
 
+from pathlib import Path
+
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
@@ -45,6 +47,28 @@ def check_extent(atoms: Atoms, reach: float, where: str) -> None:
         raise _refused(
             "has a cell that is too flat", where, "some atoms within reach", heights_text
         )
+
+
+def check_first_count(path: Path) -> None:
+    """Raise DataError if the number of atoms that an xyz file begins with is larger than the file.
+
+    ASE would read as many lines, which do not exist.
+
+    Parameters
+    ----------
+    path
+        A structure file of any form; of others the first line is no number alone.
+
+    Raises
+    ------
+    DataError
+        If it is larger.
+    """
+    with path.open("rb") as stream:
+        line = stream.readline(limits.NUMBER_CHARACTERS).strip()
+    size = path.stat().st_size
+    if line.isdigit() and int(line) > size:
+        raise _refused("has more atoms than its file has bytes", str(path), size, line.decode())
 
 
 def _refused(what: str, where: str, most: object, got: object) -> DataError:

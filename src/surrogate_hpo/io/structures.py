@@ -13,8 +13,8 @@ from ase.neighborlist import neighbor_list
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing
-from surrogate_hpo.io.bounded_memory import bounded_memory
-from surrogate_hpo.io.structure_extent import check_extent
+from surrogate_hpo.io.bounded_reading import bounded_reading
+from surrogate_hpo.io.structure_extent import check_extent, check_first_count
 from surrogate_hpo.limits import STRUCTURE_BYTES, require_size
 
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
@@ -83,8 +83,9 @@ def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
             expected="file, file@index, file@start:stop or file@start:stop:step",
         )
     require_size(path, STRUCTURE_BYTES, "structure file")
+    check_first_count(path)
     try:
-        with bounded_memory(path):
+        with bounded_reading(path):
             frames = read(path, index=index, do_not_split_by_at_sign=True)
     # ASE's readers raise whatever their parsing happens to meet.
     except Exception as error:
@@ -175,6 +176,7 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
             "coordinates",
             remedy="look for what wrote the file: a calculation that failed or was cut off",
         )
+    check_extent(atoms, 2 * _OVERLAP * covalent_radii.max(), where)
     bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
     bare.info |= _labels(atoms, where)
     _refuse_overlap(bare, where)
@@ -195,7 +197,6 @@ def _labels(atoms: Atoms, where: str) -> dict[str, float]:
 
 
 def _refuse_overlap(atoms: Atoms, where: str) -> None:
-    check_extent(atoms, 2 * _OVERLAP * covalent_radii.max(), where)
     radii = covalent_radii[atoms.numbers]
     first, second, distance = neighbor_list("ijd", atoms, 2 * _OVERLAP * radii.max())
     share = distance / (radii[first] + radii[second])
