@@ -132,6 +132,8 @@ def _bands(reader: "_Reader") -> dict[str, Any]:
         )
     structure = reader.element("output/atomic_structure")
     lattice = reader.measure(structure, "alat") * BOHR_ANGSTROM
+    if not 0 < lattice < np.inf:
+        raise DataError("the lattice constant makes no sense", where=f"{reader.path}, alat")
 
     def table(name: str, size: int) -> FloatArray:
         return np.array([reader.numbers(reader.child(k, name), size) for k in points])

@@ -1,5 +1,6 @@
 """Atomic structures: any file that ASE reads, and extended xyz."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,10 +49,10 @@ def read_structures(source: str) -> list[Atoms]:
         and no index was given, or a structure is not periodic or has overlapping atoms.
     """
     # A file may itself be called with an @.
-    match = None if Path(source).is_file() else _INDEX.fullmatch(source)
+    match = None if _is_file(source) else _INDEX.fullmatch(source)
     path = Path(match["file"] if match else source)
     name, _, index = source.rpartition("@")
-    if match is None and not path.is_file() and Path(name).is_file():
+    if match is None and not _is_file(path) and _is_file(name):
         raise DataError(
             "the index of the structures is none",
             where=source,
@@ -75,8 +76,12 @@ def read_structures(source: str) -> list[Atoms]:
     return [checked_structure(frames[number], f"{path}, structure {number}") for number in numbers]
 
 
+def _is_file(path: Path | str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 (false for what is too long to be a name)
+
+
 def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
-    if not path.is_file():
+    if not _is_file(path):
         raise DataError(
             "the structure file does not exist",
             where=source,
