@@ -1,7 +1,6 @@
 """XML of somebody else: no document types, so no entities to unfold; size and depth bounded."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ class _Builder(ET.TreeBuilder):
         """Refuse, before an entity is declared."""
         raise RefusedXml("a document type declaration")
 
-    def start(self, tag: str, attrs: Mapping[Any, Any], /) -> ET.Element:
+    def start(self, tag: str, attrs: dict[Any, Any], /) -> ET.Element:
         """Count."""
         self._elements += 1
         self._depth += 1
@@ -55,7 +54,7 @@ class _HeadBuilder(_Builder):
         self._inside = False
         self.found: dict[str, ET.Element] = {}
 
-    def start(self, tag: str, attrs: Mapping[Any, Any], /) -> ET.Element:
+    def start(self, tag: str, attrs: dict[Any, Any], /) -> ET.Element:
         """Stop at what is not read."""
         self._inside = self._inside or tag == self._section
         if self._inside and tag == self._until:

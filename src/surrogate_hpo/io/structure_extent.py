@@ -1,5 +1,7 @@
 """Structures whose atoms, cell or images are more than can be gone through."""
 
+from collections import deque
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,8 @@ from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
 
 _LARGEST_ANGSTROM = 1e6
-# Of atoms with their periodic images that are looked at for overlaps.
-_MOST_IMAGES = 20_000_000
+# Of a cell within reach: 200 of the smallest primitive cells.
+_MOST_IMAGES = 10_000
 
 
 def check_extent(atoms: Atoms, reach: float, where: str) -> None:
@@ -41,16 +43,15 @@ def check_extent(atoms: Atoms, reach: float, where: str) -> None:
         most = f"atomic numbers up to {len(covalent_radii) - 1}"
         raise _refused("has unknown elements", where, most, atoms.numbers.max())
     heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
-    images = len(atoms) * float(np.prod(2 * reach / heights + 1))
+    images = float(np.prod(2 * reach / heights + 1))
     if not images < _MOST_IMAGES:
-        heights_text = f"heights of {heights.min():.3g} to {heights.max():.3g} Å"
-        raise _refused(
-            "has a cell that is too flat", where, "some atoms within reach", heights_text
-        )
+        most = f"{_MOST_IMAGES} images within {reach:.1f} Å"
+        found = f"heights of {heights.min():.3g} to {heights.max():.3g} Å"
+        raise _refused("has a cell that is too flat", where, most, found)
 
 
-def check_first_count(path: Path) -> None:
-    """Raise DataError if the number of atoms that an xyz file begins with is larger than the file.
+def check_counts(path: Path) -> None:
+    """Raise DataError if a number of atoms in an xyz file is larger than the file.
 
     ASE would read as many lines, which do not exist.
 
@@ -62,13 +63,16 @@ def check_first_count(path: Path) -> None:
     Raises
     ------
     DataError
-        If it is larger.
+        If a frame's is larger.
     """
-    with path.open("rb") as stream:
-        line = stream.readline(limits.NUMBER_CHARACTERS).strip()
     size = path.stat().st_size
-    if line.isdigit() and int(line) > size:
-        raise _refused("has more atoms than its file has bytes", str(path), size, line.decode())
+    with path.open("rb") as stream:
+        while (line := stream.readline(limits.NUMBER_CHARACTERS).strip()).isdigit():
+            if int(line) > size:
+                raise _refused(
+                    "has more atoms than its file has bytes", str(path), size, line.decode()
+                )
+            deque(islice(stream, int(line) + 1), maxlen=0)
 
 
 def _refused(what: str, where: str, most: object, got: object) -> DataError:

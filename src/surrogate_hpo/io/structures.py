@@ -15,7 +15,7 @@ from ase.neighborlist import neighbor_list
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing
 from surrogate_hpo.io.bounded_reading import bounded_reading
-from surrogate_hpo.io.structure_extent import check_extent, check_first_count
+from surrogate_hpo.io.structure_extent import check_counts, check_extent
 from surrogate_hpo.limits import STRUCTURE_BYTES, require_size
 
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
@@ -88,7 +88,7 @@ def _frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
             expected="file, file@index, file@start:stop or file@start:stop:step",
         )
     require_size(path, STRUCTURE_BYTES, "structure file")
-    check_first_count(path)
+    check_counts(path)
     try:
         with bounded_reading(path):
             frames = read(path, index=index, do_not_split_by_at_sign=True)
