@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from finished_data import DFT, LDOS
@@ -147,3 +148,6 @@ READERS: dict[str, tuple[Mutation, Reader]] = {
     "tar": (mutate_bytes, _tar),
     "archive": (_zip_of_archive, _archive),
 }  # fmt: skip
+if find_spec("h5py"):
+    read_hdf5 = _of_file("a.out.h5", lambda path: open_array(path, "LDOS").read())
+    READERS["hdf5"] = (mutate_bytes, read_hdf5)

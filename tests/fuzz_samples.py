@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import zipfile
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from surrogate_hpo.io.archive.tarball import Member, _packed
 from surrogate_hpo.io.cube_writer import write_cube
 from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.io.dft_results import write_dft_result
+from surrogate_hpo.io.finished.openpmd import UNITS_SI
 from surrogate_hpo.io.journal import journal_storage
 from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 
@@ -129,6 +132,8 @@ def samples(folder: Path) -> dict[str, bytes]:
     write_descriptors(folder / "descriptors.zip", data, {"made": "here"})
     found["descriptors"] = (folder / "descriptors.zip").read_bytes()
     found["journal"] = _journal(folder / "journal.log")
+    if find_spec("h5py"):
+        found["hdf5"] = _openpmd(folder / "a.out.h5")
     found["table"] = b"name,loss\na,1.0\nb,2.0\n"
     with zipfile.ZipFile(stream := io.BytesIO(), "w") as archive:
         for name, content in archive_files().items():
@@ -139,6 +144,17 @@ def samples(folder: Path) -> dict[str, bytes]:
     found["tar"] = b"".join(_packed(members, 1_700_000_000)) + bytes(1024)
     found["evaluation"] = json.dumps({"key": "a", "record": {"loss": 1.0}}).encode()
     return found
+
+
+def _openpmd(path: Path) -> bytes:
+    h5py = import_module("h5py")
+    with h5py.File(path, "w") as file:
+        mesh = file.create_group("data/0/meshes/LDOS")
+        mesh.attrs["gridSpacing"], mesh.attrs["gridUnitSI"] = [1.0, 1.0, 1.0], 1e-10
+        for number in range(3):
+            mesh[str(number)] = np.ones((4, 4, 4), np.float32)
+            mesh[str(number)].attrs["unitSI"] = UNITS_SI["LDOS"]
+    return path.read_bytes()
 
 
 def archive_files() -> dict[str, bytes]:

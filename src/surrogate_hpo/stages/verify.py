@@ -231,7 +231,7 @@ def _other_versions(packages: dict[str, str]) -> Iterator[str]:
     for name, then in packages.items():
         try:
             now = version(name)
-        except PackageNotFoundError:
+        except (PackageNotFoundError, ValueError):  # of no name
             now = "not installed"
         if now != then:
             yield f"{name}: {then} then, {now} here"
