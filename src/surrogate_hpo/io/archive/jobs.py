@@ -109,7 +109,8 @@ def _records(run: Path) -> Iterator[Record]:
 def _record(output: str, place: Path, content: dict[str, Any]) -> Record:
     for key in ("input", "log", "params"):
         listed = content.get(key) or []
-        if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+        texts = key == "params" or all(isinstance(item, str) for item in listed)
+        if not isinstance(listed, list) or not texts:
             raise ValueError(f"{key} is no list of texts")
     for key in ("starttime", "endtime"):
         if not isinstance(content.get(key) or 0.0, int | float):
