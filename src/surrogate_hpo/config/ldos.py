@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from surrogate_hpo import limits
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, Section
 from surrogate_hpo.dft.finished import LdosRequest
 from surrogate_hpo.dft.kernels import KernelName
@@ -57,6 +58,9 @@ class LdosSettings(Section):
     def _resolved(self) -> Self:
         if self.maximum_ev - self.minimum_ev < 4 * self.spacing_ev:
             msg = f"window {self.minimum_ev}..{self.maximum_ev} eV is shorter than four spacings"
+            raise ValueError(msg)
+        if self.maximum_ev - self.minimum_ev > limits.ENERGIES * self.spacing_ev:
+            msg = f"more than {limits.ENERGIES} energies: widen spacing_ev or narrow the window"
             raise ValueError(msg)
         if self.spacing_ev > self.width_ev:
             msg = (

@@ -32,7 +32,7 @@ MINIMUM_JUDGED = 2
 class Config(Section):
     """Settings of all stages, and the one seed from which every other is derived."""
 
-    seed: int = Field(..., ge=0, description="root of all random numbers of the run")
+    seed: int = Field(..., ge=0, le=2**63 - 1, description="root of all random numbers of the run")
     snapshots: SnapshotsSettings
     dft: DftSettings
     ldos: LdosSettings

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
@@ -22,7 +23,7 @@ from surrogate_hpo.descriptors.definition import DEFINITION_KEYS, DescriptorDefi
 from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.io.atomic import replacing
-from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, pack, read_dataset
+from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, from_store, pack, read_dataset
 
 DIMENSIONS = ("x", "y", "z", "component")
 
@@ -207,6 +208,10 @@ def read_descriptors(path: Path, planes: slice = slice(None)) -> DescriptorData:
         If the file is missing, damaged or no descriptor store.
     """
     dataset = read_dataset(path, "descriptors", DIMENSIONS, DEFINITION_KEYS, planes)
+    return from_store(path, lambda: _descriptor_data(dataset))
+
+
+def _descriptor_data(dataset: xr.Dataset) -> DescriptorData:
     return DescriptorData(
         values=np.ascontiguousarray(dataset["descriptors"].values, dtype=np.float32),
         cell=np.array(dataset["cell"].values, dtype=np.float64),

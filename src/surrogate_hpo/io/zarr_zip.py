@@ -3,9 +3,9 @@
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing
+from surrogate_hpo.io.zarr_checks import check_store
 
+Kind = TypeVar("Kind")
 CHUNK_BYTES = 8 * 2**20
 # A fixed date in every zip entry: the same numbers give the same bytes.
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -68,7 +70,11 @@ def write_dataset(
     with replacing(path) as partial:
         folder = partial.with_suffix(".folder")
         try:
-            dataset.to_zarr(folder, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+            # Also chunks that are all zero: one that is not there is missing.
+            with zarr.config.set({"array.write_empty_chunks": True}):
+                dataset.to_zarr(
+                    folder, mode="w", zarr_format=3, consolidated=False, encoding=encoding
+                )
             pack(folder, partial)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -110,10 +116,12 @@ def open_dataset(path: Path) -> xr.Dataset:
             remedy="let Snakemake make it: snakemake <that path>",
         )
     try:
+        check_store(path)
         store = zarr.storage.ZipStore(path, mode="r")
         dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, zarr_format=3, chunks=None)
         return dataset
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+    # zarr and xarray raise whatever their parsing happens to meet.
+    except Exception as error:
         raise _damaged(path, error) from error
 
 
@@ -162,7 +170,33 @@ def read_dataset(
         )
     try:
         return dataset.isel({dims[0]: planes}).load()
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
+    except Exception as error:
+        raise _damaged(path, error) from error
+
+
+def from_store(path: Path, take: Callable[[], Kind]) -> Kind:
+    """Take the contents of a store that was read.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    take
+        Makes something of them.
+
+    Returns
+    -------
+    what `take` returns
+        Made of the contents.
+
+    Raises
+    ------
+    DataError
+        If they are of another kind than they should be.
+    """
+    try:
+        return take()
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _damaged(path, error) from error
 
 
@@ -182,6 +216,6 @@ def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(
         "the store is damaged or incomplete",
         where=str(path),
-        got=f"{type(error).__name__}: {error}",
+        got=f"{type(error).__name__}: {error}"[:500],
         remedy="delete it and run the workflow again; it is remade",
     )

@@ -5,7 +5,6 @@ package exported carries, besides, a section `surrogate_hpo` with all that MALA 
 MALA passes over it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,15 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from surrogate_hpo import limits
 from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.dft_results import result_from_document
+from surrogate_hpo.io.espresso_checks import check_sense
 from surrogate_hpo.io.finished.agreement import agree_on_setting
 from surrogate_hpo.io.structures import checked_structure
+from surrogate_hpo.limits import require_size
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN, RYDBERG_EV
 
 OWN = "surrogate_hpo"
@@ -98,8 +100,12 @@ class Sidecar:
 
     def result(self, supplement: DftSupplement) -> DftResult:
         """The numbers of the calculation, with what only the config knows."""
-        if own := self.own("dft"):
-            return self._own_result(own, supplement)
+        own = self.own("dft")
+        found = self._own_result(own, supplement) if own else self._stated_result(supplement)
+        check_sense(found, where=str(self.path))
+        return found
+
+    def _stated_result(self, supplement: DftSupplement) -> DftResult:
         atoms = self.structure()
         self._check_sum(len(atoms))
         temperature = self._temperature(supplement)
@@ -196,6 +202,8 @@ class Sidecar:
         exact = supplement.electronic_temperature_kelvin
         if stated is None and exact is None:
             raise self._unsaid("the electronic temperature", key, "298")
+        if stated is not None and stated <= 0:
+            raise self._fault("more than 0 K", "temperature", stated)
         if stated is not None:
             agree_on_setting(key, exact, stated, _ROUNDED_KELVIN, where=str(self.path))
         return exact if exact is not None else float(stated or 0)
@@ -227,14 +235,18 @@ class Sidecar:
         value = self.document.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        try:
+            number = np.nan if isinstance(value, bool | str) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = np.nan
+        if not np.isfinite(number):
             raise self._fault("a finite number", key, value)
-        return float(value)
+        return number
 
     def _array(self, value: object, shape: tuple[int, ...], key: str) -> NDArray[np.float64]:
         try:
             array = np.array(value, dtype=np.float64).reshape(shape)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise self._fault(f"numbers of shape {shape}", key, value) from error
         if not np.isfinite(array).all():
             raise self._fault("finite numbers", key, value)
@@ -268,8 +280,9 @@ def read_sidecar(path: Path) -> Sidecar:
     DataError
         The file is missing or no JSON object.
     """
+    require_size(path, limits.JSON_BYTES, "sidecar")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = limits.parse_json(path.read_text(encoding="utf-8"), str(path))
     except (OSError, ValueError) as error:
         raise DataError(
             "the sidecar of the snapshot cannot be read", where=str(path), got=str(error)
