@@ -21,6 +21,11 @@ from surrogate_hpo.stages.check_cells import (
     check_overlaps,
     representatives,
 )
+from surrogate_hpo.stages.check_finished import (
+    check_arrays,
+    check_ewald,
+    check_one_calculation,
+)
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.estimate import case_of
@@ -69,6 +74,9 @@ def check(config: Config) -> None:
         attempt(_check_structure, config, potentials, name, elements)
     attempt(_check_elements, config, elements)
     attempt(check_overlaps, config)
+    if config.snapshots.finished:
+        attempt(check_one_calculation, config)
+        check_arrays(config, attempt)
     for name in config.snapshots.all_names():
         attempt(_check_results, config, name)
     for method in config.compare.methods:
@@ -171,6 +179,7 @@ def _check_finished(
     result, where = calculation.result(config.dft.supplement()), str(calculation.description)
     if set(result.species) <= set(potentials):
         check_potentials(result, potentials, where=where)
+        check_ewald(result, potentials, where=where)
     window = config.ldos
     check_bands(result, where=where)
     calculation.check(window.request(), result)

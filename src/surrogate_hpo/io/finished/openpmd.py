@@ -5,6 +5,7 @@ attribute `unitSI`; the mesh has the spacing of the grid, in units of `gridUnitS
 """
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ UNITS_SI = {"LDOS": 1 / (1.602176634e-19 * 1e-30), "Bispectrum": 1.0}
 _ANGSTROM_SI = 1e-10
 # CODATA sets of different years differ by 1e-8: the same unit.
 _SAME_UNIT = 1e-6
+# What openPMD writes where nobody has set the spacing.
+_UNSET_SPACING = [1.0]
 
 
 class OpenPmdArray:
@@ -101,7 +104,9 @@ def open_openpmd(path: Path, quantity: str) -> OpenPmdArray:
         units = {float(feature.attrs["unitSI"]) for feature in features}
         if len(units) != 1:
             raise ValueError(f"features in different units: unitSI {sorted(units)}")
-    except (OSError, KeyError, ValueError, IndexError, AttributeError) as error:
+        if not all(np.isfinite(unit) and unit > 0 for unit in units):
+            raise ValueError(f"no unit: unitSI {sorted(units)}")
+    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise DataError(
             f"the file is damaged, or holds no {quantity} in MALA's openPMD layout",
             where=str(path),
@@ -110,7 +115,31 @@ def open_openpmd(path: Path, quantity: str) -> OpenPmdArray:
             got=f"{type(error).__name__}: {error}",
         ) from error
     scale = units.pop() / UNITS_SI[quantity]
-    spacing = mesh.attrs.get("gridSpacing")
-    if spacing is not None:
-        spacing = np.array(spacing, float) * float(mesh.attrs["gridUnitSI"]) / _ANGSTROM_SI
+    spacing = _spacing(mesh.attrs, str(path))
     return OpenPmdArray(features, 1.0 if abs(scale - 1) < _SAME_UNIT else scale, spacing)
+
+
+def _spacing(attributes: Mapping[str, Any], where: str) -> NDArray[np.float64] | None:
+    """Spacing of the grid, Å; None where it was left at openPMD's default, a single 1."""
+    stated = attributes.get("gridSpacing")
+    if stated is None or np.array_equal(np.ravel(stated), _UNSET_SPACING):
+        return None
+    unit = attributes.get("gridUnitSI")
+    try:
+        spacing = np.ravel(np.array(stated, dtype=np.float64))
+        scale = np.array(unit, dtype=np.float64).item() / _ANGSTROM_SI
+    except (TypeError, ValueError):
+        spacing, scale = np.empty(0), np.nan
+    if len(spacing) != 3 or not (
+        np.isfinite(spacing * scale).all() and (spacing * scale > 0).all()
+    ):
+        raise DataError(
+            "the file does not say what the spacing of its grid is",
+            where=f"{where}, attributes gridSpacing and gridUnitSI of the mesh",
+            expected="three spacings and the factor from their unit to metres, all positive",
+            got=f"gridSpacing {np.ravel(stated).tolist()}, gridUnitSI "
+            + ("missing" if unit is None else f"{unit}"),
+            remedy="let MALA write the file again, or remove gridSpacing: the cell of the sidecar "
+            "is then all that is known of the grid",
+        )
+    return spacing * scale
