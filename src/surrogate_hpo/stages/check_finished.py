@@ -144,7 +144,8 @@ def check_one_calculation(config: Config) -> None:
         more = f", and {len(same) - 3} more" if len(same) > 3 else ""
         kinds = sorted({what for _, what, _, _ in differing})
         raise ConfigError(
-            f"the finished calculations differ in {', '.join(kinds)}: they cannot be learnt together",
+            f"the finished calculations differ in {', '.join(kinds)}: "
+            "they cannot be learnt together",
             where="snapshots",
             expected=f"{quantity}: {differing[0][2]}, as in {first}",
             got=shown + more,

@@ -1,4 +1,4 @@
-"""Checks of an LDOS that was made elsewhere: is it one, of these atoms, on this energy axis?"""
+"""Checks of an LDOS that was made elsewhere: of these atoms, in this unit, on this axis."""
 
 import logging
 
@@ -138,7 +138,7 @@ def _check_axes(ldos: LdosData, result: DftResult, limits: ImportLimits, where: 
             "structure unexplained; below 3 % in simple metals",
             got=f"{found}; no order of the axes explains it",
             remedy="take LDOS and atoms of one snapshot. Where you know that they are, and the "
-            "density is not one of atoms (strong covalent bonds): raise ldos.largest_density_misfit",
+            "density is not one of atoms (covalent bonds): raise ldos.largest_density_misfit",
         )
     if own > _SUSPICIOUS_MISFIT:
         return [

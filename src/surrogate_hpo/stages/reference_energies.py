@@ -103,7 +103,8 @@ def differences_from_dft(ldos: LdosData, result: DftResult) -> Differences:
     Returns
     -------
     Differences
-        Band and Hartree energy in meV/atom, Fermi energy in meV where the density of states has no gap there.
+        Band and Hartree energy in meV/atom; Fermi energy in meV, where the density of states has
+        no gap there.
     """
     dos = dos_from_ldos(torch.from_numpy(ldos.values), ldos.volume_element)
     energy = torch.from_numpy(ldos.energy)

@@ -201,7 +201,8 @@ class Sidecar:
 
     def _other_atoms(self, what: str, key: str, expected: str, got: str) -> DataError:
         return DataError(
-            f"atoms of the sidecar were edited: not the {what} of the calculation they were exported from",
+            "atoms of the sidecar were edited: "
+            f"not the {what} of the calculation they were exported from",
             where=f"{self.path}, key atoms.{key}",
             expected=expected,
             got=got,
