@@ -22,7 +22,14 @@ from surrogate_hpo.descriptors.definition import DEFINITION_KEYS, DescriptorDefi
 from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.io.atomic import replacing
-from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, pack, read_dataset
+from surrogate_hpo.io.zarr_zip import (
+    CHECKSUM,
+    COMPRESSED,
+    cell_variable,
+    chunk_shape,
+    pack,
+    read_dataset,
+)
 
 DIMENSIONS = ("x", "y", "z", "component")
 
@@ -163,7 +170,7 @@ def _create(
         shape=full,
         chunks=chunk_shape(full),
         dtype=np.float32,
-        compressors=None,  # SNAP components shrink by a tenth, at the cost of every reader
+        compressors=CHECKSUM,  # SNAP components shrink by a tenth, at the cost of every reader
         fill_value=np.nan,
         dimension_names=DIMENSIONS,
         attributes={"units": "1", "long_name": "SNAP bispectrum component"},
@@ -173,6 +180,7 @@ def _create(
     group.create_array(
         "cell",
         data=vectors.values,
+        compressors=COMPRESSED,
         dimension_names=[str(name) for name in vectors.dims],
         attributes={str(key): value for key, value in vectors.attrs.items()},
     )
@@ -206,7 +214,9 @@ def read_descriptors(path: Path, planes: slice = slice(None)) -> DescriptorData:
     DataError
         If the file is missing, damaged or no descriptor store.
     """
-    dataset = read_dataset(path, "descriptors", DIMENSIONS, DEFINITION_KEYS, planes)
+    dataset = read_dataset(
+        path, "descriptors", DIMENSIONS, DEFINITION_KEYS, planes, others=("cell",)
+    )
     return DescriptorData(
         values=np.ascontiguousarray(dataset["descriptors"].values, dtype=np.float32),
         cell=np.array(dataset["cell"].values, dtype=np.float64),

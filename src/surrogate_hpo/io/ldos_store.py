@@ -89,7 +89,9 @@ def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
     DataError
         If the file is missing, damaged or no LDOS store.
     """
-    dataset = read_dataset(path, "ldos", DIMENSIONS, ("kernel", "width_ev", "electrons"), planes)
+    attributes = ("kernel", "width_ev", "electrons")
+    others = ("energy", "cell")
+    dataset = read_dataset(path, "ldos", DIMENSIONS, attributes, planes, others=others)
     return LdosData(
         values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),
         energy=np.array(dataset["energy"].values, dtype=np.float64),
