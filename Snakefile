@@ -26,6 +26,7 @@ include: "workflow/rules/acsd_audit.smk"
 include: "workflow/rules/contest.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/knoise.smk"
+include: "workflow/rules/floor.smk"
 
 
 rule all:

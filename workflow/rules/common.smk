@@ -58,6 +58,8 @@ SEARCH_JUDGED = CONFIG.search.judged_splits if CONFIG.search.needs_energies else
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
 # So is the comparison of search methods where the report shows it.
 COMPARISON = ["compare"] if CONFIG.report.comparison else []
+# And the energies of the reference LDOS where these were made elsewhere.
+FLOOR = ["floor"] if CONFIG.snapshots.finished else []
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 

@@ -24,6 +24,7 @@ rule report:
         audit_agreement=expand("results/{stage}/agreement.csv", stage=NASWOT_AUDIT),
         audit_verdict=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
         comparison=expand("results/{stage}/table.csv", stage=COMPARISON),
+        floor=expand("results/{stage}/summary.json", stage=FLOOR),
         costs=costs(*STAGES[:-1], *NASWOT_AUDIT),
     output:
         report=report(
@@ -104,6 +105,7 @@ rule report:
         " --ldos-samples {input.ldos_samples:q} --summary {input.summary:q}"
         " --audit-scores {input.audit_scores:q} --audit-agreement {input.audit_agreement:q}"
         " --audit-verdict {input.audit_verdict:q} --comparison {input.comparison:q}"
+        " --floor {input.floor:q}"
         " --pseudopotentials {input.pseudopotentials:q}"
         " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
         " --methods {output.methods:q} --references {output.references:q}"

@@ -43,6 +43,7 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "compare": comparison_needs.compare,
     "knoise": knoise_needs.knoise,
     "knoise_snapshot": knoise_needs.knoise_snapshot,
+    "floor": evaluation_needs.floor,
     "archive": comparison_needs.archive,
 }
 

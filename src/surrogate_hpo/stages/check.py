@@ -29,6 +29,7 @@ from surrogate_hpo.stages.check_finished import (
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.estimate import case_of
+from surrogate_hpo.stages.floors import BLIND
 from surrogate_hpo.stages.guards import (
     check_bands,
     check_one_functional,
@@ -90,6 +91,7 @@ def check(config: Config) -> None:
         logger.warning(warning)
     for fact in cell_facts(config, sizes):
         logger.info(fact)
+    logger.info(BLIND)
     logger.info("no faults: %d snapshots", len(config.snapshots.all_names()))
 
 

@@ -20,8 +20,9 @@ AUDITS = ("audit", "acsd_audit")
 # They let search methods compete; run when asked for.
 CONTESTS = ("contest", "compare")
 
-# They ask how far the labels are converged; run when asked for.
-CONVERGENCE = ("knoise",)
+# They ask how far the labels are converged, and what their LDOS loses; run when asked for, the
+# floor also where calculations are finished.
+CONVERGENCE = ("knoise", "floor")
 
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
@@ -108,6 +109,9 @@ CONVERGENCE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("snapshots", "knoise"),
     ("dft", "knoise"),
     ("ldos", "knoise"),
+    ("snapshots", "floor"),
+    ("dft", "floor"),
+    ("ldos", "floor"),
 )
 
 SUMMARIES = {
@@ -127,5 +131,6 @@ SUMMARIES = {
     "contest": "one search method",
     "compare": "search methods side by side",
     "knoise": "denser mesh of k points",
+    "floor": "energies of the reference LDOS",
     "archive": "the run in one file",
 }

@@ -7,10 +7,11 @@ from surrogate_hpo.stages.graph import GATHERING, HELPERS, STAGES
 
 
 def chain(config: Config) -> tuple[str, ...]:
-    """Stages of a run, in an order that their inputs allow; audits only where one is needed."""
+    """Stages of a run, in an order that their inputs allow; audits and floor where needed."""
     audits = ("audit",) if config.naswot.direction == "audit" else ()
-    place = STAGES.index("naswot")
-    return (*STAGES[:place], *audits, *STAGES[place:])
+    floors = ("floor",) if config.snapshots.finished else ()
+    first, second = STAGES.index("acsd"), STAGES.index("naswot")
+    return (*STAGES[:first], *floors, *STAGES[first:second], *audits, *STAGES[second:])
 
 
 def rules(config: Config) -> list[tuple[str, int]]:

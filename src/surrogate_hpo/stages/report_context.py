@@ -11,7 +11,7 @@ from surrogate_hpo.config.report import ReportSettings
 from surrogate_hpo.figures.class_errors import class_errors_table
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary_table
 from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
-from surrogate_hpo.figures.report import Provenance, ReportContext, ReportTable
+from surrogate_hpo.figures.report import Notice, Provenance, ReportContext, ReportTable
 from surrogate_hpo.figures.snapshot_errors import snapshot_errors_table
 from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.io.structures import read_structure
@@ -45,6 +45,8 @@ class Run:
         Configurations of the run, a held-out one first.
     pseudopotentials
         UPF files.
+    floor_warnings
+        What the floor stage warns of, if it is part of the run.
     comparison
         Rows of the compare stage, if it is part of the report.
     cost
@@ -57,6 +59,7 @@ class Run:
     energies: EnergyTable
     structures: Sequence[Path]
     pseudopotentials: Sequence[Path]
+    floor_warnings: Sequence[str]
     comparison: Sequence[Mapping[str, str]]
     cost: Mapping[str, Mapping[str, float]]
 
@@ -109,7 +112,10 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
         provenance=_provenance(run.records, run.documents["dft"].get("version"), seed),
         facts=facts(run.documents, run.cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
-        warnings=notices(run.documents, errors),
+        warnings=[
+            *(Notice("floor", warning) for warning in run.floor_warnings),
+            *notices(run.documents, errors),
+        ],
         by_class=class_errors_table(by_class) if headline.known else None,
     )
 
