@@ -12,6 +12,7 @@ from surrogate_hpo.errors import ConfigError, EngineError
 from surrogate_hpo.io.espresso_engine import Engine, find_engine, run_engine
 from surrogate_hpo.io.espresso_input import PREFIX, ScfSettings
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
+from surrogate_hpo.io.full_disk import looking_for_space
 
 
 class _Profile(EspressoProfile):
@@ -111,8 +112,9 @@ def run_espresso(
         koffset=settings.shift,
         input_data=settings.namelists(),
     )
-    bare.get_potential_energy()
-    return _converged(read_espresso_xml(xml), directory)
+    with looking_for_space(directory):
+        bare.get_potential_energy()
+        return _converged(read_espresso_xml(xml), directory)
 
 
 def _check_elements(atoms: Atoms, pseudopotentials: Mapping[str, str]) -> None:
