@@ -18,8 +18,9 @@ from surrogate_hpo.units import RYDBERG_EV
 
 # Arrays of all snapshots together that are read here; the ldos stage reads every one.
 _READ_AT_MOST = 256 * 2**20
-# Files of other programs print the energy with a few decimals, and the cell with six or more.
-_EWALD_TOLERANCE_EV_PER_ATOM = 2e-3
+# Files of other programs print the energy with a few decimals, and the cell with five digits or
+# more, of which the energy has the same relative error.
+_EWALD_TOLERANCE_EV_PER_ATOM, _EWALD_RELATIVE_TOLERANCE = 2e-3, 2e-5
 # Files round degauss to half of 1e-4 Ry.
 _SAME_KELVIN, _SAME_RYDBERG = 16.0, 1e-2
 
@@ -52,11 +53,13 @@ def check_ewald(
         torch.from_numpy(result.cell.copy()),
     )
     error = (float(found) - result.ewald_energy) / len(charges)
-    if abs(error) > _EWALD_TOLERANCE_EV_PER_ATOM:
+    tolerance = _EWALD_TOLERANCE_EV_PER_ATOM
+    tolerance += _EWALD_RELATIVE_TOLERANCE * abs(result.ewald_energy) / len(charges)
+    if abs(error) > tolerance:
         raise DataError(
             "atoms and cell have another Ewald energy than the calculation",
             where=where,
-            expected=f"{result.ewald_energy:.6f} eV within {_EWALD_TOLERANCE_EV_PER_ATOM} eV/atom",
+            expected=f"{result.ewald_energy:.6f} eV within {tolerance:.4f} eV/atom",
             got=f"{float(found):.6f} eV, {1000 * error:+.1f} meV/atom",
             remedy="the usual causes: positions, cell or elements were edited or are of another "
             "snapshot; potentials of other valence. Take all files of one calculation",
