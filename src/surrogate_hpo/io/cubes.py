@@ -12,6 +12,7 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.io.cube_files import Cube, read_cube
 from surrogate_hpo.io.espresso_engine import find_engine, run_engine
+from surrogate_hpo.io.full_disk import looking_for_space
 from surrogate_hpo.units import BOHR_ANGSTROM, RYDBERG_EV
 
 FloatArray = NDArray[np.float64]
@@ -101,7 +102,8 @@ def run_pp_ldos(
     )
     engine = find_engine(command, program="pp.x")
     options = ("-in", "ldos.ppi")
-    run_engine(engine, options, directory=directory, output="ldos.ppo", errors="ldos.err")
+    with looking_for_space(directory):
+        run_engine(engine, options, directory=directory, output="ldos.ppo", errors="ldos.err")
     paths = sorted(directory.glob("ldos_plot*.cube"), key=lambda path: (len(path.name), path.name))
     if len(paths) != len(energy):
         raise EngineError(

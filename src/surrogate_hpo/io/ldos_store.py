@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from surrogate_hpo.io.zarr_zip import (
     cell_variable,
     chunk_shape,
-    from_store,
+    damage_named,
     read_dataset,
     write_dataset,
 )
@@ -95,8 +95,11 @@ def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
     DataError
         If the file is missing, damaged or no LDOS store.
     """
-    dataset = read_dataset(path, "ldos", DIMENSIONS, ("kernel", "width_ev", "electrons"), planes)
-    return from_store(path, lambda: _ldos_data(dataset))
+    attributes = ("kernel", "width_ev", "electrons")
+    others = ("energy", "cell")
+    dataset = read_dataset(path, "ldos", DIMENSIONS, attributes, planes, others=others)
+    with damage_named(path):
+        return _ldos_data(dataset)
 
 
 def _ldos_data(dataset: xr.Dataset) -> LdosData:

@@ -31,6 +31,8 @@ _CELL_TOLERANCE = 1e-3
 # pw.x prints degauss with four decimals, from where MALA takes it: half of the last one, in K.
 _ROUNDED_KELVIN = 0.5e-4 * RYDBERG_EV / BOLTZMANN_EV_PER_KELVIN + 0.1
 _OWN_TOLERANCE = 1e-6
+# MALA and ASE keep all digits of positions; what differs by more was edited.
+_ATOMS_TOLERANCE = 1e-5
 _TERMS = (
     *("one_electron_contribution", "hartree_contribution", "xc_contribution"),
     *("ewald_contribution", "entropy_contribution_dft_calculation"),
@@ -149,19 +151,70 @@ class Sidecar:
         """The exact result of an exported snapshot, unless somebody edited what MALA reads."""
         where = f"{self.path}, {OWN}.dft"
         result = result_from_document(own, where=where)
+        waves = result.wavefunction_cutoff
         pairs = {
             "total_energy_dft_calculation": result.total_free_energy,
+            "band_energy_dft_calculation": result.band_energy,
+            "entropy_contribution_dft_calculation": result.entropy_contribution,
+            "hartree_contribution": result.hartree_energy,
+            "xc_contribution": result.xc_energy,
+            "ewald_contribution": result.ewald_energy,
             "number_of_electrons_exact": result.electrons,
             "fermi_energy_dft": result.fermi_energy,
+            "temperature": result.electronic_temperature,
+            "ecutrho": result.density_cutoff_rydberg,
+            "ecutwfc": None if waves is None else waves / RYDBERG_EV,
         }
         for key, value in pairs.items():
             stated = self._optional(key)
-            if value is not None and (stated is None or abs(stated - value) > _OWN_TOLERANCE):
+            if value is not None and (
+                stated is None or abs(stated - value) > _OWN_TOLERANCE * max(1.0, abs(value))
+            ):
                 raise self._fault(f"{value!r}, as in {OWN}.dft", key, stated)
         if result.fft_grid != self.grid:
             raise self._fault(f"{result.fft_grid}, as in {OWN}.dft", "grid_dimensions", self.grid)
-        agree_on_setting("dft.functional", supplement.functional, result.functional, 0, where=where)
+        self._same_atoms(result)
+        for key, setting, found, tolerance in (
+            ("functional", supplement.functional, result.functional, 0.0),
+            (
+                "density_cutoff_rydberg",
+                supplement.density_cutoff_rydberg,
+                result.density_cutoff_rydberg,
+                1e-3,
+            ),
+            (
+                "electronic_temperature_kelvin",
+                supplement.electronic_temperature_kelvin,
+                result.electronic_temperature,
+                1.0,
+            ),
+        ):
+            agree_on_setting(f"dft.{key}", setting, found, tolerance, where=where)
         return result
+
+    def _same_atoms(self, result: DftResult) -> None:
+        """Descriptors are made of the atoms that MALA reads, energies of those of the result."""
+        atoms = self.structure()
+        if (found := tuple(atoms.symbols)) != result.species:
+            raise self._other_atoms("elements", "numbers", str(result.species), str(found))
+        for what, key, own, read in (
+            ("cell", "cell", result.cell, atoms.cell[:]),
+            ("positions", "positions", result.positions, atoms.positions),
+        ):
+            if (largest := float(np.abs(own - read).max())) > _ATOMS_TOLERANCE:
+                limit = f"the {what} of {OWN}.dft within {_ATOMS_TOLERANCE:g} Å"
+                raise self._other_atoms(what, key, limit, f"up to {largest:.3g} Å from it")
+
+    def _other_atoms(self, what: str, key: str, expected: str, got: str) -> DataError:
+        return DataError(
+            "atoms of the sidecar were edited: "
+            f"not the {what} of the calculation they were exported from",
+            where=f"{self.path}, key atoms.{key}",
+            expected=expected,
+            got=got,
+            remedy="export the snapshot again, or fetch the file again: LDOS and energies belong "
+            "to the atoms of then; atoms moved by hand need a calculation of their own",
+        )
 
     def _check_sum(self, atoms: int) -> None:
         """Where all terms of the total energy are told, they must add up to it."""
