@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship test test-slurm bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,6 +39,12 @@ flagship: environment quantum-espresso  ## train on small cells, judge on large 
 
 test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPRESSO, two at a time
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+
+# How many damages of each form of file; another seed makes others.
+FUZZ ?= --mutations 2000 --seed 1
+
+fuzz: .venv/dev-installed  ## damage files of every form, print what their readers say; fails on tracebacks, hangs, GiBs
+	.venv/bin/python tests/fuzz_run.py $(FUZZ)
 
 # Which of them: files, or single tests.
 SLURM_TESTS ?= tests/slurm

@@ -28,6 +28,7 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/knoise.smk"
 include: "workflow/rules/learning_curve.smk"
 include: "workflow/rules/transfer.smk"
+include: "workflow/rules/floor.smk"
 
 
 rule all:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 from ase.build import bulk
 
 from surrogate_hpo.config.dft import DftSettings
@@ -11,7 +12,9 @@ from surrogate_hpo.config.ldos import LdosSettings
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.dft.kernels import kernel
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+from surrogate_hpo.physics.ewald import ewald_energy
+from surrogate_hpo.physics.hartree import hartree_energy
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN, RYDBERG_EV
 
 ELECTRONS, TEMPERATURE, WIDTH = 12.0, 5000.0, 0.5
 LDOS = LdosSettings(
@@ -21,10 +24,10 @@ DFT = DftSettings(pseudopotentials={"Al": "Al.UPF"}, functional="lda_pw92").supp
 FERMI_ENERGY = 6.0
 
 
-def displaced_cell():
+def displaced_cell(seed: int = 4):
     """Four aluminium atoms off their sites."""
     atoms = bulk("Al", "fcc", a=4.05, cubic=True)
-    atoms.positions += np.random.default_rng(4).normal(0, 0.12, (4, 3))
+    atoms.positions += np.random.default_rng(seed).normal(0, 0.12, (4, 3))
     return atoms
 
 
@@ -39,13 +42,28 @@ def smeared_density(atoms, shape):
     return density * ELECTRONS / density.sum() * np.prod(shape) / atoms.cell.volume
 
 
+def ewald_of(atoms):
+    """Of ions of three charges, eV."""
+    charges = torch.full((len(atoms),), 3.0, dtype=torch.float64)
+    cell = torch.from_numpy(atoms.cell[:].copy())
+    return float(ewald_energy(torch.from_numpy(atoms.positions), charges, cell))
+
+
+def hartree_of(atoms, shape):
+    """Of the smeared density, on all wave vectors of the calculation, eV."""
+    density = torch.from_numpy(smeared_density(atoms, shape))
+    cell = torch.from_numpy(atoms.cell[:].copy())
+    return float(hartree_energy(density, cell, density_cutoff=32 * RYDBERG_EV))
+
+
 def sidecar_document(atoms, shape):
     """What MALA's DataConverter writes, as far as it is read here."""
+    ewald, hartree = ewald_of(atoms), hartree_of(atoms, shape)
     return {
         "fermi_energy_dft": FERMI_ENERGY,
         "temperature": TEMPERATURE,
         "number_of_electrons_exact": ELECTRONS,
-        "band_energy_dft_calculation": 20.0,
+        "band_energy_dft_calculation": band_energy(),
         "total_energy_dft_calculation": -220.0,
         "grid_dimensions": list(shape),
         "ecutwfc": 8.0,
@@ -54,9 +72,9 @@ def sidecar_document(atoms, shape):
         "pseudopotentials": {"Al": "Al.UPF"},
         "entropy_contribution_dft_calculation": -0.1,
         "one_electron_contribution": -20.9,
-        "hartree_contribution": 1.0,
-        "xc_contribution": -60.0,
-        "ewald_contribution": -140.0,
+        "hartree_contribution": hartree,
+        "xc_contribution": -220.0 + 20.9 - hartree + 0.1 - ewald,
+        "ewald_contribution": ewald,
         "voxel": {"array": (atoms.cell[:] / np.array(shape)[:, None]).tolist()},
         "atoms": {
             "numbers": atoms.numbers.tolist(),
@@ -67,20 +85,33 @@ def sidecar_document(atoms, shape):
     }
 
 
-def ldos_values(atoms, shape):
-    """Levels from -2 to 12 eV, evenly, such that the electrons are there at the Fermi energy."""
-    energy = LDOS.energy
+def occupied_levels():
+    """Levels from -2 to 12 eV, evenly, and their occupations."""
     levels = np.arange(-2, 12.01, 0.1)
-    broadened = kernel("gaussian", (energy[:, None] - levels) / WIDTH) / WIDTH
     kt = BOLTZMANN_EV_PER_KELVIN * TEMPERATURE
-    occupation = 1 / (np.exp((levels - FERMI_ENERGY) / kt) + 1)
+    return levels, 1 / (np.exp((levels - FERMI_ENERGY) / kt) + 1)
+
+
+def band_energy():
+    """Sum of the occupied levels, eV."""
+    levels, occupation = occupied_levels()
+    return float(ELECTRONS * (levels @ occupation) / occupation.sum())
+
+
+def ldos_values(atoms, shape):
+    """An LDOS of these levels such that the electrons are there at the Fermi energy."""
+    energy = LDOS.energy
+    levels, occupation = occupied_levels()
+    broadened = kernel("gaussian", (energy[:, None] - levels) / WIDTH) / WIDTH
     weights = broadened.sum(axis=1) / occupation.sum()
     return (smeared_density(atoms, shape)[..., None] * weights).astype(np.float32)
 
 
-def write_snapshot(folder: Path, name: str = "a", shape=(10, 10, 10), **changes) -> Path:
+def write_snapshot(
+    folder: Path, name: str = "a", shape=(10, 10, 10), atoms=None, **changes
+) -> Path:
     """Write `NAME.info.json` and `NAME.out.npy`; changes are of the sidecar."""
-    atoms = displaced_cell()
+    atoms = displaced_cell() if atoms is None else atoms
     np.save(folder / f"{name}.out.npy", ldos_values(atoms, shape))
     path = folder / f"{name}.info.json"
     path.write_text(json.dumps(sidecar_document(atoms, shape) | changes))

@@ -134,12 +134,12 @@ def test_damage_is_found_and_named(archive, tmp_path):
 
     name = "run/results/evaluate/energies.csv"
     changed = repacked(tmp_path / "a.tar.zst", files | {name: files[name].replace(b"1", b"2", 1)})
-    assert f"{name}: changed" in refused(tmp_path, changed, "--checksums-only")
+    assert f"{name}: changed" in refused(tmp_path, changed)
     missing = {key: value for key, value in files.items() if key != MODEL}
-    said = refused(tmp_path, repacked(tmp_path / "b.tar.zst", missing), "--checksums-only")
+    said = refused(tmp_path, repacked(tmp_path / "b.tar.zst", missing), "--execute")
     assert f"{MODEL}: missing" in said
     assert "Snakemake" not in said, "nothing is executed of a damaged archive"
-    said = refused(tmp_path, repacked(tmp_path / "c.tar.zst", missing, new_list=True))
+    said = refused(tmp_path, repacked(tmp_path / "c.tar.zst", missing, new_list=True), "--execute")
     assert f"{MODEL}: not there" in said
 
 
@@ -165,9 +165,10 @@ def test_a_small_archive_says_what_it_cannot_repeat(packed, tmp_path):
     assert done.returncode == 0, done.stderr
     names = content(tmp_path / "small.tar.zst").keys()
     assert not [name for name in names if "results/ldos/" in name or "results/descriptors/" in name]
-    done = cli(tmp_path, "verify", "small.tar.zst")
+    done = cli(tmp_path, "verify", "small.tar.zst", "--execute")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing to be done, with stand-ins for 20 files left out" in done.stdout
+    assert "executing code of the archive" in done.stderr
     said = refused(tmp_path, tmp_path / "small.tar.zst", "--rerun", "train")
     assert "the stage cannot be repeated" in said
     assert "results/descriptors/training-0000.zarr.zip" in said
@@ -204,10 +205,24 @@ def minimal(path: Path, **changes: object) -> Path:
 
 
 def test_what_cannot_be_shown_is_said_to_be_not_known(tmp_path, capsys):
-    main(["verify", str(minimal(tmp_path / "a.tar.zst"))])
+    main(["verify", str(minimal(tmp_path / "a.tar.zst")), "--execute"])
     said = capsys.readouterr().out
     assert "settings   not known" in said
     assert "no check failed; see what was not shown" in said
+
+
+def test_nothing_of_an_archive_is_executed_unless_asked(tmp_path, capsys, monkeypatch, caplog):
+    def executed(*_, **__):
+        raise AssertionError
+
+    archive = str(minimal(tmp_path / "a.tar.zst", jobs=1))
+    monkeypatch.setattr("surrogate_hpo.stages.verify.restore_source", executed)
+    main(["verify", archive])
+    said = capsys.readouterr().out
+    assert "not run    nothing of the archive was executed; --execute or" in said
+    with pytest.raises(AssertionError):
+        main(["verify", archive, "--execute"])
+    assert "executing code of the archive" in caplog.text
 
 
 BOMB = "a: &a [1, 1]\nb: &b [*a, *a]\n"
@@ -219,6 +234,9 @@ BOMB = "a: &a [1, 1]\nb: &b [*a, *a]\n"
         ({"format": 2}, "verify it with the surrogate-hpo that is in it"),
         ({"left_out": [{"path": "../../outside"}]}, "a path leads out of the archive"),
         ({"left_out": [{"path": "/etc/outside"}]}, "a path leads out of the archive"),
+        ({"left_out": [{"path": 1}]}, "what the archive says of itself is damaged"),
+        ({"left_out": "all"}, "what the archive says of itself is damaged"),
+        ({"packages": [1]}, "what the archive says of itself is damaged"),
         ({"config": BOMB}, "the config of the archive is not as it was packed"),
         ({"config": "a: ["}, "the config is not valid YAML"),
     ],
@@ -256,7 +274,6 @@ def test_mistakes_are_errors_with_a_remedy(project, options, said):
         ["--tolerance", "nan"],
         ["--tolerance", "-1"],
         ["--cores", "0"],
-        ["--rerun", "train", "--checksums-only"],  # would not be done, and nobody told
     ],
 )
 def test_options_of_verify_that_make_no_sense_are_refused(tmp_path, options):

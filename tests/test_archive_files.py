@@ -160,12 +160,15 @@ HOSTILE = {
     "no plain name of a file": [header("name\nwith a line")],
     "'file' twice": [header("file"), header("file")],
     "more than": [header("file", size=LARGEST + 1)],
+    "'file', of -1 bytes": [header("file", size=-1)],
+    "an extended header behind another": [header("a", type=tarfile.XHDTYPE)] * 20_000,
+    "an extended header of 32768 bytes": [header("a", type=tarfile.XHDTYPE, size=1 << 15)],
 }
 
 
 def hostile(path: Path, headers: list[tarfile.TarInfo]) -> Path:
     with path.open("wb") as stream:
-        blocks = [h.tobuf() for h in headers]
+        blocks = [h.tobuf(tarfile.GNU_FORMAT) for h in headers]
         FrameWriter(stream).write(iter([*blocks, bytes(1024)]))
     return path
 
@@ -178,6 +181,21 @@ def test_hostile_members_are_refused_and_nothing_lies_outside(tmp_path, said):
         unpack(path, tmp_path / "in", largest_bytes=LARGEST)
     assert said in str(error.value)
     assert {p.name for p in tmp_path.iterdir()} == {"a.tar.zst", "in"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b"18 GNU.sparse.map=\n", b"22 GNU.sparse.major=1\n", b"9 size=a\n", b"0 a=b\n", b"7" * 9000,
+     b"999 a=b\n", b"path=b\n", b"-1 a=b\n", b"5 ab\n"],
+)  # fmt: skip
+def test_extended_headers_other_than_ours_are_refused(tmp_path, record):
+    with (tmp_path / "a.tar.zst").open("wb") as stream:
+        blocks = [header("x", type=tarfile.XHDTYPE, size=len(record)).tobuf(), record,
+                  bytes(-len(record) % 512), header("file").tobuf(), bytes(1024)]  # fmt: skip
+        FrameWriter(stream).write(iter(blocks))
+    (tmp_path / "in").mkdir()
+    with pytest.raises(DataError, match="what is no tar archive"):
+        unpack(tmp_path / "a.tar.zst", tmp_path / "in", largest_bytes=LARGEST)
 
 
 def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path):

@@ -122,6 +122,16 @@ def test_a_changed_input_is_named(tmp_path):
 # --- files from outside ---
 
 
+@pytest.mark.parametrize("path", ["../secret", "/etc/hostname", "/dev/zero", "link", "a\0b"])
+def test_inputs_of_an_archive_are_looked_for_within_it_only(tmp_path, path):
+    run = tmp_path / "run"
+    (tmp_path / "secret").write_text("secret")
+    write_record(run, "out", input_checksums={path: "sha256:0"})
+    (run / "link").symlink_to("../secret")
+    (fault,) = stale_inputs(run, read_records(run), only_inside=True)
+    assert fault == f"{path!r} leads out of the archive, as an input of out"
+
+
 def test_files_from_outside_keep_their_places_among_each_other():
     moved = Relocation(
         Path("/home/me/run"),

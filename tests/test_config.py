@@ -154,7 +154,7 @@ def test_plain_words_are_read_as_yaml_1_2_has_them(text, value):
 
 @pytest.mark.parametrize(
     "text", [".inf", "-.INF", ".nan", ".NaN", "1e999", "[1.0, [.nan]]", "{a: {b: [.inf]}}",
-             "!!float nan", "!!int 0b11", "!!bool yes", "9" * 200, "!!float .nan"],
+             "!!float nan", "!!int 0b11", "!!bool yes", "!!float .nan"],
 )  # fmt: skip
 def test_numbers_that_are_none_are_refused_wherever_they_stand(tmp_path, text):
     path = tmp_path / "c.yaml"

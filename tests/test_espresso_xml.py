@@ -5,6 +5,7 @@ import re
 import pytest
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.espresso_size import espresso_size
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
 
 pytestmark = pytest.mark.qe
@@ -71,6 +72,7 @@ def test_labelled_species_become_elements(altered):
 def test_a_folder_with_an_ampersand_is_no_damage(altered, tiny_run):
     again = altered('pseudo_dir="./pseudo', 'pseudo_dir="/R&D/ours&theirs;/pseudo')
     assert read_espresso_xml(again).total_free_energy == tiny_run.result.total_free_energy
+    assert espresso_size(again) == espresso_size(tiny_run.save / "data-file-schema.xml")
 
 
 def test_ultrasoft_is_recognised(altered):

@@ -14,6 +14,7 @@ from finished_data import (
     ELECTRONS,
     FERMI_ENERGY,
     LDOS,
+    band_energy,
     displaced_cell,
     edit_sidecar,
     ldos_values,
@@ -181,8 +182,11 @@ def test_real_mala_reads_what_is_exported_and_its_files_are_read(mala, run):
 
 def test_the_sidecar_says_what_mala_expects(run):
     document = json.loads((run / "out/test-0000.info.json").read_text())
+    hartree = document["hartree_contribution"]
     assert document["number_of_electrons_from_eigenvals"] == 8.0
-    assert document["one_electron_contribution"] == pytest.approx(-20.9)
+    assert document["one_electron_contribution"] == pytest.approx(
+        band_energy() - 2 * hartree - 38.9
+    )
     assert document["degauss"] == pytest.approx(0.3 / 13.605693)
     assert document["temperature"] == pytest.approx(0.3 / 8.617333262e-5)
     spanned = np.array(document["voxel"]["array"]) * np.array(SHAPE)[:, None]

@@ -183,12 +183,12 @@ def test_check_tells_of_wide_meshes_until_the_noise_is_known(project):
 
 def test_it_is_not_on_the_way_to_the_report_and_reads_what_the_graph_says(tmp_path):
     folder = new_folder(tmp_path / "run")
-    assert not {"knoise", "knoise_snapshot"} & planned(folder)
+    assert not {"knoise", "knoise_snapshot", "floor"} & planned(folder)
     edit_config(folder, "report", kpoint_noise=True)
     assert {"knoise", "knoise_snapshot"} <= planned(folder)
     done = subprocess.run(
         [
-            sys.executable, "-m", "snakemake", "knoise", "--rulegraph",
+            sys.executable, "-m", "snakemake", "knoise", "floor", "--rulegraph",
             "--configfile", "config/tiny.yaml", "--cores", "1",
         ],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,

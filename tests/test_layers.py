@@ -30,7 +30,7 @@ NUMERICS = {
     "search",
     "figures",
 }
-GROUND = {"units", "errors", "seeds", "log", "interruption"}
+GROUND = {"units", "errors", "seeds", "log", "interruption", "limits"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "calculator": {"stages", "config", "io", "errors"},

@@ -78,3 +78,40 @@ def test_the_kernel_is_asked_for_here_too(sidecar):
     window = dataclasses.replace(LDOS, kernel_is_given=False)
     with pytest.raises(ConfigError, match=r"ldos\.kernel"):
         open_finished(sidecar).check(window, result_of(sidecar))
+
+
+def mesh_attributes(path, **changes):
+    """Set attributes of the mesh; None removes one."""
+    with h5py.File(path, "a") as file:
+        attributes = file["data/0/meshes/LDOS"].attrs
+        for key, value in changes.items():
+            del attributes[key]
+            if value is not None:
+                attributes[key] = value
+
+
+@pytest.mark.parametrize("unit", [1e-10, None])
+@pytest.mark.parametrize("default", [[1.0], 1.0, [1]])
+def test_a_spacing_that_was_left_at_the_default_is_not_known(sidecar, tmp_path, default, unit):
+    mesh_attributes(tmp_path / "a.out.h5", gridSpacing=default, gridUnitSI=unit)
+    open_finished(sidecar).check(LDOS, result_of(sidecar))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"gridUnitSI": None}, "gridUnitSI missing"),
+        ({"gridUnitSI": "angstrom"}, "gridUnitSI angstrom"),
+        ({"gridUnitSI": float("nan")}, "gridUnitSI nan"),
+        ({"gridUnitSI": [1e-10, 1e-10]}, "gridUnitSI"),
+        ({"gridSpacing": [0.5, 0.5]}, r"gridSpacing \[0\.5, 0\.5\]"),
+        ({"gridSpacing": [0.5]}, r"gridSpacing \[0\.5\]"),
+        ({"gridSpacing": [0.5, 0.5, -0.5]}, r"-0\.5\]"),
+        ({"gridSpacing": ["a", "b", "c"]}, "gridSpacing"),
+        ({"gridSpacing": np.eye(3)}, "gridSpacing"),
+    ],
+)
+def test_a_spacing_that_is_none_is_said_with_what_is_there(sidecar, tmp_path, changes, words):
+    mesh_attributes(tmp_path / "a.out.h5", **changes)
+    with pytest.raises(DataError, match=rf"spacing of its grid(.|\n)*got(.|\n)*{words}"):
+        open_finished(sidecar).check(LDOS, result_of(sidecar))

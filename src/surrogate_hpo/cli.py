@@ -18,6 +18,7 @@ from surrogate_hpo.errors import InterruptedRun, SurrogateHpoError
 from surrogate_hpo.interruption import handling_signals
 from surrogate_hpo.io.allocation import job_header
 from surrogate_hpo.io.cost import recording_cost
+from surrogate_hpo.io.full_disk import full_disk
 from surrogate_hpo.io.profile import install_profile
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.stages.graph import (
@@ -91,8 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InterruptedRun as stop:
         sys.stderr.write(f"{type(stop).__name__}: {stop}\n")
         sys.exit(INTERRUPTED_STATUS)
-    except SurrogateHpoError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    except (SurrogateHpoError, OSError) as error:
+        shown = full_disk(error) or error
+        if not isinstance(shown, SurrogateHpoError):
+            raise
+        sys.exit(f"{type(shown).__name__}: {shown}")
 
 
 def _answer(verb: str, config: list[Path]) -> None:

@@ -66,6 +66,8 @@ CURVE = ["learning_curve"] if CONFIG.report.learning_curve else []
 CURVE_MODELS = [str(plan.curve_model(CONFIG, *one)) for one in plan.curve(CONFIG)]
 # Structures beyond the run are predicted only where there are any.
 TRANSFER = ["transfer"] if CONFIG.transfer.structures else []
+# And the energies of the reference LDOS where these were made elsewhere.
+FLOOR = ["floor"] if CONFIG.snapshots.finished else []
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 

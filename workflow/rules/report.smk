@@ -29,6 +29,7 @@ rule report:
         comparison=expand("results/{stage}/table.csv", stage=COMPARISON),
         learning_curve=expand("results/{stage}/learning_curve.csv", stage=CURVE),
         transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
+        floor=expand("results/{stage}/summary.json", stage=FLOOR),
         costs=costs(*STAGES[:-1], *NASWOT_AUDIT, *TRANSFER),
     output:
         report=report(
@@ -118,6 +119,7 @@ rule report:
         " --audit-verdict {input.audit_verdict:q} --comparison {input.comparison:q}"
         " --learning-curve {input.learning_curve:q}"
         " --transfer {input.transfer:q}"
+        " --floor {input.floor:q}"
         " --pseudopotentials {input.pseudopotentials:q}"
         " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
         " --methods {output.methods:q} --references {output.references:q}"

@@ -4,7 +4,7 @@ from typing import Annotated, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from surrogate_hpo.config.base import SPLITS_JOBS, PositiveInt, Section
+from surrogate_hpo.config.base import SPLITS_JOBS, Count, PositiveInt, Section
 from surrogate_hpo.config.brief import BriefTrainingSettings
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.selection.options import ProxyName
@@ -22,14 +22,14 @@ class AuditSettings(Section):
     architectures: Annotated[int, Field(ge=MINIMUM_ARCHITECTURES)] = Field(
         60, description="drawn from the space; the intervals narrow with their square root"
     )
-    layers: list[PositiveInt] = Field([1, 2, 3, 4], min_length=1)
+    layers: list[Count] = Field([1, 2, 3, 4], min_length=1)
     widths: list[PositiveInt] = Field([16, 32, 64, 128, 192, 256], min_length=1)
     activations: list[Activation] = Field(list(get_args(Activation)), min_length=1)
     equal_widths: bool = Field(True, description="same width in all layers of a network")
     scores: list[ProxyName] = Field(
         list(get_args(ProxyName)), min_length=1, description="which scores are audited"
     )
-    initialisations: PositiveInt = Field(5, description="per architecture and score")
+    initialisations: Count = Field(5, description="per architecture and score")
     batch_size: Annotated[int, Field(ge=2)] = Field(
         50, description="points of the minibatch of the Jacobian scores, as for `naswot`"
     )
@@ -41,7 +41,7 @@ class AuditSettings(Section):
     resamples: Annotated[int, Field(ge=100)] = Field(
         2000, description="bootstrap resamples behind the intervals"
     )
-    chunks: PositiveInt = Field(
+    chunks: Count = Field(
         1,
         description="jobs that the scores and trainings are spread over",
         json_schema_extra=SPLITS_JOBS,

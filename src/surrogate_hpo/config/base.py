@@ -16,7 +16,10 @@ def _without_braces(path: str) -> str:
 # Path of a user's file that becomes an input of a rule.
 FileName = Annotated[str, AfterValidator(_without_braces)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PositiveInt = Annotated[int, Field(gt=0)]
+# More than any machine can count to within a run; less than what overflows an array's size.
+PositiveInt = Annotated[int, Field(gt=0, le=10**9)]
+# Of what is listed one by one, as jobs or hidden layers.
+Count = Annotated[int, Field(gt=0, le=10_000)]
 Triple = Annotated[list[PositiveInt], Field(min_length=3, max_length=3)]
 
 # Marks a setting that says where or how fast a number is computed, never which number:

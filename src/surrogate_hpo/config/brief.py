@@ -2,14 +2,14 @@
 
 from pydantic import Field
 
-from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import NO_RERUN, Count, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.networks.options import InputScaling, OptimiserName
 
 
 class BriefTrainingSettings(Section):
     """One recipe for all networks; the learning rate falls to zero over the epochs."""
 
-    seeds: PositiveInt = Field(2, description="trainings of each network; their mean counts")
+    seeds: Count = Field(2, description="trainings of each network; their mean counts")
     points: PositiveInt = Field(20000, description="training points, drawn once for all")
     validation_points: PositiveInt = Field(
         8000, description="points of the validation snapshots on which the error is measured"

@@ -1,9 +1,11 @@
 """Cells at rest, and what a group of snapshots changes in them."""
 
+import math
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from surrogate_hpo import limits
 from surrogate_hpo.config.base import FileName, PositiveFloat, Section, Triple
 
 _BULK_KEYS = ("symbol", "structure", "lattice_constant_angstrom", "cubic")
@@ -37,6 +39,9 @@ class CellSettings(Section):
                 f"`{self.structure}` has no cubic cell: set `cubic: false`, and `repeat` for a "
                 "larger one"
             )
+            raise ValueError(msg)
+        if math.prod(self.repeat) > limits.ATOMS:
+            msg = f"`repeat` makes more than {limits.ATOMS} cells"
             raise ValueError(msg)
         return self
 

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from surrogate_hpo.config.base import PositiveInt, Section
+from surrogate_hpo.config.base import Count, PositiveInt, Section
 from surrogate_hpo.config.search import SearchSettings
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.selection.options import Direction, ProxyName
@@ -17,7 +17,7 @@ class ContestScoreSettings(Section):
     direction: Direction | None = Field(
         None, description="which end of the score wins; as its publication has it if null"
     )
-    initialisations: PositiveInt = Field(5, description="random initialisations averaged over")
+    initialisations: Count = Field(5, description="random initialisations averaged over")
     batch_size: Annotated[int, Field(ge=2)] = Field(
         50, description="points of the minibatch; clipped to the number of components"
     )
@@ -39,7 +39,7 @@ class ContestSettings(SearchSettings):
     reduced_trials: PositiveInt = Field(
         6, description="trials of a method that trains only after it has chosen the network"
     )
-    initialisations: PositiveInt = Field(2, description="trainings that each trial averages over")
+    initialisations: Count = Field(2, description="trainings that each trial averages over")
     maximum_epochs: PositiveInt = Field(3, description="length of a trial's training")
     points: PositiveInt | None = Field(
         30000, description="training points per trial, drawn once; all if null"
@@ -47,7 +47,7 @@ class ContestSettings(SearchSettings):
     validation_points: PositiveInt | None = Field(
         8000, description="points on which a trial is judged, drawn once; all if null"
     )
-    layers: list[PositiveInt] = Field([2, 1, 3], min_length=1, description="hidden layers")
+    layers: list[Count] = Field([2, 1, 3], min_length=1, description="hidden layers")
     widths: list[PositiveInt] = Field(
         [128, 32, 64, 192], min_length=1, description="units per hidden layer, the same in all"
     )
@@ -59,7 +59,7 @@ class ContestSettings(SearchSettings):
     final_epochs: PositiveInt = Field(
         10, description="length of the final training, on all training points"
     )
-    final_initialisations: PositiveInt = Field(
+    final_initialisations: Count = Field(
         5, description="networks trained finally; their errors give mean and spread"
     )
 

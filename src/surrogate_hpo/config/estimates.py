@@ -48,6 +48,7 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "learning_curve_network": lambda case: training_needs.train(
         case, data_mebibytes=case.config.train.data_memory_mebibytes
     ),
+    "floor": evaluation_needs.floor,
     "archive": comparison_needs.archive,
 }
 

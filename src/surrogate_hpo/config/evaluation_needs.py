@@ -12,6 +12,7 @@ from surrogate_hpo.config.needs import (
     Need,
     snap_seconds,
 )
+from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.config.training_needs import (
     DOUBLE_RATE,
     READING_RATE,
@@ -66,6 +67,13 @@ def evaluate_snapshot(case: Case, *, snapshots: int = 1) -> Need:
     seconds += integral_seconds(case, points * (1 + networks))
     held = case.grid_points * per_point
     return network_job(held, operations, 0, settings.use_gpu, host_seconds=seconds)
+
+
+def floor(case: Case) -> Need:
+    """The LDOS of all snapshots, one after the other, and their integrals."""
+    memory = case.grid_points * (2 * FLOAT32 * case.energies + ENERGY_BYTES)
+    points = sum(case.points(split) for split in SPLITS)
+    return Need(TORCH_BASE + memory, STARTUP_SECONDS + integral_seconds(case, points))
 
 
 def prediction_seconds(case: Case, points: int) -> float:

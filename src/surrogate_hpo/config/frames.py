@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 FRAME_RANGE = re.compile(
-    r"(?P<file>.+)@(?P<start>\d+)(?::(?P<stop>\d+)(?::(?P<step>0*[1-9]\d*))?)?"
+    r"(?P<file>.+)@(?P<start>\d{1,18})(?::(?P<stop>\d{1,18})(?::(?P<step>0*[1-9]\d{0,17}))?)?"
 )
 # What looks like frames; a file may have an @ in its name.
 _FRAMES = re.compile(r".+@[-\d:]*")
@@ -18,8 +18,20 @@ def expand_frames(entry: str) -> list[str]:
     match = FRAME_RANGE.fullmatch(entry)
     if match is None or match["stop"] is None:
         return [entry]
-    frames = range(int(match["start"]), int(match["stop"]), int(match["step"] or 1))
-    return [f"{match['file']}@{index}" for index in frames]
+    return [f"{match['file']}@{index}" for index in _frames(match)]
+
+
+def count_frames(entry: str) -> int:
+    """Number of structures that an entry names, which may be more than fit into memory."""
+    match = FRAME_RANGE.fullmatch(entry)
+    if match is None or match["stop"] is None:
+        return 1
+    frames = _frames(match)
+    return max(0, -(-(frames.stop - frames.start) // frames.step))
+
+
+def _frames(match: re.Match[str]) -> range:
+    return range(int(match["start"]), int(match["stop"]), int(match["step"] or 1))
 
 
 def frame_problems(key: str, sources: Sequence[str]) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """The `ldos` section: energy window, kernel and width of the local density of states."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from surrogate_hpo import limits
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, Section
-from surrogate_hpo.dft.finished import LdosRequest
+from surrogate_hpo.dft.finished import ImportLimits, LdosRequest
 from surrogate_hpo.dft.kernels import KernelName
 
 
@@ -33,6 +34,19 @@ class LdosSettings(Section):
     maximum_ev: float = Field(..., description="upper end; well above the Fermi energy")
     spacing_ev: PositiveFloat = Field(..., description="energy spacing; at most the width")
 
+    largest_reference_error_mev_per_atom: PositiveFloat = Field(
+        25.0,
+        description="of finished calculations: a larger difference of the LDOS's band, Hartree "
+        "or total energy (or, in meV, Fermi energy) from the one that came with it is an error",
+        json_schema_extra=NO_RERUN,
+    )
+    largest_density_misfit: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.25,
+        description="of finished calculations: share of the structure of the density that the "
+        "atoms may leave unexplained; more means that LDOS and atoms are of different snapshots",
+        json_schema_extra=NO_RERUN,
+    )
+
     @property
     def sums_orbitals(self) -> bool:
         """Whether the LDOS is to be summed from wavefunctions, where there are cubes as well."""
@@ -48,6 +62,10 @@ class LdosSettings(Section):
             sums_orbitals=self.sums_orbitals,
         )
 
+    def import_limits(self) -> ImportLimits:
+        """How far a finished LDOS may be from what came with it."""
+        return ImportLimits(self.largest_reference_error_mev_per_atom, self.largest_density_misfit)
+
     def energy_axis(self) -> NDArray[np.float64]:
         """The uniform energies of the window, both ends included, in eV."""
         steps = round((self.maximum_ev - self.minimum_ev) / self.spacing_ev)
@@ -57,6 +75,9 @@ class LdosSettings(Section):
     def _resolved(self) -> Self:
         if self.maximum_ev - self.minimum_ev < 4 * self.spacing_ev:
             msg = f"window {self.minimum_ev}..{self.maximum_ev} eV is shorter than four spacings"
+            raise ValueError(msg)
+        if self.maximum_ev - self.minimum_ev > limits.ENERGIES * self.spacing_ev:
+            msg = f"more than {limits.ENERGIES} energies: widen spacing_ev or narrow the window"
             raise ValueError(msg)
         if self.spacing_ev > self.width_ev:
             msg = (

@@ -9,10 +9,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from surrogate_hpo import limits
 from surrogate_hpo.config.base import section_types
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.yaml_core import CoreLoader
+from surrogate_hpo.config.yaml_limits import UNREADABLE, check_yaml
 from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.limits import require_size
 
 DEFAULT_CONFIG = [Path("config/config.yaml")]
 # YAML 1.1 took them for true and false; now they are words (No is an element, too).
@@ -87,7 +90,10 @@ def load_config(paths: Sequence[Path]) -> Config:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        require_size(path, limits.CONFIG_BYTES, "config file")
+        text = path.read_text(encoding="utf-8")
+        check_yaml(text, str(path))
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise ConfigError(
             "the config file cannot be read",
@@ -95,9 +101,9 @@ def _read(path: Path) -> dict[str, Any]:
             got=error.strerror,
             remedy="give the path of an existing YAML file, e.g. config/config.yaml",
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ConfigError(
-            "the config file is not valid YAML", where=str(path), got=str(error)
+            "the config file is not valid YAML", where=str(path), got=str(error)[:500]
         ) from error
     if not isinstance(content, dict):
         raise ConfigError(
@@ -136,7 +142,7 @@ def _describe(fault: ErrorDetails) -> str:
     message, got = fault["msg"].removeprefix("Value error, "), fault["input"]
     if fault["type"].startswith("bool") and str(got).lower() in _WORDS_OF_OLD_YAML:
         message += "; write true or false"
-    shown = "" if isinstance(got, dict) else f" (got {got!r})"
+    shown = "" if isinstance(got, dict) else f" (got {repr(got)[:200]})"
     return f"{path}: {message}{shown}"
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from surrogate_hpo.config.base import SPLITS_JOBS, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import SPLITS_JOBS, Count, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.selection.options import LEARNING_SCORES, ProxyName
 
@@ -12,7 +12,7 @@ from surrogate_hpo.selection.options import LEARNING_SCORES, ProxyName
 class NaswotSettings(Section):
     """A training-free scan over architectures."""
 
-    layers: list[PositiveInt] = Field(..., min_length=1, description="numbers of hidden layers")
+    layers: list[Count] = Field(..., min_length=1, description="numbers of hidden layers")
     widths: list[PositiveInt] = Field(..., min_length=1, description="units per hidden layer")
     activations: list[Activation] = Field(..., min_length=1)
     equal_widths: bool = Field(True, description="same width in all layers of a network")
@@ -30,7 +30,7 @@ class NaswotSettings(Section):
     batch_size: Annotated[int, Field(ge=2)] = Field(
         50, description="N_batch: grid points; clipped to the number of descriptor components"
     )
-    initialisations: PositiveInt = Field(5, description="T: random initialisations averaged over")
+    initialisations: Count = Field(5, description="T: random initialisations averaged over")
     regularisation: PositiveFloat = Field(1e-4, description="k of the NASWOT score")
     points: PositiveInt = Field(
         4000, description="training points that `readout`, `short_training` and `zico` see"
@@ -41,7 +41,7 @@ class NaswotSettings(Section):
     input_scaling: InputScaling = Field(
         "standardised", description="how the descriptors enter the untrained networks"
     )
-    chunks: PositiveInt = Field(
+    chunks: Count = Field(
         1,
         description="jobs that the scores are spread over",
         json_schema_extra=SPLITS_JOBS,

@@ -14,6 +14,7 @@ from surrogate_hpo.config.contest import ContestSettings
 from surrogate_hpo.config.descriptors import DescriptorsSettings
 from surrogate_hpo.config.dft import DftSettings
 from surrogate_hpo.config.evaluate import EvaluateSettings
+from surrogate_hpo.config.floor import FloorSettings
 from surrogate_hpo.config.knoise import KnoiseSettings
 from surrogate_hpo.config.ldos import LdosSettings
 from surrogate_hpo.config.learning_curve import LearningCurveSettings
@@ -32,7 +33,7 @@ MINIMUM_JUDGED = 2
 class Config(Section):
     """Settings of all stages, and the one seed from which every other is derived."""
 
-    seed: int = Field(..., ge=0, description="root of all random numbers of the run")
+    seed: int = Field(..., ge=0, le=2**63 - 1, description="root of all random numbers of the run")
     snapshots: SnapshotsSettings
     dft: DftSettings
     ldos: LdosSettings
@@ -51,6 +52,7 @@ class Config(Section):
     compare: CompareSettings = CompareSettings()
     knoise: KnoiseSettings = KnoiseSettings()
     learning_curve: LearningCurveSettings = LearningCurveSettings()
+    floor: FloorSettings = FloorSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")

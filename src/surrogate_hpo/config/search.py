@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import NO_RERUN, Count, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.splits import Split
 from surrogate_hpo.networks.options import (
     LARGEST_COUPLED_DECAY,
@@ -23,14 +23,14 @@ class SearchSettings(Section):
     """Optuna TPE study; a trial's value is the mean of the objective over initialisations."""
 
     trials: PositiveInt = Field(..., description="number of trials")
-    initialisations: PositiveInt = Field(2, description="trainings that each trial averages over")
+    initialisations: Count = Field(2, description="trainings that each trial averages over")
     maximum_epochs: PositiveInt = Field(..., description="length of a trial's training")
     objective: ObjectiveName = Field(
         "ldos_loss",
         description="what is minimised on held-out snapshots: the loss of their LDOS, or the mean "
         "absolute error of one of their energies against DFT",
     )
-    folds: PositiveInt = Field(
+    folds: Count = Field(
         1,
         description="1: the validation snapshots are held out; k: training and validation "
         "snapshots are dealt to k folds, each held out once, which takes k times as long",
@@ -84,7 +84,7 @@ class SearchSettings(Section):
         description="of the LDOS: by its largest value, by its spread, or each energy by its own "
         "largest value; a trial's value is in the same unit with all",
     )
-    workers: PositiveInt = Field(
+    workers: Count = Field(
         1,
         description="jobs that share the trials; decides the numbers: with N workers trial k is "
         "sampled by what the trials 0 to k−N found",

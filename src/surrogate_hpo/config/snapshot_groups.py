@@ -63,9 +63,10 @@ Strains = Annotated[
     | Annotated[StrainRange, Tag("range")],
     Discriminator(_form),
 ]
+# Shapes of supercells are listed before the most compact ones are taken.
+_Atoms = Annotated[int, Field(gt=0, le=10_000)]
 AtomNumbers = Annotated[
-    Annotated[PositiveInt, Tag("number")]
-    | Annotated[list[PositiveInt], Field(min_length=1), Tag("list")],
+    Annotated[_Atoms, Tag("number")] | Annotated[list[_Atoms], Field(min_length=1), Tag("list")],
     Discriminator(_form),
 ]
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from surrogate_hpo import limits
 from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.cells import CellSettings
-from surrogate_hpo.config.frames import expand_frames, file_of, frame_problems
+from surrogate_hpo.config.frames import count_frames, expand_frames, file_of, frame_problems
 from surrogate_hpo.config.snapshot_groups import GroupSettings, SnapshotPlan
 from surrogate_hpo.config.splits import SPLITS, Split
 
@@ -82,6 +83,9 @@ class SnapshotsSettings(Section):
 
     def _problems(self, split: Split) -> Iterator[str]:
         source = getattr(self, split)
+        if (count := self._count(split)) > limits.SNAPSHOTS:
+            yield f"`{split}` has {count:.6g} snapshots, at most {limits.SNAPSHOTS} make sense"
+            return
         groups = self._groups(split)
         if self.finished and groups:
             yield f"`{split}` must be a list of finished calculations, not of groups"
@@ -94,6 +98,15 @@ class SnapshotsSettings(Section):
         if not self.finished and isinstance(source, list):
             own = [entry for group in groups for entry in group.files or ()]
             yield from frame_problems(split, own if groups else source)
+
+    def _count(self, split: Split) -> int:
+        """Number of snapshots, before any is listed."""
+        source = getattr(self, split)
+        if isinstance(source, int):
+            return source
+        groups = self._groups(split)
+        entries = [e for group in groups for e in group.files or ()] if groups else source
+        return sum(group.number or 0 for group in groups) + sum(map(count_frames, entries))
 
     def _groups(self, split: Split) -> list[GroupSettings]:
         source = getattr(self, split)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from surrogate_hpo.config.base import NO_RERUN, PositiveInt, Section
+from surrogate_hpo.config.base import NO_RERUN, Count, PositiveInt, Section
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -12,7 +12,7 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class TrainSettings(Section):
     """Final training of the chosen network from several random initialisations."""
 
-    seeds: PositiveInt = Field(4, description="number of initialisations")
+    seeds: Count = Field(4, description="number of initialisations")
     maximum_epochs: PositiveInt = Field(..., description="passes over the training points")
     energy_weight: Weight = Field(
         0.0,
@@ -39,7 +39,7 @@ class TrainSettings(Section):
         description="memory that the data may take in each process; if they need more, they are "
         "read in each epoch, in another order of the points; all are kept if null",
     )
-    processes: PositiveInt = Field(
+    processes: Count = Field(
         1,
         description="processes on one machine that share each batch, a GPU each with `use_gpu`; "
         "the numbers are the same to rounding",

@@ -8,6 +8,8 @@ import re
 
 import yaml
 
+from surrogate_hpo.limits import CONFIG_DIGITS
+
 _RESOLVED = {
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -17,11 +19,10 @@ _RESOLVED = {
         r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
         list("-+0123456789."),
     ),
-    # Not in the core schema, but what many write.
+    # Not in the core schema; no config may hold it, so it is quoted where it is a word.
     "merge": (r"<<", ["<"]),
 }
 _PATTERNS = {name: re.compile(f"(?:{pattern})") for name, (pattern, _) in _RESOLVED.items()}
-_MOST_DIGITS = 100
 
 
 class CoreLoader(yaml.SafeLoader):
@@ -38,8 +39,8 @@ class CoreDumper(yaml.SafeDumper):
 
 def _word(loader: yaml.SafeLoader, node: yaml.Node, kind: str) -> str:
     text = str(loader.construct_scalar(node))  # type: ignore[arg-type]
-    if not _PATTERNS[kind].fullmatch(text) or len(text) > _MOST_DIGITS:
-        msg = f"`{text[:_MOST_DIGITS]}` is no {kind} that is read here"
+    if not _PATTERNS[kind].fullmatch(text) or len(text) > CONFIG_DIGITS:
+        msg = f"`{text[:CONFIG_DIGITS]}` is no {kind} that is read here"
         raise yaml.constructor.ConstructorError(None, None, msg, node.start_mark)
     return text
 

@@ -48,3 +48,19 @@ class LdosRequest:
     kernel_is_given: bool
     width: float
     sums_orbitals: bool
+
+
+@dataclass(frozen=True)
+class ImportLimits:
+    """How far a finished LDOS may be from the numbers that came with it.
+
+    Attributes
+    ----------
+    error_mev_per_atom
+        Largest difference of its band energy (and, in meV, of its Fermi energy).
+    misfit
+        Largest share of its density's structure that the atoms leave unexplained.
+    """
+
+    error_mev_per_atom: float
+    misfit: float

@@ -12,6 +12,7 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.io.cube_files import Cube, read_cube
 from surrogate_hpo.io.espresso_engine import find_engine, run_engine
+from surrogate_hpo.io.full_disk import looking_for_space
 from surrogate_hpo.units import BOHR_ANGSTROM, RYDBERG_EV
 
 FloatArray = NDArray[np.float64]
@@ -20,6 +21,7 @@ FloatArray = NDArray[np.float64]
 # negative lobes (mp, mv) it drops every band of negative weight, so the LDOS does not integrate
 # to the number of states: compared with wavefunctions, it is wrong by 4 and 9 % of its maximum.
 _KERNELS = {"fd": "fermi_dirac", "gaussian": "gaussian"}
+_LINE = 1024
 _COMMENT = re.compile(r"Energy\s*=\s*(\S+)\s*eV.*broadening\s*=\s*(\S+)\s*eV")
 # Cube files print bohr with six decimals, energies in eV with four.
 _CELL_TOLERANCE = 1e-3
@@ -100,7 +102,8 @@ def run_pp_ldos(
     )
     engine = find_engine(command, program="pp.x")
     options = ("-in", "ldos.ppi")
-    run_engine(engine, options, directory=directory, output="ldos.ppo", errors="ldos.err")
+    with looking_for_space(directory):
+        run_engine(engine, options, directory=directory, output="ldos.ppo", errors="ldos.err")
     paths = sorted(directory.glob("ldos_plot*.cube"), key=lambda path: (len(path.name), path.name))
     if len(paths) != len(energy):
         raise EngineError(
@@ -135,8 +138,11 @@ def read_ldos_cubes(paths: Sequence[Path], *, result: DftResult) -> CubeLdos:
         equidistant, or the smearing has negative lobes, which pp.x drops.
     """
     energy, kernel, width = read_ldos_axis(paths, smearing=result.smearing)
+    ordered = sorted(paths, key=lambda path: _label(path)[0])
+    # The grid of the XML file is believed, and memory taken, once a cube has it.
+    _check_fit(read_cube(ordered[0]), result, ordered[0])
     ldos = np.empty((*result.fft_grid, len(paths)), dtype=np.float32)
-    for column, path in enumerate(sorted(paths, key=lambda path: _label(path)[0])):
+    for column, path in enumerate(ordered):
         cube = read_cube(path)
         _check_fit(cube, result, path)
         ldos[..., column] = cube.values / (RYDBERG_EV * BOHR_ANGSTROM**3)
@@ -189,7 +195,7 @@ def is_ldos_cube(path: Path) -> bool:
 def _head(path: Path) -> str:
     try:
         with path.open() as stream:
-            return "".join(stream.readline() for _ in range(2))
+            return "".join(stream.readline(_LINE) for _ in range(2))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError("the cube file cannot be read", where=str(path), got=str(error)) from error
 
@@ -205,7 +211,18 @@ def _label(path: Path) -> tuple[float, float]:
             expected="'Energy = ... eV, broadening = ... eV' in the second line, as pp.x writes it",
             got=comment.strip()[-80:],
         )
-    return float(match.group(1)), float(match.group(2))
+    try:
+        energy, width = float(match.group(1)), float(match.group(2))
+    except ValueError:
+        energy = width = np.nan
+    if not np.isfinite(energy) or not 0 < width < np.inf:
+        raise DataError(
+            "the cube file does not say which energy it is of",
+            where=str(path),
+            expected="a finite energy and a positive broadening in the second line",
+            got=comment.strip()[-80:],
+        )
+    return energy, width
 
 
 def _axis(printed: FloatArray, folder: Path) -> FloatArray:

@@ -62,7 +62,7 @@ def read_density(path: Path) -> DensityData:
     DataError
         If the file is missing, damaged or no density store.
     """
-    dataset = read_dataset(path, "density", _DIMENSIONS, ("provenance",))
+    dataset = read_dataset(path, "density", _DIMENSIONS, ("provenance",), others=("cell",))
     return DensityData(
         values=dataset["density"].values,
         deviation=dataset["density_std"].values if "density_std" in dataset else None,

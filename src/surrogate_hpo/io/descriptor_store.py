@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
@@ -22,7 +23,15 @@ from surrogate_hpo.descriptors.definition import DEFINITION_KEYS, DescriptorDefi
 from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.io.atomic import replacing
-from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, pack, read_dataset
+from surrogate_hpo.io.zarr_zip import (
+    CHECKSUM,
+    COMPRESSED,
+    cell_variable,
+    chunk_shape,
+    damage_named,
+    pack,
+    read_dataset,
+)
 
 DIMENSIONS = ("x", "y", "z", "component")
 
@@ -163,7 +172,7 @@ def _create(
         shape=full,
         chunks=chunk_shape(full),
         dtype=np.float32,
-        compressors=None,  # SNAP components shrink by a tenth, at the cost of every reader
+        compressors=CHECKSUM,  # SNAP components shrink by a tenth, at the cost of every reader
         fill_value=np.nan,
         dimension_names=DIMENSIONS,
         attributes={"units": "1", "long_name": "SNAP bispectrum component"},
@@ -173,6 +182,7 @@ def _create(
     group.create_array(
         "cell",
         data=vectors.values,
+        compressors=COMPRESSED,
         dimension_names=[str(name) for name in vectors.dims],
         attributes={str(key): value for key, value in vectors.attrs.items()},
     )
@@ -206,7 +216,14 @@ def read_descriptors(path: Path, planes: slice = slice(None)) -> DescriptorData:
     DataError
         If the file is missing, damaged or no descriptor store.
     """
-    dataset = read_dataset(path, "descriptors", DIMENSIONS, DEFINITION_KEYS, planes)
+    dataset = read_dataset(
+        path, "descriptors", DIMENSIONS, DEFINITION_KEYS, planes, others=("cell",)
+    )
+    with damage_named(path):
+        return _descriptor_data(dataset)
+
+
+def _descriptor_data(dataset: xr.Dataset) -> DescriptorData:
     return DescriptorData(
         values=np.ascontiguousarray(dataset["descriptors"].values, dtype=np.float32),
         cell=np.array(dataset["cell"].values, dtype=np.float64),

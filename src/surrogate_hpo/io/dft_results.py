@@ -38,6 +38,12 @@ _KEYS = {field.name: field.name for field in fields(DftResult)} | {
 _ARRAYS = ("eigenvalues", "occupations", "k_weights", "k_points", "cell", "positions")
 # Files of earlier versions lack these.
 _OPTIONAL = ("forces", "stress")
+_MAY_BE_UNKNOWN = {field.name for field in fields(DftResult) if "None" in str(field.type)}
+_NUMBERS = [
+    field.name
+    for field in fields(DftResult)
+    if str(field.type) in ("<class 'float'>", "<class 'int'>", "float | None", "int | None")
+]
 # Stored as null: an empty list would not say how many columns it has.
 _UNKNOWN = {
     "eigenvalues": np.empty((0, 0)),
@@ -112,14 +118,46 @@ def result_from_document(content: Mapping[str, Any], *, where: str) -> DftResult
             for name in _ARRAYS
         }
         values |= {"fft_grid": tuple(values["fft_grid"]), "species": tuple(values["species"])}
+        _check_kinds(values)
         return DftResult(**values)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
             "the file is not the result of a DFT run",
             where=where,
             got=str(error),
             remedy="delete it and run the workflow again; it is remade",
         ) from error
+
+
+def _check_kinds(values: Mapping[str, Any]) -> None:
+    """Raise ValueError if a value is of another kind, or an array of another shape."""
+    for name in _NUMBERS:
+        value = values[name]
+        known = value is not None or name in _MAY_BE_UNKNOWN
+        if not known or not isinstance(value, int | float | None) or isinstance(value, bool):
+            raise ValueError(f"{name} is no number")
+        if value is not None and not np.isfinite(float(value)):
+            raise ValueError(f"{name} is not finite")
+    atoms, k_points, bands = len(values["species"]), len(values["k_points"]), values["eigenvalues"]
+    shapes = {
+        "cell": (3, 3),
+        "positions": (atoms, 3),
+        "k_points": (k_points, 3),
+        "k_weights": (k_points,),
+        "occupations": bands.shape,
+        "eigenvalues": (k_points, bands.shape[-1] if bands.ndim else 0),
+    }
+    for name, shape in shapes.items():
+        if values[name].shape != shape or not np.isfinite(values[name]).all():
+            raise ValueError(f"{name} are not finite numbers of shape {shape}")
+    grid = values["fft_grid"]
+    if len(grid) != 3 or not all(isinstance(n, int) and n > 0 for n in grid):
+        raise ValueError("fft_grid is not three counts")
+    texts = (*values["species"], values["functional"], values["smearing"])
+    if not all(isinstance(text, str) for text in texts) or not atoms:
+        raise ValueError("species, functional or smearing are no texts")
+    if not isinstance(values["pseudopotentials"], dict):
+        raise ValueError("pseudopotentials are no mapping")
 
 
 def _plain(value: object) -> object:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import write_text
+from surrogate_hpo.limits import require_size
 
 
 def write_document(path: Path, content: Mapping[str, Any]) -> None:
@@ -47,8 +49,9 @@ def read_document(path: Path, *, keys: tuple[str, ...] = ()) -> dict[str, Any]:
     DataError
         If the file is missing, no JSON object, or lacks a key.
     """
+    require_size(path, limits.JSON_BYTES, "document")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = limits.parse_json(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise DataError(
             "a file that an earlier stage writes is missing",
@@ -63,7 +66,14 @@ def read_document(path: Path, *, keys: tuple[str, ...] = ()) -> dict[str, Any]:
             got=str(error),
             remedy="delete it and run the workflow again; it is remade",
         ) from error
-    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if not isinstance(content, dict):
+        raise DataError(
+            "the file is no JSON object",
+            where=str(path),
+            got=type(content).__name__,
+            remedy="delete it and run the workflow again; it is remade",
+        )
+    missing = [key for key in keys if key not in content]
     if missing:
         raise DataError(
             "the file lacks what a later stage needs",
@@ -72,5 +82,4 @@ def read_document(path: Path, *, keys: tuple[str, ...] = ()) -> dict[str, Any]:
             got=f"missing {', '.join(missing)}",
             remedy="delete it and run the workflow again; it is remade",
         )
-    result: dict[str, Any] = content
-    return result
+    return content

@@ -14,6 +14,7 @@ from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsErr
 from surrogate_hpo.io.espresso_engine import Engine, find_engine, run_engine
 from surrogate_hpo.io.espresso_input import PREFIX, ScfSettings
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
+from surrogate_hpo.io.full_disk import looking_for_space
 from surrogate_hpo.io.upf import read_upf
 
 # Seen from the folder of the run: pw.x keeps 256 characters of this path, and writes it into its
@@ -123,8 +124,9 @@ def run_espresso(
         koffset=settings.shift,
         input_data=settings.namelists(),
     )
-    bare.get_potential_energy()
-    result = _converged(read_espresso_xml(xml), directory)
+    with looking_for_space(directory):
+        bare.get_potential_energy()
+        result = _converged(read_espresso_xml(xml), directory)
     _check_electrons(result, used, directory)
     return replace(result, pseudopotentials={e: path.name for e, path in used.items()})
 

@@ -2,15 +2,18 @@
 
 import math
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_hpo.config.sizes import Size, plane_waves
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.bounded_xml import read_head
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
 
 _CELL, _GRIDS = ("a1", "a2", "a3"), ("fft_grid", "fft_smooth")
+_MOST = 1e12
 _NUMBERS = ("ecutwfc", "ecutrho", "nks", "nbnd")
 
 
@@ -32,18 +35,9 @@ def espresso_size(path: Path) -> Size:
     DataError
         The file is missing, damaged or incomplete.
     """
-    found: dict[str, ET.Element] = {}
-    inside = False
     try:
-        with path.open("rb") as stream:
-            # What is of interest stands in <output>, and as it was asked for in <input>.
-            for event, element in ET.iterparse(stream, events=("start", "end")):  # noqa: S314
-                if event == "start":
-                    inside = inside or element.tag == "output"
-                    if inside and element.tag == "ks_energies":
-                        break
-                elif inside:
-                    found[element.tag] = element
+        # What is of interest stands in <output>, and as it was asked for in <input>.
+        found = read_head(path, "output", until="ks_energies")
         cell = np.array([_floats(found[name]) for name in _CELL]) * BOHR_ANGSTROM
         grids = [
             (_integer(grid, "nr1"), _integer(grid, "nr2"), _integer(grid, "nr3"))
@@ -53,7 +47,12 @@ def espresso_size(path: Path) -> Size:
             _floats(found[name])[0] for name in _NUMBERS
         )
         atoms = _integer(found["atomic_structure"], "nat")
-    except (OSError, ET.ParseError, KeyError, ValueError) as error:
+        _check_sense(
+            {"cutoff": wavefunction_cutoff, "density cutoff": density_cutoff, "bands": bands,
+             "k points": k_points, "atoms": atoms, "volume": abs(np.linalg.det(cell)),
+             "grid": min(min(grid) for grid in grids)},
+        )  # fmt: skip
+    except (OSError, ET.ParseError, LookupError, ValueError) as error:
         raise DataError(
             "the head of Quantum ESPRESSO's XML file cannot be read",
             where=str(path),
@@ -74,8 +73,15 @@ def espresso_size(path: Path) -> Size:
     )
 
 
+def _check_sense(values: Mapping[str, float]) -> None:
+    """Raise ValueError unless all are counts or sizes of something."""
+    for name, value in values.items():
+        if not 0 < value < _MOST:
+            raise ValueError(f"{name} is {value}")
+
+
 def _floats(element: ET.Element) -> list[float]:
-    return [float(word) for word in (element.text or "").split()]
+    return [float(word) for word in (element.text or "")[:1000].split()]
 
 
 def _integer(element: ET.Element, key: str) -> int:

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.bounded_xml import read_xml
+from surrogate_hpo.io.espresso_checks import check_sense
 from surrogate_hpo.io.upf import functional_name
+from surrogate_hpo.limits import NUMBER_CHARACTERS
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
 
 FloatArray = NDArray[np.float64]
 
 # Largest |sum of the terms - total energy| of a converged run, in eV per atom.
 _ENERGY_SUM_TOLERANCE = 1e-3
-_BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
 
 
 def read_espresso_xml(path: Path) -> DftResult:
@@ -51,6 +53,7 @@ def read_espresso_xml(path: Path) -> DftResult:
         **_settings(reader),
         **_derivatives(reader),
     )
+    check_sense(result, where=str(path))
     error = abs(result.energy_sum_error) / len(result.species)
     if result.converged and error > _ENERGY_SUM_TOLERANCE:
         raise DataError(
@@ -130,6 +133,8 @@ def _bands(reader: "_Reader") -> dict[str, Any]:
         )
     structure = reader.element("output/atomic_structure")
     lattice = reader.measure(structure, "alat") * BOHR_ANGSTROM
+    if not 0 < lattice < np.inf:
+        raise DataError("the lattice constant makes no sense", where=f"{reader.path}, alat")
 
     def table(name: str, size: int) -> FloatArray:
         return np.array([reader.numbers(reader.child(k, name), size) for k in points])
@@ -195,21 +200,13 @@ def _settings(reader: "_Reader") -> dict[str, Any]:
     }
 
 
-def _parsed(text: bytes) -> ET.Element:
-    """The root element; pw.x writes paths as they are, so that an & of a folder stands bare."""
-    try:
-        return ET.fromstring(text)  # noqa: S314  (expat bounds entity expansion itself)
-    except ET.ParseError:
-        return ET.fromstring(_BARE_AMPERSAND.sub(b"&amp;", text))  # noqa: S314  (as above)
-
-
 class _Reader:
     """Looks up elements below <output>, and names the file and the element when one is amiss."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.root = _parsed(path.read_bytes())
+            self.root = read_xml(path)
         except OSError as error:
             raise DataError(
                 "Quantum ESPRESSO's XML file cannot be read",
@@ -217,7 +214,7 @@ class _Reader:
                 got=error.strerror,
                 remedy="give the data-file-schema.xml inside <prefix>.save",
             ) from error
-        except ET.ParseError as error:
+        except (ET.ParseError, ValueError) as error:
             raise DataError(
                 "Quantum ESPRESSO's XML file is damaged or cut off",
                 where=str(path),
@@ -279,7 +276,10 @@ class _Reader:
         return float(self.numbers(self.element(name), size=1)[0])
 
     def numbers(self, element: ET.Element, size: int) -> FloatArray:
-        words = (element.text or "").split()
+        text = element.text or ""
+        # Before it is cut into words, which need fifty bytes each.
+        text = text if len(text) <= (size + 10) * NUMBER_CHARACTERS else ""
+        words = text.split()
         try:
             values = np.array(words, dtype=np.float64)
         except ValueError:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def _read(path: Path) -> Entry:
 
 def _entry(text: str) -> Entry:
     """Key and record; ValueError if the text holds something else."""
-    content = json.loads(text, parse_constant=_infinity)
+    content = limits.parse_json(text, "a stored evaluation", constants=_infinity)
     if not isinstance(content, dict) or set(content) != {"key", "record"}:
         raise ValueError("not one key and one record")
     key, record = content["key"], content["record"]

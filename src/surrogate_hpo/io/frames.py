@@ -1,11 +1,20 @@
 """Frames of structure files, as ASE reads them."""
 
+import os
 from pathlib import Path
 
 from ase import Atoms
 from ase.io import read
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.bounded_reading import bounded_reading
+from surrogate_hpo.io.structure_extent import check_counts
+from surrogate_hpo.limits import STRUCTURE_BYTES, require_size
+
+
+def is_file(path: Path | str) -> bool:
+    """Whether there is such a file; false for what is too long to be a name."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def read_frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
@@ -30,21 +39,24 @@ def read_frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
     DataError
         The file is missing or unreadable.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(
             "the structure file does not exist",
             where=source,
             expected="file, file@index, file@start:stop or file@start:stop:step",
         )
+    require_size(path, STRUCTURE_BYTES, "structure file")
+    check_counts(path)
     try:
-        frames = read(path, index=index, do_not_split_by_at_sign=True)
+        with bounded_reading(path):
+            frames = read(path, index=index, do_not_split_by_at_sign=True)
     # ASE's readers raise whatever their parsing happens to meet.
     except Exception as error:
         raise DataError(
             "the structure file cannot be read",
             where=source,
             expected="a format that ASE knows",
-            got=f"{type(error).__name__}: {error}",
+            got=f"{type(error).__name__}: {error}"[:500],
         ) from error
     return frames if isinstance(frames, list) else [frames]
 
@@ -113,7 +125,7 @@ def selected_frames(path: Path, source: str, index: str | None) -> list[tuple[in
         try:
             return [(int(index), read_frames(path, source, str(int(index)))[0])]
         except DataError:
-            if not path.is_file():
+            if not is_file(path):
                 raise
             # All of them tell whether the file is damaged or shorter.
     frames = read_frames(path, source)

@@ -1,17 +1,18 @@
 """Optuna's journal: an append-only file that survives killed workers and lost machines."""
 
+import json
 import os
 import warnings
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
+from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.limits import require_size
 
 
 def journal_storage(path: Path, *, grace_seconds: int = 30) -> JournalStorage:
@@ -33,7 +34,8 @@ def journal_storage(path: Path, *, grace_seconds: int = 30) -> JournalStorage:
     Raises
     ------
     DataError
-        A line is damaged; a last one that is torn off is mended.
+        If a line is damaged, a last one that is torn off being mended: also raised later, when
+        another worker has damaged it.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,31 +45,55 @@ def journal_storage(path: Path, *, grace_seconds: int = 30) -> JournalStorage:
         # relative path the link leads nowhere, has no age, and a stale one blocks for ever.
         journal = path.resolve()
         lock = _MendingLock(journal, grace_seconds)
-        return JournalStorage(_NamingBackend(str(journal), lock_obj=lock))
+        return _CheckedStorage(journal, lock)
 
 
-class _NamingBackend(JournalFileBackend):
-    """Names the journal and its line where one is damaged; the last one is mended, see below."""
+# What replaying an entry raises that no worker has written.
+_NO_ENTRY = (
+    AssertionError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
+    RecursionError,
+)  # fmt: skip
 
-    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """Read entries; the argument is that of Optuna's own method."""
-        number = log_number_from
-        try:
-            for entry in super().read_logs(log_number_from):
-                if not isinstance(entry, dict) or not isinstance(entry.get("op_code"), int):
-                    raise ValueError(f"{str(entry)[:80]} is no entry")
+
+class _CheckedStorage(JournalStorage):
+    """Names the line of a journal that is damaged."""
+
+    def __init__(self, journal: Path, lock: "_MendingLock") -> None:
+        self._path = journal
+        require_size(journal, limits.JOURNAL_BYTES, "journal of the search")
+        if journal.exists():
+            self._check_lines()
+        super().__init__(JournalFileBackend(str(journal), lock_obj=lock))
+
+    def _check_lines(self) -> None:
+        """Each is small, so that what it says is, too."""
+        with self._path.open("rb") as handle:
+            number = 1
+            while line := handle.readline(limits.JOURNAL_LINE_BYTES + 1):
+                if len(line) > limits.JOURNAL_LINE_BYTES:
+                    raise self._damaged(number, f"more than {limits.JOURNAL_LINE_BYTES} bytes")
                 number += 1
-                yield entry
-        except ValueError as error:
-            # JSON and UTF-8 errors are such.
-            raise DataError(
-                "the journal of the search is damaged",
-                where=f"{self._file_path}, line {number + 1}",
-                expected="an entry of Optuna, in JSON",
-                got=str(error),
-                remedy="take out the damaged line, or delete the file: then all trials of this "
-                "search are run again",
-            ) from error
+
+    def _sync_with_backend(self) -> None:
+        try:
+            super()._sync_with_backend()
+        except OptunaError:
+            raise
+        except _NO_ENTRY as error:
+            replayed: int = self._replay_result.log_number_read
+            read = isinstance(error, json.JSONDecodeError | UnicodeDecodeError)
+            said = f"{type(error).__name__}: {error}"[:200]
+            raise self._damaged(replayed + 1 if read else replayed, said) from error
+
+    def _damaged(self, line: int, got: str) -> DataError:
+        return DataError(
+            "the journal of the search is damaged",
+            where=f"{self._path}, line {line}",
+            expected="an entry that a worker of the search has written",
+            got=got,
+            remedy="put back a copy; or delete the line and those behind it, and run again: trials "
+            "that are lost are done again",
+        )
 
 
 class _MendingLock(JournalFileSymlinkLock):

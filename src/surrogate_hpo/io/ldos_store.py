@@ -9,7 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, read_dataset, write_dataset
+from surrogate_hpo.io.zarr_zip import (
+    cell_variable,
+    chunk_shape,
+    damage_named,
+    read_dataset,
+    write_dataset,
+)
 
 DIMENSIONS = ("x", "y", "z", "energy")
 LDOS_ATTRIBUTES: dict[str, Any] = {"units": "1/(eV Å³)", "long_name": "local density of states"}
@@ -89,7 +95,14 @@ def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
     DataError
         If the file is missing, damaged or no LDOS store.
     """
-    dataset = read_dataset(path, "ldos", DIMENSIONS, ("kernel", "width_ev", "electrons"), planes)
+    attributes = ("kernel", "width_ev", "electrons")
+    others = ("energy", "cell")
+    dataset = read_dataset(path, "ldos", DIMENSIONS, attributes, planes, others=others)
+    with damage_named(path):
+        return _ldos_data(dataset)
+
+
+def _ldos_data(dataset: xr.Dataset) -> LdosData:
     return LdosData(
         values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),
         energy=np.array(dataset["energy"].values, dtype=np.float64),

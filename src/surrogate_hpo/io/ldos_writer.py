@@ -20,7 +20,7 @@ from surrogate_hpo.io.ldos_store import (
     LdosData,
     store_attributes,
 )
-from surrogate_hpo.io.zarr_zip import cell_variable, chunk_shape, pack
+from surrogate_hpo.io.zarr_zip import COMPRESSED, cell_variable, chunk_shape, pack
 
 
 class LdosWriter:
@@ -74,15 +74,23 @@ def writing_ldos(
             chunks=chunk_shape(full),
             dtype=np.float32,
             fill_value=np.nan,
+            compressors=COMPRESSED,
             dimension_names=DIMENSIONS,
             attributes=LDOS_ATTRIBUTES,
+            config={"write_empty_chunks": True},
         )
         cell = cell_variable(frame.cell)
         for name, data, dimensions, words in (
             ("energy", frame.energy, ("energy",), ENERGY_ATTRIBUTES),
             ("cell", cell.values, tuple(map(str, cell.dims)), dict(cell.attrs)),
         ):
-            group.create_array(name, data=data, dimension_names=dimensions, attributes=words)
+            group.create_array(
+                name,
+                data=data,
+                compressors=COMPRESSED,
+                dimension_names=dimensions,
+                attributes=words,
+            )
         # Each of zarr's threads would reserve memory of its own.
         with zarr.config.set({"threading.max_workers": 1}):
             yield LdosWriter(array)

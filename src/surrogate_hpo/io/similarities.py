@@ -92,7 +92,8 @@ def read_similarities(path: Path) -> SimilarityData:
     DataError
         If the file is missing, damaged or no store of similarities.
     """
-    dataset = read_dataset(path, DESCRIPTOR, ("candidate", "pair"), ("snapshot",))
+    others = ("cutoff_radius_angstrom", "twojmax", "round")
+    dataset = read_dataset(path, DESCRIPTOR, ("candidate", "pair"), ("snapshot",), others=others)
     return SimilarityData(
         descriptor=np.asarray(dataset[DESCRIPTOR].values, np.float32),
         ldos=np.asarray(dataset[LDOS].values, np.float32) if LDOS in dataset else None,

@@ -13,7 +13,7 @@ from ase.neighborlist import neighbor_list
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing
-from surrogate_hpo.io.frames import read_frames, selected_frames
+from surrogate_hpo.io.frames import is_file, read_frames, selected_frames
 from surrogate_hpo.io.structure_contents import (
     UNUSED,
     left_out,
@@ -21,13 +21,16 @@ from surrogate_hpo.io.structure_contents import (
     refuse_types_without_elements,
     unused_contents,
 )
+from surrogate_hpo.io.structure_extent import check_extent
 
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
 # strongly compressed solids stay above 0.7.
 _OVERLAP = 0.5
 # What is known of a structure's making, beside its provenance: the stage `snapshots` writes it.
 LABELS = ("temperature_kelvin", "strain_percent", "shape")
-_INDEX = re.compile(r"(?P<file>.+)@(?P<index>-?\d+|-?\d*:-?\d*(?::-?0*[1-9]\d*)?)", re.DOTALL)
+_INDEX = re.compile(
+    r"(?P<file>.+)@(?P<index>-?\d{1,18}|-?\d{0,18}:-?\d{0,18}(?::-?0*[1-9]\d{0,17})?)", re.DOTALL
+)
 
 
 def read_structures(source: str) -> list[Atoms]:
@@ -92,10 +95,10 @@ def select_frames(source: str, *, all_of_them: bool = False) -> list[tuple[Atoms
 def _located(source: str) -> tuple[Path, str | None]:
     """File and index of a source."""
     # A file may itself be called with an @.
-    match = None if Path(source).is_file() else _INDEX.fullmatch(source)
+    match = None if is_file(source) else _INDEX.fullmatch(source)
     path = Path(match["file"] if match else source)
     name, _, index = source.rpartition("@")
-    if match is None and not path.is_file() and Path(name).is_file():
+    if match is None and not is_file(path) and is_file(name):
         raise DataError(
             "the index of the structures is none",
             where=source,
@@ -153,6 +156,7 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
             "coordinates",
             remedy="look for what wrote the file: a calculation that failed or was cut off",
         )
+    check_extent(atoms, 2 * _OVERLAP * covalent_radii.max(), where)
     if not atoms.numbers.all():
         raise DataError(
             "an atom of the structure has no element",
@@ -228,7 +232,7 @@ def read_structure(source: Path | str) -> Atoms:
 
 def read_structure_provenance(path: Path) -> dict[str, Any]:
     """Read what `write_structure` was told of the structure's making."""
-    provenance: dict[str, Any] = read_frames(path, str(path))[0].info["provenance"]
+    provenance: dict[str, Any] = read_frames(path, str(path))[0].info.get("provenance", {})
     return provenance
 
 

@@ -73,6 +73,13 @@ def read_table(path: Path, *, columns: Sequence[str] = ()) -> list[dict[str, str
             got=error.strerror,
             remedy="let Snakemake make it: snakemake <that path>",
         ) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(
+            "the table is damaged",
+            where=str(path),
+            got=str(error),
+            remedy="delete it and run the workflow again; it is remade",
+        ) from error
     missing = [name for name in columns if name not in header]
     if missing:
         raise DataError(

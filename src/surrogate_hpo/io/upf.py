@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.io.bounded_xml import RefusedXml, parse_xml, with_ampersands
+from surrogate_hpo.limits import require, require_size
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 FloatArray = NDArray[np.float64]
@@ -27,6 +30,14 @@ _KINDS = {
     "PAW": "paw",
     "1/R": "coulomb",
 }
+
+
+# Comments hold what they like, and generator inputs are quoted with & and < that are no XML.
+_VERBATIM = (
+    ("<!--", "-->"),
+    (r"<PP_INFO\b", r"</PP_INFO\s*>"),
+    (r"<PP_INPUTFILE\b", r"</PP_INPUTFILE\s*>"),
+)
 
 
 @dataclass(frozen=True)
@@ -155,12 +166,14 @@ def read_upf_origin(path: Path) -> str:
     str
         The text of its PP_INFO section; empty if there is none.
     """
-    found = re.search(r"<PP_INFO>(.*?)</PP_INFO>", _read(path), flags=re.DOTALL)
-    return found[1].strip() if found else ""
+    _, _, behind = _read(path).partition("<PP_INFO>")
+    info, end, _ = behind.partition("</PP_INFO>")
+    return info.strip() if end else ""
 
 
 def _read(path: Path) -> str:
     try:
+        require_size(path, limits.UPF_BYTES, "pseudopotential file")
         return path.read_text(errors="replace")
     except OSError as error:
         raise DataError(
@@ -181,8 +194,8 @@ def _parse(path: Path) -> ET.Element:
             remedy="convert it with Quantum ESPRESSO's upfconv.x -u",
         )
     try:
-        return ET.fromstring(_as_xml(text))  # noqa: S314  (expat bounds entity expansion itself)
-    except ET.ParseError as error:
+        return parse_xml(_as_xml(text))
+    except (ET.ParseError, ValueError) as error:
         raise DataError(
             "the pseudopotential file is not a complete UPF file",
             where=str(path),
@@ -194,12 +207,23 @@ def _parse(path: Path) -> ET.Element:
 
 def _as_xml(text: str) -> str:
     """The part of a file that pw.x reads, as XML: it takes no offence at what surrounds it."""
-    # Generator inputs are quoted verbatim, and comments hold what they like.
-    for verbatim in (r"<!--.*?-->", r"<(PP_INFO|PP_INPUTFILE)\b.*?</\1\s*>"):
-        text = re.sub(verbatim, "", text, flags=re.DOTALL)
-    text = text[max(text.find("<UPF"), 0) :]
-    whole, end, _ = text.partition("</UPF>")
-    return re.sub(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)", "&amp;", whole + end)
+    for begin, end in _VERBATIM:
+        text = _without(text, begin, end)
+    head, root, rest = text.partition("<UPF")
+    if "<!DOCTYPE" in head:
+        raise RefusedXml("a document type declaration")
+    whole, end, _ = (root + rest if root else text).partition("</UPF>")
+    return with_ampersands(whole + end)
+
+
+def _without(text: str, begin: str, end: str) -> str:
+    """Without what stands from one to another; in linear time, if very many begin and none ends."""
+    first, last = re.compile(begin), re.compile(end)
+    parts, place = [], 0
+    while (start := first.search(text, place)) and (stop := last.search(text, start.end())):
+        parts.append(text[place : start.start()])
+        place = stop.end()
+    return "".join(parts) + text[place:]
 
 
 def _section(root: ET.Element, name: str, path: Path) -> ET.Element:
@@ -226,19 +250,30 @@ def _c_form(text: str) -> str:
 
 def _number(text: str, path: Path) -> float:
     try:
-        return float(_c_form(text))
+        value = float(_c_form(text))
     except ValueError as error:
-        raise DataError("not a number", where=str(path), got=repr(text)) from error
+        raise DataError("not a number", where=str(path), got=repr(text)[:100]) from error
+    if not np.isfinite(value):
+        raise DataError("not a finite number", where=str(path), got=repr(text)[:100])
+    return value
 
 
 def _numbers(section: ET.Element, path: Path) -> FloatArray:
-    words = _c_form(section.text or "").split()
+    text = section.text or ""
+    require(
+        len(text) <= limits.RADIAL_BYTES,
+        "a radial array of the pseudopotential is longer than any that makes sense",
+        where=f"{path}, {section.tag}",
+        most=f"{limits.RADIAL_BYTES} characters",
+        got=len(text),
+    )
+    words = _c_form(text).split()
     try:
         values = np.array(words, dtype=np.float64)
     except ValueError as error:
         raise DataError("not a number", where=f"{path}, {section.tag}", got=str(error)) from error
     size = section.get("size")
-    if (size is not None and len(values) != int(size)) or not np.isfinite(values).all():
+    if (size is not None and size.strip() != str(len(values))) or not np.isfinite(values).all():
         raise DataError(
             "a radial array of the pseudopotential is damaged",
             where=f"{path}, {section.tag}",

@@ -76,7 +76,7 @@ def orbital_densities(save: Path, result: DftResult) -> Iterator[FloatArray]:
 def _check_fit(waves: _PlaneWaves, result: DftResult, k_point: FloatArray, path: Path) -> None:
     """Recognise wavefunctions of another calculation, and damaged ones."""
     mixed = "the wavefunction files and the XML file are of different calculations"
-    if np.abs(waves.k_point - k_point).max() > _K_POINT_TOLERANCE:
+    if not np.abs(waves.k_point - k_point).max() <= _K_POINT_TOLERANCE:
         raise DataError(
             "the wavefunction file holds another k point than the XML file",
             where=str(path),
@@ -94,7 +94,7 @@ def _check_fit(waves: _PlaneWaves, result: DftResult, k_point: FloatArray, path:
             remedy=mixed,
         )
     # |psi|² has twice the span of psi; a grid smaller than this would alias.
-    needed = 2 * np.ptp(waves.miller, axis=0) + 1
+    needed = 2 * np.ptp(waves.miller.astype(np.int64), axis=0) + 1
     if (needed > result.fft_grid).any():
         raise DataError(
             "the FFT grid is too small for the plane waves",
@@ -149,6 +149,15 @@ def _read_plane_waves(stream: BinaryIO, path: Path) -> _PlaneWaves:
             expected="one component, full sphere of plane waves",
             got=f"npol {spinor}, gamma_only {bool(header['gamma_only'])}",
             remedy="run pw.x without spin-orbit and with K_POINTS automatic",
+        )
+    left = path.stat().st_size
+    if bands < 1 or waves < 1 or 12 * waves + 16 * waves * bands > left:
+        raise DataError(
+            "the wavefunction file is damaged or cut off",
+            where=str(path),
+            expected=f"the plane waves and bands of a file of {left} bytes",
+            got=f"{waves} plane waves, {bands} bands",
+            remedy="run pw.x again",
         )
     _record(stream, path, 72)
     miller = np.frombuffer(_record(stream, path, 12 * waves), "<i4").reshape(waves, 3)

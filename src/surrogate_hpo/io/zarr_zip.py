@@ -3,7 +3,8 @@
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,20 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.io.atomic import replacing
+from surrogate_hpo.io.store_entries import check_entries, check_names
+from surrogate_hpo.io.zarr_checks import check_bounds
+from surrogate_hpo.io.zip_seal import check_seal, seal
 
 CHUNK_BYTES = 8 * 2**20
 # A fixed date in every zip entry: the same numbers give the same bytes.
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+# Each chunk carries a checksum of its own, also when it is taken out of the zip.
+CHECKSUM = (Crc32cCodec(),)
+COMPRESSED = (ZstdCodec(level=0), *CHECKSUM)
 
 
 def cell_variable(cell: NDArray[np.float64]) -> xr.DataArray:
@@ -63,12 +71,24 @@ def write_dataset(
         What made them.
     """
     dataset.attrs = {**attributes, "provenance": json.dumps(provenance, sort_keys=True)}
-    encoding = {name: {"chunks": shape} for name, shape in chunks.items()}
+    encoding: dict[str, dict[str, Any]] = {
+        str(name): {"compressors": COMPRESSED} for name in dataset.variables
+    }
+    for name, shape in chunks.items():
+        encoding[name]["chunks"] = shape
     # Writing straight into a ZipStore leaves duplicate entries: write a folder, then pack it.
     with replacing(path) as partial:
         folder = partial.with_suffix(".folder")
         try:
-            dataset.to_zarr(folder, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+            # All chunks: one that were left out could not be told from one that was lost.
+            dataset.to_zarr(
+                folder,
+                mode="w",
+                zarr_format=3,
+                consolidated=False,
+                encoding=encoding,
+                write_empty_chunks=True,
+            )
             pack(folder, partial)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -83,6 +103,7 @@ def pack(folder: Path, target: Path) -> None:
             entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), ZIP_EPOCH)
             with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as sink:
                 shutil.copyfileobj(source, sink)
+    seal(target)
 
 
 def open_dataset(path: Path) -> xr.Dataset:
@@ -109,11 +130,27 @@ def open_dataset(path: Path) -> xr.Dataset:
             where=str(path),
             remedy="let Snakemake make it: snakemake <that path>",
         )
-    try:
+    with damage_named(path):
+        with zipfile.ZipFile(path) as archive:
+            check_bounds(archive, path)
+            check_seal(archive, path)
+            names = archive.namelist()
+        check_names(names, path)
         store = zarr.storage.ZipStore(path, mode="r")
         dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, zarr_format=3, chunks=None)
+        check_entries(dataset, names, path)
         return dataset
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Name the store in which reading found a damage, a wrong checksum for example."""
+    try:
+        yield
+    except SurrogateHpoError:
+        raise
+    # zarr and xarray raise whatever their parsing happens to meet.
+    except Exception as error:
         raise _damaged(path, error) from error
 
 
@@ -123,6 +160,8 @@ def read_dataset(
     dims: tuple[str, ...],
     attributes: tuple[str, ...],
     planes: slice = slice(None),
+    *,
+    others: tuple[str, ...] = (),
 ) -> xr.Dataset:
     """Load a store that must hold a variable of these dimensions and these attributes.
 
@@ -138,6 +177,8 @@ def read_dataset(
         Names of attributes of the dataset.
     planes
         Part of the first dimension to load; all by default.
+    others
+        Names of other variables that must be there.
 
     Returns
     -------
@@ -151,37 +192,41 @@ def read_dataset(
     """
     dataset = open_dataset(path)
     lacking = [key for key in attributes if key not in dataset.attrs]
+    lacking += [name for name in others if name not in dataset.variables]
     if variable not in dataset or dataset[variable].dims != dims or lacking:
         raise DataError(
             f"the store holds no {variable}",
             where=str(path),
             expected=f"variable `{variable}` with dimensions {', '.join(dims)}; "
+            f"{''.join(f'variable {name}; ' for name in others)}"
             f"attributes {', '.join(attributes)}",
-            got=f"variables {', '.join(map(str, dataset.data_vars))}; "
+            got=f"variables {', '.join(map(str, dataset.variables))}; "
             f"attributes {', '.join(map(str, dataset.attrs))}",
         )
-    try:
+    with damage_named(path):
         return dataset.isel({dims[0]: planes}).load()
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
-        raise _damaged(path, error) from error
 
 
 def grid_of(path: Path, variable: str) -> tuple[int, int, int]:
     """Number of grid points of a variable along each cell vector, without reading it."""
-    x, y, z = open_dataset(path)[variable].shape[:3]
-    return x, y, z
+    dataset = open_dataset(path)
+    with damage_named(path):
+        x, y, z = dataset[variable].shape[:3]
+        return x, y, z
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """Provenance recorded in a store."""
-    provenance: dict[str, Any] = json.loads(open_dataset(path).attrs["provenance"])
-    return provenance
+    dataset = open_dataset(path)
+    with damage_named(path):
+        provenance: dict[str, Any] = json.loads(dataset.attrs["provenance"])
+        return provenance
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(
         "the store is damaged or incomplete",
         where=str(path),
-        got=f"{type(error).__name__}: {error}",
+        got=f"{type(error).__name__}: {error}"[:500],
         remedy="delete it and run the workflow again; it is remade",
     )

@@ -1,5 +1,6 @@
 """The surrogate model: a network with the scalings it was trained with."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,11 +70,12 @@ class SurrogateModel:
             architecture = Architecture.from_dict(state["architecture"])
             input_scaler = AffineScaler.from_state_dict(state["input_scaler"])
             output_scaler = AffineScaler.from_state_dict(state["output_scaler"])
+            _check_size(architecture, input_scaler, output_scaler, state["network"])
             network = build_network(
                 architecture, inputs=input_scaler.features, outputs=output_scaler.features, seed=0
             )
             network.load_state_dict(state["network"])
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
             raise DataError(
                 "Not a surrogate model, or a damaged one.",
                 expected="architecture, network, input_scaler and output_scaler that fit together",
@@ -114,3 +116,17 @@ class SurrogateModel:
             for chunk in row_chunks(descriptors, points_per_chunk)
         ]
         return torch.cat(chunks)
+
+
+def _check_size(
+    architecture: Architecture,
+    input_scaler: AffineScaler,
+    output_scaler: AffineScaler,
+    weights: Mapping[str, Tensor],
+) -> None:
+    """Before a network of this size is made: there must be as many weights."""
+    widths = [input_scaler.features, *architecture.hidden_widths, output_scaler.features]
+    needed = sum((a + 1) * b for a, b in itertools.pairwise(widths))
+    held = sum(weight.numel() for weight in weights.values())
+    if needed != held:
+        raise ValueError(f"{held} weights for a network of {needed}")

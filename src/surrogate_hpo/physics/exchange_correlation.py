@@ -19,7 +19,8 @@ from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV
 _SMALLEST_DENSITY = 1e-10
 _SMALLEST_DENSITY_FOR_GRADIENT = 1e-6
 _SMALLEST_SQUARED_GRADIENT = 1e-10
-_LARGEST_NEGATIVE_SHARE = 1e-2
+# Ultrasoft atoms with vacuum around them have 1 %.
+_LARGEST_NEGATIVE_SHARE = 5e-2
 # Grid points at a time: a functional and its derivatives hold some thirty numbers for each.
 _CHUNK_POINTS = 2**16
 
@@ -46,10 +47,14 @@ def exchange_correlation(
 
     .. math::
         \int v_{xc} n\,dr = \Delta V \sum_r \Bigl[\frac{\partial e}{\partial n_t} n +
-        \frac{\partial e}{\partial |\nabla n_t|^2}\,2\nabla n_t\cdot\nabla n\Bigr],
+        \operatorname{sgn}(n_t) \frac{\partial e}{\partial |\nabla n_t|^2}
+        \,2\nabla n_t\cdot\nabla n\Bigr],
         \qquad e = n_t\,\epsilon_{xc},
 
-    with derivatives by automatic differentiation. Quantum ESPRESSO's thresholds are kept: points
+    with derivatives by automatic differentiation. Where the pseudo-density is negative (between
+    ultrasoft atoms, in vacuum) the sign makes it Quantum ESPRESSO's potential, not the exact
+    derivative: its `xc_gcx` gives the sign of n_t to the energy and to nothing else, so
+    that the second term is that of \|n_t\|. Quantum ESPRESSO's thresholds are kept: points
     below 1e-10 bohr⁻³ contribute nothing, and no gradient correction where the density is below
     1e-6 bohr⁻³ or its squared gradient below 1e-10 bohr⁻⁸.
 
@@ -133,7 +138,8 @@ def _sums(
         slopes = torch.autograd.grad(energy, variables, create_graph=create_graph)
         along = (slopes[0] * valence).sum()
         if product is not None:
-            along = along + 2 * (slopes[1] * product).sum()
+            # Quantum ESPRESSO's gradient term is that of |n|, also where n is negative.
+            along = along + 2 * (slopes[1] * torch.sign(variables[0].detach()) * product).sum()
     return (energy, along) if create_graph else (energy.detach(), along.detach())
 
 

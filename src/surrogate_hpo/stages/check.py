@@ -24,10 +24,16 @@ from surrogate_hpo.stages.check_cells import (
     representatives,
 )
 from surrogate_hpo.stages.check_contents import own_structure_warnings
+from surrogate_hpo.stages.check_finished import (
+    check_arrays,
+    check_ewald,
+    check_one_calculation,
+)
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.check_leaks import check_leaks, near_frames
 from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.estimate import case_of
+from surrogate_hpo.stages.floors import BLIND
 from surrogate_hpo.stages.guards import (
     check_bands,
     check_kinds,
@@ -81,6 +87,9 @@ def check(config: Config) -> None:
     attempt(make_generated, config, structures)
     attempt(check_leaks, config, structures)
     attempt(_check_transfer, config)
+    if config.snapshots.finished:
+        attempt(check_one_calculation, config)
+        check_arrays(config, attempt)
     for name in config.snapshots.all_names():
         attempt(_check_results, config, potentials, name)
     for method in config.compare.methods:
@@ -95,6 +104,7 @@ def check(config: Config) -> None:
         logger.warning(warning)
     for fact in cell_facts(config, sizes):
         logger.info(fact)
+    logger.info(BLIND)
     logger.info("no faults: %d snapshots", len(config.snapshots.all_names()))
 
 
@@ -156,6 +166,7 @@ def _check_finished(config: Config, potentials: dict[str, Pseudopotential], name
     result, where = calculation.result(config.dft.supplement()), str(calculation.description)
     if set(result.species) <= set(potentials):
         check_potentials(result, potentials, where=where)
+        check_ewald(result, potentials, where=where)
     window = config.ldos
     check_bands(result, where=where)
     calculation.check(window.request(), result)

@@ -20,8 +20,9 @@ AUDITS = ("audit", "acsd_audit")
 # They let search methods compete; run when asked for.
 CONTESTS = ("contest", "compare")
 
-# They ask how far labels and number of snapshots are converged; run when asked for.
-CONVERGENCE = ("knoise", "learning_curve")
+# They ask how far labels and number of snapshots are converged, and what the LDOS of the labels
+# loses; run when asked for, the floor also where calculations are finished.
+CONVERGENCE = ("knoise", "learning_curve", "floor")
 
 # They judge structures beyond the run; part of it where `transfer.structures` names some.
 TRANSFERS = ("transfer",)
@@ -112,6 +113,9 @@ CONVERGENCE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("snapshots", "knoise"),
     ("dft", "knoise"),
     ("ldos", "knoise"),
+    ("snapshots", "floor"),
+    ("dft", "floor"),
+    ("ldos", "floor"),
 )
 
 LEARNING_CURVE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
@@ -150,5 +154,6 @@ SUMMARIES = {
     "compare": "search methods side by side",
     "knoise": "denser mesh of k points",
     "learning_curve": "errors with fewer snapshots",
+    "floor": "energies of the reference LDOS",
     "archive": "the run in one file",
 }

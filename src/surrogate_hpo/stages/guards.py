@@ -4,6 +4,7 @@ Apart from the checks that need torch, so that the dft stage starts fast and no 
 physics reruns it.
 """
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,7 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, PhysicsError
 from surrogate_hpo.io.upf import Pseudopotential
 
+logger = logging.getLogger(__name__)
 # At E_F + 10 kT the occupation is 5e-5: less than 1e-4 electrons per atom lie above.
 TAIL_IN_KT = 10.0
 LARGEST_TOP_OCCUPATION = 1e-2
@@ -84,7 +86,8 @@ def check_potentials(
     Raises
     ------
     ConfigError
-        If an element has none, or their valence electrons are not those of the cell.
+        If an element has none, their valence electrons are not those of the cell, or they were
+        made with another functional than the config says for a calculation that does not itself.
     """
     missing = sorted(set(result.species) - set(potentials))
     if missing:
@@ -104,6 +107,32 @@ def check_potentials(
             remedy="give the potentials that it was made with: "
             + (", ".join(result.pseudopotentials.values()) or "see its input"),
         )
+    for element in sorted(set(result.species)):
+        _check_functional(result, element, potentials[element], where)
+
+
+def _check_functional(
+    result: DftResult, element: str, potential: Pseudopotential, where: str
+) -> None:
+    """What pw.x wrote of itself is right, whatever a potential says: input_dft may replace it."""
+    if potential.functional == result.functional:
+        return
+    if result.version is None:
+        raise ConfigError(
+            "dft.functional contradicts the pseudopotential",
+            where=f"dft.functional, for {where}",
+            expected=f"{potential.functional}, as the potential of {element} says",
+            got=result.functional,
+            remedy="give the functional of the calculation (without input_dft it is that of the "
+            "potentials) and the potentials that it was made with",
+        )
+    logger.warning(
+        "%s: calculated with %s, but the potential of %s was made with %s",
+        where,
+        result.functional,
+        element,
+        potential.functional,
+    )
 
 
 def check_bands(result: DftResult, *, where: str) -> None:

@@ -1,6 +1,8 @@
 """Local density of states on the grid, from wavefunctions, pp.x cubes or finished data."""
 
+import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +20,9 @@ from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.guards import check_window
+from surrogate_hpo.stages.import_guards import check_imported
 from surrogate_hpo.stages.interface import Dft, FinishedPath, Input, Output
-from surrogate_hpo.stages.ldos_guards import check_electrons, check_imported
+from surrogate_hpo.stages.ldos_guards import check_electrons
 
 
 def ldos(
@@ -37,7 +40,8 @@ def ldos(
 
     Kernel and width are stored with the data: without them the energies would be wrong. The
     electrons that the LDOS holds are counted and compared with the cell's; one that was made
-    elsewhere is also checked for its unit and the order of its axes.
+    elsewhere is also checked for its unit and the order of its axes, and its band and Fermi energy
+    are compared with the calculation's.
     """
     result, inputs = read_dft_result(dft), [dft]
     check_window(result, settings.energy_axis(), settings.kernel, settings.width_ev, where=str(dft))
@@ -61,8 +65,10 @@ def ldos(
 def _from_finished(settings: LdosSettings, result: DftResult, finished: Path) -> LdosData:
     calculation = open_finished(finished)
     calculation.check(settings.request(), result)
-    wavefunctions = calculation.wavefunctions(settings.request())
+    wavefunctions, limits = calculation.wavefunctions(settings.request()), settings.import_limits()
     if wavefunctions is not None:
+        # Summed here: axis and kernel are what the config says, whatever their bias.
+        limits = replace(limits, error_mev_per_atom=math.inf)
         data = _from_wavefunctions(settings, result, settings.energy_axis(), wavefunctions)
     else:
         values = calculation.ldos(settings.request(), result)
@@ -74,7 +80,7 @@ def _from_finished(settings: LdosSettings, result: DftResult, finished: Path) ->
             settings.width_ev,
             result.electrons,
         )
-    check_imported(data, result, where=str(finished))
+    check_imported(data, result, limits, where=str(finished))
     return data
 
 

@@ -12,6 +12,8 @@ _GPUS_OF = {"learning_curve": "evaluate", "learning_curve_network": "train"}
 def chain(config: Config) -> tuple[str, ...]:
     """Stages of a run, in an order that their inputs allow; some only where they are needed."""
     stages = list(STAGES)
+    if config.snapshots.finished:
+        stages.insert(stages.index("acsd"), "floor")
     if config.naswot.direction == "audit":
         stages.insert(stages.index("naswot"), "audit")
     if config.transfer.structures:

@@ -7,6 +7,7 @@ from surrogate_hpo.config.report import ReportSettings
 from surrogate_hpo.figures.report import render_report
 from surrogate_hpo.io.atomic import write_text
 from surrogate_hpo.io.cost import total_cost
+from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.tables import read_table, write_table
 from surrogate_hpo.stages.drawings import save_figures
 from surrogate_hpo.stages.interface import DescriptorStores, Input, LdosStores, Output
@@ -58,6 +59,9 @@ def report(
     transfer: Annotated[
         list[Path] | None, Input("JSON of the transfer stage, where it is part of the run")
     ] = None,
+    floor: Annotated[
+        list[Path] | None, Input("JSON of the floor stage, where calculations are finished")
+    ] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
@@ -97,6 +101,11 @@ def report(
         structures=structures,
         pseudopotentials=pseudopotentials or [],
         validation_losses=[read_table(path) for path in validation_losses],
+        floor_warnings=[
+            warning
+            for path in floor or []
+            for warning in read_document(path, keys=("warnings",))["warnings"]
+        ],
         comparison=[row for path in comparison or [] for row in read_table(path)],
         cost=total_cost(costs),
     )

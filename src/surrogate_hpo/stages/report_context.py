@@ -11,7 +11,7 @@ from surrogate_hpo.config.report import ReportSettings
 from surrogate_hpo.figures.class_errors import class_errors_table
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary_table
 from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
-from surrogate_hpo.figures.report import Provenance, ReportContext, ReportTable
+from surrogate_hpo.figures.report import Notice, Provenance, ReportContext, ReportTable
 from surrogate_hpo.figures.snapshot_errors import snapshot_errors_table
 from surrogate_hpo.figures.validation_losses import validation_losses_table
 from surrogate_hpo.figures.verdict import Targets
@@ -48,6 +48,8 @@ class Run:
         UPF files.
     validation_losses
         Per network its losses per validation snapshot.
+    floor_warnings
+        What the floor stage warns of, if it is part of the run.
     comparison
         Rows of the compare stage, if it is part of the report.
     cost
@@ -61,6 +63,7 @@ class Run:
     structures: Sequence[Path]
     pseudopotentials: Sequence[Path]
     validation_losses: Sequence[Sequence[Mapping[str, str]]]
+    floor_warnings: Sequence[str]
     comparison: Sequence[Mapping[str, str]]
     cost: Mapping[str, Mapping[str, float]]
 
@@ -115,7 +118,10 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
         provenance=_provenance(run.records, run.documents["dft"].get("version"), seed),
         facts=facts(run.documents, run.cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
-        warnings=notices(run.documents, errors, by_class),
+        warnings=[
+            *(Notice("floor", warning) for warning in run.floor_warnings),
+            *notices(run.documents, errors, by_class),
+        ],
         by_class=class_errors_table(by_class) if headline.known else None,
     )
 

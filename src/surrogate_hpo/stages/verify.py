@@ -12,15 +12,18 @@ from typing import Annotated, Any
 
 import yaml
 
+from surrogate_hpo import limits
 from surrogate_hpo.config.yaml_core import CoreLoader
+from surrogate_hpo.config.yaml_limits import UNREADABLE, check_yaml
 from surrogate_hpo.errors import DataError, InterruptedRun, SurrogateHpoError
-from surrogate_hpo.io.archive.collect import CONFIG, RUN
+from surrogate_hpo.io.archive.collect import CONFIG, RUN, SOURCE
 from surrogate_hpo.io.archive.crate import CRATE, crate_faults
 from surrogate_hpo.io.archive.jobs import Job, jobs_of, read_records
 from surrogate_hpo.io.archive.manifest import MANIFEST, differences, read_manifest
 from surrogate_hpo.io.archive.stale import stale_inputs, stale_settings
 from surrogate_hpo.io.archive.unpack import Unpacked, leads_out, unpack
 from surrogate_hpo.io.documents import read_document
+from surrogate_hpo.limits import require_size
 from surrogate_hpo.stages.archive import CONTENTS, FORMAT
 from surrogate_hpo.stages.interface import Option, Positional, require_option
 from surrogate_hpo.stages.verify_run import (
@@ -36,6 +39,7 @@ GPU_TOLERANCE = 1e-2
 # Quantum ESPRESSO's last digits depend on where the system puts its arrays.
 ENGINE_TOLERANCE = 1e-6
 ENGINE_STAGES = ("dft", "ldos")
+_NOTHING_EXECUTED = "nothing of the archive was executed; --execute or --rerun STAGE does"
 _MOST_LINES = 20
 
 
@@ -74,24 +78,27 @@ def verify(
         float | None,
         Option("largest relative difference of numbers; 0, 1e-6 with DFT and 1e-2 on a GPU"),
     ] = None,
-    checksums_only: Annotated[bool, Option("execute nothing that is in the archive")] = False,
+    execute: Annotated[
+        bool, Option("execute code of the archive: its workflow must find nothing to do")
+    ] = False,
     largest_gibibytes: Annotated[float, Option("refuse what unpacks to more; 200")] = 200.0,
     cores: Annotated[int, Option("for the stages; 1")] = 1,
 ) -> str:
     """Check an archive in a clean folder: every file, its metadata, and that it repeats.
 
-    Prints a table of what was looked at; ends with an error, and the same table, if any of it
-    fails. See docs/howto/archive.md.
+    Executes nothing of the archive unless asked: `--execute`, or `--rerun STAGE`. Prints a table
+    of what was looked at; ends with an error, and the same table, if any of it fails. See
+    docs/howto/archive.md.
     """
-    _check_options(archive, rerun, tolerance, largest_gibibytes, cores, checksums_only)
+    _check_options(archive, tolerance, largest_gibibytes, cores)
     with _clean_folder(folder) as place:
         room = shutil.disk_usage(place).free
         limit = min(int(largest_gibibytes * 2**30), room)
         checks = [_checksums(unpacked := unpack(archive, place, largest_bytes=limit), place)]
         if checks[0].result == "passed":
             checks += _content_checks(place, unpacked)
-            if checksums_only:
-                checks.append(Check("Snakemake", "not run", "nothing of the archive was executed"))
+            if not (execute or rerun):
+                checks.append(Check("Snakemake", "not run", _NOTHING_EXECUTED))
             elif all(check.result != "FAILED" for check in checks):
                 checks += _executed(place, rerun or [], tolerance, cores)
     table = _table(checks)
@@ -106,11 +113,9 @@ def verify(
 
 def _check_options(
     archive: Path,
-    rerun: Sequence[str] | None,
     tolerance: float | None,
     largest_gibibytes: float,
     cores: int,
-    checksums_only: bool,
 ) -> None:
     if not archive.is_file():
         raise DataError(
@@ -119,7 +124,6 @@ def _check_options(
             expected="archive.tar.zst",
             remedy="give the path of the file that `surrogate-hpo archive` wrote",
         )
-    require_option(not (rerun and checksums_only), "rerun", "without --checksums-only", rerun)
     share = tolerance is None or 0 <= tolerance < 1
     require_option(share, "tolerance", "from 0 to 1", tolerance)
     size = largest_gibibytes
@@ -156,6 +160,7 @@ def _checksums(unpacked: Unpacked, folder: Path) -> Check:
         lost = [f"{MANIFEST}: missing or damaged", *unpacked.damaged]
         return Check("checksums", "FAILED", "without their list nothing can be checked", lost)
     try:
+        require_size(folder / MANIFEST, limits.MANIFEST_BYTES, "list of checksums")
         expected = read_manifest((folder / MANIFEST).read_text(encoding="utf-8"))
     except (DataError, UnicodeDecodeError) as error:
         return Check("checksums", "FAILED", f"the list is damaged: {error}")
@@ -171,7 +176,8 @@ def _content_checks(folder: Path, unpacked: Unpacked) -> Iterator[Check]:
     records = read_records(folder / RUN)
     settings = _settings(folder)
     if records:
-        faults = [*stale_settings(records, settings), *stale_inputs(folder / RUN, records)]
+        inputs = stale_inputs(folder / RUN, records, only_inside=True)
+        faults = [*stale_settings(records, settings), *inputs]
         jobs = len(jobs_of(records))
         yield _check("settings", f"config and inputs are those of {jobs} jobs", faults)
     else:
@@ -192,20 +198,32 @@ def _contents(folder: Path) -> dict[str, Any]:
             got=f"format {contents['format']}",
             remedy="verify it with the surrogate-hpo that is in it, under source/",
         )
-    outside = [entry["path"] for entry in contents["left_out"] if leads_out(str(entry["path"]))]
+    left_out, packages = contents["left_out"], contents["packages"]
+    told = isinstance(left_out, list) and isinstance(packages, dict)
+    paths = [e.get("path") if isinstance(e, dict) else None for e in left_out] if told else [None]
+    if not all(isinstance(path, str) for path in paths):
+        raise DataError(
+            "what the archive says of itself is damaged",
+            where=CONTENTS,
+            expected="left_out, a list of entries with a path, and packages by name",
+        )
+    outside = [path for path in map(str, paths) if leads_out(path)]
     if outside:
-        raise DataError("a path leads out of the archive", where=CONTENTS, got=str(outside[0]))
+        raise DataError("a path leads out of the archive", where=CONTENTS, got=outside[0])
     return contents
 
 
 def _settings(folder: Path) -> dict[str, Any]:
     """The config, without what YAML offers to make a few lines into gigabytes."""
-    text = (folder / RUN / CONFIG).read_text(encoding="utf-8")
+    path = folder / RUN / CONFIG
+    require_size(path, limits.CONFIG_BYTES, "config of the archive")
     try:
+        text = path.read_text(encoding="utf-8")
+        check_yaml(text, CONFIG)
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise DataError("the config of the archive is not as it was packed", where=CONFIG)
         settings = yaml.load(text, Loader=CoreLoader)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise DataError("the config is not valid YAML", where=CONFIG, got=str(error)) from error
     return settings if isinstance(settings, dict) else {}
 
@@ -214,7 +232,7 @@ def _other_versions(packages: dict[str, str]) -> Iterator[str]:
     for name, then in packages.items():
         try:
             now = version(name)
-        except PackageNotFoundError:
+        except (PackageNotFoundError, ValueError):  # of no name
             now = "not installed"
         if now != then:
             yield f"{name}: {then} then, {now} here"
@@ -233,6 +251,7 @@ def _executed(
     jobs = jobs_of(read_records(folder / RUN))
     for stage in rerun:  # what was asked for in vain says nothing of the archive
         check_repeatable(stage, jobs, left_out)
+    logger.warning("executing code of the archive: the workflow in %s", folder / SOURCE)
     try:
         restore_source(folder)
         planned = planned_jobs(folder, left_out, (folder / MANIFEST).stat().st_mtime)

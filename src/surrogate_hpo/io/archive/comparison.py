@@ -11,7 +11,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.models import read_state
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.tables import read_table
-from surrogate_hpo.io.zarr_zip import open_dataset
+from surrogate_hpo.io.zarr_zip import damage_named, open_dataset
 
 # What a run measures of itself, and where its files lay: these differ in every rerun. So does
 # what is left of the error at self-consistency.
@@ -95,7 +95,8 @@ def _table(path: Path) -> Values:
 
 def _store(path: Path) -> Values:
     for name, variable in open_dataset(path).variables.items():
-        values = variable.to_numpy()
+        with damage_named(path):
+            values = variable.to_numpy()
         yield str(name), values if values.dtype.kind in "fiub" else values.tolist()
 
 

@@ -16,9 +16,11 @@ from urllib.parse import quote, unquote
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
+from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.archive.jobs import Job
 from surrogate_hpo.io.archive.tarball import Member
+from surrogate_hpo.limits import require_size
 
 CRATE = "ro-crate-metadata.json"
 WORKFLOW = "source/Snakefile"
@@ -216,7 +218,9 @@ def crate_faults(folder: Path, checksums: Mapping[str, str]) -> list[str]:
     DataError
         If it is no RO-Crate.
     """
+    require_size(folder / CRATE, limits.CRATE_BYTES, "RO-Crate metadata")
     try:
+        limits.parse_json((folder / CRATE).read_text(encoding="utf-8"), CRATE)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             crate = ROCrate(folder)

@@ -2,13 +2,14 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.limits import require_size
 
 METADATA = Path(".snakemake") / "metadata"
 
@@ -93,8 +94,9 @@ def _records(run: Path) -> Iterator[Record]:
             # Long names are cut into folders, whose names begin with @.
             parts = place.relative_to(METADATA).parts
             output = base64.urlsafe_b64decode("".join(part.removeprefix("@") for part in parts))
-            content = json.loads(path.read_text(encoding="utf-8"))
-            yield Record(output.decode(), place, {"rule": None, "input": []} | content)
+            require_size(path, limits.RECORD_BYTES, "record of Snakemake")
+            content = limits.parse_json(path.read_text(encoding="utf-8"), str(path))
+            yield _record(output.decode(), place, {"rule": None, "input": []} | content)
         except (OSError, ValueError, TypeError, RecursionError, binascii.Error) as error:
             raise DataError(
                 "a record of Snakemake cannot be read",
@@ -102,6 +104,18 @@ def _records(run: Path) -> Iterator[Record]:
                 got=str(error),
                 remedy="wait until snakemake has ended; else delete it and run snakemake again",
             ) from error
+
+
+def _record(output: str, place: Path, content: dict[str, Any]) -> Record:
+    for key in ("input", "log", "params"):
+        listed = content.get(key) or []
+        texts = key == "params" or all(isinstance(item, str) for item in listed)
+        if not isinstance(listed, list) or not texts:
+            raise ValueError(f"{key} is no list of texts")
+    for key in ("starttime", "endtime"):
+        if not isinstance(content.get(key) or 0.0, int | float):
+            raise ValueError(f"{key} is no number")
+    return Record(output, place, content)
 
 
 def jobs_of(records: list[Record]) -> list[Job]:

@@ -1,5 +1,6 @@
 """The list of an archive's files and their checksums, in the form that `sha256sum -c` reads."""
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ def read_manifest(text: str) -> dict[str, str]:
         If a line is no entry, or a name stands twice.
     """
     entries: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, ended in enumerate(io.StringIO(text), start=1):
+        line = ended.removesuffix("\n")
         match = _LINE.fullmatch(line)
         if match is None or match[2] in entries:
             raise DataError(

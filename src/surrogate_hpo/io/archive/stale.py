@@ -1,6 +1,7 @@
 """Results that do not belong to the files, settings and code that lie beside them."""
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from surrogate_hpo.config.snapshots import SnapshotsSettings
 from surrogate_hpo.io.archive.jobs import Record
+from surrogate_hpo.io.archive.unpack import leads_out
 from surrogate_hpo.io.code_digest import code_digest
 from surrogate_hpo.io.provenance import checksum
 
@@ -17,7 +19,7 @@ Kind = TypeVar("Kind")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
-def stale_inputs(run: Path, records: Iterable[Record]) -> list[str]:
+def stale_inputs(run: Path, records: Iterable[Record], *, only_inside: bool = False) -> list[str]:
     """Files that are no longer what a job has read, in words.
 
     Parameters
@@ -26,6 +28,9 @@ def stale_inputs(run: Path, records: Iterable[Record]) -> list[str]:
         The folder of the run.
     records
         Of the outputs; they hold the checksums of smaller inputs.
+    only_inside
+        Whether a file outside of the folder is a fault, and not opened: records that come from
+        elsewhere must not make this program read, or wait for, whatever they name.
 
     Returns
     -------
@@ -34,12 +39,29 @@ def stale_inputs(run: Path, records: Iterable[Record]) -> list[str]:
     """
     faults, now = _Faults(), dict[str, str]()
     for record in records:
-        for path, recorded in (record.content.get("input_checksums") or {}).items():
-            if path not in now and (run / path).is_file():
+        for path, recorded in _checksums(record).items():
+            if only_inside and not _is_inside(run, path):
+                faults.add(f"{path!r} leads out of the archive, as an input of", record)
+                continue
+            if path not in now and os.path.isfile(run / path):  # noqa: PTH113 (False for too long a name)
                 now[path] = checksum(run / path)
             if path in now and now[path] != str(recorded).removeprefix("sha256:"):
                 faults.add(f"{path} is not what was read for", record)
     return faults.lines()
+
+
+def _checksums(record: Record) -> Mapping[str, object]:
+    recorded = record.content.get("input_checksums")
+    return recorded if isinstance(recorded, dict) else {}
+
+
+def _is_inside(run: Path, path: str) -> bool:
+    """Whether a path, links followed, stays within the folder."""
+    try:
+        inside = (run / path).resolve().is_relative_to(run.resolve())
+    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, links in a circle
+        return False
+    return inside and not leads_out(path)
 
 
 def stale_settings(records: Iterable[Record], settings: Mapping[str, Any]) -> list[str]:

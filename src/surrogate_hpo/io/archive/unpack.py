@@ -5,16 +5,13 @@ import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.archive.frames import DamagedFrame, FrameReader, next_frame
+from surrogate_hpo.io.archive.headers import next_header, read_exactly, skip_padding
 
 _CHUNK_BYTES = 1 << 16
-# tarfile holds the headers of a member in memory: names of any length need less than this.
-_HEADER_BYTES = 1 << 20
 _MOST_MEMBERS = 1_000_000
 # Seconds since 1970 that any file system can store.
 _LATEST_TIME = 1 << 31
@@ -82,25 +79,6 @@ def unpack(path: Path, folder: Path, *, largest_bytes: int) -> Unpacked:
     return unpacking.found
 
 
-class _Bounded:
-    """A stream that gives only as many bytes as were allowed: headers cannot fill the memory."""
-
-    def __init__(self, frames: FrameReader, path: Path) -> None:
-        self._frames, self._path, self._left = frames, path, 0
-
-    def allow(self, size: int) -> None:
-        """Allow so many bytes from here on."""
-        self._left = size
-
-    def read(self, size: int) -> bytes:
-        """Return so many bytes, or fewer at the end."""
-        data = self._frames.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise _refused(self._path, "a header of more than a MiB")
-        return data
-
-
 class _Unpacking:
     """What is known of an archive so far."""
 
@@ -115,7 +93,7 @@ class _Unpacking:
         self._current = ""
         try:
             with FrameReader(self._path, offset) as frames:
-                self._read_members(_Bounded(frames, self._path))
+                self._read_members(frames)
                 self._read_on(frames)
         except DamagedFrame as fault:
             self.found.damaged.append(self._current or f"byte {fault.offset} of the archive")
@@ -134,18 +112,15 @@ class _Unpacking:
             ) from error
         return None
 
-    def _read_members(self, stream: _Bounded) -> None:
-        stream.allow(_HEADER_BYTES)
-        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as tar:
-            for header in tar:
-                self._check(header)
-                self._current = header.name
-                stream.allow(header.size + _HEADER_BYTES)
-                content = tar.extractfile(header)
-                assert content is not None  # noqa: S101 - a regular file
-                self._store(header, iter(partial(content.read, _CHUNK_BYTES), b""))
-                self._current = ""
-                stream.allow(_HEADER_BYTES)
+    def _read_members(self, frames: FrameReader) -> None:
+        header = next_header(frames, first=True)
+        while header is not None:
+            self._check(header)
+            self._current = header.name
+            self._store(header, _content(frames, header.size))
+            self._current = ""
+            skip_padding(frames, header.size)
+            header = next_header(frames, first=False)
 
     def _read_on(self, frames: FrameReader) -> None:
         """A damaged header reads as the end of the archive; the checksum of its frame tells."""
@@ -173,6 +148,8 @@ class _Unpacking:
         if len(known) >= _MOST_MEMBERS:
             raise _refused(self._path, f"more than {_MOST_MEMBERS} files")
         self._left -= header.size
+        if header.size < 0:
+            raise _refused(self._path, f"{header.name!r}, of {header.size} bytes")
         if self._left < 0:
             raise _refused(
                 self._path,
@@ -196,6 +173,13 @@ class _Unpacking:
         time = header.mtime if 0 <= header.mtime < _LATEST_TIME else 0
         os.utime(path, (time, time))
         self.found.checksums[header.name] = digest.hexdigest()
+
+
+def _content(frames: FrameReader, size: int) -> Iterator[bytes]:
+    while size > 0:
+        chunk = read_exactly(frames, min(size, _CHUNK_BYTES))
+        size -= len(chunk)
+        yield chunk
 
 
 def leads_out(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Arrays [x, y, z, feature] of finished calculations, opened without being read."""
 
+import tokenize
 from itertools import permutations
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,11 @@ from surrogate_hpo.io.finished.openpmd import open_openpmd
 COORDINATES = 3
 _COORDINATE_TOLERANCE = 1e-3
 _AXES = "xyz"
+# The header is a Python literal: what a parser of it raises, and what counts of it may.
+_UNREADABLE = (
+    OSError, ValueError, EOFError, SyntaxError, TypeError, LookupError, AttributeError,
+    ArithmeticError, RecursionError, MemoryError, tokenize.TokenError,
+)  # fmt: skip
 
 
 class GridArray(Protocol):
@@ -47,12 +53,12 @@ class NumpyArray:
         try:
             # Not np.load, which opens zip archives and offers to unpickle what is neither.
             self._array = np.lib.format.open_memmap(path, mode="r")
-        except (OSError, ValueError, EOFError) as error:
+        except _UNREADABLE as error:
             raise DataError(
                 "the array is damaged or cut off",
                 where=str(path),
                 expected="a complete .npy file",
-                got=f"{type(error).__name__}: {error}",
+                got=f"{type(error).__name__}: {error}"[:300],
                 remedy="fetch or copy the file again and compare its checksum",
             ) from error
         if self._array.dtype.kind != "f":
@@ -61,6 +67,14 @@ class NumpyArray:
                 where=str(path),
                 expected="float32 or float64",
                 got=str(self._array.dtype),
+            )
+
+        if self._array.size == 0:
+            raise DataError(
+                "the array is empty",
+                where=str(path),
+                expected="axes x, y, z, feature, none of length 0",
+                got=f"shape {self._array.shape}",
             )
 
     @property

@@ -5,7 +5,6 @@ package exported carries, besides, a section `surrogate_hpo` with all that MALA 
 MALA passes over it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,15 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from surrogate_hpo import limits
 from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.dft_results import result_from_document
+from surrogate_hpo.io.espresso_checks import check_sense
 from surrogate_hpo.io.finished.agreement import agree_on_setting
 from surrogate_hpo.io.structures import checked_structure
+from surrogate_hpo.limits import require_size
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN, RYDBERG_EV
 
 OWN = "surrogate_hpo"
@@ -29,6 +31,8 @@ _CELL_TOLERANCE = 1e-3
 # pw.x prints degauss with four decimals, from where MALA takes it: half of the last one, in K.
 _ROUNDED_KELVIN = 0.5e-4 * RYDBERG_EV / BOLTZMANN_EV_PER_KELVIN + 0.1
 _OWN_TOLERANCE = 1e-6
+# MALA and ASE keep all digits of positions; what differs by more was edited.
+_ATOMS_TOLERANCE = 1e-5
 _TERMS = (
     *("one_electron_contribution", "hartree_contribution", "xc_contribution"),
     *("ewald_contribution", "entropy_contribution_dft_calculation"),
@@ -98,8 +102,12 @@ class Sidecar:
 
     def result(self, supplement: DftSupplement) -> DftResult:
         """The numbers of the calculation, with what only the config knows."""
-        if own := self.own("dft"):
-            return self._own_result(own, supplement)
+        own = self.own("dft")
+        found = self._own_result(own, supplement) if own else self._stated_result(supplement)
+        check_sense(found, where=str(self.path))
+        return found
+
+    def _stated_result(self, supplement: DftSupplement) -> DftResult:
         atoms = self.structure()
         self._check_sum(len(atoms))
         temperature = self._temperature(supplement)
@@ -143,19 +151,70 @@ class Sidecar:
         """The exact result of an exported snapshot, unless somebody edited what MALA reads."""
         where = f"{self.path}, {OWN}.dft"
         result = result_from_document(own, where=where)
+        waves = result.wavefunction_cutoff
         pairs = {
             "total_energy_dft_calculation": result.total_free_energy,
+            "band_energy_dft_calculation": result.band_energy,
+            "entropy_contribution_dft_calculation": result.entropy_contribution,
+            "hartree_contribution": result.hartree_energy,
+            "xc_contribution": result.xc_energy,
+            "ewald_contribution": result.ewald_energy,
             "number_of_electrons_exact": result.electrons,
             "fermi_energy_dft": result.fermi_energy,
+            "temperature": result.electronic_temperature,
+            "ecutrho": result.density_cutoff_rydberg,
+            "ecutwfc": None if waves is None else waves / RYDBERG_EV,
         }
         for key, value in pairs.items():
             stated = self._optional(key)
-            if value is not None and (stated is None or abs(stated - value) > _OWN_TOLERANCE):
+            if value is not None and (
+                stated is None or abs(stated - value) > _OWN_TOLERANCE * max(1.0, abs(value))
+            ):
                 raise self._fault(f"{value!r}, as in {OWN}.dft", key, stated)
         if result.fft_grid != self.grid:
             raise self._fault(f"{result.fft_grid}, as in {OWN}.dft", "grid_dimensions", self.grid)
-        agree_on_setting("dft.functional", supplement.functional, result.functional, 0, where=where)
+        self._same_atoms(result)
+        for key, setting, found, tolerance in (
+            ("functional", supplement.functional, result.functional, 0.0),
+            (
+                "density_cutoff_rydberg",
+                supplement.density_cutoff_rydberg,
+                result.density_cutoff_rydberg,
+                1e-3,
+            ),
+            (
+                "electronic_temperature_kelvin",
+                supplement.electronic_temperature_kelvin,
+                result.electronic_temperature,
+                1.0,
+            ),
+        ):
+            agree_on_setting(f"dft.{key}", setting, found, tolerance, where=where)
         return result
+
+    def _same_atoms(self, result: DftResult) -> None:
+        """Descriptors are made of the atoms that MALA reads, energies of those of the result."""
+        atoms = self.structure()
+        if (found := tuple(atoms.symbols)) != result.species:
+            raise self._other_atoms("elements", "numbers", str(result.species), str(found))
+        for what, key, own, read in (
+            ("cell", "cell", result.cell, atoms.cell[:]),
+            ("positions", "positions", result.positions, atoms.positions),
+        ):
+            if (largest := float(np.abs(own - read).max())) > _ATOMS_TOLERANCE:
+                limit = f"the {what} of {OWN}.dft within {_ATOMS_TOLERANCE:g} Å"
+                raise self._other_atoms(what, key, limit, f"up to {largest:.3g} Å from it")
+
+    def _other_atoms(self, what: str, key: str, expected: str, got: str) -> DataError:
+        return DataError(
+            "atoms of the sidecar were edited: "
+            f"not the {what} of the calculation they were exported from",
+            where=f"{self.path}, key atoms.{key}",
+            expected=expected,
+            got=got,
+            remedy="export the snapshot again, or fetch the file again: LDOS and energies belong "
+            "to the atoms of then; atoms moved by hand need a calculation of their own",
+        )
 
     def _check_sum(self, atoms: int) -> None:
         """Where all terms of the total energy are told, they must add up to it."""
@@ -196,6 +255,8 @@ class Sidecar:
         exact = supplement.electronic_temperature_kelvin
         if stated is None and exact is None:
             raise self._unsaid("the electronic temperature", key, "298")
+        if stated is not None and stated <= 0:
+            raise self._fault("more than 0 K", "temperature", stated)
         if stated is not None:
             agree_on_setting(key, exact, stated, _ROUNDED_KELVIN, where=str(self.path))
         return exact if exact is not None else float(stated or 0)
@@ -227,14 +288,18 @@ class Sidecar:
         value = self.document.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        try:
+            number = np.nan if isinstance(value, bool | str) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = np.nan
+        if not np.isfinite(number):
             raise self._fault("a finite number", key, value)
-        return float(value)
+        return number
 
     def _array(self, value: object, shape: tuple[int, ...], key: str) -> NDArray[np.float64]:
         try:
             array = np.array(value, dtype=np.float64).reshape(shape)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise self._fault(f"numbers of shape {shape}", key, value) from error
         if not np.isfinite(array).all():
             raise self._fault("finite numbers", key, value)
@@ -268,8 +333,9 @@ def read_sidecar(path: Path) -> Sidecar:
     DataError
         The file is missing or no JSON object.
     """
+    require_size(path, limits.JSON_BYTES, "sidecar")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = limits.parse_json(path.read_text(encoding="utf-8"), str(path))
     except (OSError, ValueError) as error:
         raise DataError(
             "the sidecar of the snapshot cannot be read", where=str(path), got=str(error)
