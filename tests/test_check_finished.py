@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -195,3 +196,14 @@ def test_the_config_cannot_say_otherwise_than_an_exported_sidecar(tmp_path):
         open_finished(path).result(DftSupplement(None, 40.0, None))
     with pytest.raises(ConfigError, match=r"electronic_temperature_kelvin contradicts"):
         open_finished(path).result(DftSupplement(None, None, 300.0))
+
+
+def test_one_calculation_under_four_names_is_refused(imported):
+    for name in "bcd":
+        for suffix in (".out.npy", ".info.json"):
+            shutil.copyfile(imported / f"a{suffix}", imported / f"{name}{suffix}")
+    found = faults(imported)
+    assert "a structure is used twice" in found
+    assert "b.out.npy, already in training as a.out.npy" in found
+    assert "c.out.npy, already in training as a.out.npy" in found
+    assert "d.out.npy, already in training as a.out.npy" in found

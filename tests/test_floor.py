@@ -152,7 +152,7 @@ def test_suspicions_of_imported_data_are_kept_for_the_report(imported):
 def test_snakemake_makes_it_of_a_finished_run_without_any_training(run):
     done = snakemake(run, "floor")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    rows = list(csv.DictReader((run / "results/floor/floor.csv").open()))
+    rows = list(csv.DictReader((run / "results/floor/floor.csv").read_text().splitlines()))
     assert {row["snapshot"].split("-")[0] for row in rows} == {"training", "validation", "test"}
     totals = [float(row["total_free_energy_mev_per_atom"]) for row in rows]
     assert max(map(abs, totals)) < 5
