@@ -48,7 +48,7 @@ SNAPSHOTS = ("test-0000", "test-0001", "test-0002")
 def dft_result(number: int) -> DftResult:
     """Numbers of a calculation that nobody has made."""
     energies = {field: -50.0 - index + 0.1 * number for index, field in enumerate(QUANTITIES)}
-    fields = dict.fromkeys(("k_points", "positions"), np.zeros((1, 3)))
+    fields = {"k_points": np.zeros((1, 3)), "positions": bulk("Al", cubic=True).positions}
     return DftResult(
         **{QUANTITIES[name]: value for name, value in energies.items()} | {"fermi_energy": 8.0},
         **fields,

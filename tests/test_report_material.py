@@ -93,6 +93,7 @@ def documents(result: DftResult) -> dict:
             "control": {
                 "cutoff_radius_angstrom": 4,
                 "twojmax": 4,
+                "fitted_to": ["total_free_energy"],
                 "leave_one_out_rmse_mev_per_atom": 1,
             },
             "held_out_snapshots": 1,
