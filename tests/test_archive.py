@@ -94,7 +94,7 @@ def test_the_archive_is_proved_in_a_clean_folder_and_a_stage_repeated(archive, t
     said = {name: text for name, text in rows if name != "rerun"}
     assert said["Snakemake"] == "passed  nothing to be done"
     assert "rerun acsd   passed  3 files with identical numbers" in done.stdout
-    assert "rerun train  passed  4 files with identical numbers" in done.stdout
+    assert "rerun train  passed  6 files with identical numbers" in done.stdout
     for name in (MODEL, "run/results/cost/train/0.json"):
         assert (tmp_path / "u" / name).read_bytes() == files[name], "put back after the rerun"
     crate = ROCrate(tmp_path / "u")
