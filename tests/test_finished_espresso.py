@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from tiny_workflow import edit_config
 
@@ -19,13 +20,16 @@ from surrogate_hpo.io.cubes import run_pp_ldos
 from surrogate_hpo.io.dft_results import read_dft_result
 from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE
 from surrogate_hpo.io.espresso_size import espresso_size
+from surrogate_hpo.io.espresso_xml import read_espresso_xml
 from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.ldos_store import read_ldos
 from surrogate_hpo.io.wavefunctions import orbital_densities
+from surrogate_hpo.physics.ewald import ewald_energy
 from surrogate_hpo.stages.check import check
 from surrogate_hpo.stages.dft import dft
 from surrogate_hpo.stages.ldos import ldos
 from surrogate_hpo.stages.snapshots import make_snapshot
+from surrogate_hpo.units import HARTREE_EV
 
 pytestmark = pytest.mark.qe
 WAVES = LdosSettings(kernel="gaussian", width_ev=0.5, minimum_ev=-6, maximum_ev=13, spacing_ev=0.5)
@@ -224,6 +228,18 @@ def move_an_atom(path: Path, bohr: float) -> None:
     place = re.compile(r'(<atom name="Al" index="1">)(\S+)')
     moved = place.sub(lambda found: f"{found[1]}{float(found[2]) + bohr}", output)
     path.write_text(f"{head}<output>{moved}")
+    # As of a calculation of its own, which `check` compares.
+    result = read_espresso_xml(path)
+    own = ewald_energy(
+        torch.from_numpy(result.positions),
+        torch.full((len(result.species),), 3.0, dtype=torch.float64),
+        torch.from_numpy(result.cell),
+    )
+    change = (float(own) - result.ewald_energy) / HARTREE_EV
+    energy = re.compile(r"<(etot|ewald)>([^<]*)<")
+    path.write_text(
+        energy.sub(lambda found: f"<{found[1]}>{float(found[2]) + change!r}<", path.read_text())
+    )
 
 
 @pytest.fixture
