@@ -252,6 +252,9 @@ def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):
         "validation": ["c.info.json"],
         "test": ["d.info.json"],
     }
+    with pytest.raises(ConfigError, match="kpoint_noise is true, but finished calculations"):
+        load(tmp_path, settings)
+    settings["report"] = {"kpoint_noise": False}
     with pytest.raises(ConfigError) as error:
         load(tmp_path, settings)
     idle = (

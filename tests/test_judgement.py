@@ -8,11 +8,13 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.io import write
+from test_report_material import RUN
 
 from surrogate_hpo.dft.kpoint_noise import KPointNoise
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.figures.class_errors import class_errors_table
 from surrogate_hpo.figures.verdict import headline
+from surrogate_hpo.io.dft_results import result_as_document
 from surrogate_hpo.io.kpoint_noise import write_noise_summary
 from surrogate_hpo.io.structures import read_structure, read_temperature, write_structure
 from surrogate_hpo.stages.accuracies import accuracies, class_accuracies, class_rows
@@ -282,7 +284,8 @@ def test_the_report_shows_the_size_of_the_k_noise_and_names_classes_below_it(noi
         assert by_class[0].error.kpoint_noise_mev_per_atom == 2.0
         table = class_errors_table(by_class)
         assert table.numbers("kpoint_noise_mev_per_atom")[0] == 2.0
-        quiet = {"acsd": {"decision": {"ambiguous": False}}, "naswot": {"warnings": []}}
+        quiet: dict = {"acsd": {"decision": {"ambiguous": False}}, "naswot": {"warnings": []}}
+        quiet["dft"] = result_as_document(RUN)
         documents = quiet | {"evaluate": summary | {"control_reason": "x"}}
         *_, notice = notices(documents, [total, band], by_class)
         # The mean of the networks is off by 1 meV/atom.
