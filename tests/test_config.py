@@ -252,9 +252,6 @@ def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):
         "validation": ["c.info.json"],
         "test": ["d.info.json"],
     }
-    with pytest.raises(ConfigError, match="kpoint_noise is true, but finished calculations"):
-        load(tmp_path, settings)
-    settings["report"] = {"kpoint_noise": False}
     with pytest.raises(ConfigError) as error:
         load(tmp_path, settings)
     idle = (
@@ -268,6 +265,9 @@ def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):
         "density_cutoff_rydberg": 160,
         "electronic_temperature_kelvin": 298,
     }
+    with pytest.raises(ConfigError, match="kpoint_noise is true, but finished calculations"):
+        load(tmp_path, settings)
+    settings["report"] = {"kpoint_noise": False}
     config = load(tmp_path, settings)
     assert config.snapshots.sources("training") == ["a.save", "odd@1:3"]
     with pytest.raises(ConfigError, match="no cutoff_rydberg, kpoints or kpoint_spacing_per"):
