@@ -270,6 +270,17 @@ def test_the_last_layer_is_fitted_to_energies_and_forces(case, own_energy):
         assert torch.equal(model.network[-1].weight, case.network[-1].weight)
 
 
+def test_the_last_layer_takes_what_the_training_has_computed(case, own_energy, monkeypatch):
+    model, left_out = with_readout(case.model, case.snapshots())
+    learnt = case.terms(energy_weight=0.1)
+    monkeypatch.setattr(TrainingSnapshots, "terms", None)  # no descriptors again
+    again, same = with_readout(case.model, case.snapshots(), learnt)
+    assert left_out is not None
+    assert same is not None
+    np.testing.assert_array_equal(same.energies, left_out.energies)
+    assert torch.equal(again.network[-1].weight, model.network[-1].weight)
+
+
 def test_the_last_layer_stays_where_energies_are_not_those_of_the_ldos(case, caplog):
     model, left_out = with_readout(case.model, case.snapshots())
     assert left_out is None

@@ -173,7 +173,7 @@ def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
     differentiated = settings.learns_energies * settings.processes
     if settings.readout:  # by one process
         held += readout_bytes(case)
-        differentiated += 1
+        differentiated += settings.force_weight == 0
     return fit(
         case,
         held + TORCH_BASE * (settings.processes - 1),

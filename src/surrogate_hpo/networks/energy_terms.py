@@ -64,6 +64,8 @@ class EnergyTerm:
         displacement, 1/Å; no directions where forces are not known.
     slopes
         Shape (directions,): what the first sum of A' has to be, eV/Å.
+    floor
+        Free energy of the reference LDOS minus that of DFT, eV/atom.
     """
 
     inputs: Tensor
@@ -77,11 +79,11 @@ class EnergyTerm:
     atoms: int
     tangents: Tensor
     slopes: Tensor
+    floor: float = 0.0
 
     def to(self, device: str | torch.device) -> "EnergyTerm":
         """Return the same on another device."""
-        moved = {name: getattr(self, name).to(device) for name in _TENSORS}
-        return EnergyTerm(**moved, grid=self.grid, target=self.target, atoms=self.atoms)
+        return replace(self, **{name: getattr(self, name).to(device) for name in _TENSORS})
 
     def projection(self, values: Tensor) -> Tensor:
         """Sum over points and energies of c times an LDOS or its derivative.
@@ -148,13 +150,10 @@ class StreamedTerm:
         The snapshot, with the slopes of all directions, but no tangents.
     tangents
         Shape (points, components) each, in the order of the slopes; gone through once.
-    floor
-        Free energy of the reference LDOS minus that of DFT, eV/atom.
     """
 
     term: EnergyTerm
     tangents: Iterator[Tensor]
-    floor: float = 0.0
 
     def joined(self) -> EnergyTerm:
         """The same with all tangents in memory."""
@@ -217,6 +216,11 @@ class EnergyTerms:
         """Return the same on another device."""
         moved = [term.to(device) for term in self.terms]
         return EnergyTerms(moved, self.energy_weight, self.force_weight)
+
+    def streamed(self) -> Iterator[StreamedTerm]:
+        """Yield the snapshots as they were before all of their derivatives were kept."""
+        for term in self.terms:
+            yield StreamedTerm(replace(term, tangents=term.tangents[:0]), iter(term.tangents))
 
     @property
     def training_points(self) -> int:

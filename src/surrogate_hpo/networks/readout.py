@@ -21,6 +21,7 @@ are left out have a closed form, too; they decide the strength λ and the ridge 
 """
 
 import copy
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -59,6 +60,8 @@ class Readout:
     left_out_forces
         Shape (displacements of all snapshots,): the same of the derivative of the free energy
         along a displacement, eV/Å.
+    floor
+        Root mean square of the snapshots' floors, eV/atom, see `EnergyTerm`.
     """
 
     network: nn.Sequential
@@ -66,6 +69,7 @@ class Readout:
     ridge: float
     left_out_energies: Tensor
     left_out_forces: Tensor
+    floor: float
 
     @property
     def energy_rmse(self) -> float:
@@ -96,6 +100,8 @@ class _Sums:
     repulsion
         Shape (units + 1, units + 1): Hartree energies of hidden units with each other and, last,
         with the density of the reference.
+    floor
+        As of `EnergyTerm`, eV/atom.
     """
 
     band: Tensor
@@ -105,6 +111,7 @@ class _Sums:
     rows: Tensor
     gram: Tensor
     repulsion: Tensor
+    floor: float
 
     def hartree_energy(self, weights: Tensor) -> Tensor:
         """Of the error of the density with these weights of the last layer, eV."""
@@ -217,7 +224,14 @@ def fit_readout(
         with torch.no_grad():
             layer.weight.copy_(best.weights[:-1].T)
             layer.bias.copy_(best.weights[-1])
-    return Readout(fitted, best.strength, best.ridge, best.left_out_energies, best.left_out_forces)
+    return Readout(
+        network=fitted,
+        strength=best.strength,
+        ridge=best.ridge,
+        left_out_energies=best.left_out_energies,
+        left_out_forces=best.left_out_forces,
+        floor=math.sqrt(sum(one.floor**2 for one in sums) / len(sums)),
+    )
 
 
 @torch.no_grad()
@@ -244,6 +258,7 @@ def _sums(body: nn.Sequential, streamed: StreamedTerm, displacements: int) -> _S
         rows=torch.stack(rows).cpu(),
         gram=(_product(hidden.T, hidden) / len(hidden)).cpu(),
         repulsion=_repulsion(term, hidden).cpu(),
+        floor=term.floor,
     )
 
 

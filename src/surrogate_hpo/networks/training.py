@@ -103,7 +103,7 @@ class Trainer:
         self.group = group
         self.history: list[HistoryRow] = []
         self._data = data.to(device)
-        self.energy_terms = energy_terms and energy_terms.to(device)
+        self._energy_terms = energy_terms and energy_terms.to(device)
         self._seed = seed
         self._weights = normalised_weights(energy_weights, self._data.targets_like)
         self._validation_weights = self._weights
@@ -261,15 +261,15 @@ class Trainer:
             self._loss_sum += ldos_loss * batch.points
             self._batch += 1
             on_batch()
-        source = self.energy_terms or self._data
+        source = self._energy_terms or self._data
         return float(self._loss_sum) / source.training_points
 
     def _steps(self, epoch: int) -> tuple[Iterator[Batch] | Iterator[SnapshotBatch], int]:
         """What is left of the epoch, and the number of all of its steps."""
         size, seed, start = self.recipe.batch_size, self._seed, self._batch
-        if self.energy_terms is not None:
-            steps = self.energy_terms.batches(size, seed=seed, epoch=epoch, start=start)
-            return steps, self.energy_terms.batch_count(size)
+        if self._energy_terms is not None:
+            steps = self._energy_terms.batches(size, seed=seed, epoch=epoch, start=start)
+            return steps, self._energy_terms.batch_count(size)
         order = {"batch_size": size, "seed": seed, "epoch": epoch}
         count = self._data.batch_count(**order)
         return self._data.training_batches(**order, start=start, group=self.group), count
@@ -281,9 +281,9 @@ class Trainer:
         if isinstance(batch, Batch):
             loss = self._training_loss(batch)
             return loss, loss.detach()
-        assert self.energy_terms is not None  # noqa: S101 - it has made the batch
+        assert self._energy_terms is not None  # noqa: S101 - it has made the batch
         progress = (epoch + part) / self.recipe.maximum_epochs
-        loss, ldos_loss = self.energy_terms.losses(
+        loss, ldos_loss = self._energy_terms.losses(
             self.network, batch, progress=progress, seed=self._seed
         )
         # All processes do the same, and their gradients are added up.

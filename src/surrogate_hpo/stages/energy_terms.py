@@ -237,8 +237,9 @@ def _term(
         atoms=len(atoms),
         tangents=torch.empty(0, len(points), scalers.inputs.features),
         slopes=torch.from_numpy(slopes).float(),
+        floor=floor / len(atoms),
     )
-    return StreamedTerm(term, _tangents(points, atoms, basis, source), floor / len(atoms))
+    return StreamedTerm(term, _tangents(points, atoms, basis, source))
 
 
 def _directions(size: int, points: int, generator: np.random.Generator) -> FloatArray:

@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
@@ -18,7 +17,7 @@ from surrogate_hpo.io.models import LeftOut, TrainedModel, write_model
 from surrogate_hpo.io.provenance import fingerprint, provenance
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.networks.energy_terms import StreamedTerm
+from surrogate_hpo.networks.energy_terms import EnergyTerms
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.readout import fit_readout
@@ -154,6 +153,9 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         memory_mebibytes=settings.data_memory_mebibytes,
     )
     snapshots = _snapshots(job, scaled, points.definition)
+    learnt = None
+    if snapshots is not None and settings.learns_energies:
+        learnt = read_energy_terms(snapshots, settings)
     fit = new_training(
         scaled,
         Architecture.from_dict(architecture),
@@ -163,9 +165,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         use_gpu=settings.use_gpu,
         mixed_precision=settings.mixed_precision,
         group=group,
-        energy_terms=read_energy_terms(snapshots, settings)
-        if snapshots is not None and settings.learns_energies
-        else None,
+        energy_terms=learnt,
     )
     checkpoint = job.state / f"{fingerprint(record)}-{job.initialisation}.pt"
 
@@ -187,7 +187,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     write_table(history, rows)
     surrogate, left_out = fit.model, None
     if settings.readout and snapshots is not None:
-        surrogate, left_out = with_readout(surrogate, snapshots)
+        surrogate, left_out = with_readout(surrogate, snapshots, learnt)
     split = losses_by_snapshot(job.validation, surrogate, scaled.error_weights)
     write_table(validation_losses, split)
     trained = TrainedModel(
@@ -203,7 +203,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
 
 
 def with_readout(
-    model: SurrogateModel, snapshots: TrainingSnapshots
+    model: SurrogateModel, snapshots: TrainingSnapshots, learnt: EnergyTerms | None = None
 ) -> tuple[SurrogateModel, LeftOut | None]:
     """Fit the last layer to energies and forces, where the training snapshots have them.
 
@@ -213,6 +213,8 @@ def with_readout(
         Trained; its network is moved to the CPU.
     snapshots
         The training snapshots.
+    learnt
+        What the training has learnt of them, on the CPU: with forces, nothing is computed again.
 
     Returns
     -------
@@ -234,21 +236,17 @@ def with_readout(
             ", ".join(path.stem for path in unknown[:5]),
         )
         return model, None
+    if learnt is not None and learnt.force_weight > 0:
+        terms = learnt.streamed()
+    else:
+        terms = snapshots.terms(with_forces=True)
     network = cast(nn.Sequential, model.network).cpu()
-    floors: list[float] = []
-
-    def terms() -> Iterator[StreamedTerm]:
-        for one in snapshots.terms(with_forces=True):
-            floors.append(one.floor)
-            yield one
-
-    found = fit_readout(network, terms(), len(snapshots.files))
-    floor = math.sqrt(sum(value**2 for value in floors) / len(floors))
-    if floor > _LARGEST_FLOOR:
+    found = fit_readout(network, terms, len(snapshots.files))
+    if found.floor > _LARGEST_FLOOR:
         logger.warning(
             "the last layer is not fitted to energies and forces: those of the training snapshots "
             "are not those of their LDOS (floor %.1f meV/atom), which would be bent to hide it",
-            1000 * floor,
+            1000 * found.floor,
         )
         return model, None
     forces = found.left_out_forces
