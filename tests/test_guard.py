@@ -60,6 +60,55 @@ def test_the_moments_give_what_a_regression_point_by_point_gives():
     assert found.sum_error == pytest.approx(np.square(errors).mean() / means.var(0).mean())
 
 
+def test_larger_cells_are_judged_by_what_the_smaller_ones_teach():
+    vectors, ldos = linear_snapshots(3)
+    rng = np.random.default_rng(4)
+    ldos = [y + rng.normal(size=y.shape) for y in ldos]
+    ridge = 0.05
+    found = guard_scores(
+        [{3.0: x} for x in vectors], ldos, ALL, seed=0, sizes=[4, 8, 2, 8], ridge=ridge
+    )[3.0, 4]
+    x, y = (np.concatenate([of[0], of[2]]) for of in (vectors, ldos))
+    centre, spread, mean = x.mean(0), x.std(0), y.mean(0)
+    z = (x - centre) / spread
+    weights = np.linalg.solve(z.T @ z + ridge * len(z) * np.eye(3), z.T @ (y - mean))
+    larger, there = (np.concatenate([of[1], of[3]]) for of in (vectors, ldos))
+    error = there - mean - (larger - centre) / spread @ weights
+    variation = np.square(there - there.mean(0)).sum()
+    assert found.larger_unexplained == pytest.approx(np.square(error).sum() / variation, rel=1e-9)
+    assert found.judged == (found.held_out_unexplained + found.larger_unexplained) / 2
+
+
+def test_cells_of_one_size_are_judged_by_left_out_ones_alone():
+    vectors, ldos = linear_snapshots(3)
+    of = [{3.0: x} for x in vectors]
+    one = guard_scores(of, ldos, ALL, seed=0, sizes=[4, 4, 4, 4])[3.0, 4]
+    assert np.isnan(one.larger_unexplained)
+    assert one.judged == one.held_out_unexplained
+    assert one.held_out_unexplained == guard_scores(of, ldos, ALL, seed=0)[3.0, 4].judged
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_descriptor_that_sees_images_fails_in_larger_cells(seed):
+    """At 5 Å it is the LDOS itself in small cells, and something else in large ones."""
+    rng = np.random.default_rng(seed)
+    vectors, labels = [], []
+    for size in (4, 4, 4, 8):
+        own, other = rng.normal(size=(2, 60, 1))
+        labels.append(own + 0.05 * rng.normal(size=own.shape))
+        vectors.append({3.0: own, 5.0: labels[-1] if size == 4 else other})
+    guards = guard_scores(vectors, labels, {2: np.arange(1)}, seed=seed, sizes=[4, 4, 4, 8])
+    assert guards[5.0, 2].larger_unexplained > 1 > 10 * guards[3.0, 2].larger_unexplained
+
+
+def test_candidates_that_fail_in_larger_cells_do_not_compete():
+    table = score_candidates(overfitting(0)[0], FOUR)
+    guards = {(3.0, 2): GuardScore(0.2, 0.2, 0.2, 0.3), (5.0, 2): GuardScore(0.1, 0.1, 0.1, 2.0)}
+    found = choose_guarded(table, guards, tolerance=0.15)
+    assert (found.admitted, found.knows_larger) == (((3.0, 2),), True)
+    assert "fitted to the smaller ones, on the largest cells 3 Å" in found.choice.reasons[0]
+
+
 def test_a_descriptor_that_knows_nothing_is_as_good_as_the_mean():
     rng = np.random.default_rng(0)
     ldos = [rng.normal(size=(500, 4)) for _ in range(7)]

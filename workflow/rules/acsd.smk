@@ -3,12 +3,12 @@ rule acsd:
         structures=of(
             "results/snapshots/{snapshot}.extxyz",
             "training",
-            first=CONFIG.acsd.snapshots,
+            number=CONFIG.acsd.snapshots,
         ),
         ldos=of(
             "results/ldos/{snapshot}.zarr.zip",
             *ACSD_LABELS,
-            first=CONFIG.acsd.snapshots,
+            number=CONFIG.acsd.snapshots,
         ),
     output:
         scores=report(

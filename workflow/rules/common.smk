@@ -108,10 +108,10 @@ def gpus(rule):
     return plan.gpus(rule, CONFIG)
 
 
-def of(pattern, *splits, first=None):
-    """The pattern's files of all snapshots of some splits, or of the first few."""
+def of(pattern, *splits, number=None):
+    """The pattern's files of all snapshots of some splits, or of some that are spread over all."""
     names = [name for split in splits for name in CONFIG.snapshots.names(split)]
-    return expand(pattern, snapshot=names[:first])
+    return expand(pattern, snapshot=names if number is None else spread(names, number))
 
 
 def some(pattern):

@@ -1,7 +1,7 @@
 rule naswot:
     input:
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
-        ldos=of("results/ldos/{snapshot}.zarr.zip", "training", first=NASWOT_LABELS),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training", number=NASWOT_LABELS),
         validation_descriptors=of(
             "results/descriptors/{snapshot}.zarr.zip", *NASWOT_HELD_OUT
         ),
@@ -46,7 +46,7 @@ rule naswot:
 rule naswot_chunk:
     input:
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
-        ldos=of("results/ldos/{snapshot}.zarr.zip", "training", first=NASWOT_LABELS),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "training", number=NASWOT_LABELS),
         validation_descriptors=of(
             "results/descriptors/{snapshot}.zarr.zip", *NASWOT_HELD_OUT
         ),

@@ -3,9 +3,9 @@ rule report:
         structures=of(
             "results/snapshots/{snapshot}.extxyz", "test", "training", "validation"
         ),
-        dft=of("results/dft/{snapshot}.json", "test", first=1),
-        ldos=of("results/ldos/{snapshot}.zarr.zip", "test", first=1),
-        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test", first=1),
+        dft=of("results/dft/{snapshot}.json", "test", number=1),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", "test", number=1),
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test", number=1),
         acsd_scores="results/acsd/scores.csv",
         acsd_choice="results/acsd/choice.json",
         acsd_similarities="results/acsd/similarities.zarr.zip",

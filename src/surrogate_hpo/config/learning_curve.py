@@ -28,4 +28,5 @@ class LearningCurveSettings(Section):
 
 def spread(snapshots: Sequence[T], count: int) -> list[T]:
     """Choose some that are spread evenly over all, so that each group of them has its share."""
+    count = min(count, len(snapshots))
     return [snapshots[number * len(snapshots) // count] for number in range(count)]

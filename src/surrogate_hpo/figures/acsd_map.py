@@ -50,6 +50,7 @@ SCORES = {
 
 GUARD = {
     "guard_held_out_unexplained": "unexplained, left-out snapshots",
+    "guard_larger_unexplained": "unexplained, largest cells from smaller ones",
     "guard_training_unexplained": "unexplained, fitted snapshots",
     "guard_sum_error": "error of snapshot means, relative",
 }

@@ -31,11 +31,22 @@ class GuardScore:
         Mean square error of the means over each left-out snapshot, over the variance of these
         means between snapshots; NaN if they do not vary. Predicting the mean of the other S − 1
         snapshots scores S²/(S − 1)² if each is left out alone.
+    larger_unexplained
+        1 − R² over the snapshots with the largest number of atoms, of a regression on all others.
+        NaN if all have the same number.
     """
 
     held_out_unexplained: float
     training_unexplained: float
     sum_error: float
+    larger_unexplained: float = np.nan
+
+    @property
+    def judged(self) -> float:
+        """What candidates are compared by: the mean of what is known, left-out and larger."""
+        if np.isnan(self.larger_unexplained):
+            return self.held_out_unexplained
+        return (self.held_out_unexplained + self.larger_unexplained) / 2
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,7 @@ def guard_scores(
     columns: Mapping[int, NDArray[np.integer]],
     *,
     seed: int,
+    sizes: Sequence[int] | None = None,
     ridge: float = RIDGE,
 ) -> dict[Candidate, GuardScore]:
     r"""Fit the LDOS to every candidate without some snapshots, and judge it on these.
@@ -139,6 +151,9 @@ def guard_scores(
     with the mean :math:`\bar x` and the standard deviation :math:`\sigma` of each component
     over the points fitted to. Each of min(5, snapshots) folds leaves some snapshots out; every
     snapshot is left out once. Points weigh the same, whichever snapshot they belong to.
+
+    Where snapshots differ in size, the largest ones are left out all at once, too: a cutoff that
+    reaches over a small cell sees its images, and what is learnt of them fails in larger cells.
 
     Parameters
     ----------
@@ -152,6 +167,8 @@ def guard_scores(
         ``descriptors.triples.nested_columns``.
     seed
         Deals the snapshots out to the folds.
+    sizes
+        Number of atoms of each snapshot; taken to be equal if left out.
     ridge
         The penalty ρ, relative to the variance of a standardised component.
 
@@ -170,10 +187,13 @@ def guard_scores(
     """
     _check(descriptors, ldos)
     folds = _folds(len(ldos), seed)
+    larger = _largest(sizes or [])
     centre = np.concatenate(ldos).mean(0, dtype=np.float64)
     targets = [values.astype(np.float64) - centre for values in ldos]
     return {
-        (radius, twojmax): _judged([m.of_columns(columns[twojmax]) for m in moments], folds, ridge)
+        (radius, twojmax): _judged(
+            [m.of_columns(columns[twojmax]) for m in moments], folds, larger, ridge
+        )
         for radius in sorted(descriptors[0])
         for moments in [_moments([of[radius] for of in descriptors], targets)]
         for twojmax in sorted(columns)
@@ -194,7 +214,10 @@ def _moments(
 
 
 def _judged(
-    moments: Sequence[_Moments], folds: Sequence[NDArray[np.intp]], ridge: float
+    moments: Sequence[_Moments],
+    folds: Sequence[NDArray[np.intp]],
+    larger: NDArray[np.intp],
+    ridge: float,
 ) -> GuardScore:
     if not all(np.isfinite(m.xx).all() for m in moments):
         return GuardScore(np.nan, np.nan, np.nan)
@@ -212,7 +235,25 @@ def _judged(
         held_out_unexplained=held_out / reduce(_Moments.__add__, moments).variation,
         training_unexplained=training / training_variation if training_variation > 0 else np.nan,
         sum_error=float(np.square(errors).mean()) / variance if variance > 0 else np.nan,
+        larger_unexplained=_unexplained(moments, larger, ridge) if len(larger) else np.nan,
     )
+
+
+def _unexplained(moments: Sequence[_Moments], left_out: NDArray[np.intp], ridge: float) -> float:
+    """1 − R² of the snapshots that are left out, about their own mean."""
+    ((judged, fitted_to),) = _splits(moments, [left_out])
+    line = _Line.fitted(fitted_to, ridge)
+    variation = reduce(_Moments.__add__, judged).variation
+    error = sum(line.squared_error(m) for m in judged)
+    return error / variation if variation > 0 else np.nan
+
+
+def _largest(sizes: Sequence[int]) -> NDArray[np.intp]:
+    """Places of the snapshots with the most atoms; none if all have as many."""
+    found = np.array(sizes)
+    if len(set(sizes)) < 2:
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(found == found.max())
 
 
 def _splits(

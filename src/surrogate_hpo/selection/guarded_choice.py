@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from surrogate_hpo.selection.acsd_choice import Choice, candidate_name, choose, fault_of
 from surrogate_hpo.selection.acsd_scores import Candidate
 from surrogate_hpo.selection.acsd_table import ScoreTable
@@ -20,12 +22,16 @@ class GuardedChoice:
     alone
         Cutoff radius (Å) and 2·J_max that the rule takes from all candidates.
     admitted
-        Candidates whose held-out unexplained variance is close enough to the smallest.
+        Candidates whose unexplained variance, see :attr:`.GuardScore.judged`, is close enough to
+        the smallest.
+    knows_larger
+        Whether snapshots of several sizes were there to judge by.
     """
 
     choice: Choice
     alone: Candidate
     admitted: tuple[Candidate, ...]
+    knows_larger: bool
 
     @property
     def changed(self) -> bool:
@@ -45,7 +51,7 @@ def choose_guarded(
     guards
         Of every candidate of the table.
     tolerance
-        By what fraction the held-out unexplained variance may exceed the smallest.
+        By what fraction the unexplained variance may exceed the smallest.
 
     Returns
     -------
@@ -63,11 +69,15 @@ def choose_guarded(
     kept = admitted(table, guards, tolerance=tolerance)
     choice = choose(kept)
     candidates = tuple((s.cutoff_radius, s.twojmax) for s in kept.candidates if not fault_of(s))
-    best = min(candidates, key=lambda key: guards[key].held_out_unexplained)
-    smallest = guards[best].held_out_unexplained
-    found = GuardedChoice(choice, (alone.cutoff_radius, alone.twojmax), candidates)
+    best = min(candidates, key=lambda key: guards[key].judged)
+    smallest = guards[best].judged
+    knows_larger = not np.isnan(guards[best].larger_unexplained)
+    found = GuardedChoice(choice, (alone.cutoff_radius, alone.twojmax), candidates, knows_larger)
+    left_out = "left-out snapshots"
+    if knows_larger:
+        left_out += " and, fitted to the smaller ones, on the largest cells"
     reasons = [
-        f"guard: smallest unexplained variance on left-out snapshots {candidate_name(*best)}, "
+        f"guard: smallest unexplained variance on {left_out} {candidate_name(*best)}, "
         f"{smallest:.3g}; {len(candidates)} of {len(table.candidates)} candidates "
         f"exceed it by no more than {100 * tolerance:g} %, and only these are compared",
         *choice.reasons,
@@ -75,11 +85,11 @@ def choose_guarded(
     if found.changed:
         reasons.append(
             f"the guard changed the choice: without it {candidate_name(*found.alone)}, "
-            f"unexplained {guards[found.alone].held_out_unexplained:.3g} on left-out snapshots"
+            f"unexplained {guards[found.alone].judged:.3g} on {left_out}"
         )
     if smallest >= 1:
         reasons.append(
-            "WARNING: on left-out snapshots no regression is better than the mean; there are "
+            f"WARNING: on {left_out} no regression is better than the mean; there are "
             "too few snapshots for the guard to judge by"
         )
     return replace(found, choice=replace(choice, reasons=tuple(reasons)))
@@ -97,14 +107,14 @@ def admitted(
     guards
         Of every candidate of the table.
     tolerance
-        By what fraction the held-out unexplained variance may exceed the smallest.
+        By what fraction the unexplained variance may exceed the smallest.
 
     Returns
     -------
     ScoreTable
         Without those that the guard refuses. Those that cannot win anyway stay, to be named.
     """
-    held_out = {key: guard.held_out_unexplained for key, guard in guards.items()}
+    held_out = {key: guard.judged for key, guard in guards.items()}
     eligible = [s for s in table.candidates if not fault_of(s)]
     smallest = min((held_out[s.cutoff_radius, s.twojmax] for s in eligible), default=0.0)
     kept = tuple(

@@ -104,8 +104,13 @@ def _guard_document(guarded: GuardedChoice) -> dict[str, Any]:
 
 def _guards(scored: ScoredCandidates, guarded: GuardedChoice) -> list[Row]:
     keys = [(score.cutoff_radius, score.twojmax) for score in scored.table.candidates]
+    unknown = {"larger_unexplained"} if not guarded.knows_larger else set()
     return [
-        {f"guard_{name}": value for name, value in asdict(scored.guards[key]).items()}
+        {
+            f"guard_{name}": value
+            for name, value in asdict(scored.guards[key]).items()
+            if name not in unknown
+        }
         | {"guard_admitted": key in guarded.admitted}
         for key in keys
     ]

@@ -131,7 +131,13 @@ def _guards(
     seed: int,
 ) -> dict[Candidate, GuardScore]:
     ldos = [snapshot.ldos for snapshot in snapshots if snapshot.ldos is not None]
-    return guard_scores(vectors, ldos, columns, seed=derive_seed(seed, "acsd", "guard"))
+    return guard_scores(
+        vectors,
+        ldos,
+        columns,
+        seed=derive_seed(seed, "acsd", "guard"),
+        sizes=[len(snapshot.atoms) for snapshot in snapshots],
+    )
 
 
 def _clouds(
