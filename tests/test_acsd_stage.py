@@ -298,7 +298,7 @@ def test_guard_and_pairs_across_on_different_grids_and_cells(tmp_path):
         assert (float(row["guard_held_out_unexplained"]) < 1e-4) == true
         assert float(row["guard_training_unexplained"]) <= 1
         assert float(row["guard_sum_error"]) > 0
-        assert (float(row["guard_larger_unexplained"]) < 1e-4) == true
+        assert (float(row["guard_larger_sum_error"]) < 1e-4) == true
         assert row["guard_admitted"] == str(true)
         assert row["acsd_std_over_snapshots"] == ""
     again = run(mixed, tmp_path / "again", chosen)
@@ -315,7 +315,7 @@ def test_the_guard_changes_no_score_and_is_silent_when_off(snapshots, tmp_path):
     assert {row["round"] for row in more} == {"0", "1"}
     assert all(float(row["guard_held_out_unexplained"]) > 0 for row in more)
     # All snapshots have as many atoms.
-    assert "guard_larger_unexplained" not in more[0]
+    assert "guard_larger_sum_error" not in more[0]
     assert "guard: smallest unexplained variance" in guarded["decision"]["reasons"][0]
 
 

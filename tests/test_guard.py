@@ -74,18 +74,19 @@ def test_larger_cells_are_judged_by_what_the_smaller_ones_teach():
     weights = np.linalg.solve(z.T @ z + ridge * len(z) * np.eye(3), z.T @ (y - mean))
     larger, there = (np.concatenate([of[1], of[3]]) for of in (vectors, ldos))
     error = there - mean - (larger - centre) / spread @ weights
-    variation = np.square(there - there.mean(0)).sum()
-    assert found.larger_unexplained == pytest.approx(np.square(error).sum() / variation, rel=1e-9)
-    assert found.judged == (found.held_out_unexplained + found.larger_unexplained) / 2
+    split = len(ldos[1])
+    errors = [error[:split].mean(0), error[split:].mean(0)]
+    variance = np.var([values.mean(0) for values in ldos], axis=0).mean()
+    assert found.larger_sum_error == pytest.approx(np.square(errors).mean() / variance, rel=1e-9)
 
 
 def test_cells_of_one_size_are_judged_by_left_out_ones_alone():
     vectors, ldos = linear_snapshots(3)
     of = [{3.0: x} for x in vectors]
     one = guard_scores(of, ldos, ALL, seed=0, sizes=[4, 4, 4, 4])[3.0, 4]
-    assert np.isnan(one.larger_unexplained)
-    assert one.judged == one.held_out_unexplained
-    assert one.held_out_unexplained == guard_scores(of, ldos, ALL, seed=0)[3.0, 4].judged
+    assert np.isnan(one.larger_sum_error)
+    other = guard_scores(of, ldos, ALL, seed=0)[3.0, 4]
+    assert one.held_out_unexplained == other.held_out_unexplained
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -93,12 +94,12 @@ def test_a_descriptor_that_sees_images_fails_in_larger_cells(seed):
     """At 5 Å it is the LDOS itself in small cells, and something else in large ones."""
     rng = np.random.default_rng(seed)
     vectors, labels = [], []
-    for size in (4, 4, 4, 8):
-        own, other = rng.normal(size=(2, 60, 1))
+    for size in (4, 4, 4, 8, 8):
+        own, other = rng.normal(size=(2, 1, 1)) + rng.normal(size=(2, 60, 1))
         labels.append(own + 0.05 * rng.normal(size=own.shape))
         vectors.append({3.0: own, 5.0: labels[-1] if size == 4 else other})
-    guards = guard_scores(vectors, labels, {2: np.arange(1)}, seed=seed, sizes=[4, 4, 4, 8])
-    assert guards[5.0, 2].larger_unexplained > 1 > 10 * guards[3.0, 2].larger_unexplained
+    guards = guard_scores(vectors, labels, {2: np.arange(1)}, seed=seed, sizes=[4, 4, 4, 8, 8])
+    assert guards[5.0, 2].larger_sum_error > 10 * guards[3.0, 2].larger_sum_error
 
 
 def test_candidates_that_fail_in_larger_cells_do_not_compete():
@@ -106,7 +107,8 @@ def test_candidates_that_fail_in_larger_cells_do_not_compete():
     guards = {(3.0, 2): GuardScore(0.2, 0.2, 0.2, 0.3), (5.0, 2): GuardScore(0.1, 0.1, 0.1, 2.0)}
     found = choose_guarded(table, guards, tolerance=0.15)
     assert (found.admitted, found.knows_larger) == (((3.0, 2),), True)
-    assert "fitted to the smaller ones, on the largest cells 3 Å" in found.choice.reasons[0]
+    assert "1.3 times the smallest error with 1 of 2 candidates" in found.choice.reasons[0]
+    assert "relative error of sums over the largest cells 2" in found.choice.reasons[-1]
 
 
 def test_a_descriptor_that_knows_nothing_is_as_good_as_the_mean():

@@ -44,12 +44,13 @@ class AcsdSettings(Section):
     guard: bool = Field(
         False,
         description="fit the LDOS to every candidate by ridge regression, judge it on left-out "
-        "snapshots and, from smaller cells, on the largest; choose only among those that do well "
-        "there; needs the LDOS",
+        "snapshots and, fitted to smaller cells, on the largest; choose only among those that do "
+        "well there; needs the LDOS",
     )
     guard_tolerance: Annotated[float, Field(ge=0, le=10)] = Field(
         0.15,
-        description="fraction by which the unexplained variance there may exceed the smallest",
+        description="fraction by which the unexplained variance on left-out snapshots may "
+        "exceed the smallest",
     )
     element_weights: dict[str, FiniteFloat] = Field(
         {}, description="weight per element, e.g. `{Al: 1.0, Ti: 1.7}`; needed if there are several"

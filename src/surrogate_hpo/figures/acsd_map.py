@@ -50,9 +50,9 @@ SCORES = {
 
 GUARD = {
     "guard_held_out_unexplained": "unexplained, left-out snapshots",
-    "guard_larger_unexplained": "unexplained, largest cells from smaller ones",
     "guard_training_unexplained": "unexplained, fitted snapshots",
     "guard_sum_error": "error of snapshot means, relative",
+    "guard_larger_sum_error": "the same of the largest cells, fitted to smaller ones",
 }
 """Columns of the guard, and what they are called."""
 

@@ -31,22 +31,15 @@ class GuardScore:
         Mean square error of the means over each left-out snapshot, over the variance of these
         means between snapshots; NaN if they do not vary. Predicting the mean of the other S − 1
         snapshots scores S²/(S − 1)² if each is left out alone.
-    larger_unexplained
-        1 − R² over the snapshots with the largest number of atoms, of a regression on all others.
-        NaN if all have the same number.
+    larger_sum_error
+        The sum error of the snapshots with the largest number of atoms, of a regression on all
+        others. NaN if all have the same number.
     """
 
     held_out_unexplained: float
     training_unexplained: float
     sum_error: float
-    larger_unexplained: float = np.nan
-
-    @property
-    def judged(self) -> float:
-        """What candidates are compared by: the mean of what is known, left-out and larger."""
-        if np.isnan(self.larger_unexplained):
-            return self.held_out_unexplained
-        return (self.held_out_unexplained + self.larger_unexplained) / 2
+    larger_sum_error: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -153,7 +146,8 @@ def guard_scores(
     snapshot is left out once. Points weigh the same, whichever snapshot they belong to.
 
     Where snapshots differ in size, the largest ones are left out all at once, too: a cutoff that
-    reaches over a small cell sees its images, and what is learnt of them fails in larger cells.
+    reaches over a small cell sees its images, and sums over larger cells go far astray by what is
+    learnt of these.
 
     Parameters
     ----------
@@ -229,23 +223,27 @@ def _judged(
         training_variation += fitted_to.variation
         held_out += sum(line.squared_error(m) for m in left_out)
         errors += [line.mean_error(m) for m in left_out]
-    means = np.stack([m.y / m.count for m in moments])
-    variance = float(means.var(axis=0).mean())
     return GuardScore(
         held_out_unexplained=held_out / reduce(_Moments.__add__, moments).variation,
         training_unexplained=training / training_variation if training_variation > 0 else np.nan,
-        sum_error=float(np.square(errors).mean()) / variance if variance > 0 else np.nan,
-        larger_unexplained=_unexplained(moments, larger, ridge) if len(larger) else np.nan,
+        sum_error=_relative(errors, moments),
+        larger_sum_error=_larger_sum_error(moments, larger, ridge),
     )
 
 
-def _unexplained(moments: Sequence[_Moments], left_out: NDArray[np.intp], ridge: float) -> float:
-    """1 − R² of the snapshots that are left out, about their own mean."""
-    ((judged, fitted_to),) = _splits(moments, [left_out])
+def _larger_sum_error(moments: Sequence[_Moments], larger: NDArray[np.intp], ridge: float) -> float:
+    if not len(larger):
+        return np.nan
+    ((judged, fitted_to),) = _splits(moments, [larger])
     line = _Line.fitted(fitted_to, ridge)
-    variation = reduce(_Moments.__add__, judged).variation
-    error = sum(line.squared_error(m) for m in judged)
-    return error / variation if variation > 0 else np.nan
+    return _relative([line.mean_error(m) for m in judged], moments)
+
+
+def _relative(errors: Sequence[NDArray[np.float64]], moments: Sequence[_Moments]) -> float:
+    """Mean square of the means' errors, over the variance of the means."""
+    means = np.stack([m.y / m.count for m in moments])
+    variance = float(means.var(axis=0).mean())
+    return float(np.square(errors).mean()) / variance if variance > 0 else np.nan
 
 
 def _largest(sizes: Sequence[int]) -> NDArray[np.intp]:

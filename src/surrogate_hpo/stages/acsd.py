@@ -104,7 +104,7 @@ def _guard_document(guarded: GuardedChoice) -> dict[str, Any]:
 
 def _guards(scored: ScoredCandidates, guarded: GuardedChoice) -> list[Row]:
     keys = [(score.cutoff_radius, score.twojmax) for score in scored.table.candidates]
-    unknown = {"larger_unexplained"} if not guarded.knows_larger else set()
+    unknown = {"larger_sum_error"} if not guarded.knows_larger else set()
     return [
         {
             f"guard_{name}": value

@@ -1,0 +1,136 @@
+r"""How far a predicted energy is expected to be off: the networks' spread, calibrated.
+
+Networks of several initialisations agree where the training decides, and differ where it does
+not, whatever the reason: too few snapshots, other sizes, extrapolation. What all of them get wrong
+alike does not show. So the spread is scaled to errors that are known,
+
+.. math::
+    \sigma^2 = \alpha^2 s^2 + \beta^2,
+
+with the standard deviation s over the networks, per atom. Their ratio is that of the largest
+Gaussian likelihood, their size that at which 68.3 % of the known errors lie within one bar: of few
+networks the spread is uncertain itself, and errors in units of it have longer tails than a
+Gaussian. (The scaling of an ensemble's spread: Imbalzano et al., J. Chem. Phys. 154, 074102
+(2021); the constant is an addition.)
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_RATIOS = np.logspace(-3, 3, 61)
+"""Of the constant to the spread's part, in squares."""
+_PRIOR_SNAPSHOTS = 3
+"""As many snapshots as these have to contradict the left-out errors, to outweigh them."""
+_FEWEST = 2
+_WITHIN_ONE_BAR = math.erf(math.sqrt(0.5))
+
+
+@dataclass(frozen=True)
+class ErrorBar:
+    """Expected error (one standard deviation) of the mean of the networks' free energies.
+
+    Attributes
+    ----------
+    spread_factor
+        α.
+    constant
+        β, eV/atom.
+    left_out_snapshots
+        Training snapshots, left out of the fit of the last layer, that it was calibrated on.
+    validation_snapshots
+        Snapshots that no layer has seen, that it was calibrated on.
+    """
+
+    spread_factor: float
+    constant: float
+    left_out_snapshots: int
+    validation_snapshots: int
+
+    def of(self, energies: ArrayLike) -> float:
+        """Expected error of the mean.
+
+        Parameters
+        ----------
+        energies
+            Of each network, eV/atom.
+
+        Returns
+        -------
+        float
+            eV/atom.
+        """
+        values = np.asarray(energies, dtype=np.float64)
+        return math.hypot(self.spread_factor * float(_spreads(values[:, None])[0]), self.constant)
+
+
+def calibrated_error_bar(left_out: ArrayLike, validation: ArrayLike) -> ErrorBar | None:
+    r"""Find :math:`\alpha` and :math:`\beta` from errors that are known.
+
+    The many errors of left-out training snapshots decide both. Their networks' lower layers have
+    seen them, so that they are too small: the errors of n validation snapshots scale both by
+    :math:`\sqrt{(3 + \sum z^2) / (3 + n)}`, z in units of the bar and of the left-out errors' root
+    mean square in it. Without the former, the latter decide alone.
+
+    Parameters
+    ----------
+    left_out
+        Shape (networks, snapshots): errors of training snapshots, eV/atom.
+    validation
+        Shape (networks, snapshots): errors of validation snapshots, eV/atom.
+
+    Returns
+    -------
+    ErrorBar or None
+        None if fewer than two errors are known.
+    """
+    own = np.asarray(left_out, dtype=np.float64)
+    held_out = np.asarray(validation, dtype=np.float64)
+    counts = own.shape[1], held_out.shape[1]
+    if counts[0] < _FEWEST:
+        if counts[1] < _FEWEST:
+            return None
+        return ErrorBar(*_fitted(held_out), 0, counts[1])
+    bar = ErrorBar(*_fitted(own), *counts)
+    usual = max(_mean_square(own, bar), np.finfo(np.float64).tiny)
+    squares = counts[1] * _mean_square(held_out, bar) / usual if counts[1] else 0.0
+    scale = math.sqrt((_PRIOR_SNAPSHOTS + squares) / (_PRIOR_SNAPSHOTS + counts[1]))
+    return ErrorBar(scale * bar.spread_factor, scale * bar.constant, *counts)
+
+
+def _mean_square(errors: NDArray[np.float64], bar: ErrorBar) -> float:
+    """Of the errors of the mean over the networks, in units of the bar."""
+    bars = np.array([bar.of(of_one) for of_one in errors.T])
+    return float(np.square(errors.mean(axis=0) / np.maximum(bars, np.finfo(float).tiny)).mean())
+
+
+def _fitted(errors: NDArray[np.float64]) -> tuple[float, float]:
+    """α and β; errors of shape (networks, snapshots)."""
+    magnitudes = np.abs(errors.mean(axis=0))
+    spreads = np.square(_spreads(errors))
+    mean = float(spreads.mean())
+    shapes = [(0.0, 1.0)]
+    if mean > 0:
+        shapes += [(1.0, ratio * mean) for ratio in _RATIOS]
+    spread, constant = min(
+        shapes, key=lambda shape: _minus_log_likelihood(magnitudes, shape[0] * spreads + shape[1])
+    )
+    relative = magnitudes / np.sqrt(spread * spreads + constant)
+    scale = float(np.quantile(relative, _WITHIN_ONE_BAR))
+    return scale * math.sqrt(spread), scale * math.sqrt(constant)
+
+
+def _minus_log_likelihood(magnitudes: NDArray[np.float64], shape: NDArray[np.float64]) -> float:
+    """Of Gaussian errors with variances of this shape, times two, at their most likely scale."""
+    scale = float(np.mean(np.square(magnitudes) / shape))
+    return math.log(max(scale, np.finfo(np.float64).tiny)) + float(np.log(shape).mean())
+
+
+def _spreads(errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard deviation over the networks of each snapshot; 0 of one network."""
+    if len(errors) < 2:
+        return np.zeros(errors.shape[1])
+    spreads: NDArray[np.float64] = errors.std(axis=0, ddof=1)
+    return spreads
