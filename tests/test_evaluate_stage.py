@@ -29,9 +29,11 @@ from surrogate_hpo.io.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.io.models import TrainedModel, write_model
 from surrogate_hpo.io.structures import write_structure
 from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.networks.error_bar import ErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
 from surrogate_hpo.stages.energies import QUANTITIES, SnapshotEnergies
+from surrogate_hpo.stages.error_bars import read_error_bar, write_error_bar
 from surrogate_hpo.stages.evaluate import evaluate
 from surrogate_hpo.stages.evaluate_snapshot import evaluate_snapshot
 from surrogate_hpo.stages.evaluated import read_evaluated, write_evaluated
@@ -121,6 +123,7 @@ def gather(
         training_dft=sorted(folder.glob("training-*.json")),
         training_structures=sorted(folder.glob("training-*.extxyz")),
         transfer=transfer,
+        error_bar=folder / "error_bar.json",
         costs=[folder / "cost.json"],
         **{
             n: folder / f"{n}.csv" for n in ("energies", "errors", "classes", "dos", "ldos_samples")
@@ -143,6 +146,8 @@ def case(tmp_path_factory) -> Path:
     for seed in range(2):
         write_network(folder / str(seed) / "model.pt", ldos, seed)
     write_document(folder / "cost.json", asdict(Cost("train", 3.0, 2.0, 0.0, 100.0, 1, 0)))
+    bar = ErrorBar(2.0, 1.0, 9, 3)
+    write_error_bar(folder / "error_bar.json", bar, {})
     (folder / "snapshots").mkdir()
     for name in SNAPSHOTS:
         evaluate_one(folder, name, folder / "snapshots" / f"{name}.json")
@@ -271,6 +276,37 @@ def test_errors_are_those_of_the_energies(case):
     assert [row["quantity"] for row in rows(case / "errors.csv")] == [
         name for name in QUANTITIES if name != "fermi_energy"
     ]
+
+
+def test_expected_errors_stand_beside_the_true_ones(case):
+    summary = json.loads((case / "summary.json").read_text())
+    assert summary["error_bar"] == {
+        "spread_factor": 2.0,
+        "constant_ev_per_atom": 1.0,
+        "left_out_snapshots": 9,
+        "validation_snapshots": 3,
+    }
+    table = [row for row in rows(case / "energies.csv") if row["source"].startswith("seed-")]
+    bars, within = [], []
+    for number, name in enumerate(SNAPSHOTS):
+        found = [float(r["total_free_energy_ev"]) / 4 for r in table if r["snapshot"] == name]
+        bars.append(math.hypot(2 * np.std(found, ddof=1), 1.0))
+        within.append(abs(np.mean(found) - dft_result(number).total_free_energy / 4) <= bars[-1])
+    for errors in (summary, summary["classes"][0]):
+        found = errors["total_free_energy"]
+        assert found["error_bar_mev_per_atom"] == pytest.approx(1000 * np.mean(bars))
+        assert found["within_error_bar"] == pytest.approx(np.mean(within))
+    assert "within_error_bar" not in summary["band_energy"]
+
+
+def test_error_bars_survive_their_file_and_others_are_refused(tmp_path):
+    path = tmp_path / "error_bar.json"
+    for bar in (ErrorBar(1.5, 2e-3, 20, 4), None):
+        write_error_bar(path, bar, {})
+        assert read_error_bar(path) == bar
+    write_document(path, {"total_free_energy": {"spread_factor": "x"}, "provenance": {}})
+    with pytest.raises(DataError, match=r"not an error bar(.|\n)*error_bar.json"):
+        read_error_bar(path)
 
 
 def test_the_provenance_names_all_files_behind_the_errors(case):

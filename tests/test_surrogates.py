@@ -1,6 +1,7 @@
 """The surrogate file: round trip, versions, damage; and the stage that gathers it."""
 
 import dataclasses
+import math
 import pickle
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from small_surrogate import DEFINITION, ENERGY, GRID, aluminium, small_surrogate, written
 
+from surrogate_hpo.calculator import SurrogateCalculator
 from surrogate_hpo.config.surrogate import SurrogateSettings
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
@@ -17,9 +19,14 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.io.dft_results import write_dft_result
-from surrogate_hpo.io.models import TrainedModel, write_model, write_state
+from surrogate_hpo.io.documents import read_document
+from surrogate_hpo.io.models import LeftOut, TrainedModel, read_model, write_model, write_state
+from surrogate_hpo.io.structures import write_structure
 from surrogate_hpo.io.surrogates import read_surrogate
 from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.networks.error_bar import calibrated_error_bar
+from surrogate_hpo.stages.error_bars import read_error_bar
+from surrogate_hpo.stages.predict import predict
 from surrogate_hpo.stages.prediction import predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions
 from surrogate_hpo.stages.surrogate import surrogate as gather
@@ -34,6 +41,10 @@ LIKE_ALL = {
     "norm_conserving": True, "symmetry_operations": 1, "smearing": "fd", "smearing_width": 0.43,
     "converged": True, "scf_steps": 8, "scf_accuracy": 1e-10, "version": "7.2",
 }  # fmt: skip
+
+# DFT minus prediction, eV/atom, of four left-out snapshots by two networks.
+LEFT_OUT = (np.array([0.1, -0.2, 0.3, 0.2]), np.array([0.2, -0.1, 0.1, 0.3]))
+VALIDATION_ENERGIES = (-228.0, -229.0)
 
 
 def test_everything_survives_the_round_trip_and_no_code_is_unpickled(tmp_path):
@@ -165,11 +176,12 @@ def inputs(tmp_path):
     """Models of two seeds, and DFT and descriptors of two training snapshots."""
     made = small_surrogate()
     files = {"models": [], "dft": [], "descriptors": [], "pseudopotentials": []}
+    files |= {"validation_structures": [], "validation_dft": []}
     for seed, model in enumerate(made.models):
         files["models"].append(tmp_path / f"{seed}.pt")
-        write_model(
-            files["models"][-1], TrainedModel(model, ENERGY, "gaussian", 0.5, DEFINITION), {}
-        )
+        left_out = LeftOut(LEFT_OUT[seed], math.nan, 1.0, 1e-3)
+        trained = TrainedModel(model, ENERGY, "gaussian", 0.5, DEFINITION, left_out)
+        write_model(files["models"][-1], trained, {})
     for name in ("Al", "Mg"):  # the second is in no snapshot
         files["pseudopotentials"].append(tmp_path / f"{name}.UPF")
         text = aluminium_hgh_upf().replace('element="Al"', f'element="{name}"')
@@ -187,13 +199,25 @@ def inputs(tmp_path):
         files["descriptors"].append(tmp_path / f"descriptors-{number}.zarr.zip")
         data = DescriptorData(values.reshape(*GRID, -1), atoms.cell[:], DEFINITION)
         write_descriptors(files["descriptors"][-1], data, {})
+    for number in (2, 3, 4):
+        atoms = aluminium(number)
+        place = {"cell": atoms.cell[:], "positions": atoms.positions, "species": ("Al",) * 4}
+        # Of the last one the energy is not known.
+        energy = None if number == 4 else VALIDATION_ENERGIES[number - 2]
+        result = DftResult(**LIKE_ALL | {"total_free_energy": energy}, **place, fft_grid=GRID)
+        files["validation_structures"].append(tmp_path / f"validation-{number}.extxyz")
+        write_structure(files["validation_structures"][-1], atoms)
+        files["validation_dft"].append(tmp_path / f"validation-{number}.json")
+        write_dft_result(files["validation_dft"][-1], result, {})
     return files
 
 
 def run(inputs, tmp_path):
     path = tmp_path / "out" / "surrogate.pt"
     settings = SurrogateSettings(description="for a test")
-    gather(settings=settings, seed=1, surrogate=path, **inputs)
+    document = path.with_name("error_bar.json")
+    gather(settings=settings, seed=1, surrogate=path, error_bar=document, **inputs)
+    assert read_error_bar(document) == read_surrogate(path).error_bar
     return read_surrogate(path)
 
 
@@ -219,7 +243,65 @@ def test_the_stage_gathers_what_the_training_has_seen(inputs, tmp_path):
     )  # fmt: skip
     torch.testing.assert_close(found.known.maximum, values.amax(0), rtol=1e-6, atol=1e-6)
     assert found.provenance["stage"] == "surrogate"
-    assert len(found.provenance["inputs"]) == 8
+    assert len(found.provenance["inputs"]) == 14
+
+
+def test_the_error_bar_is_calibrated_on_left_out_and_validation_snapshots(inputs, tmp_path):
+    made = run(inputs, tmp_path)
+    errors = np.empty((2, 2))
+    for number, energy in enumerate(VALIDATION_ENERGIES):
+        atoms = aluminium(number + 2)
+        found = predict_structure(made, atoms, Conditions(), tmp_path).energies
+        errors[:, number] = (np.array(found["total_free_energy"]) - energy) / 4
+    bar = made.error_bar
+    expected = calibrated_error_bar(-np.stack(LEFT_OUT), errors)
+    assert bar.spread_factor == pytest.approx(expected.spread_factor, rel=1e-6)
+    assert bar.constant == pytest.approx(expected.constant, rel=1e-6)
+    assert (bar.left_out_snapshots, bar.validation_snapshots) == (4, 2)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.is_dir()]
+
+
+def test_without_known_errors_there_is_no_error_bar(inputs, tmp_path, caplog):
+    for path in inputs["models"]:
+        write_model(path, dataclasses.replace(read_model(path), left_out=None), {})
+    with_validation = run(inputs, tmp_path).error_bar
+    assert (with_validation.left_out_snapshots, with_validation.validation_snapshots) == (0, 2)
+    inputs |= {name: inputs[name][1:] for name in ("validation_structures", "validation_dft")}
+    assert run(inputs, tmp_path).error_bar is None
+    assert "predictions will have no error bar" in caplog.text
+
+
+def test_a_prediction_has_an_error_bar_in_all_its_forms(inputs, tmp_path):
+    surrogate = run(inputs, tmp_path)
+    found = predict_structure(surrogate, aluminium(5), Conditions(), tmp_path)
+    energies = np.array(found.energies["total_free_energy"]) / 4
+    assert found.error_bar == pytest.approx(4 * surrogate.error_bar.of(energies))
+    write_structure(tmp_path / "a.extxyz", aluminium(5))
+    path, output = tmp_path / "out" / "surrogate.pt", tmp_path / "p"
+    predict(surrogate=path, structures=str(tmp_path / "a.extxyz"), output=output)
+    document = read_document(output / "prediction.json")
+    assert document["total_free_energy_ev"]["error_bar"] == pytest.approx(found.error_bar)
+    per_atom = document["total_free_energy_ev_per_atom"]["error_bar"]
+    assert per_atom == pytest.approx(found.error_bar / 4)
+    assert document["error_bar_calibration"]["left_out_snapshots"] == 4
+    atoms = aluminium(5)
+    atoms.calc = SurrogateCalculator(path)
+    atoms.get_potential_energy()
+    assert atoms.calc.results["free_energy_error_bar"] == pytest.approx(found.error_bar)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, "x", None, 1])
+def test_error_bars_that_make_no_sense_are_refused(tmp_path, wrong):
+    path = written(tmp_path)
+    state = torch.load(path, weights_only=True)
+    bar = {"spread_factor": wrong, "constant_ev_per_atom": 0.1}
+    bar |= {"left_out_snapshots": 3, "validation_snapshots": 1}
+    torch.save(state | {"error_bar": bar}, path)
+    with pytest.raises(DataError, match="error_bar"):
+        read_surrogate(path)
+    # Files of older versions have none.
+    torch.save({key: value for key, value in state.items() if key != "error_bar"}, path)
+    assert read_surrogate(path).error_bar is None
 
 
 def test_models_and_calculations_that_do_not_belong_together_are_refused(inputs, tmp_path):

@@ -24,8 +24,9 @@ class SurrogateCalculator(Calculator):
 
     ``energy`` and ``free_energy`` are both the total free energy A = E - TS of the electrons at
     the electronic temperature, as in ASE's calculator for Quantum ESPRESSO; no extrapolation to
-    zero temperature is made. `results` holds the terms of A, the Fermi energy and the error bar
-    too: ``free_energy_std``, the standard deviation over the networks (none with one), and the
+    zero temperature is made. `results` holds the terms of A and the Fermi energy too, and
+    ``free_energy_error_bar``, the expected error of A (none if it could not be calibrated),
+    ``free_energy_std``, the standard deviation over the networks (none with one), and the
     ``warnings`` of :func:`surrogate_hpo.stages.prediction.predict_structure`. Values are means
     over the networks, in eV per cell.
 
@@ -127,7 +128,10 @@ class SurrogateCalculator(Calculator):
             )
         bare = checked_structure(structure, "the structure that the calculator was given")
         found = predict_structure(self.surrogate, bare, self._conditions, self._scratch)
-        self.results = _results(found.energies) | {"warnings": found.warnings}
+        self.results = _results(found.energies) | {
+            "free_energy_error_bar": found.error_bar,
+            "warnings": found.warnings,
+        }
 
     def get_property(
         self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True

@@ -40,6 +40,7 @@ rule evaluate:
         training_structures=of("results/snapshots/{snapshot}.extxyz", "training"),
         kpoint_noise=expand("results/{stage}/summary.json", stage=KNOISE),
         transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
+        error_bar="results/surrogate/error_bar.json",
         costs=costs(
             "snapshots",
             "dft",
@@ -49,6 +50,7 @@ rule evaluate:
             "naswot",
             "search",
             "train",
+            "surrogate",
             *NASWOT_AUDIT,
             *TRANSFER,
         ),
@@ -78,7 +80,7 @@ rule evaluate:
         " --structures {input.structures:q} --training-dft {input.training_dft:q}"
         " --training-structures {input.training_structures:q}"
         " --kpoint-noise {input.kpoint_noise:q} --transfer {input.transfer:q}"
-        " --costs {input.costs:q}"
+        " --error-bar {input.error_bar:q} --costs {input.costs:q}"
         " --energies {output.energies:q} --errors {output.errors:q}"
         " --classes {output.classes:q} --dos {output.dos:q} --ldos-samples {output.ldos_samples:q}"
         " --summary {output.summary:q} --cost {output.cost:q} 2> {log:q}"

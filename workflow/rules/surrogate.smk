@@ -4,8 +4,11 @@ rule surrogate:
         dft=of("results/dft/{snapshot}.json", "training"),
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
         pseudopotentials=UPF_FILES,
+        validation_structures=of("results/snapshots/{snapshot}.extxyz", "validation"),
+        validation_dft=of("results/dft/{snapshot}.json", "validation"),
     output:
         surrogate="results/surrogate/surrogate.pt",
+        error_bar="results/surrogate/error_bar.json",
         cost="results/cost/surrogate/all.json",
     log:
         "logs/surrogate.log",
@@ -25,4 +28,6 @@ rule surrogate:
         " --models {input.models:q} --dft {input.dft:q}"
         " --descriptors {input.descriptors:q}"
         " --pseudopotentials {input.pseudopotentials:q}"
-        " --surrogate {output.surrogate:q} --cost {output.cost:q} 2> {log:q}"
+        " --validation-structures {input.validation_structures:q}"
+        " --validation-dft {input.validation_dft:q}"
+        " --surrogate {output.surrogate:q} --error-bar {output.error_bar:q} --cost {output.cost:q} 2> {log:q}"

@@ -3,6 +3,8 @@
 Made as those of `surrogate_hpo.config.training_needs`.
 """
 
+from collections.abc import Sequence
+
 from surrogate_hpo.config.case import FLOAT32, Case
 from surrogate_hpo.config.needs import (
     FLOAT64,
@@ -33,10 +35,16 @@ _BLOCK_POINTS = 16384
 
 
 def surrogate(case: Case) -> Need:
-    """The training descriptors, gone through three times in slabs that are taken to float64."""
+    """The training descriptors, read three times, and predictions of the validation snapshots.
+
+    The former are taken to float64 in slabs; the latter need as much as those of `transfer`.
+    """
     values = case.points("training") * case.components
     seconds = 2.0 * values * case.components / DOUBLE_RATE + 3 * FLOAT32 * values / READING_RATE
-    return Need(TORCH_BASE + TRAINING_WORK, STARTUP_SECONDS + seconds)
+    names = case.config.snapshots.names("validation")
+    found = _predictions(case, [case.sizes.get(name, case.size).grid_points for name in names])
+    memory = max(TORCH_BASE + TRAINING_WORK, found.memory_bytes)
+    return Need(memory, STARTUP_SECONDS + seconds + found.cpu_seconds)
 
 
 def evaluate_snapshot(case: Case, *, snapshots: int = 1) -> Need:
@@ -94,12 +102,16 @@ def evaluate(case: Case) -> Need:
 
 
 def transfer(case: Case) -> Need:
-    """Predictions of structures beyond the run, one after the other.
+    """Predictions of structures beyond the run, one after the other."""
+    return _predictions(case, [size.grid_points for size in case.transfers])
+
+
+def _predictions(case: Case, sizes: Sequence[int]) -> Need:
+    """Predictions of structures with so many grid points, one after the other.
 
     Memory is that of `surrogate-hpo predict`: a few real arrays on the grid of the largest
     structure; the LDOS is on disk. Time: descriptors, networks and integrals of all points.
     """
-    sizes = [size.grid_points for size in case.transfers]
     points, networks = sum(sizes), case.config.train.seeds
     operations = 2.0 * parameters(case.network) * points * networks
     seconds = prediction_seconds(case, points * networks)

@@ -2,9 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from surrogate_hpo.figures.error_summary import BASELINES, QuantityError, further_columns
 from surrogate_hpo.figures.table import Column, FigureTable, number_column, word_column
+
+_ERROR_BAR = (
+    ("error_bar_mev_per_atom", "expected error", "meV/atom"),
+    ("within_error_bar", "within it", "of the snapshots"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ def class_errors_table(classes: Sequence[ClassError]) -> FigureTable:
         ``ensemble_mae_mev_per_atom``, ``mae_mev_per_atom``, ``std_over_seeds_mev_per_atom``,
         ``baseline_mev_per_atom``, ``baseline_of``, ``discretisation_error_mev_per_atom`` and
         ``control_mae_mev_per_atom``; and where they are
-        known ``control_energies_only_mae_mev_per_atom`` and ``kpoint_noise_mev_per_atom``.
+        known ``control_energies_only_mae_mev_per_atom``, ``kpoint_noise_mev_per_atom``,
+        ``error_bar_mev_per_atom`` and ``within_error_bar``.
     """
     errors = [entry.error for entry in classes]
 
@@ -70,5 +77,10 @@ def class_errors_table(classes: Sequence[ClassError]) -> FigureTable:
             column("discretisation_error_mev_per_atom", "floor"),
             column("control_mae_mev_per_atom", "control"),
             *(column(name, label) for name, label in further_columns(errors)),
+            *(
+                column(name, label, unit)
+                for name, label, unit in _ERROR_BAR
+                if any(isfinite(getattr(error, name)) for error in errors)
+            ),
         )
     )

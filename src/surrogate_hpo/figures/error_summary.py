@@ -51,6 +51,10 @@ class QuantityError:
         The same without the forces; NaN where the control has none.
     kpoint_noise_mev_per_atom
         How far the reference itself is from a denser mesh of k points; NaN if nobody has measured.
+    error_bar_mev_per_atom
+        Expected error of the mean prediction; NaN if there is no error bar.
+    within_error_bar
+        Share of the snapshots whose error is below theirs; NaN without one.
     """
 
     quantity: str
@@ -64,6 +68,8 @@ class QuantityError:
     control_mae_mev_per_atom: float = math.nan
     control_energies_only_mae_mev_per_atom: float = math.nan
     kpoint_noise_mev_per_atom: float = math.nan
+    error_bar_mev_per_atom: float = math.nan
+    within_error_bar: float = math.nan
 
     @property
     def skill(self) -> float:

@@ -24,7 +24,7 @@ OTHER_KIND = (LookupError, AttributeError, TypeError, ValueError, RuntimeError, 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What a network makes of training snapshots that its last layer was not fitted to.
+    """What a network makes of training snapshots that are left out of the last layer's fit.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class LeftOut:
     force_rmse
         Root mean square error of a component of the forces, eV/Å; NaN if there are none.
     strength
-        How much energies and forces count in the fit.
+        How much energies and forces count in the fit; 0 if the layer is as it was trained.
     ridge
         Its ridge.
     """

@@ -121,6 +121,17 @@ def _range(surrogate: Surrogate) -> bool:
     )
 
 
+def _error_bar(surrogate: Surrogate) -> bool:
+    bar = surrogate.error_bar
+    if bar is None:
+        return True
+    numbers = (bar.spread_factor, bar.constant)
+    counts = (bar.left_out_snapshots, bar.validation_snapshots)
+    return all(isinstance(n, float) and isfinite(n) and n >= 0 for n in numbers) and all(
+        isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in counts
+    )
+
+
 def _positive(value: Any) -> bool:  # noqa: ANN401 (what a file holds)
     return isinstance(value, int | float) and isfinite(value) and value > 0
 
@@ -137,6 +148,7 @@ _ENTRIES: Mapping[str, Callable[[Surrogate], object]] = {
     "density_cutoff_ev": lambda s: _positive(s.origin.density_cutoff),
     "electronic_temperature_kelvin": lambda s: _positive(s.origin.electronic_temperature),
     "training_cells_angstrom, training_grids": _grids,
+    "error_bar": _error_bar,
     "training_snapshots": lambda s: isinstance(s.origin.snapshots, int) and s.origin.snapshots > 0,
     "description": lambda s: isinstance(s.description, str),
     "provenance": lambda s: isinstance(s.provenance, dict),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.networks.error_bar import ErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.training_range import TrainingRange
 from surrogate_hpo.physics.prediction_grid import KnownGrid
@@ -89,6 +90,8 @@ class Surrogate:
         The maker's words.
     provenance
         What made the file.
+    error_bar
+        Expected error of the total free energy; None if none could be calibrated.
     """
 
     models: tuple[SurrogateModel, ...]
@@ -101,3 +104,4 @@ class Surrogate:
     known: TrainingRange
     description: str
     provenance: Mapping[str, Any]
+    error_bar: ErrorBar | None = None

@@ -15,6 +15,7 @@ from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.io.models import OTHER_KIND, read_state, write_state
 from surrogate_hpo.io.surrogate_checks import misfits
 from surrogate_hpo.io.surrogate_contents import Ion, Origin, Surrogate
+from surrogate_hpo.networks.error_bar import ErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.training_range import TrainingRange
 from surrogate_hpo.physics.prediction_grid import KnownGrid
@@ -45,6 +46,7 @@ def write_surrogate(path: Path, surrogate: Surrogate) -> None:
             "training_cells_angstrom": torch.from_numpy(np.stack([g.cell for g in origin.grids])),
             "training_grids": torch.tensor([known.grid for known in origin.grids]),
             "training_snapshots": origin.snapshots,
+            "error_bar": None if surrogate.error_bar is None else _bar_state(surrogate.error_bar),
             "provenance": dict(surrogate.provenance),
         },
     )
@@ -82,6 +84,8 @@ def read_surrogate(path: Path) -> Surrogate:
             known=TrainingRange.from_state_dict(state["descriptor_range"]),
             description=state["description"],
             provenance=state["provenance"],
+            # Files of older versions have none.
+            error_bar=_bar(state.get("error_bar")),
         )
     except (*OTHER_KIND, SurrogateHpoError) as error:
         lines = (line.strip() for line in f"{type(error).__name__}: {error}".splitlines())
@@ -140,6 +144,26 @@ def _ion(state: Mapping[str, Any]) -> Ion:
         radial_grid=state["radial_grid_angstrom"].numpy(),
         radial_weights=state["radial_weights_angstrom"].numpy(),
         core_density=state["core_density_per_angstrom3"].numpy(),
+    )
+
+
+def _bar_state(bar: ErrorBar) -> dict[str, Any]:
+    return {
+        "spread_factor": bar.spread_factor,
+        "constant_ev_per_atom": bar.constant,
+        "left_out_snapshots": bar.left_out_snapshots,
+        "validation_snapshots": bar.validation_snapshots,
+    }
+
+
+def _bar(state: Mapping[str, Any] | None) -> ErrorBar | None:
+    if state is None:
+        return None
+    return ErrorBar(
+        spread_factor=state["spread_factor"],
+        constant=state["constant_ev_per_atom"],
+        left_out_snapshots=state["left_out_snapshots"],
+        validation_snapshots=state["validation_snapshots"],
     )
 
 

@@ -56,7 +56,8 @@ class Readout:
         ρ.
     left_out_energies
         Shape (snapshots,): free energy of DFT minus prediction for each snapshot by a last layer
-        that was fitted without it, eV/atom. The layers below have seen it.
+        that was fitted without it, eV/atom. The layers below have seen it. If the network is
+        better as it is, these are the errors of the best fit nevertheless.
     left_out_forces
         Shape (displacements of all snapshots,): the same of the derivative of the free energy
         along a displacement, eV/Å.
@@ -216,8 +217,9 @@ def fit_readout(
     found = [
         _fit(problem, sums, weights, strength, ridge) for ridge in ridges for strength in strengths
     ]
+    best_fit = min(found, key=_Fit.error)
     kept = [] if always else [_as_it_is(problem, sums, weights)]
-    best = min([*kept, *found], key=_Fit.error)
+    best = min([*kept, best_fit], key=_Fit.error)
     fitted = copy.deepcopy(network)
     if best.strength:
         layer = cast(nn.Linear, fitted[-1])
@@ -228,8 +230,8 @@ def fit_readout(
         network=fitted,
         strength=best.strength,
         ridge=best.ridge,
-        left_out_energies=best.left_out_energies,
-        left_out_forces=best.left_out_forces,
+        left_out_energies=best_fit.left_out_energies,
+        left_out_forces=best_fit.left_out_forces,
         floor=math.sqrt(sum(one.floor**2 for one in sums) / len(sums)),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_hpo.io.tables import Cell
+from surrogate_hpo.networks.error_bar import ErrorBar
 from surrogate_hpo.physics.accuracy import accuracy
 from surrogate_hpo.stages.energies import (
     DFT,
@@ -17,6 +18,7 @@ from surrogate_hpo.stages.energies import (
     SnapshotEnergies,
     baseline_of,
 )
+from surrogate_hpo.stages.error_bars import with_error_bars
 
 Errors = dict[str, Any]
 # These have no unit, and that one has had none in its name from the first.
@@ -78,7 +80,10 @@ def with_units(errors: Mapping[str, float], quantity: str) -> Errors:
 
 
 def class_accuracies(
-    rows: Sequence[SnapshotEnergies], training: Sequence[SnapshotEnergies], sources: Sequence[str]
+    rows: Sequence[SnapshotEnergies],
+    training: Sequence[SnapshotEnergies],
+    sources: Sequence[str],
+    bar: ErrorBar | None = None,
 ) -> list[Errors]:
     """The same for each class of held-out snapshots by itself.
 
@@ -90,6 +95,8 @@ def class_accuracies(
         As for `accuracies`.
     sources
         As for `accuracies`.
+    bar
+        Calibrated error bar of the total free energy.
 
     Returns
     -------
@@ -101,7 +108,8 @@ def class_accuracies(
     for kind in classes_of(rows):
         members = [row for row in rows if row.kind == kind]
         count = sum(row.source == DFT for row in members)
-        found.append(described(kind, count) | accuracies(members, training, sources))
+        errors = with_error_bars(accuracies(members, training, sources), members, bar)
+        found.append(described(kind, count) | errors)
     return found
 
 

@@ -20,6 +20,7 @@ from surrogate_hpo.stages.energies import (
     baseline_energies,
     reference_energies,
 )
+from surrogate_hpo.stages.error_bars import described, read_error_bar, with_error_bars
 from surrogate_hpo.stages.evaluated import common_inputs, read_evaluated
 from surrogate_hpo.stages.interface import Input, Output, Structures
 from surrogate_hpo.stages.label_noise import with_kpoint_noise
@@ -47,6 +48,9 @@ def evaluate(
     transfer: Annotated[
         list[Path] | None, Input("JSON of the transfer stage, where it is part of the run; eV")
     ] = None,
+    error_bar: Annotated[
+        Path, Input("JSON of the surrogate stage: how expected errors are calibrated")
+    ],
     costs: Annotated[list[Path], Input("JSON: cost records of all earlier jobs, in seconds")],
     energies: Annotated[
         Path, Output("CSV: a row per snapshot and source, energies in eV per cell")
@@ -78,8 +82,11 @@ def evaluate(
     by_snapshot = [part.energies for part in parts.values()] + [one.rows() for one in beyond]
     rows = [row for energies_of_one in by_snapshot for row in energies_of_one]
     reference = [energies_of_one[0] for energies_of_one in by_snapshot]
-    quantities = accuracies(rows, known, initialisations)
-    by_class = with_kpoint_noise(class_accuracies(rows, known, initialisations), kpoint_noise or [])
+    bar = read_error_bar(error_bar)
+    quantities = with_error_bars(accuracies(rows, known, initialisations), rows, bar)
+    by_class = with_kpoint_noise(
+        class_accuracies(rows, known, initialisations, bar), kpoint_noise or []
+    )
     atoms = [*map(read_structure, structures), *(one.atoms for one in beyond)]
     held_out = [Labelled(one, row) for one, row in zip(atoms, reference, strict=True)]
 
@@ -93,6 +100,7 @@ def evaluate(
     energetic = {name: values for name, values in quantities.items() if name != FERMI_ENERGY}
     write_table(errors, [{"quantity": name, **values} for name, values in energetic.items()])
     read = [*training_dft, *training_structures, *(kpoint_noise or []), *(transfer or [])]
+    read.append(error_bar)
     made = provenance("evaluate", settings, seed, read)
     write_document(
         summary,
@@ -100,6 +108,7 @@ def evaluate(
             **quantities,
             "classes": by_class,
             **control(training, held_out),
+            "error_bar": described(bar),
             "cost": total_cost(costs),
             "held_out_snapshots": len(reference),
             "transfer_snapshots": len(beyond),

@@ -25,6 +25,7 @@ from surrogate_hpo.io.surrogate_contents import Surrogate
 from surrogate_hpo.io.surrogates import read_surrogate
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
+from surrogate_hpo.stages.error_bars import TOTAL, described
 from surrogate_hpo.stages.interface import Option, Output, Positional
 from surrogate_hpo.stages.prediction import check_elements, predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions, Prediction
@@ -62,9 +63,9 @@ def predict(
     """Predict structures of any size, among them such that DFT cannot treat.
 
     Writes prediction.json (Fermi energy, band energy, entropy term, total free energy and its
-    other terms: mean and standard deviation over the networks, and each), dos.csv, density.cube
-    and density.zarr.zip. Warns where the structure leaves what the networks were trained on.
-    See docs/howto/predict.md.
+    other terms: mean and standard deviation over the networks, and each; of the total free energy
+    the expected error, too), dos.csv, density.cube and density.zarr.zip. Warns where the structure
+    leaves what the networks were trained on. See docs/howto/predict.md.
     """
     conditions = Conditions(
         engine=cast(Engine, engine),  # looked at there
@@ -140,8 +141,19 @@ def _predict_one(
     write_cube(folder / "density.cube", found.density, atoms, "surrogate-hpo predict")
     density = DensityData(found.density, found.density_deviation, atoms.cell[:])
     write_density(folder / "density.zarr.zip", density, record)
-    write_document(folder / "prediction.json", _document(atoms, found) | {"provenance": record})
+    document = _document(atoms, found) | {
+        "error_bar_calibration": described(surrogate.error_bar),
+        "provenance": record,
+    }
+    write_document(folder / "prediction.json", document)
+    _log_energy(atoms, found)
     return found
+
+
+def _log_energy(atoms: Atoms, found: Prediction) -> None:
+    energy, bar = fmean(found.energies[TOTAL]) / len(atoms), found.error_bar
+    expected = "not known" if bar is None else f"{1000 * bar / len(atoms):.2g} meV/atom"
+    logger.info("total free energy %.6f eV/atom, expected error %s", energy, expected)
 
 
 def _frame(surrogate: Surrogate, atoms: Atoms) -> LdosData:
@@ -158,7 +170,9 @@ def _frame(surrogate: Surrogate, atoms: Atoms) -> LdosData:
 def _document(atoms: Atoms, found: Prediction) -> dict[str, Any]:
     extrapolation = found.extrapolation
     quantities = {f"{name}_ev": _statistics(v) for name, v in found.energies.items()}
-    per_atom = [value / len(atoms) for value in found.energies["total_free_energy"]]
+    per_atom = [value / len(atoms) for value in found.energies[TOTAL]]
+    bar = found.error_bar
+    quantities[f"{TOTAL}_ev"]["error_bar"] = bar
     return {
         "formula": atoms.get_chemical_formula(),
         "atoms": len(atoms),
@@ -166,7 +180,10 @@ def _document(atoms: Atoms, found: Prediction) -> dict[str, Any]:
         "electronic_temperature_kelvin": found.electronic_temperature,
         "grid": list(found.grid),
         **quantities,
-        "total_free_energy_ev_per_atom": _statistics(per_atom),
+        f"{TOTAL}_ev_per_atom": {
+            **_statistics(per_atom),
+            "error_bar": None if bar is None else bar / len(atoms),
+        },
         "descriptors_outside_of_training_range": {
             "fraction_of_points": extrapolation.fraction_of_points,
             "largest_excess_in_standard_deviations": extrapolation.largest_excess,
@@ -177,7 +194,7 @@ def _document(atoms: Atoms, found: Prediction) -> dict[str, Any]:
 
 
 def _statistics(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, error bar and all values; of one network the error bar is not known."""
+    """Mean, spread and all values; of one network the spread is not known."""
     return {
         "mean": fmean(values),
         "std_over_seeds": stdev(values) if len(values) > 1 else None,
@@ -191,7 +208,8 @@ def _row(found: Prediction) -> dict[str, Any]:
         row[f"{name}_ev"] = fmean(values)
         row[f"{name}_std_ev"] = stdev(values) if len(values) > 1 else None
     return row | {
-        "fraction_of_points_outside_of_training_range": found.extrapolation.fraction_of_points
+        f"{TOTAL}_error_bar_ev": found.error_bar,
+        "fraction_of_points_outside_of_training_range": found.extrapolation.fraction_of_points,
     }
 
 

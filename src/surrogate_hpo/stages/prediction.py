@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -108,7 +108,13 @@ def predict_structure(
         density_deviation=spread.deviation(),
         extrapolation=extrapolation,
         warnings=warnings,
+        error_bar=_error_bar(surrogate, energies["total_free_energy"], len(atoms)),
     )
+
+
+def _error_bar(surrogate: Surrogate, energies: Sequence[float], atoms: int) -> float | None:
+    bar = surrogate.error_bar
+    return None if bar is None else atoms * bar.of(np.array(energies) / atoms)
 
 
 def _senseless(error: PhysicsError, network: int, warnings: list[str]) -> PhysicsError:

@@ -105,6 +105,8 @@ class Prediction:
         How far the descriptors leave the training range.
     warnings
         What speaks against trusting the numbers.
+    error_bar
+        Expected error of the mean total free energy, eV per cell; None if it is not known.
     """
 
     grid: Grid
@@ -116,6 +118,7 @@ class Prediction:
     density_deviation: NDArray[np.float64] | None
     extrapolation: Extrapolation
     warnings: list[str]
+    error_bar: float | None
 
 
 class NetworkIntegrals:

@@ -104,6 +104,8 @@ def _error(
             alone.get(mae) if name == HEADLINE else None
         ),
         kpoint_noise_mev_per_atom=noise,
+        error_bar_mev_per_atom=_number(values.get("error_bar_mev_per_atom")),
+        within_error_bar=_number(values.get("within_error_bar")),
     )
 
 

@@ -1,7 +1,7 @@
 """The trained networks with all that a prediction needs, as one file that can be handed on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +21,8 @@ from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.io.zarr_zip import chunk_shape, grid_of
 from surrogate_hpo.networks.training_range import training_range
 from surrogate_hpo.physics.prediction_grid import KnownGrid
+from surrogate_hpo.stages.error_bar_calibration import calibrate
+from surrogate_hpo.stages.error_bars import write_error_bar
 from surrogate_hpo.stages.interface import DescriptorStores, Input, Output
 
 # eV and K: sums of the same numbers in another order differ by less.
@@ -35,38 +37,45 @@ def surrogate(
     dft: Annotated[list[Path], Input("JSON of the training snapshots' DFT runs")],
     descriptors: DescriptorStores,
     pseudopotentials: Annotated[list[Path], Input("UPF files")],
+    validation_structures: Annotated[
+        list[Path], Input("extxyz files of the validation snapshots; Å")
+    ],
+    validation_dft: Annotated[list[Path], Input("JSON of their DFT runs; eV")],
     surrogate: Annotated[
         Path,
         Output("torch file: networks, scalers, ions, ranges; `surrogate-hpo predict` reads it"),
+    ],
+    error_bar: Annotated[
+        Path, Output("JSON: how the expected error of the total free energy is calibrated; eV/atom")
     ],
 ) -> None:
     """Gather the networks of all initialisations and what they were trained on.
 
     The file holds weights and scalers, the definition of the descriptor, the energy axis with
     kernel and width, charges and core densities of the ions, functional, cutoff and electronic
-    temperature, cells and grids of the training, and the range of its descriptors.
+    temperature, cells and grids of the training, the range of its descriptors, and how far a
+    predicted free energy is expected to be off, see `networks.error_bar`.
     """
     trained = [read_model(path) for path in models]
     _check_alike(trained, models)
     first = trained[0]
     results = [read_dft_result(path) for path in dft]
-    write_surrogate(
-        surrogate,
-        Surrogate(
-            models=tuple(model.surrogate for model in trained),
-            definition=first.definition,
-            energy=first.energy,
-            kernel=first.kernel,
-            width=first.width,
-            ions=_ions(pseudopotentials, {symbol for r in results for symbol in r.species}),
-            origin=_origin(results, dft),
-            known=training_range(_Parts(descriptors, first)),
-            description=settings.description,
-            provenance=provenance(
-                "surrogate", settings, seed, [*models, *dft, *descriptors, *pseudopotentials]
-            ),
-        ),
+    read = [*models, *dft, *descriptors, *pseudopotentials, *validation_structures]
+    made = Surrogate(
+        models=tuple(model.surrogate for model in trained),
+        definition=first.definition,
+        energy=first.energy,
+        kernel=first.kernel,
+        width=first.width,
+        ions=_ions(pseudopotentials, {symbol for r in results for symbol in r.species}),
+        origin=_origin(results, dft),
+        known=training_range(_Parts(descriptors, first)),
+        description=settings.description,
+        provenance=provenance("surrogate", settings, seed, [*read, *validation_dft]),
     )
+    bar = calibrate(made, trained, validation_structures, validation_dft, surrogate.parent)
+    write_surrogate(surrogate, replace(made, error_bar=bar))
+    write_error_bar(error_bar, bar, made.provenance)
 
 
 def _check_alike(trained: Sequence[TrainedModel], paths: Sequence[Path]) -> None:

@@ -257,9 +257,11 @@ def with_readout(
         ridge=found.ridge,
     )
     logger.info(
-        "last layer fitted to energies and forces (strength %g): of snapshots that are left out "
-        "the errors are %.2f meV/atom and %.0f meV/Å",
-        found.strength,
+        "last layer %s: of snapshots that are left out of its fit the errors are %.2f meV/atom "
+        "and %.0f meV/Å",
+        f"fitted to energies and forces (strength {found.strength:g})"
+        if found.strength
+        else "as it was trained, which is better than fitted to energies and forces",
         1000 * found.energy_rmse,
         1000 * left_out.force_rmse,
     )

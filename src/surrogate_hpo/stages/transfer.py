@@ -78,6 +78,7 @@ def _predicted(
         "prediction_cpu_seconds": time.process_time() - started,
         "fraction_of_points_outside_of_training_range": found.extrapolation.fraction_of_points,
         "warnings": list(found.warnings),
+        "error_bar": found.error_bar,
     }
 
 

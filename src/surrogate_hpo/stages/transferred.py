@@ -48,6 +48,8 @@ class Transferred:
         Grid points whose descriptors no training point resembles.
     warnings
         What speaks against trusting the prediction.
+    total_free_energy_error_bar_ev
+        Expected error of the mean of the networks, eV per cell; None if it is not known.
     """
 
     snapshot: str
@@ -62,6 +64,7 @@ class Transferred:
     dft_cpu_seconds: float | None
     fraction_of_points_outside_of_training_range: float
     warnings: list[str]
+    total_free_energy_error_bar_ev: float | None
 
     @classmethod
     def of(cls, snapshot: str, frame: LabelledFrame, predicted: Mapping[str, Any]) -> "Transferred":
@@ -80,6 +83,7 @@ class Transferred:
             dft_cpu_seconds=frame.dft_cpu_seconds,
             fraction_of_points_outside_of_training_range=predicted[outside],
             warnings=predicted["warnings"],
+            total_free_energy_error_bar_ev=predicted["error_bar"],
         )
 
     @property
@@ -96,11 +100,19 @@ class Transferred:
         return 1000 * difference / len(self.species)
 
     @property
+    def error_bar(self) -> float | None:
+        """Expected size of the error, meV/atom."""
+        bar = self.total_free_energy_error_bar_ev
+        return None if bar is None else 1000 * bar / len(self.species)
+
+    @property
     def in_words(self) -> str:
         """A line for the log."""
+        bar = self.error_bar
         return (
             f"{self.snapshot} ({self.source}), {len(self.species)} atoms: {self.error:+.2f} "
-            f"meV/atom, {self.prediction_cpu_seconds:.1f} CPU seconds"
+            f"meV/atom ({'' if bar is None else f'{bar:.2f} expected, '}"
+            f"{self.prediction_cpu_seconds:.1f} CPU seconds)"
         )
 
     def as_row(self) -> dict[str, Cell]:
@@ -113,6 +125,7 @@ class Transferred:
             f"{TOTAL}_dft_ev": self.total_free_energy_ev,
             **{f"{name}_ev": fmean(values) for name, values in self.energies_ev.items()},
             "error_mev_per_atom": self.error,
+            "error_bar_mev_per_atom": self.error_bar,
             "prediction_cpu_seconds": self.prediction_cpu_seconds,
             "dft_cpu_seconds": self.dft_cpu_seconds,
             "fraction_of_points_outside_of_training_range": (
