@@ -18,6 +18,8 @@ HEAD = (
     "baseline",
     "skill",
     "correlation",
+    "expected error",
+    "within it",
     "control",
 )
 
@@ -30,6 +32,7 @@ def lines(summary: dict[str, Any]) -> list[str]:
         energy = entry[QUANTITY]
         numbers = [energy[key] for key in ("ensemble_mae_mev_per_atom", "baseline_mev_per_atom")]
         numbers += [energy["skill"], energy["correlation"]]
+        numbers += [energy["error_bar_mev_per_atom"], energy["within_error_bar"]]
         numbers.append(controls.get(_class(entry), {}).get("mae_mev_per_atom"))
         kind = [entry[key] for key in ("atoms", "temperature_kelvin", "snapshots")]
         rows.append(tuple("-" if n is None else f"{n:.3g}" for n in [*kind, *numbers]))

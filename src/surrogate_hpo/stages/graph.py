@@ -74,10 +74,12 @@ DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("naswot", "report"),
     ("search", "train"),
     ("search", "report"),
+    ("snapshots", "surrogate"),
     ("dft", "surrogate"),
     ("descriptors", "surrogate"),
     ("train", "surrogate"),
     ("train", "evaluate"),
+    ("surrogate", "evaluate"),
     ("train", "report"),
     ("evaluate", "report"),
 )
