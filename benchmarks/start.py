@@ -137,7 +137,7 @@ def run_chain(
     pw, log = folder / "pw.x", folder / "pw.times"
     pw.write_text(
         f'#!/bin/bash\n{shlex.join(find_engine().arguments)} "$@"\nstatus=$?\n'
-        f"times | tail -n 1 >> {shlex.quote(str(log))}\nexit $status\n"
+        f"times >> {shlex.quote(str(log))}\nexit $status\n"
     )
     pw.chmod(pw.stat().st_mode | stat.S_IXUSR)
     held_out = max(1, snapshots // 5)
