@@ -106,8 +106,11 @@ def write_inputs(folder: Path) -> None:
 
 def times(folder: Path, environment: dict[str, str] | None = None) -> dict[str, float]:
     """Elapsed seconds of the two stages, one after the other."""
-    data = {"config": [folder / "config.yaml"], "threads": [THREADS]}
-    data["naswot"] = [folder / "naswot.json"]
+    data: dict[str, list[Any]] = {
+        "config": [folder / "config.yaml"],
+        "threads": [THREADS],
+        "naswot": [folder / "naswot.json"],
+    }
     for option, kind, split in (
         ("descriptors", "descriptors", "training"),
         ("ldos", "ldos", "training"),
@@ -118,7 +121,7 @@ def times(folder: Path, environment: dict[str, str] | None = None) -> dict[str, 
     found = {}
     with tempfile.TemporaryDirectory(dir=folder) as name:
         out = Path(name)
-        state = {"state": [out / "state"]}
+        state: dict[str, list[Any]] = {"state": [out / "state"]}
         chosen = out / "choice.json"
         stages: dict[str, dict[str, list[Any]]] = {
             "search": {"trials": [out / "trials.csv"], "choice": [chosen]},
