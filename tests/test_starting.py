@@ -6,12 +6,12 @@ import sys
 import pytest
 
 # Seconds each; pandas comes with xarray.
-HEAVY = ("torch", "xarray", "pandas", "matplotlib", "optuna", "numba", "zarr")
+HEAVY = ("torch", "xarray", "pandas", "matplotlib", "optuna", "numba", "zarr", "ase.io")
 NEEDS = {
     "ldos": {"zarr"},
     "descriptors": {"numba", "zarr"},
-    "dft": set(),
-    "snapshots": set(),
+    "dft": {"ase.io"},
+    "snapshots": {"ase.io"},
 }
 
 
