@@ -17,7 +17,7 @@ def package(tmp_path, monkeypatch) -> Path:
 
 
 def digests(package: Path) -> dict[str, str]:
-    module._tree.cache_clear()
+    module._parsed.cache_clear()
     module._module_digest.cache_clear()
     return {stage: module.code_digest(stage) for stage in STAGES}
 
@@ -79,3 +79,39 @@ def test_expensive_stages_do_not_depend_on_what_comes_after_them():
     assert not any(
         ".physics" in name for name in module.imported_modules("surrogate_hpo.stages.dft")
     )
+
+
+def kept_files(package: Path) -> list[Path]:
+    return sorted(package.rglob("__pycache__/*.digest.json"))
+
+
+def test_what_parsing_found_is_kept_beside_the_compiled_modules(package, monkeypatch):
+    monkeypatch.setattr(module.sys, "dont_write_bytecode", False)
+    first = digests(package)
+    assert kept_files(package)
+    monkeypatch.setattr(module, "_parse", None)
+    assert digests(package) == first
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"source": "of before"}', b"\xff"])
+def test_a_kept_file_that_is_damaged_or_old_is_made_again(package, monkeypatch, damage):
+    monkeypatch.setattr(module.sys, "dont_write_bytecode", False)
+    first = digests(package)
+    before = [path.read_bytes() for path in kept_files(package)]
+    for path in kept_files(package):
+        path.write_bytes(damage)
+    assert digests(package) == first
+    assert [path.read_bytes() for path in kept_files(package)] == before
+
+
+def test_where_nothing_can_be_kept_the_digests_are_the_same(package, monkeypatch):
+    monkeypatch.setattr(module.sys, "dont_write_bytecode", True)
+    first = digests(package)
+    assert not kept_files(package)
+
+    def refused(path, text):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(module.sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(module, "write_text", refused)
+    assert digests(package) == first

@@ -142,7 +142,7 @@ def test_an_edit_of_the_sources_changes_the_code_digest(tmp_path, monkeypatch, s
     for text in ("\n", "int_ = 1\n"):
         with (root / "io" / "compiled_kernel").with_suffix(suffix).open("a") as source:
             source.write(text)
-        code_digest._tree.cache_clear()
+        code_digest._parsed.cache_clear()
         code_digest._module_digest.cache_clear()
         digests.append(code_digest._module_digest("surrogate_hpo.io.compiled_kernel"))
     assert digests[0] != digests[1]

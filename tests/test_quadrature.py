@@ -252,3 +252,21 @@ def test_bad_input_is_refused(change, message):
 def test_an_axis_stored_in_single_precision_is_uniform():
     energy = torch.arange(-50, 50.05, 0.1, dtype=torch.float32).to(torch.float64)
     assert occupation_weights(energy, 1.0, 300.0, "electrons").shape == energy.shape
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+@pytest.mark.parametrize("variance", [None, 0.0, 0.125])
+def test_numpy_arrays_get_the_weights_of_tensors(quantity, variance):
+    energy = -7 + 0.5 * np.arange(40)
+    arguments = (7.61, 5000.0, quantity)
+    by_torch = occupation_weights(
+        torch.from_numpy(energy), *arguments, broadening_variance=variance
+    )
+    by_numpy = occupation_weights(energy, *arguments, broadening_variance=variance)
+    assert isinstance(by_numpy, np.ndarray)
+    np.testing.assert_allclose(by_numpy, by_torch, rtol=1e-11, atol=1e-12)
+
+
+def test_a_numpy_axis_in_single_precision_is_refused():
+    with pytest.raises(DataError, match=r"energy\.astype\(numpy\.float64\)"):
+        occupation_weights(np.arange(9, dtype=np.float32), 7.6, 5000.0, "electrons")

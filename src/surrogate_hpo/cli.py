@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import gc
 import importlib
 import inspect
 import logging
@@ -36,9 +37,6 @@ from surrogate_hpo.stages.plan import gpus
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
 logger = logging.getLogger(__name__)
-# OpenMP's threads spin while they wait, by default: beside another process on the same cores a
-# trial of the tutorial's search then took 145 s instead of 25. Read when torch is loaded, later.
-PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 # Either names a place for numba's compiled code.
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
@@ -70,8 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         Command line without the program's name; `sys.argv` by default.
     """
-    for name, value in PATIENCE.items():
-        os.environ.setdefault(name, value)
     if os.path.expanduser("~") == "~" and not _CACHES & os.environ.keys():  # noqa: PTH111
         # Of a user without a home, numba would make a cache folder that is called ~.
         os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "InTreeCacheLocator")
@@ -134,9 +130,12 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
 
 
 def _stage_function(stage: str) -> Callable[..., str | None]:
-    function: Callable[..., str | None] = getattr(
-        importlib.import_module(f"surrogate_hpo.stages.{stage}"), stage
-    )
+    # What is imported stays: to look through it for garbage takes an eighth of the time.
+    gc.disable()
+    module = importlib.import_module(f"surrogate_hpo.stages.{stage}")
+    gc.freeze()
+    gc.enable()
+    function: Callable[..., str | None] = getattr(module, stage)
     return function
 
 

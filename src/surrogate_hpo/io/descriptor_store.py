@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
@@ -32,6 +31,9 @@ from surrogate_hpo.io.zarr_zip import (
     pack,
     read_dataset,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 DIMENSIONS = ("x", "y", "z", "component")
 
@@ -181,10 +183,10 @@ def _create(
     vectors = cell_variable(cell)
     group.create_array(
         "cell",
-        data=vectors.values,
+        data=vectors.data,
         compressors=COMPRESSED,
-        dimension_names=[str(name) for name in vectors.dims],
-        attributes={str(key): value for key, value in vectors.attrs.items()},
+        dimension_names=vectors.dims,
+        attributes=vectors.attributes,
     )
 
 
@@ -223,7 +225,7 @@ def read_descriptors(path: Path, planes: slice = slice(None)) -> DescriptorData:
         return _descriptor_data(dataset)
 
 
-def _descriptor_data(dataset: xr.Dataset) -> DescriptorData:
+def _descriptor_data(dataset: "xr.Dataset") -> DescriptorData:
     return DescriptorData(
         values=np.ascontiguousarray(dataset["descriptors"].values, dtype=np.float32),
         cell=np.array(dataset["cell"].values, dtype=np.float64),

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from ase import Atoms
-from ase.io import read
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.bounded_reading import bounded_reading
@@ -45,6 +44,8 @@ def read_frames(path: Path, source: str, index: str = ":") -> list[Atoms]:
             where=source,
             expected="file, file@index, file@start:stop or file@start:stop:step",
         )
+    from ase.io import read  # noqa: PLC0415 - it loads half of SciPy
+
     require_size(path, STRUCTURE_BYTES, "structure file")
     check_counts(path)
     try:

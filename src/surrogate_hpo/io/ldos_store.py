@@ -1,25 +1,36 @@
 """Local densities of states: one zarr v3 zip file per snapshot."""
 
-from collections.abc import Mapping
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
+import zarr
 from numpy.typing import NDArray
 
+from surrogate_hpo.io.atomic import replacing
 from surrogate_hpo.io.zarr_zip import (
+    COMPRESSED,
+    Variable,
     cell_variable,
     chunk_shape,
     damage_named,
+    pack,
     read_dataset,
-    write_dataset,
 )
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 DIMENSIONS = ("x", "y", "z", "energy")
-LDOS_ATTRIBUTES: dict[str, Any] = {"units": "1/(eV Å³)", "long_name": "local density of states"}
-ENERGY_ATTRIBUTES: dict[str, Any] = {"units": "eV", "long_name": "energy"}
+# How xarray writes down that NaN stands for what is missing: the bits of NaN in base 64.
+_MISSING = {"_FillValue": "AAAAAAAA+H8="}
+_LDOS_ATTRIBUTES: dict[str, Any] = {"units": "1/(eV Å³)", "long_name": "local density of states"}
+_ENERGY_ATTRIBUTES = {"units": "eV", "long_name": "energy"}
 
 
 @dataclass(frozen=True)
@@ -57,22 +68,72 @@ class LdosData:
 
 def write_ldos(path: Path, data: LdosData, provenance: Mapping[str, Any]) -> None:
     """Write an LDOS store atomically."""
-    values = xr.DataArray(
-        data.values,
-        dims=DIMENSIONS,
-        attrs=LDOS_ATTRIBUTES,
-    )
-    energy = xr.DataArray(data.energy, dims="energy", attrs=ENERGY_ATTRIBUTES)
-    dataset = xr.Dataset(
-        {"ldos": values, "cell": cell_variable(data.cell)}, coords={"energy": energy}
-    )
-    chunks = {"ldos": chunk_shape(data.values.shape)}
-    write_dataset(path, dataset, chunks, store_attributes(data), provenance)
+    x, y, z = data.values.shape[:3]
+    with creating_ldos(path, (x, y, z), data, provenance) as array:
+        array[...] = data.values
 
 
-def store_attributes(data: LdosData) -> dict[str, Any]:
-    """What describes an LDOS beside its arrays, with units in the names."""
-    return {"kernel": data.kernel, "width_ev": data.width, "electrons": data.electrons}
+@contextmanager
+def creating_ldos(
+    path: Path, shape: tuple[int, int, int], frame: LdosData, provenance: Mapping[str, Any]
+) -> Iterator["zarr.Array[Any]"]:
+    """Make an LDOS store without values; the file appears when the block that fills it ends well.
+
+    Parameters
+    ----------
+    path
+        File to write; replaced if it exists.
+    shape
+        Number of grid points along each cell vector.
+    frame
+        All but the values.
+    provenance
+        What makes it.
+
+    Yields
+    ------
+    zarr.Array
+        `[x, y, z, energy]`, NaN.
+    """
+    folder = path.with_name(f".partial-{path.name}.folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    attributes = {
+        "kernel": frame.kernel,
+        "width_ev": frame.width,
+        "electrons": frame.electrons,
+        "provenance": json.dumps(provenance, sort_keys=True),
+    }
+    full = (*shape, len(frame.energy))
+    energy = Variable(("energy",), frame.energy, _ENERGY_ATTRIBUTES)
+    try:
+        group = zarr.create_group(folder, zarr_format=3, attributes=attributes)
+        array = group.create_array(
+            "ldos",
+            shape=full,
+            chunks=chunk_shape(full),
+            dtype=np.float32,
+            fill_value=np.nan,
+            compressors=COMPRESSED,
+            dimension_names=DIMENSIONS,
+            attributes=_LDOS_ATTRIBUTES | _MISSING,
+            config={"write_empty_chunks": True},
+        )
+        for name, variable in (("energy", energy), ("cell", cell_variable(frame.cell))):
+            group.create_array(
+                name,
+                data=variable.data,
+                fill_value=np.nan,
+                compressors=COMPRESSED,
+                dimension_names=variable.dims,
+                attributes=variable.attributes | _MISSING,
+            )
+        # Each of zarr's threads would reserve memory of its own.
+        with zarr.config.set({"threading.max_workers": 1}):
+            yield array
+        with replacing(path) as partial:
+            pack(folder, partial)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
@@ -102,7 +163,7 @@ def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
         return _ldos_data(dataset)
 
 
-def _ldos_data(dataset: xr.Dataset) -> LdosData:
+def _ldos_data(dataset: "xr.Dataset") -> LdosData:
     return LdosData(
         values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),
         energy=np.array(dataset["energy"].values, dtype=np.float64),

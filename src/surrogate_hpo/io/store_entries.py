@@ -9,11 +9,14 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import xarray as xr
 from zarr.codecs import Crc32cCodec
 
 from surrogate_hpo.errors import DataError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _METADATA = "zarr.json"
 _CHUNK = re.compile(r"(?P<variable>[^/]+)/c(?:/(?P<index>\d+(?:/\d+)*))?")
@@ -43,7 +46,7 @@ def check_names(names: Collection[str], path: Path) -> None:
         raise _damaged(path, f"{missing} is missing", "a description of each of its arrays")
 
 
-def check_entries(dataset: xr.Dataset, names: Collection[str], path: Path) -> None:
+def check_entries(dataset: "xr.Dataset", names: Collection[str], path: Path) -> None:
     """Compare the entries of a zip file with the arrays that are in it.
 
     Parameters
@@ -82,7 +85,7 @@ def check_entries(dataset: xr.Dataset, names: Collection[str], path: Path) -> No
             )
 
 
-def _chunk_counts(variable: xr.Variable) -> tuple[int, ...]:
+def _chunk_counts(variable: "xr.Variable") -> tuple[int, ...]:
     """Number of chunks along each dimension."""
     chunks = variable.encoding.get("chunks") or variable.shape
     return tuple(-(-length // size) for length, size in zip(variable.shape, chunks, strict=True))
@@ -103,7 +106,7 @@ def _is_chunk(index: str | None, counts: tuple[int, ...] | None) -> bool:
     )
 
 
-def _may_be_left_out(array: xr.DataArray) -> bool:
+def _may_be_left_out(array: "xr.DataArray") -> bool:
     """Stores of earlier versions, which have no checksums, left chunks of integer zeros out."""
     checked = any(isinstance(codec, Crc32cCodec) for codec in array.encoding["compressors"] or ())
     return array.dtype.kind in "iu" and not checked

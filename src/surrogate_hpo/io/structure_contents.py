@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io.formats import UnknownFileTypeError, filetype, open_with_compression
 
 from surrogate_hpo.errors import DataError
 
@@ -50,10 +49,7 @@ def refuse_types_without_elements(path: Path, source: str) -> None:
     DataError
         The file names no elements.
     """
-    try:
-        kind = filetype(str(path))
-    except (UnknownFileTypeError, OSError, UnicodeDecodeError):
-        return  # ASE says so when it reads the file
+    kind = _form(path)
     if kind not in ("lammps-dump-text", "lammps-dump-binary", "lammps-data"):
         return
     head = "" if kind == "lammps-dump-binary" else _head(path)
@@ -72,7 +68,19 @@ def refuse_types_without_elements(path: Path, source: str) -> None:
     )
 
 
+def _form(path: Path) -> str | None:
+    """ASE's name of a file's form; None where it will say itself that it cannot read it."""
+    from ase.io.formats import UnknownFileTypeError, filetype  # noqa: PLC0415 - half of SciPy
+
+    try:
+        return str(filetype(str(path)))
+    except (UnknownFileTypeError, OSError, UnicodeDecodeError):
+        return None
+
+
 def _head(path: Path) -> str:
+    from ase.io.formats import open_with_compression  # noqa: PLC0415
+
     with open_with_compression(str(path), "rt") as stream:
         return str(stream.read(_HEAD_CHARACTERS))
 
@@ -159,10 +167,10 @@ def left_out(path: Path) -> tuple[str, ...]:
     tuple of str
         Empty for formats that ASE reads whole.
     """
+    settings = _SETTINGS.get(_form(path) or "", {})
     try:
-        settings = _SETTINGS.get(filetype(str(path)), {})
         text = re.sub(r"!.*", "", _head(path)).lower() if settings else ""
-    except (UnknownFileTypeError, OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):
         return ()
     found = (name for name, setting in settings.items() if re.search(setting, text, re.MULTILINE))
     return tuple(sorted(found))

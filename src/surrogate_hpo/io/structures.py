@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from ase.io import write
-from ase.neighborlist import neighbor_list
+from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.atomic import replacing
@@ -22,12 +21,13 @@ from surrogate_hpo.io.structure_contents import (
     unused_contents,
 )
 from surrogate_hpo.io.structure_extent import check_extent
+from surrogate_hpo.io.written_structure import LABELS, read_written
 
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
 # strongly compressed solids stay above 0.7.
 _OVERLAP = 0.5
-# What is known of a structure's making, beside its provenance: the stage `snapshots` writes it.
-LABELS = ("temperature_kelvin", "strain_percent", "shape")
+# Of so many atoms all pairs are looked at: faster than to import a search of neighbours.
+_FEW_ATOMS = 32
 _INDEX = re.compile(
     r"(?P<file>.+)@(?P<index>-?\d{1,18}|-?\d{0,18}:-?\d{0,18}(?::-?0*[1-9]\d{0,17})?)", re.DOTALL
 )
@@ -54,6 +54,8 @@ def read_structures(source: str) -> list[Atoms]:
         and no index was given, a LAMMPS file names no elements, or a structure is not periodic,
         has overlapping atoms or a partly occupied site.
     """
+    if (written := read_written(Path(source))) is not None:
+        return [checked_structure(written, f"{source}, structure 0")]
     unused = left_out(_located(source)[0])
     return [
         _with_unused(checked_structure(frame, where), frame, unused)
@@ -186,7 +188,8 @@ def _labels(atoms: Atoms, where: str) -> dict[str, float]:
 
 def _refuse_overlap(atoms: Atoms, where: str) -> None:
     radii = covalent_radii[atoms.numbers]
-    first, second, distance = neighbor_list("ijd", atoms, 2 * _OVERLAP * radii.max())
+    neighbours = _close_pairs if len(atoms) <= _FEW_ATOMS else _neighbour_list
+    first, second, distance = neighbours(atoms, 2 * _OVERLAP * radii.max())
     share = distance / (radii[first] + radii[second])
     if len(share) and share.min() < _OVERLAP:
         worst = int(share.argmin())
@@ -199,6 +202,36 @@ def _refuse_overlap(atoms: Atoms, where: str) -> None:
             got=f"{distance[worst]:.3f} Å between atoms {i} and {j} (or their images)",
             remedy="check that lengths are in Å and that no atom is given twice",
         )
+
+
+_Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
+
+def _neighbour_list(atoms: Atoms, reach: float) -> _Pairs:
+    from ase.neighborlist import neighbor_list  # noqa: PLC0415 - it loads half of SciPy
+
+    first, second, distance = neighbor_list("ijd", atoms, reach)
+    return first, second, distance
+
+
+def _close_pairs(atoms: Atoms, reach: float) -> _Pairs:
+    """The same of few atoms, whose extent is checked: all of their images within reach."""
+    cell = atoms.cell.array
+    inverse = np.linalg.inv(cell)
+    scaled = atoms.positions @ inverse
+    home = (scaled - np.floor(scaled)) @ cell
+    images = [int(count) for count in np.floor(reach * np.linalg.norm(inverse, axis=0)) + 1]
+    shifts = np.stack(
+        np.meshgrid(*(np.arange(-count, count + 1) for count in images), indexing="ij"), axis=-1
+    ).reshape(-1, 3)
+    found: list[_Pairs] = []
+    for atom in range(len(atoms)):
+        distance = np.linalg.norm(home - home[atom] + (shifts @ cell)[:, None], axis=2)
+        distance[len(shifts) // 2, atom] = np.inf  # the atom itself, not an image of it
+        shift, other = np.nonzero(distance < reach)
+        found.append((np.full(len(other), atom), other, distance[shift, other]))
+    first, second, lengths = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return first, second, lengths
 
 
 def read_structure(source: Path | str) -> Atoms:
@@ -254,7 +287,9 @@ def read_temperature(path: Path) -> float | None:
     DataError
         The file is missing or unreadable, or the temperature is no number above 0.
     """
-    found = read_frames(path, str(path))[0].info.get("temperature_kelvin")
+    written = read_written(path)
+    frame = read_frames(path, str(path))[0] if written is None else written
+    found = frame.info.get("temperature_kelvin")
     if found is None:
         return None
     if isinstance(found, bool) or not isinstance(found, int | float | np.number) or not found > 0:
@@ -283,5 +318,7 @@ def write_structure(path: Path, atoms: Atoms, provenance: Mapping[str, Any] | No
     bare.info |= _labels(atoms, str(path))
     if provenance is not None:
         bare.info["provenance"] = dict(provenance)
+    from ase.io import write  # noqa: PLC0415 - it loads half of SciPy
+
     with replacing(path) as partial, partial.open("w") as stream:
         write(stream, bare, format="extxyz")

@@ -6,10 +6,9 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
@@ -20,6 +19,9 @@ from surrogate_hpo.io.store_entries import check_entries, check_names
 from surrogate_hpo.io.zarr_checks import check_bounds
 from surrogate_hpo.io.zip_seal import check_seal, seal
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 CHUNK_BYTES = 8 * 2**20
 # A fixed date in every zip entry: the same numbers give the same bytes.
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -28,13 +30,28 @@ CHECKSUM = (Crc32cCodec(),)
 COMPRESSED = (ZstdCodec(level=0), *CHECKSUM)
 
 
-def cell_variable(cell: NDArray[np.float64]) -> xr.DataArray:
+class Variable(NamedTuple):
+    """An array of a store, as xarray takes it for a variable.
+
+    Attributes
+    ----------
+    dims
+        Names of its dimensions.
+    data
+        The array.
+    attributes
+        Unit and name in words.
+    """
+
+    dims: tuple[str, ...]
+    data: NDArray[Any]
+    attributes: dict[str, Any]
+
+
+def cell_variable(cell: NDArray[np.float64]) -> Variable:
     """Lattice vectors as every store holds them, rows in Å."""
-    return xr.DataArray(
-        np.asarray(cell, dtype=np.float64),
-        dims=("vector", "cartesian"),
-        attrs={"units": "Å", "long_name": "lattice vectors"},
-    )
+    attributes = {"units": "Å", "long_name": "lattice vectors"}
+    return Variable(("vector", "cartesian"), np.asarray(cell, dtype=np.float64), attributes)
 
 
 def chunk_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -50,7 +67,7 @@ def chunk_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def write_dataset(
     path: Path,
-    dataset: xr.Dataset,
+    dataset: "xr.Dataset",
     chunks: Mapping[str, tuple[int, ...]],
     attributes: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -106,7 +123,7 @@ def pack(folder: Path, target: Path) -> None:
     seal(target)
 
 
-def open_dataset(path: Path) -> xr.Dataset:
+def open_dataset(path: Path) -> "xr.Dataset":
     """Open a store without loading its arrays.
 
     Parameters
@@ -124,6 +141,9 @@ def open_dataset(path: Path) -> xr.Dataset:
     DataError
         If the file is missing or damaged.
     """
+    # It takes a third of a second to import, and the stages that only write do without.
+    import xarray as xr  # noqa: PLC0415
+
     if not path.is_file():
         raise DataError(
             "a store that an earlier stage writes is missing",
@@ -162,7 +182,7 @@ def read_dataset(
     planes: slice = slice(None),
     *,
     others: tuple[str, ...] = (),
-) -> xr.Dataset:
+) -> "xr.Dataset":
     """Load a store that must hold a variable of these dimensions and these attributes.
 
     Parameters

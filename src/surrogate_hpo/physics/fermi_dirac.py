@@ -3,8 +3,7 @@
 import math
 from functools import cache
 
-import torch
-from torch import Tensor
+from surrogate_hpo.physics.arrays import Array, array_like, namespace
 
 _TERMS = 24
 """Terms of the accelerated series: its relative error is below 2/(3 + sqrt 8)^24 = 1e-18."""
@@ -29,7 +28,7 @@ def _alternating_coefficients(power: int) -> tuple[float, ...]:
     return tuple(coefficients)
 
 
-def thermal_integrals(eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def thermal_integrals(eta: Array) -> tuple[Array, Array, Array]:
     r"""Thermal parts of the complete Fermi-Dirac integrals of order 0, 1 and 2.
 
     .. math::
@@ -50,17 +49,18 @@ def thermal_integrals(eta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Returns
     -------
-    tuple of Tensor
+    tuple of arrays
         c_0, c_1, c_2, each of the shape of `eta`. They are derivatives of one another,
         d c_2 / d eta = c_1 and d c_1 / d eta = c_0, also for autograd at eta = 0.
     """
+    xp = namespace(eta)
     positive = eta > 0
-    # torch.where, not abs: the derivative of abs vanishes at 0, where that of c_1 is ln 2.
-    distance = torch.where(positive, eta, -eta)
-    orders = torch.arange(1, _TERMS + 1, dtype=eta.dtype, device=eta.device)
-    decays = torch.exp(-distance[..., None] * orders)
-    first, second = (decays @ eta.new_tensor(_alternating_coefficients(power)) for power in (2, 3))
-    c_0 = torch.log1p(torch.exp(-distance))
-    c_1 = torch.where(positive, math.pi**2 / 6 - first, first)
-    c_2 = torch.where(positive, math.pi**2 / 6 * eta + second, second)
+    # A choice, not abs: the derivative of abs vanishes at 0, where that of c_1 is ln 2.
+    distance = xp.where(positive, eta, -eta)
+    orders = xp.arange(1, _TERMS + 1, dtype=eta.dtype, device=eta.device)
+    decays = xp.exp(-distance[..., None] * orders)
+    first, second = (decays @ array_like(_alternating_coefficients(power), eta) for power in (2, 3))
+    c_0 = xp.log1p(xp.exp(-distance))
+    c_1 = xp.where(positive, math.pi**2 / 6 - first, first)
+    c_2 = xp.where(positive, math.pi**2 / 6 * eta + second, second)
     return c_0, c_1, c_2

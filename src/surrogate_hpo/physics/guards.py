@@ -1,11 +1,15 @@
 """Checks at the door: what the physics functions accept, and what they say when it is not that."""
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.physics.arrays import Array, is_tensor, namespace
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LARGEST_TEMPERATURE = 1e7
 """Kelvin; kT of 860 eV. Above it an argument is not a temperature in K."""
@@ -15,36 +19,39 @@ UNIFORMITY_TOLERANCE = 1e-4
 """Of one spacing; lets an axis pass that was stored in float32."""
 
 
-def check_float64(name: str, tensor: Tensor, dimensions: int | None = None) -> None:
-    """Refuse anything but a finite float64 tensor of the given number of dimensions."""
-    if tensor.dtype != torch.float64:
+def check_float64(name: str, array: Array, dimensions: int | None = None) -> None:
+    """Refuse anything but a finite float64 array of the given number of dimensions."""
+    xp = namespace(array)
+    if array.dtype != xp.float64:
         raise DataError(
             f"{name} is not in double precision",
-            expected="torch.float64",
-            got=str(tensor.dtype),
-            remedy=f"pass {name}.to(torch.float64)",
+            expected=f"{xp.__name__}.float64",
+            got=str(array.dtype),
+            remedy=f"pass {name}.{'to' if is_tensor(array) else 'astype'}({xp.__name__}.float64)",
         )
-    if dimensions is not None and tensor.dim() != dimensions:
+    if dimensions is not None and array.ndim != dimensions:
         raise DataError(
             f"{name} has the wrong number of dimensions",
             expected=f"{dimensions} dimension(s)",
-            got=f"shape {tuple(tensor.shape)}",
+            got=f"shape {tuple(array.shape)}",
         )
-    if not bool(torch.isfinite(tensor).all()):
+    finite = xp.isfinite(array)
+    if not bool(finite.all()):
         raise DataError(
             f"{name} holds values that are not finite",
             expected="finite numbers",
-            got=f"{int((~torch.isfinite(tensor)).sum())} of {tensor.numel()} are NaN or infinite",
+            got=f"{int((~finite).sum())} of {math.prod(array.shape)} are NaN or infinite",
         )
 
 
-def check_cell(cell: Tensor) -> Tensor:
+def check_cell(cell: "Tensor") -> "Tensor":
     """Volume in Å³ of a cell whose rows are the lattice vectors; refuses a flat cell."""
     check_float64("cell", cell, 2)
     if tuple(cell.shape) != (3, 3):
         raise DataError("cell is not a 3 x 3 matrix", expected="(3, 3)", got=str(tuple(cell.shape)))
-    volume: Tensor = torch.linalg.det(cell).abs()
-    if float(volume.detach()) < 1e-6 * float(torch.linalg.norm(cell.detach())) ** 3:
+    linalg = namespace(cell).linalg
+    volume: Tensor = linalg.det(cell).abs()
+    if float(volume.detach()) < 1e-6 * float(linalg.norm(cell.detach())) ** 3:
         raise DataError(
             "the cell has no volume",
             expected="three linearly independent lattice vectors in Å, as rows",
@@ -75,23 +82,22 @@ def check_broadening_variance(variance: float | None) -> None:
         )
 
 
-def energy_spacing(energy: Tensor) -> float:
+def energy_spacing(energy: Array) -> float:
     """Spacing in eV of an energy axis; refuses one that is not uniform or not in eV."""
     check_float64("energy", energy, 1)
-    if energy.numel() < 3:
+    if len(energy) < 3:
         raise DataError(
-            "the energy axis is too short", expected="3 points or more", got=str(energy.numel())
+            "the energy axis is too short", expected="3 points or more", got=str(len(energy))
         )
-    values = energy.detach()
-    spacing = float(values[-1] - values[0]) / (values.numel() - 1)
+    values = np.array(energy.tolist())
+    spacing = float(values[-1] - values[0]) / (len(values) - 1)
     if not SPACING_LIMITS[0] <= spacing <= SPACING_LIMITS[1]:
         raise DataError(
             "the energy axis is not an ascending one in eV",
             expected=f"a spacing of {SPACING_LIMITS[0]:g} ... {SPACING_LIMITS[1]:g} eV",
             got=f"mean spacing {spacing:g}",
         )
-    steps = torch.arange(values.numel(), dtype=torch.float64, device=values.device)
-    deviation = (values - (values[0] + spacing * steps)).abs()
+    deviation = np.abs(values - (values[0] + spacing * np.arange(len(values))))
     worst = int(deviation.argmax())
     if float(deviation[worst]) > UNIFORMITY_TOLERANCE * spacing:
         raise DataError(

@@ -1,12 +1,11 @@
 """What a second-order correction of the broadening leaves, removed by least squares."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Generic, Literal
 
-import torch
-from torch import Tensor
-
+from surrogate_hpo.physics.arrays import Array, array_like, namespace, sigmoid, softplus
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 Quantity = Literal["electrons", "band_energy", "entropy"]
@@ -21,23 +20,23 @@ _COARSEST = 1.25
 
 
 @dataclass(frozen=True)
-class _Inversion:
+class _Inversion(Generic[Array]):
     """Levels, the kernel between them and the energies of the grid, and its damped inverse."""
 
-    levels: Tensor
-    kernel: Tensor
-    inverse: Tensor
+    levels: Array
+    kernel: Array
+    inverse: Array
 
 
 def inversion_correction(
-    weights: Tensor,
+    weights: Array,
     start: float,
     spacing: float,
-    fermi_energy: Tensor,
+    fermi_energy: Array,
     temperature: float,
     quantity: Quantity,
     broadening_variance: float,
-) -> Tensor:
+) -> Array:
     r"""Correction c that lets weights see through a Gaussian kernel.
 
     A level at e adds K(E_i - e) to the DOS at the energies E_i of the grid. Weights give it its
@@ -76,45 +75,51 @@ def inversion_correction(
 
     Returns
     -------
-    Tensor
+    Tensor or ndarray
         c, shape [E], to be added to the weights.
     """
+    xp = namespace(weights)
     width = (2 * broadening_variance) ** 0.5
     if spacing > _COARSEST * width:
-        return torch.zeros_like(weights)
+        zero: Array = xp.zeros_like(weights)
+        return zero
     thermal_energy = BOLTZMANN_EV_PER_KELVIN * temperature
-    inversion = _inversion(start, spacing, len(weights), width, thermal_energy)
-    levels, kernel, inverse = (
-        tensor.to(weights) for tensor in (inversion.levels, inversion.kernel, inversion.inverse)
-    )
+    inversion = _inversion(xp, start, spacing, len(weights), width, thermal_energy)
+    stored = (inversion.levels, inversion.kernel, inversion.inverse)
+    levels, kernel, inverse = (array_like(array, weights) for array in stored)
     share = _share(levels, fermi_energy, thermal_energy, quantity)
-    return inverse @ (share - kernel @ weights)
+    correction: Array = inverse @ (share - kernel @ weights)
+    return correction
 
 
-def _share(levels: Tensor, mu: Tensor, thermal_energy: float, quantity: Quantity) -> Tensor:
+def _share(levels: Array, mu: Array, thermal_energy: float, quantity: Quantity) -> Array:
     """What a state at each level adds to the quantity: f, e f, or the entropy over k_B."""
     reduced = (levels - mu) / thermal_energy
-    occupation = torch.sigmoid(-reduced)
-    if quantity == "electrons":
-        return occupation
+    share: Array = sigmoid(-reduced)
     if quantity == "band_energy":
-        return levels * occupation
-    # -ln f and -ln(1 - f) without cancellation.
-    full, empty = torch.nn.functional.softplus(reduced), torch.nn.functional.softplus(-reduced)
-    return occupation * full + torch.sigmoid(reduced) * empty
+        share = levels * share
+    elif quantity == "entropy":
+        # -ln f and -ln(1 - f) without cancellation.
+        share = share * softplus(reduced) + sigmoid(reduced) * softplus(-reduced)
+    return share
 
 
 @lru_cache(maxsize=16)
 def _inversion(
-    start: float, spacing: float, count: int, width: float, thermal_energy: float
-) -> _Inversion:
+    xp: Any,  # noqa: ANN401
+    start: float,
+    spacing: float,
+    count: int,
+    width: float,
+    thermal_energy: float,
+) -> _Inversion[Any]:
     step = min(spacing / _STEPS_PER_WIDTH, width / _STEPS_PER_WIDTH, thermal_energy / 2)
-    energy = start + spacing * torch.arange(count, dtype=torch.float64)
+    energy = start + spacing * xp.arange(count, dtype=xp.float64)
     margin = _REACH * width
-    levels = torch.arange(start + margin, float(energy[-1]) + margin, step, dtype=torch.float64)
+    levels = xp.arange(start + margin, float(energy[-1]) + margin, step, dtype=xp.float64)
     distance = (energy - levels[:, None]) / width
-    kernel = torch.exp(-(distance**2)) / (width * torch.pi**0.5)
-    normal = step * kernel.T @ kernel
-    normal.diagonal().add_(_PENALTY / spacing)
-    inverse = torch.linalg.solve(normal, step * kernel.T)
+    kernel = xp.exp(-(distance**2)) / (width * math.pi**0.5)
+    penalty = _PENALTY / spacing * xp.eye(count, dtype=xp.float64)
+    normal = step * kernel.T @ kernel + penalty
+    inverse = xp.linalg.solve(normal, step * kernel.T)
     return _Inversion(levels, kernel, inverse)

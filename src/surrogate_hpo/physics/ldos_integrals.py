@@ -2,16 +2,14 @@
 
 import math
 
-import torch
-from torch import Tensor
-
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.physics.arrays import Array, array_like, is_tensor, namespace
 
 _CHUNK_VALUES = 2**24
 """LDOS values converted to float64 at a time, so that a large float32 LDOS is not doubled."""
 
 
-def dos_from_ldos(ldos: Tensor, volume_element: Tensor | float) -> Tensor:
+def dos_from_ldos(ldos: Array, volume_element: Array | float) -> Array:
     r"""Density of states :math:`D(\epsilon) = \sum_r d(\epsilon, r)\,\Delta V`.
 
     Parameters
@@ -23,7 +21,7 @@ def dos_from_ldos(ldos: Tensor, volume_element: Tensor | float) -> Tensor:
 
     Returns
     -------
-    Tensor
+    Tensor or ndarray
         DOS in 1/eV, shape [E], summed in float64.
 
     Raises
@@ -32,20 +30,23 @@ def dos_from_ldos(ldos: Tensor, volume_element: Tensor | float) -> Tensor:
         If the LDOS is not an array of finite floating-point numbers, or the volume not positive.
     """
     _check_ldos(ldos)
-    volume = float(torch.as_tensor(volume_element).detach())
+    xp = namespace(ldos)
+    # Of a tensor without its gradient.
+    volume = volume_element if isinstance(volume_element, int | float) else volume_element.item()
     if not volume > 0:
         raise DataError(
             "the volume of a grid point is not positive",
             expected="volume_element > 0 Å³",
             got=f"{volume:g} Å³",
         )
-    dos = ldos.reshape(-1, ldos.shape[-1]).sum(dim=0, dtype=torch.float64) * volume_element
-    if not bool(torch.isfinite(dos).all()):
+    rows = ldos.reshape(-1, ldos.shape[-1])
+    dos: Array = xp.sum(rows, axis=0, dtype=xp.float64) * volume_element
+    if not bool(xp.isfinite(dos).all()):
         raise DataError("the LDOS holds values that are not finite", expected="finite numbers")
     return dos
 
 
-def density_from_ldos(ldos: Tensor, weights: Tensor) -> Tensor:
+def density_from_ldos(ldos: Array, weights: Array) -> Array:
     r"""Density :math:`n(r) = \int f(\epsilon) d(\epsilon, r)\,d\epsilon = \sum_i w_i d_i(r)`.
 
     With the weights "electrons" of
@@ -62,7 +63,7 @@ def density_from_ldos(ldos: Tensor, weights: Tensor) -> Tensor:
 
     Returns
     -------
-    Tensor
+    Tensor or ndarray
         Density in 1/Å³, float64, shape [...].
 
     Raises
@@ -78,13 +79,15 @@ def density_from_ldos(ldos: Tensor, weights: Tensor) -> Tensor:
             got=f"shape {tuple(weights.shape)}",
         )
     points = ldos.reshape(-1, ldos.shape[-1])
-    chunks = torch.tensor_split(points, math.ceil(points.numel() / _CHUNK_VALUES))
-    density = torch.cat([chunk.to(weights.dtype) @ weights for chunk in chunks])
+    xp = namespace(ldos)
+    split = xp.tensor_split if is_tensor(ldos) else xp.array_split
+    chunks = split(points, math.ceil(math.prod(points.shape) / _CHUNK_VALUES))
+    density: Array = xp.concat([array_like(chunk, weights) @ weights for chunk in chunks])
     return density.reshape(ldos.shape[:-1])
 
 
-def _check_ldos(ldos: Tensor) -> None:
-    if ldos.dim() < 2 or ldos.numel() == 0 or not ldos.is_floating_point():
+def _check_ldos(ldos: Array) -> None:
+    if ldos.ndim < 2 or math.prod(ldos.shape) == 0 or "float" not in str(ldos.dtype):
         raise DataError(
             "the LDOS is not an array of floating-point numbers over space and energy",
             expected="shape [..., E] with at least one axis of space, in 1/(eV Å³)",

@@ -1,9 +1,7 @@
 """Analytical quadrature of Fermi-Dirac integrals over an energy grid, free of broadening bias."""
 
-import torch
-from torch import Tensor
-
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.physics.arrays import Array, array_like, namespace, relu
 from surrogate_hpo.physics.fermi_dirac import thermal_integrals
 from surrogate_hpo.physics.guards import (
     check_broadening_variance,
@@ -15,13 +13,13 @@ from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 
 def occupation_weights(
-    energy: Tensor,
-    fermi_energy: Tensor | float,
+    energy: Array,
+    fermi_energy: Array | float,
     temperature: float,
     quantity: Quantity,
     *,
     broadening_variance: float | None = None,
-) -> Tensor:
+) -> Array:
     r"""Weights w with :math:`\int g(\epsilon) D(\epsilon) d\epsilon = \sum_i w_i D_i`.
 
     .. math::
@@ -65,14 +63,15 @@ def occupation_weights(
 
     Returns
     -------
-    Tensor
-        Weights, shape [E].
+    Tensor or ndarray
+        Weights, shape [E], of the kind that `energy` is.
 
     Raises
     ------
     DataError
         If the axis is not uniform, or an argument cannot have the unit that it should have.
     """
+    xp = namespace(energy)
     spacing = energy_spacing(energy)
     check_temperature(temperature)
     check_broadening_variance(broadening_variance)
@@ -82,28 +81,28 @@ def occupation_weights(
             expected="'electrons', 'band_energy' or 'entropy'",
             got=repr(quantity),
         )
-    mu = torch.as_tensor(fermi_energy, dtype=energy.dtype, device=energy.device)
-    steps = torch.arange(-2, energy.numel() + 2, dtype=energy.dtype, device=energy.device)
-    continued = energy[0] + spacing * steps
+    mu = array_like(fermi_energy, energy)
+    steps = xp.arange(-2, len(energy) + 2, dtype=energy.dtype, device=energy.device)
+    continued: Array = energy[0] + spacing * steps
     thermal_energy = BOLTZMANN_EV_PER_KELVIN * temperature
     left, right = _half_hats(continued, spacing, mu, thermal_energy, quantity)
-    edge = torch.zeros_like(left[:1])
-    weights = torch.cat([left[2:-2], edge]) + torch.cat([edge, right[2:-2]])
+    edge = xp.zeros_like(left[:1])
+    weights: Array = xp.concat([left[2:-2], edge]) + xp.concat([edge, right[2:-2]])
     if broadening_variance is None:
         return weights
     whole_hats = left[1:] + right[:-1]
     second_difference = whole_hats[2:] - 2 * whole_hats[1:-1] + whole_hats[:-2]
     weights = weights - (broadening_variance / spacing**2 + 1 / 6) / 2 * second_difference
-    if broadening_variance == 0:
-        return weights
-    return weights + inversion_correction(
-        weights, float(energy[0]), spacing, mu, temperature, quantity, broadening_variance
-    )
+    if broadening_variance != 0:
+        weights = weights + inversion_correction(
+            weights, float(energy[0]), spacing, mu, temperature, quantity, broadening_variance
+        )
+    return weights
 
 
 def _half_hats(
-    energy: Tensor, spacing: float, mu: Tensor, thermal_energy: float, quantity: Quantity
-) -> tuple[Tensor, Tensor]:
+    energy: Array, spacing: float, mu: Array, thermal_energy: float, quantity: Quantity
+) -> tuple[Array, Array]:
     """Integrals of g on each interval against the hats of its left and of its right point.
 
     The sum of the part of the step function f = theta(mu - energy) and the thermal part, whose
@@ -118,7 +117,7 @@ def _half_hats(
     # The filled fraction of each interval. Two relu, not clamp: clamp passes a gradient at both
     # of its bounds, and mu on a grid point would be counted in two intervals.
     filled = (mu - energy[:-1]) / spacing
-    filled = torch.relu(filled) - torch.relu(filled - 1)
+    filled = relu(filled) - relu(filled - 1)
     step_left, step_right = spacing * (filled - filled**2 / 2), spacing * filled**2 / 2
     if quantity == "band_energy":
         step_left = energy[:-1] * step_left + spacing**2 * (filled**2 / 2 - filled**3 / 3)
@@ -127,8 +126,8 @@ def _half_hats(
 
 
 def _thermal_antiderivatives(
-    energy: Tensor, mu: Tensor, thermal_energy: float, quantity: Quantity
-) -> tuple[Tensor, Tensor]:
+    energy: Array, mu: Array, thermal_energy: float, quantity: Quantity
+) -> tuple[Array, Array]:
     """First and second antiderivative with respect to energy of g without its step part."""
     eta = (mu - energy) / thermal_energy
     c_0, c_1, c_2 = thermal_integrals(eta)

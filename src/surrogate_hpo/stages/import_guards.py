@@ -3,7 +3,6 @@
 import logging
 
 import numpy as np
-import torch
 
 from surrogate_hpo.dft.finished import ImportLimits
 from surrogate_hpo.dft.result import DftResult
@@ -115,8 +114,8 @@ def _check_bottom(ldos: LdosData, result: DftResult, where: str) -> None:
 
 
 def _check_axes(ldos: LdosData, result: DftResult, limits: ImportLimits, where: str) -> list[str]:
-    weights = electron_weights(ldos, result)
-    density = density_from_ldos(torch.from_numpy(ldos.values), weights).numpy()
+    weights = electron_weights(np.asarray(ldos.energy), ldos, result)
+    density = density_from_ldos(ldos.values, weights)
     misfits = axis_misfits(density, ldos.cell, result.positions, result.species)
     own, best = misfits[Arrangement()], best_arrangement(misfits)
     better = misfits[best] * _CLEAR_MARGIN < own

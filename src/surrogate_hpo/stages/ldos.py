@@ -15,12 +15,10 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.io.cubes import read_ldos_cubes, run_pp_ldos
 from surrogate_hpo.io.dft_results import read_dft_result
-from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.ldos_store import LdosData, write_ldos
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.stages.guards import check_window
-from surrogate_hpo.stages.import_guards import check_imported
 from surrogate_hpo.stages.interface import Dft, FinishedPath, Input, Output
 from surrogate_hpo.stages.ldos_guards import check_electrons
 
@@ -46,8 +44,8 @@ def ldos(
     result, inputs = read_dft_result(dft), [dft]
     check_window(result, settings.energy_axis(), settings.kernel, settings.width_ev, where=str(dft))
     if finished is not None:
-        data = _from_finished(settings, result, finished)
-        inputs += open_finished(finished).files(settings.request())
+        data, files = _from_finished(settings, result, finished)
+        inputs += files
     elif save is not None:
         make = _from_wavefunctions if settings.sums_orbitals else _from_cubes
         data = make(settings, result, settings.energy_axis(), save)
@@ -62,7 +60,14 @@ def ldos(
     write_ldos(ldos, data, provenance("ldos", settings, seed, inputs))
 
 
-def _from_finished(settings: LdosSettings, result: DftResult, finished: Path) -> LdosData:
+def _from_finished(
+    settings: LdosSettings, result: DftResult, finished: Path
+) -> tuple[LdosData, list[Path]]:
+    """The LDOS of a finished calculation, and the files that it came from."""
+    # These need torch and ASE, which take seconds to import; sums of orbitals do without.
+    from surrogate_hpo.io.finished.opening import open_finished  # noqa: PLC0415
+    from surrogate_hpo.stages.import_guards import check_imported  # noqa: PLC0415
+
     calculation = open_finished(finished)
     calculation.check(settings.request(), result)
     wavefunctions, limits = calculation.wavefunctions(settings.request()), settings.import_limits()
@@ -81,7 +86,7 @@ def _from_finished(settings: LdosSettings, result: DftResult, finished: Path) ->
             result.electrons,
         )
     check_imported(data, result, limits, where=str(finished))
-    return data
+    return data, calculation.files(settings.request())
 
 
 def _from_wavefunctions(

@@ -1,11 +1,12 @@
 """Checks of an LDOS against its DFT run; `import_guards` has more for one made elsewhere."""
 
-import torch
+import numpy as np
 
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.ldos_store import LdosData
+from surrogate_hpo.physics.arrays import Array
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.recognition import unit_of_factor
@@ -36,8 +37,9 @@ def check_electrons(
     PhysicsError
         If the count is off by more: a wrong unit or a wrong cell.
     """
-    dos = dos_from_ldos(torch.from_numpy(ldos.values), ldos.volume_element)
-    count = float(electron_weights(ldos, result) @ dos)
+    # By NumPy: torch takes longer to load than the LDOS of a small cell to make.
+    dos = dos_from_ldos(ldos.values, ldos.volume_element)
+    count = float(electron_weights(np.asarray(ldos.energy), ldos, result) @ dos)
     if not abs(count - result.electrons) <= tolerance * result.electrons:
         raise PhysicsError(
             "the LDOS does not hold the electrons of the cell",
@@ -48,10 +50,25 @@ def check_electrons(
         )
 
 
-def electron_weights(ldos: LdosData, result: DftResult) -> torch.Tensor:
-    """Weights of the energies in the density, at the DFT run's Fermi energy, eV, [energy]."""
+def electron_weights(energy: Array, ldos: LdosData, result: DftResult) -> Array:
+    """Weights of the LDOS's energies in the density, at the DFT run's Fermi energy.
+
+    Parameters
+    ----------
+    energy
+        `ldos.energy`, eV, as an array of NumPy or of torch.
+    ldos
+        The LDOS.
+    result
+        The DFT run.
+
+    Returns
+    -------
+    ndarray or Tensor
+        `[energy]`, eV, of the kind that `energy` is.
+    """
     return occupation_weights(
-        torch.from_numpy(ldos.energy),
+        energy,
         result.fermi_energy,
         result.electronic_temperature,
         "electrons",

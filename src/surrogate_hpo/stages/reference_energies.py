@@ -126,6 +126,7 @@ def differences_from_dft(ldos: LdosData, result: DftResult) -> Differences:
 
 
 def _hartree(ldos: LdosData, result: DftResult) -> float:
-    density = density_from_ldos(torch.from_numpy(ldos.values), electron_weights(ldos, result))
+    weights = electron_weights(torch.from_numpy(ldos.energy), ldos, result)
+    density = density_from_ldos(torch.from_numpy(ldos.values), weights)
     cell = torch.from_numpy(ldos.cell)
     return float(hartree_energy(density, cell, density_cutoff=result.density_cutoff))
