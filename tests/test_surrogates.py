@@ -13,13 +13,14 @@ from small_surrogate import DEFINITION, ENERGY, GRID, aluminium, small_surrogate
 from surrogate_hpo.config.surrogate import SurrogateSettings
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.io.dft_results import write_dft_result
 from surrogate_hpo.io.models import TrainedModel, write_model, write_state
 from surrogate_hpo.io.surrogates import read_surrogate
-from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.io.upf_writer import hgh_upf
 from surrogate_hpo.stages.prediction import predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions
 from surrogate_hpo.stages.surrogate import surrogate as gather
@@ -172,7 +173,7 @@ def inputs(tmp_path):
         )
     for name in ("Al", "Mg"):  # the second is in no snapshot
         files["pseudopotentials"].append(tmp_path / f"{name}.UPF")
-        text = aluminium_hgh_upf().replace('element="Al"', f'element="{name}"')
+        text = hgh_upf(ALUMINIUM_LDA).replace('element="Al"', f'element="{name}"')
         files["pseudopotentials"][-1].write_text(text)
     for number in (0, 1):
         atoms = aluminium(number)
