@@ -197,7 +197,7 @@ def test_a_loose_convergence_is_told(project, caplog):
         caplog.clear()
         edit_config(project, "dft", convergence_rydberg=threshold)
         check(load_config([project / "config.yaml"]))
-        assert ("dft.convergence_rydberg 1e-05 is loose" in caplog.text) == told
+        assert ("dft.convergence_rydberg 1e-05 is loose for 4 atoms" in caplog.text) == told
 
 
 def test_a_wide_kernel_of_fermi_dirac_is_told(project, caplog):

@@ -16,6 +16,7 @@ from surrogate_hpo.config.base import (
     Section,
     Triple,
 )
+from surrogate_hpo.dft.convergence import default_threshold
 from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.kpoints import kpoint_mesh
 from surrogate_hpo.errors import ConfigError
@@ -54,12 +55,15 @@ class RunSettings:
         Kohn-Sham states per k point.
     electronic_temperature_kelvin
         Of the occupations.
+    convergence_rydberg
+        Threshold of self-consistency for the cell.
     """
 
     cutoff_rydberg: float
     kpoints: tuple[int, int, int]
     bands: int
     electronic_temperature_kelvin: float
+    convergence_rydberg: float
 
 
 class DftSettings(Section):
@@ -110,7 +114,11 @@ class DftSettings(Section):
         description="of the Fermi-Dirac occupations; needed to run pw.x; of finished calculations "
         "only where their files round it",
     )
-    convergence_rydberg: PositiveFloat = Field(1e-9, description="SCF threshold conv_thr")
+    convergence_rydberg: PositiveFloat | None = Field(
+        None,
+        description="SCF threshold conv_thr, of the cell; by default 2.5e-10 times the number of "
+        "atoms",
+    )
     mixing: PositiveFloat = Field(0.5, description="SCF mixing_beta")
     maximum_steps: PositiveInt = Field(100, description="SCF electron_maxstep")
     forces_and_stress: bool = Field(
@@ -163,6 +171,7 @@ class DftSettings(Section):
             mesh,
             self.bands or math.ceil((self.bands_per_atom or 0) * atoms) + 1,
             self.electronic_temperature_kelvin,
+            self.convergence_rydberg or default_threshold(atoms),
         )
 
     def supplement(self) -> DftSupplement:
