@@ -181,7 +181,9 @@ def noise_records(wildcards):
 
 # Where calculations are finished, no scratch of Quantum ESPRESSO is made.
 SAVE = [] if CONFIG.snapshots.finished else "results/dft/{snapshot}.save"
-SCRATCH = [] if CONFIG.snapshots.finished else temp(directory(SAVE))
+SCRATCH = [] if CONFIG.snapshots.finished else directory(SAVE)
+if SCRATCH and not CONFIG.dft.keep_wavefunctions:
+    SCRATCH = temp(SCRATCH)
 
 
 @cache

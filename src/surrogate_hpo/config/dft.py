@@ -35,6 +35,7 @@ RUN_OPTIONS = (
     "maximum_steps",
     "command",
     "forces_and_stress",
+    "keep_wavefunctions",
     *(key for pair in ALTERNATIVES for key in pair),
 )
 # These a finished calculation may leave unsaid.
@@ -123,6 +124,12 @@ class DftSettings(Section):
     maximum_steps: PositiveInt = Field(100, description="SCF electron_maxstep")
     forces_and_stress: bool = Field(
         True, description="compute them as well (tprnfor, tstress): a few per cent of the time"
+    )
+    keep_wavefunctions: bool = Field(
+        False,
+        description="keep them when the LDOS is made, so that one of another window, kernel or "
+        "width needs no DFT; `surrogate-hpo estimate` says how much they take",
+        json_schema_extra=NO_RERUN,
     )
     functional: FunctionalName | None = Field(
         None,

@@ -33,6 +33,7 @@ from surrogate_hpo.stages.check_finished import (
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.check_leaks import check_leaks, near_frames
 from surrogate_hpo.stages.contest_space import check_contestant
+from surrogate_hpo.stages.check_repeats import repeated_dft
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.floors import BLIND
 from surrogate_hpo.stages.guards import (
@@ -108,7 +109,7 @@ def check(config: Config) -> None:
         *own,
     ):
         logger.warning(warning)
-    for fact in cell_facts(config, sizes):
+    for fact in (*cell_facts(config, sizes), *repeated_dft(config)):
         logger.info(fact)
     logger.info(BLIND)
     logger.info("no faults: %d snapshots", len(config.snapshots.all_names()))
