@@ -32,8 +32,8 @@ from surrogate_hpo.stages.check_finished import (
 )
 from surrogate_hpo.stages.check_kpoints import kpoint_hints
 from surrogate_hpo.stages.check_leaks import check_leaks, near_frames
-from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.check_repeats import repeated_dft
+from surrogate_hpo.stages.contest_space import check_contestant
 from surrogate_hpo.stages.estimate import case_of
 from surrogate_hpo.stages.floors import BLIND
 from surrogate_hpo.stages.guards import (
