@@ -77,7 +77,7 @@ class DftSettings(Section):
     command: str | None = Field(
         None,
         description="e.g. `pw.x`, `mpirun -np 8 pw.x`, `srun pw.x`; "
-        "by default pw.x on PATH, else the wheel",
+        "by default pw.x on PATH, else the wheel; `wheel` takes that in any case",
         json_schema_extra=NO_RERUN,
     )
     pseudopotentials: dict[str, FileName] = Field(
