@@ -245,6 +245,14 @@ def test_frames_that_are_none_are_named(tmp_path, settings, frames, message):
         load(tmp_path, settings)
 
 
+def test_the_threshold_of_self_consistency_grows_with_the_atoms_where_none_is_given():
+    dft = load_config([DEFAULT]).dft
+    assert dft.run(4, 4 * np.eye(3)).convergence_rydberg == 1e-8  # as the file says
+    left_out = dft.model_copy(update={"convergence_rydberg": None})
+    assert left_out.run(4, 4 * np.eye(3)).convergence_rydberg == 1e-9
+    assert left_out.run(64, 4 * np.eye(3)).convergence_rydberg == 1.6e-8
+
+
 def test_finished_calculations_need_no_settings_of_a_run(tmp_path, settings):
     settings["snapshots"] = {
         "method": "finished",

@@ -7,12 +7,13 @@ from ase.build import bulk
 from scf import run_scf
 
 from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
 from surrogate_hpo.io.espresso import save_folder
 from surrogate_hpo.io.ldos_store import LdosData
 from surrogate_hpo.io.upf import read_upf
-from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.io.upf_writer import hgh_upf
 from surrogate_hpo.io.wavefunctions import orbital_densities
 from surrogate_hpo.physics.core_density import core_density
 from surrogate_hpo.physics.ewald import ewald_energy
@@ -37,7 +38,7 @@ QE_STRINGS = {
 
 def potential_text(functional: str, *, core: bool) -> str:
     """The shipped potential with another functional, and an invented Gaussian core density."""
-    text = aluminium_hgh_upf().replace(QE_STRINGS["lda_pw92"], QE_STRINGS[functional])
+    text = hgh_upf(ALUMINIUM_LDA).replace(QE_STRINGS["lda_pw92"], QE_STRINGS[functional])
     assert QE_STRINGS[functional] in text
     if not core:
         return text

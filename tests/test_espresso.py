@@ -17,7 +17,13 @@ from scf import run_scf
 from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsError
 from surrogate_hpo.io import espresso
 from surrogate_hpo.io.espresso import run_espresso
-from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE, Engine, find_engine, run_engine
+from surrogate_hpo.io.espresso_engine import (
+    WHEEL_VARIABLE,
+    Engine,
+    decided_engine,
+    find_engine,
+    run_engine,
+)
 from surrogate_hpo.io.espresso_input import ScfSettings
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
 from surrogate_hpo.io.upf import read_upf
@@ -304,6 +310,35 @@ def test_relative_programs_are_seen_from_the_folder_of_the_workflow(tmp_path, mo
     executable(tmp_path / "own/python")
     monkeypatch.setenv(WHEEL_VARIABLE, "own/python")
     assert find_engine().arguments[0] == str(tmp_path / "own/python")
+
+
+def test_a_run_keeps_the_engine_that_it_started_with(tmp_path, monkeypatch):
+    python = executable(tmp_path / ".venv-qe/bin/python")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv(WHEEL_VARIABLE, raising=False)
+    assert decided_engine("srun pw.x") == {}
+    decision = decided_engine(None)
+    first = executable(tmp_path / "bin/pw.x")
+    assert find_engine().arguments == (str(first),)
+    assert find_engine("wheel").arguments[:2] == (str(python), "-m")
+    with monkeypatch.context() as job:
+        for name, value in decision.items():
+            job.setenv(name, value)
+        assert find_engine().wheel
+        assert find_engine(program="pp.x").wheel
+        assert decided_engine(None) == {}
+    ((name, value),) = decided_engine(None).items()
+    monkeypatch.setenv(name, value)
+    executable(tmp_path / "other/pw.x")
+    executable(tmp_path / "other/pp.x")
+    monkeypatch.setenv("PATH", str(tmp_path / "other"))
+    assert find_engine().arguments == (str(first),)
+    beside = executable(tmp_path / "bin/pp.x")
+    assert find_engine(program="pp.x").arguments == (str(beside),)
+    first.unlink()
+    with pytest.raises(EngineError, match=r"started with is not there\n(.|\n)*bin/pw\.x"):
+        find_engine()
 
 
 def test_missing_engine_says_how_to_get_one(tmp_path, monkeypatch):

@@ -96,6 +96,12 @@ def test_every_run_can_be_described_and_the_bibliography_is_exactly_what_is_cite
     assert all(words.endswith(".") for words in methods.paragraphs.values())
 
 
+def test_the_threshold_of_self_consistency_is_told():
+    assert "converged to 1×10⁻⁹ Ry" in write_methods(**methods_arguments()).markdown()
+    text = write_methods(**changed("dft", convergence_rydberg=None)).markdown()
+    assert "converged to 2.5×10⁻¹⁰ Ry per atom" in text
+
+
 def test_the_bibliography_holds_nothing_that_no_run_cites():
     cited = itertools.chain(*(write_methods(**a).cited for a in VARIANTS.values()))
     assert set(cited) == set(BIBLIOGRAPHY)

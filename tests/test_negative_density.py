@@ -11,9 +11,10 @@ from ase import Atoms
 from ase.build import bulk
 from scf import run_scf
 
+from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
 from surrogate_hpo.io.espresso import save_folder
 from surrogate_hpo.io.upf import read_upf
-from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.io.upf_writer import hgh_upf
 from surrogate_hpo.physics.core_density import core_density
 from surrogate_hpo.physics.total_energy import density_terms
 from surrogate_hpo.units import BOHR_ANGSTROM
@@ -92,7 +93,7 @@ def negative_share(total: torch.Tensor) -> float:
 @pytest.mark.parametrize("functional", ["PBX PBC", "PSX PSC"], ids=["pbe", "pbesol"])
 def test_a_norm_conserving_potential_with_a_core_in_a_cell_with_vacuum(tmp_path, functional):
     """A core too sharp for the plane waves is negative in the vacuum around the atoms."""
-    text = aluminium_hgh_upf().replace("SLA PW NOGX NOGC", f"SLA PW {functional}")
+    text = hgh_upf(ALUMINIUM_LDA).replace("SLA PW NOGX NOGC", f"SLA PW {functional}")
     radii = text.split("<PP_R", 1)[1].split(">", 1)[1].split("</PP_R>")[0].split()
     values = "\n".join(f"{2.0 * np.exp(-((float(r) / 0.35) ** 2)):.12E}" for r in radii)
     section = f'<PP_NLCC type="real" size="{len(radii)}" columns="1">\n{values}\n</PP_NLCC>\n'

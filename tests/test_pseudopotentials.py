@@ -6,6 +6,8 @@ from scipy.integrate import simpson
 
 from surrogate_hpo.dft.hgh import (
     ALUMINIUM_LDA,
+    MAGNESIUM_LDA,
+    SILICON_LDA,
     HghChannel,
     channel_coupling,
     local_potential,
@@ -14,7 +16,7 @@ from surrogate_hpo.dft.hgh import (
 )
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.upf import functional_name, read_upf
-from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.io.upf_writer import hgh_upf
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 SHIPPED = Path(__file__).resolve().parents[1] / "pseudopotentials/Al.hgh-lda.UPF"
@@ -30,8 +32,13 @@ def altered(tmp_path, *replacements):
     return path
 
 
-def test_shipped_file_is_what_the_generator_writes():
-    assert SHIPPED.read_text() == aluminium_hgh_upf()
+@pytest.mark.parametrize("row", [ALUMINIUM_LDA, MAGNESIUM_LDA, SILICON_LDA])
+def test_shipped_files_are_what_the_generator_writes(row):
+    path = SHIPPED.with_name(f"{row.element}.hgh-lda.UPF")
+    assert path.read_text() == hgh_upf(row)
+    read = read_upf(path)
+    assert (read.element, read.z_valence) == (row.element, row.z_valence)
+    assert (read.functional, read.kind) == ("lda_pw92", "norm_conserving")
 
 
 @pytest.mark.parametrize("momentum", [0, 1, 2])

@@ -8,7 +8,7 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.figures.methods_data import describe_snapshots
 from surrogate_hpo.io.dft_results import result_as_document
 from surrogate_hpo.stages.graph import STAGES
-from surrogate_hpo.stages.report_facts import facts, notices
+from surrogate_hpo.stages.report_facts import facts, mixed_engines, notices
 from surrogate_hpo.stages.report_material import (
     composition,
     strains,
@@ -115,3 +115,10 @@ def test_the_fermi_energy_of_an_insulator_is_not_compared(width, unique):
 
 def test_where_no_bands_are_known_neither_is_a_gap():
     assert np.isnan(replace(RUN, eigenvalues=np.empty((0, 0))).gap)
+
+
+def test_versions_of_the_engine_that_mix_are_told():
+    assert mixed_engines(["7.2"]) == []
+    assert mixed_engines([]) == []
+    (notice,) = mixed_engines(["6.7", "7.2"])
+    assert "several versions of Quantum ESPRESSO (6.7, 7.2)" in notice.message

@@ -197,7 +197,27 @@ def test_a_loose_convergence_is_told(project, caplog):
         caplog.clear()
         edit_config(project, "dft", convergence_rydberg=threshold)
         check(load_config([project / "config.yaml"]))
-        assert ("dft.convergence_rydberg 1e-05 is loose" in caplog.text) == told
+        assert ("dft.convergence_rydberg 1e-05 is loose for 4 atoms" in caplog.text) == told
+
+
+def test_dft_that_another_ldos_will_repeat_is_told(project, caplog):
+    config = load_config([project / "config.yaml"])
+    energy = config.ldos.energy_axis()
+    values = np.ones((2, 2, 2, len(energy)), dtype=np.float32)
+    store = project / "results/ldos/training-0000.zarr.zip"
+    store.parent.mkdir(parents=True)
+    data = LdosData(values, energy, 4 * np.eye(3), config.ldos.kernel, config.ldos.width_ev, 12.0)
+    write_ldos(store, data, {})
+    check(config)
+    assert "will run again" not in caplog.text
+    edit_config(project, "ldos", width_ev=0.7)
+    check(load_config([project / "config.yaml"]))
+    assert "wavefunctions of 1 snapshots were not kept: their DFT will run again" in caplog.text
+    assert "dft.keep_wavefunctions: true" in caplog.text
+    caplog.clear()
+    (project / "results/dft/training-0000.save").mkdir(parents=True)
+    check(load_config([project / "config.yaml"]))
+    assert "will run again" not in caplog.text
 
 
 def test_a_wide_kernel_of_fermi_dirac_is_told(project, caplog):

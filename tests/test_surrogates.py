@@ -15,6 +15,7 @@ from surrogate_hpo.calculator import SurrogateCalculator
 from surrogate_hpo.config.surrogate import SurrogateSettings
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.io.descriptor_store import DescriptorData, write_descriptors
@@ -23,7 +24,7 @@ from surrogate_hpo.io.documents import read_document
 from surrogate_hpo.io.models import LeftOut, TrainedModel, read_model, write_model, write_state
 from surrogate_hpo.io.structures import write_structure
 from surrogate_hpo.io.surrogates import read_surrogate
-from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.io.upf_writer import hgh_upf
 from surrogate_hpo.networks.error_bar import calibrated_error_bar
 from surrogate_hpo.stages.error_bars import read_error_bar
 from surrogate_hpo.stages.predict import predict
@@ -184,7 +185,7 @@ def inputs(tmp_path):
         write_model(files["models"][-1], trained, {})
     for name in ("Al", "Mg"):  # the second is in no snapshot
         files["pseudopotentials"].append(tmp_path / f"{name}.UPF")
-        text = aluminium_hgh_upf().replace('element="Al"', f'element="{name}"')
+        text = hgh_upf(ALUMINIUM_LDA).replace('element="Al"', f'element="{name}"')
         files["pseudopotentials"][-1].write_text(text)
     for number in (0, 1):
         atoms = aluminium(number)

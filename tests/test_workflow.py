@@ -157,6 +157,22 @@ def test_the_command_on_the_machine_is_no_reason_to_rerun(run):
     assert planned(run) == set()
 
 
+def test_kept_wavefunctions_make_another_ldos_without_dft(tmp_path):
+    folder, store = new_folder(tmp_path / "kept"), "results/ldos/training-0000.zarr.zip"
+    edit_config(folder, "dft", keep_wavefunctions=True)
+    done = snakemake(folder, store)
+    assert done.returncode == 0, done.stderr
+    edit_config(folder, "dft", keep_wavefunctions=False)
+    assert planned(folder, store) == set()
+    edit_config(folder, "ldos", width_ev=0.6)
+    assert planned(folder, store) == {"ldos"}
+    shutil.rmtree(folder / "results/dft/training-0000.save")
+    assert planned(folder, store) == {"dft", "ldos"}
+    edit_config(folder, "ldos", width_ev=0.5)
+    edit_config(folder, "dft", keep_wavefunctions=True)
+    assert planned(folder, store) == set()
+
+
 def test_more_held_out_snapshots_leave_the_energies_of_the_others_alone(run):
     edit_config(run, "snapshots", test=3)
     done = snakemake(run, "--dry-run")

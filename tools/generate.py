@@ -5,6 +5,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import NoneType
 from typing import get_args
@@ -15,8 +16,9 @@ from pydantic_core import PydanticUndefined
 
 from surrogate_hpo.config.base import NO_RERUN, SPLITS_JOBS, section_types
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, MAGNESIUM_LDA, SILICON_LDA
 from surrogate_hpo.figures.dag import dag
-from surrogate_hpo.io.upf_writer import aluminium_hgh_upf
+from surrogate_hpo.io.upf_writer import hgh_upf
 from surrogate_hpo.stages.graph import DEPENDENCIES, STAGES, SUMMARIES
 
 ROOT = Path(__file__).parents[1]
@@ -150,7 +152,10 @@ def dag_picture() -> str:
 
 GENERATED = {
     "docs/dag.svg": dag_picture,
-    "pseudopotentials/Al.hgh-lda.UPF": aluminium_hgh_upf,
+    **{
+        f"pseudopotentials/{row.element}.hgh-lda.UPF": partial(hgh_upf, row)
+        for row in (ALUMINIUM_LDA, MAGNESIUM_LDA, SILICON_LDA)
+    },
     "workflow/envs/surrogate-hpo.yaml": conda_environment,
     "docs/reference/config.md": config_reference,
 }

@@ -21,6 +21,7 @@ from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
 from surrogate_hpo.io.archive.source import revision
 from surrogate_hpo.io.code_digest import code_digest
+from surrogate_hpo.io.espresso_engine import decided_engine
 from surrogate_hpo.io.finished.opening import open_finished
 from surrogate_hpo.io.slurm_end import slurm_end_time
 
@@ -46,6 +47,9 @@ try:
     CONFIG = load_config([Path(path) for path in CONFIG_FILES])
 except SurrogateHpoError as error:
     raise WorkflowError(str(error))
+
+# PATH may change while the run goes on; its pw.x does not.
+os.environ |= {} if CONFIG.snapshots.finished else decided_engine(CONFIG.dft.command)
 
 SEEDS = range(CONFIG.train.seeds)
 # The split whose LDOS the acsd stage reads: none if its score needs no labels.
@@ -181,7 +185,9 @@ def noise_records(wildcards):
 
 # Where calculations are finished, no scratch of Quantum ESPRESSO is made.
 SAVE = [] if CONFIG.snapshots.finished else "results/dft/{snapshot}.save"
-SCRATCH = [] if CONFIG.snapshots.finished else temp(directory(SAVE))
+SCRATCH = [] if CONFIG.snapshots.finished else directory(SAVE)
+if SCRATCH and not CONFIG.dft.keep_wavefunctions:
+    SCRATCH = temp(SCRATCH)
 
 
 @cache

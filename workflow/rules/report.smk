@@ -3,7 +3,7 @@ rule report:
         structures=of(
             "results/snapshots/{snapshot}.extxyz", "test", "training", "validation"
         ),
-        dft=of("results/dft/{snapshot}.json", "test", number=1),
+        dft=of("results/dft/{snapshot}.json", "test", "training", "validation"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "test", number=1),
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test", number=1),
         acsd_scores="results/acsd/scores.csv",

@@ -16,6 +16,7 @@ from surrogate_hpo.config.base import (
     Section,
     Triple,
 )
+from surrogate_hpo.dft.convergence import default_threshold
 from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.kpoints import kpoint_mesh
 from surrogate_hpo.errors import ConfigError
@@ -34,6 +35,7 @@ RUN_OPTIONS = (
     "maximum_steps",
     "command",
     "forces_and_stress",
+    "keep_wavefunctions",
     *(key for pair in ALTERNATIVES for key in pair),
 )
 # These a finished calculation may leave unsaid.
@@ -54,12 +56,15 @@ class RunSettings:
         Kohn-Sham states per k point.
     electronic_temperature_kelvin
         Of the occupations.
+    convergence_rydberg
+        Threshold of self-consistency for the cell.
     """
 
     cutoff_rydberg: float
     kpoints: tuple[int, int, int]
     bands: int
     electronic_temperature_kelvin: float
+    convergence_rydberg: float
 
 
 class DftSettings(Section):
@@ -72,7 +77,7 @@ class DftSettings(Section):
     command: str | None = Field(
         None,
         description="e.g. `pw.x`, `mpirun -np 8 pw.x`, `srun pw.x`; "
-        "by default pw.x on PATH, else the wheel",
+        "by default pw.x on PATH, else the wheel; `wheel` takes that in any case",
         json_schema_extra=NO_RERUN,
     )
     pseudopotentials: dict[str, FileName] = Field(
@@ -110,11 +115,21 @@ class DftSettings(Section):
         description="of the Fermi-Dirac occupations; needed to run pw.x; of finished calculations "
         "only where their files round it",
     )
-    convergence_rydberg: PositiveFloat = Field(1e-9, description="SCF threshold conv_thr")
+    convergence_rydberg: PositiveFloat | None = Field(
+        None,
+        description="SCF threshold conv_thr, of the cell; by default 2.5e-10 times the number of "
+        "atoms",
+    )
     mixing: PositiveFloat = Field(0.5, description="SCF mixing_beta")
     maximum_steps: PositiveInt = Field(100, description="SCF electron_maxstep")
     forces_and_stress: bool = Field(
         True, description="compute them as well (tprnfor, tstress): a few per cent of the time"
+    )
+    keep_wavefunctions: bool = Field(
+        False,
+        description="keep them when the LDOS is made, so that one of another window, kernel or "
+        "width needs no DFT; `surrogate-hpo estimate` says how much they take",
+        json_schema_extra=NO_RERUN,
     )
     functional: FunctionalName | None = Field(
         None,
@@ -163,6 +178,7 @@ class DftSettings(Section):
             mesh,
             self.bands or math.ceil((self.bands_per_atom or 0) * atoms) + 1,
             self.electronic_temperature_kelvin,
+            self.convergence_rydberg or default_threshold(atoms),
         )
 
     def supplement(self) -> DftSupplement:

@@ -21,7 +21,8 @@ class LdosSettings(Section):
     )
     command: str | None = Field(
         None,
-        description="for `cubes`: command that ends in pw.x; by default as for the dft stage",
+        description="for `cubes`: command that ends in pw.x, or `wheel`; by default pp.x on PATH, "
+        "else the wheel",
         json_schema_extra=NO_RERUN,
     )
     kernel: KernelName = Field(

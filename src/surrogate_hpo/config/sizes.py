@@ -14,6 +14,7 @@ from surrogate_hpo.units import BOHR_ANGSTROM
 # Quantum ESPRESSO keeps a smaller grid for orbitals where the density's cutoff exceeds this
 # multiple of theirs, at which |psi|² is complete.
 _COMPLETE_DUAL = 4.0
+_COMPLEX = 16
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Size:
     def grid_points(self) -> int:
         """Points of the grid."""
         return math.prod(self.grid)
+
+    @property
+    def wavefunction_bytes(self) -> int:
+        """Bytes of the orbitals of all k points in the files of Quantum ESPRESSO."""
+        return _COMPLEX * self.k_points * self.bands * self.plane_waves
 
 
 def size_of(atoms: int, cell: NDArray[np.float64], settings: DftSettings) -> Size:

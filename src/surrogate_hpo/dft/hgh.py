@@ -68,6 +68,28 @@ ALUMINIUM_LDA = HghParameters(
     ),
 )
 
+MAGNESIUM_LDA = HghParameters(
+    element="Mg",
+    z_valence=2,
+    local_radius=0.65181169,
+    local_coefficients=(-2.86429746,),
+    channels=(
+        HghChannel(angular_momentum=0, radius=0.55647814, strengths=(2.97095712, 1.32994091)),
+        HghChannel(angular_momentum=1, radius=0.67756881, strengths=(1.04988101,)),
+    ),
+)
+
+SILICON_LDA = HghParameters(
+    element="Si",
+    z_valence=4,
+    local_radius=0.44,
+    local_coefficients=(-7.33610297,),
+    channels=(
+        HghChannel(angular_momentum=0, radius=0.42273813, strengths=(5.90692831, 3.25819622)),
+        HghChannel(angular_momentum=1, radius=0.48427842, strengths=(2.72701346,)),
+    ),
+)
+
 # Off-diagonal elements as multiples of a diagonal one, eqs. 17-25 of the paper:
 # h_12 = a * h_22, h_13 = b * h_33, h_23 = c * h_33, one row (a, b, c) per l.
 _OFF_DIAGONAL = {

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from surrogate_hpo.dft.convergence import default_threshold
 from surrogate_hpo.figures.table import format_number
 
 Document = Mapping[str, Any]
@@ -141,8 +142,14 @@ def _numerics(settings: Document, dft: Document) -> list[str]:
         f"Orbitals were expanded in plane waves up to {cutoff:g} Ry and the density up to "
         f"{density:g} Ry, the Brillouin zone was sampled on {_mesh(settings)} "
         f"[@monkhorst1976]{shifted}, {_bands(settings)} were calculated, and the "
-        f"self-consistency was converged to {format_number(settings['convergence_rydberg'])} Ry."
+        f"self-consistency was converged to {_convergence(settings)}."
     ]
+
+
+def _convergence(settings: Document) -> str:
+    if (threshold := settings["convergence_rydberg"]) is not None:
+        return f"{format_number(threshold)} Ry"
+    return f"{format_number(default_threshold(1))} Ry per atom"
 
 
 def _mesh(settings: Document) -> str:

@@ -1,5 +1,6 @@
 """Self-consistent calculations with Quantum ESPRESSO through ASE's calculator."""
 
+import logging
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from surrogate_hpo.io.espresso_input import PREFIX, ScfSettings
 from surrogate_hpo.io.espresso_xml import read_espresso_xml
 from surrogate_hpo.io.full_disk import looking_for_space
 from surrogate_hpo.io.upf import read_upf
+
+logger = logging.getLogger(__name__)
 
 # Seen from the folder of the run: pw.x keeps 256 characters of this path, and writes it into its
 # XML file as it stands, where an & of a folder above would be damage.
@@ -108,7 +111,9 @@ def run_espresso(
         It calculated with another number of electrons than the pseudopotentials have.
     """
     _check_elements(atoms, pseudopotentials)
-    profile = _Profile(find_engine(command))
+    engine = find_engine(command)
+    logger.info("Quantum ESPRESSO: %s", shlex.join(engine.arguments))
+    profile = _Profile(engine)
     used = {element: pseudopotentials[element] for element in sorted(set(atoms.symbols))}
     files = _collect(used, directory / _PSEUDO_FOLDER)
     # A leftover of an earlier run must not be taken for this one's result.

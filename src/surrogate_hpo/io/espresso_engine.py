@@ -20,6 +20,10 @@ from surrogate_hpo.io.programs import (
 )
 
 WHEEL_VARIABLE = "SURROGATE_HPO_QE_PYTHON"
+WHEEL = "wheel"
+"""The command that asks for the wheel where there is a pw.x on PATH, too."""
+# What a run has decided on when it started: the pw.x of PATH, or the wheel.
+_DECISION = "SURROGATE_HPO_ENGINE"
 _WHEEL_PLACE = Path(".venv-qe/bin/python")
 _NAME = "Quantum ESPRESSO"
 _REMEDY = (
@@ -48,14 +52,16 @@ class Engine:
 def find_engine(command: str | None = None, *, program: str = "pw.x") -> Engine:
     """Decide how Quantum ESPRESSO is started.
 
-    The configured command wins, then `program` on PATH, then the qepy wheel: the Python named by
-    the environment variable SURROGATE_HPO_QE_PYTHON, else `.venv-qe/bin/python` in the current
-    folder or the nearest one above it, else beside the running environment.
+    The configured command wins, then what the run was started with (`decided_engine`), then
+    `program` on PATH, then the qepy wheel: the Python named by the environment variable
+    SURROGATE_HPO_QE_PYTHON, else `.venv-qe/bin/python` in the current folder or the nearest one
+    above it, else beside the running environment.
 
     Parameters
     ----------
     command
-        Configured command that ends in pw.x (with options after it, if any); None to search.
+        Configured command that ends in pw.x (with options after it, if any), or `wheel`; None
+        to search.
         Relative paths are seen from the current folder.
     program
         `pw.x` or `pp.x`; the latter replaces pw.x in the configured command.
@@ -72,15 +78,60 @@ def find_engine(command: str | None = None, *, program: str = "pw.x") -> Engine:
     EngineError
         There is no such program.
     """
-    if command is not None:
+    if command is not None and command.strip() != WHEEL:
         return Engine(_configured(command, program), wheel=False)
-    found = shutil.which(program)
+    decided = WHEEL if command is not None else os.environ.get(_DECISION)
+    found = None if decided == WHEEL else _on_path(program, decided)
     if found is not None:
         return Engine((str(Path(found).absolute()),), wheel=False)
     python = _wheel_python()
     if python is None:
         raise EngineError(f"Quantum ESPRESSO's {program} was not found", remedy=_REMEDY)
     return Engine((str(python), "-m", "qepy", f"--{program}"), wheel=True)
+
+
+def decided_engine(command: str | None) -> dict[str, str]:
+    """What the jobs of a run need in their environment to take the pw.x that it starts with.
+
+    PATH and folders may be others when a later job starts, and two versions of pw.x in one run
+    make two sorts of labels.
+
+    Parameters
+    ----------
+    command
+        Configured command; it decides alone.
+
+    Returns
+    -------
+    dict
+        Variables; none where the command or an earlier decision says it, or nothing was found.
+    """
+    if command is not None or _DECISION in os.environ:
+        return {}
+    try:
+        engine = find_engine()
+    except EngineError:
+        return {}
+    if engine.wheel:
+        return {_DECISION: WHEEL, WHEEL_VARIABLE: engine.arguments[0]}
+    return {_DECISION: engine.arguments[0]}
+
+
+def _on_path(program: str, decided: str | None) -> str | None:
+    """The program beside the pw.x that was decided on, else the first one on PATH."""
+    if decided is None:
+        return shutil.which(program)
+    beside = Path(decided).with_name(program)
+    if os.access(beside, os.X_OK):
+        return str(beside)
+    if program == "pw.x":
+        raise EngineError(
+            "the pw.x that this run was started with is not there",
+            where=_DECISION,
+            got=decided,
+            remedy="load the same module on all machines, or set the command in the dft section",
+        )
+    return shutil.which(program)
 
 
 def _configured(command: str, program: str) -> tuple[str, ...]:

@@ -61,8 +61,8 @@ def read_espresso_xml(path: Path) -> DftResult:
             where=str(path),
             expected=f"a difference below {_ENERGY_SUM_TOLERANCE} eV/atom",
             got=f"{error:.2e} eV/atom",
-            remedy="lower dft.convergence_rydberg (pw.x's conv_thr) by a factor of 100; in runs of "
-            "your own leave out fields, dispersion and +U terms, too",
+            remedy="lower dft.convergence_rydberg (pw.x's conv_thr) by a factor of 100, or leave "
+            "it out; in runs of your own leave out fields, dispersion and +U terms, too",
         )
     return result
 

@@ -1,17 +1,18 @@
-"""Writer of norm-conserving pseudopotentials in UPF version 2, and the file shipped here."""
+"""Writer of norm-conserving pseudopotentials in UPF version 2, and the files shipped here."""
 
 from collections.abc import Iterator
 
 import numpy as np
+from ase.data import atomic_names, atomic_numbers
 from numpy.typing import NDArray
 
-from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, RadialPotential, radial_potential
+from surrogate_hpo.dft.hgh import HghParameters, RadialPotential, radial_potential
 from surrogate_hpo.io.upf import FUNCTIONALS
 
 FloatArray = NDArray[np.float64]
 
 _COMMENT = """\
-Aluminium, 3 valence electrons, LDA, made by surrogate_hpo.io.upf_writer from the analytic
+{name}, {electrons} valence electrons, LDA, made by surrogate_hpo.io.upf_writer from the analytic
 parameters of C. Hartwigsen, S. Goedecker, J. Hutter, Phys. Rev. B 58, 3641 (1998).
 Licence of this file: BSD-3-Clause, as the package.
 The parameters were made with the Pade form of the LDA of Goedecker, Teter and Hutter,
@@ -81,12 +82,19 @@ def upf_text(potential: RadialPotential, *, functional: str, comment: str) -> st
     return "\n".join(lines)
 
 
-def aluminium_hgh_upf() -> str:
-    """Write the aluminium potential that the package ships, `pseudopotentials/Al.hgh-lda.UPF`.
+def hgh_upf(parameters: HghParameters) -> str:
+    """Write the potential of a row of the table, as those in `pseudopotentials/` are.
+
+    Parameters
+    ----------
+    parameters
+        The row.
 
     Returns
     -------
     str
-        The file's text; the shipped file equals it to the byte.
+        The file's text; a shipped file equals it to the byte.
     """
-    return upf_text(radial_potential(ALUMINIUM_LDA), functional="lda_pw92", comment=_COMMENT)
+    name = atomic_names[atomic_numbers[parameters.element]]
+    comment = _COMMENT.format(name=name, electrons=parameters.z_valence)
+    return upf_text(radial_potential(parameters), functional="lda_pw92", comment=comment)

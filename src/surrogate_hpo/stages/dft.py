@@ -98,7 +98,7 @@ def _scf_settings(settings: DftSettings, atoms: Atoms) -> ScfSettings:
         shift=(settings.kpoints_shift[0], settings.kpoints_shift[1], settings.kpoints_shift[2]),
         bands=run.bands,
         electronic_temperature_kelvin=run.electronic_temperature_kelvin,
-        convergence_rydberg=settings.convergence_rydberg,
+        convergence_rydberg=run.convergence_rydberg,
         mixing=settings.mixing,
         maximum_steps=settings.maximum_steps,
         forces_and_stress=settings.forces_and_stress,

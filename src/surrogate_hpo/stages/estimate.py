@@ -1,6 +1,7 @@
 """Jobs, cores, memory and time that a run will ask for, before any of it runs."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ase import Atoms
@@ -132,7 +133,38 @@ def estimate(config: Config) -> str:
         f"{case.components} descriptor components, {case.energies} energies"
     )
     total = ("together", *[""] * 5, *(f"{hours:.2f}" for hours in sums))
-    return "\n".join([head, "", *_aligned([_COLUMNS, *rows, total])])
+    return "\n".join([head, *_disk(case), "", *_aligned([_COLUMNS, *rows, total])])
+
+
+def _disk(case: Case) -> Iterator[str]:
+    """What the wavefunctions take: of one snapshot until its LDOS is made, or of all for good."""
+    if case.config.snapshots.finished:
+        return
+    largest, together = (f"{size / 2**20:,.0f} MiB" for size in wavefunction_bytes(case))
+    if case.config.dft.keep_wavefunctions:
+        yield f"wavefunctions, kept: {together} together, up to {largest} per snapshot"
+    else:
+        yield (
+            f"wavefunctions: up to {largest} per snapshot until its LDOS is made; "
+            f"dft.keep_wavefunctions would keep {together}"
+        )
+
+
+def wavefunction_bytes(case: Case) -> tuple[int, int]:
+    """Bytes of the wavefunctions of a run.
+
+    Parameters
+    ----------
+    case
+        The case.
+
+    Returns
+    -------
+    tuple of int
+        Of the largest snapshot, and of all together.
+    """
+    each = [case.of(name).size.wavefunction_bytes for name in case.config.snapshots.all_names()]
+    return max(each), sum(each)
 
 
 def _hours(rule: str, jobs: int, case: Case) -> tuple[float, float]:

@@ -24,7 +24,7 @@ def report(
     structures: Annotated[
         list[Path], Input("structures (*.extxyz) of the run, a held-out one first; Å")
     ],
-    dft: Annotated[list[Path], Input("JSON of that snapshot's DFT run")],
+    dft: Annotated[list[Path], Input("JSON of the DFT runs in that order")],
     ldos: LdosStores,
     descriptors: DescriptorStores,
     acsd_scores: Annotated[Path, Input("CSV of the acsd stage")],
@@ -101,6 +101,7 @@ def report(
         structures=structures,
         pseudopotentials=pseudopotentials or [],
         validation_losses=[read_table(path) for path in validation_losses],
+        engines=sorted({version for path in dft if (version := _engine(path))}),
         floor_warnings=[
             warning
             for path in floor or []
@@ -124,3 +125,9 @@ def report(
     for table in context.tables:
         write_table(paths[table.name], table.table.records())
     write_text(report, render_report(context))
+
+
+def _engine(dft: Path) -> str | None:
+    """Version of Quantum ESPRESSO that made a DFT run, where it is known."""
+    version = read_document(dft, keys=("provenance",)).get("version")
+    return None if version is None else str(version)

@@ -18,7 +18,7 @@ from surrogate_hpo.figures.verdict import Targets
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.stages.report_energies import EnergyTable
 from surrogate_hpo.stages.report_errors import class_errors, quantity_errors
-from surrogate_hpo.stages.report_facts import facts, notices
+from surrogate_hpo.stages.report_facts import facts, mixed_engines, notices
 from surrogate_hpo.stages.report_figures import Sources, draw_all
 from surrogate_hpo.stages.report_material import composition, temperatures
 from surrogate_hpo.stages.report_methods import methods
@@ -48,6 +48,8 @@ class Run:
         UPF files.
     validation_losses
         Per network its losses per validation snapshot.
+    engines
+        Versions of Quantum ESPRESSO of the DFT runs, as far as they are known.
     floor_warnings
         What the floor stage warns of, if it is part of the run.
     comparison
@@ -63,6 +65,7 @@ class Run:
     structures: Sequence[Path]
     pseudopotentials: Sequence[Path]
     validation_losses: Sequence[Sequence[Mapping[str, str]]]
+    engines: Sequence[str]
     floor_warnings: Sequence[str]
     comparison: Sequence[Mapping[str, str]]
     cost: Mapping[str, Mapping[str, float]]
@@ -115,10 +118,11 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
             error=headline,
         ),
         settings={"seed": seed} | {s: record["settings"] for s, record in run.records.items()},
-        provenance=_provenance(run.records, run.documents["dft"].get("version"), seed),
+        provenance=_provenance(run.records, run.engines, seed),
         facts=facts(run.documents, run.cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
         warnings=[
+            *mixed_engines(run.engines),
             *(Notice("floor", warning) for warning in run.floor_warnings),
             *notices(run.documents, errors, by_class),
         ],
@@ -181,10 +185,10 @@ def _material(structures: Sequence[Atoms], records: Documents, dft: Mapping[str,
     return ", ".join(parts)
 
 
-def _provenance(records: Documents, version: str | None, seed: int) -> Provenance:
+def _provenance(records: Documents, engines: Sequence[str], seed: int) -> Provenance:
     return Provenance(
         package_version=records["report"]["package"],
-        engine_version=f"Quantum ESPRESSO {version}" if version else "not known",
+        engine_version=f"Quantum ESPRESSO {' and '.join(engines)}" if engines else "not known",
         versions=records["report"]["libraries"],
         code_digests={stage: record["code"] for stage, record in records.items()},
         seeds={"root (all others are derived from it)": seed},

@@ -151,6 +151,29 @@ def notices(
     return found
 
 
+def mixed_engines(versions: Sequence[str]) -> list[Notice]:
+    """Warn where one run has DFT of several versions.
+
+    Parameters
+    ----------
+    versions
+        Of Quantum ESPRESSO, each once.
+
+    Returns
+    -------
+    list of Notice
+        One or none.
+    """
+    if len(versions) < 2:
+        return []
+    text = (
+        f"The DFT runs are of several versions of Quantum ESPRESSO ({', '.join(versions)}): "
+        "energies of two versions need not be comparable to the meV/atom. results/dft/*.json say "
+        "which is of which; deleted ones are made again with the present version."
+    )
+    return [Notice("dft", text)]
+
+
 def _is_noisier(error: QuantityError) -> bool:
     return error.kpoint_noise_mev_per_atom > error.ensemble_mae_mev_per_atom
 

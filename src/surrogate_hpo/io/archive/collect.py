@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,9 @@ CONFIG = "config/config.yaml"
 AS_WRITTEN = "config/as-written"
 RULE = "archive"
 STORES = ("results/ldos/", "results/descriptors/")
-# What is no result: states of interrupted jobs, halves of files, the archive itself and its cost.
+# What is no result: states of interrupted jobs, halves of files, the archive itself and its cost,
+# and wavefunctions, which only another LDOS would need.
+_WAVEFUNCTIONS = re.compile(r"results/dft/[^/]+\.save/")
 _NO_RESULTS = ("results/state/", f"results/cost/{RULE}/", f"results/{RULE}.tar.zst")
 
 
@@ -157,6 +160,7 @@ def _results(run: Run, without: Path) -> list[str]:
     return sorted(
         path for path in _files(run.folder, "results")
         if not path.startswith(_NO_RESULTS) and ".partial-" not in path
+        and not _WAVEFUNCTIONS.match(path)
         and skipped.isdisjoint((path, *map(str, Path(path).parents)))
     )  # fmt: skip
 
