@@ -24,14 +24,14 @@ import copy
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from surrogate_hpo.networks.energy_terms import EnergyTerm, StreamedTerm
+from surrogate_hpo.networks.energy_terms import StreamedTerm
 from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS
+from surrogate_hpo.networks.readout_sums import SnapshotSums, snapshot_sums
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 RIDGES = (1e-3, 1e-2)
@@ -39,7 +39,6 @@ RIDGES = (1e-3, 1e-2)
 ENERGY_WEIGHT, FORCE_WEIGHT = 0.1, 1e-3
 # The Hartree energy of the density's error is quadratic in the weights: found by iteration.
 _ITERATIONS = 3
-_POINTS_AT_ONCE = 16384
 
 
 @dataclass(frozen=True)
@@ -76,48 +75,6 @@ class Readout:
     def energy_rmse(self) -> float:
         """Root mean square of the left-out energies' errors, eV/atom."""
         return float(self.left_out_energies.square().mean().sqrt())
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """What a snapshot's energy and forces are made of; nothing of it grows with the grid.
-
-    Attributes
-    ----------
-    band
-        Shape (energies,), as of `EnergyTerm`.
-    density
-        Shape (energies,), as of `EnergyTerm`.
-    atoms
-        Number of atoms.
-    wanted
-        Shape (1 + displacements,): what the linear parts of the energy in eV and of the forces
-        in eV/Å have to be, the Hartree energy of the density's error apart.
-    rows
-        Shape (1 + displacements, 2, units): sums of the last hidden units and a one over the
-        points, without and with the field, then their derivatives.
-    gram
-        Shape (units, units): mean of the products of hidden units.
-    repulsion
-        Shape (units + 1, units + 1): Hartree energies of hidden units with each other and, last,
-        with the density of the reference.
-    floor
-        As of `EnergyTerm`, eV/atom.
-    """
-
-    band: Tensor
-    density: Tensor
-    atoms: int
-    wanted: Tensor
-    rows: Tensor
-    gram: Tensor
-    repulsion: Tensor
-    floor: float
-
-    def hartree_energy(self, weights: Tensor) -> Tensor:
-        """Of the error of the density with these weights of the last layer, eV."""
-        units = torch.cat([weights @ self.density, -torch.ones(1, dtype=torch.float64)])
-        return units @ self.repulsion @ units
 
 
 @dataclass(frozen=True)
@@ -212,7 +169,7 @@ def fit_readout(
     weights = torch.cat([last.weight.detach().T, last.bias.detach()[None]]).double().cpu()
     body = cast(nn.Sequential, network[:-1])
     displacements = max(0, LARGEST_NUMBER_OF_ROWS // snapshots - 1)
-    sums = [_sums(body, one, displacements) for one in terms]
+    sums = [snapshot_sums(body, one, displacements) for one in terms]
     problem = _problem(sums, energy_weight, force_weight)
     found = [
         _fit(problem, sums, weights, strength, ridge) for ridge in ridges for strength in strengths
@@ -236,56 +193,7 @@ def fit_readout(
     )
 
 
-@torch.no_grad()
-def _sums(body: nn.Sequential, streamed: StreamedTerm, displacements: int) -> _Sums:
-    def with_one(values: Tensor, one: float) -> Tensor:
-        return torch.cat([values, torch.full_like(values[:, :1], one)], dim=1)
-
-    def summed(values: Tensor) -> Tensor:
-        return torch.stack([values.sum(0, dtype=torch.float64), _product(field, values)])
-
-    term = streamed.term
-    field = term.field
-    hidden = with_one(body(term.inputs), 1.0)
-    rows = [summed(hidden)]
-    for tangent in islice(streamed.tangents, displacements):
-        _, change = torch.func.jvp(body, (term.inputs,), (tangent,))  # type: ignore[misc]
-        rows.append(summed(with_one(change, 0.0)))
-    slopes = term.slopes[: len(rows) - 1].double()
-    return _Sums(
-        band=term.band.double().cpu(),
-        density=term.density.double().cpu(),
-        atoms=term.atoms,
-        wanted=torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes.cpu()]),
-        rows=torch.stack(rows).cpu(),
-        gram=(_product(hidden.T, hidden) / len(hidden)).cpu(),
-        repulsion=_repulsion(term, hidden).cpu(),
-        floor=term.floor,
-    )
-
-
-def _repulsion(term: EnergyTerm, hidden: Tensor) -> Tensor:
-    reference = term.targets @ term.density
-    fields = torch.cat([hidden, reference[:, None]], dim=1).T.reshape(-1, *term.grid)
-    waves = torch.fft.rfftn(fields, dim=(1, 2, 3)).flatten(1)
-    weighted = waves * term.repulsion.flatten()
-    # The weights of a wave count its negative, too.
-    return _product(weighted.real, waves.real.T) + _product(weighted.imag, waves.imag.T)
-
-
-def _product(first: Tensor, second: Tensor) -> Tensor:
-    """Matrix product, summed up in double precision, piece by piece of what is summed over."""
-    count = second.shape[0]
-    pieces = range(0, count, _POINTS_AT_ONCE)
-    slices = [slice(begin, begin + _POINTS_AT_ONCE) for begin in pieces]
-    found: Tensor = sum(
-        (first[..., part].double() @ second[part].double() for part in slices[1:]),
-        first[..., slices[0]].double() @ second[slices[0]].double(),
-    )
-    return found
-
-
-def _problem(sums: Sequence[_Sums], energy_weight: float, force_weight: float) -> _Problem:
+def _problem(sums: Sequence[SnapshotSums], energy_weight: float, force_weight: float) -> _Problem:
     snapshots, displacements = len(sums), sum(len(one.rows) - 1 for one in sums)
     units, energies, weights, blocks, begin = [], [], [], [], 0
     for one in sums:
@@ -318,7 +226,7 @@ class _Fit:
         return float(self.left_out_energies.square().mean())
 
 
-def _as_it_is(problem: _Problem, sums: Sequence[_Sums], weights: Tensor) -> _Fit:
+def _as_it_is(problem: _Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> _Fit:
     errors = _wanted(sums, weights) - problem.values(weights)
     of_energies = torch.zeros(len(errors), dtype=torch.bool)
     of_energies[[block.start for block in problem.blocks]] = True
@@ -326,7 +234,7 @@ def _as_it_is(problem: _Problem, sums: Sequence[_Sums], weights: Tensor) -> _Fit
 
 
 def _fit(
-    problem: _Problem, sums: Sequence[_Sums], weights: Tensor, strength: float, ridge: float
+    problem: _Problem, sums: Sequence[SnapshotSums], weights: Tensor, strength: float, ridge: float
 ) -> _Fit:
     inverse = problem.inverse_metric(ridge)
     system = problem.kernel(inverse) + torch.diag(1 / (strength * problem.weights))
@@ -344,7 +252,7 @@ def _fit(
     return _Fit(fitted, strength, ridge, torch.stack(energies), torch.cat(forces))
 
 
-def _wanted(sums: Sequence[_Sums], weights: Tensor) -> Tensor:
+def _wanted(sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
     """What the linear parts of energies per atom and of forces have to be, given Hartree's."""
     found = []
     for one in sums:
