@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,12 +132,18 @@ def test_where_there_are_both_the_config_decides(tiny_run, own):
 
 
 def test_cubes_of_another_axis_tell_the_keys_to_set(cubes, tiny_run):
-    with pytest.raises(ConfigError) as error:
-        open_finished(cubes).check(WAVES.request(), tiny_run.result)
-    assert (
-        "ldos: {kernel: fermi_dirac, width_ev: 0.2, minimum_ev: -6, maximum_ev: 13, "
-        "spacing_ev: 0.2} (96 energies)" in str(error.value)
-    )
+    told = WAVES.request()
+    # Whether pp.x was told to use_gauss_ldos stands in no file: a Gaussian is believed if said.
+    for request, kernel in (
+        (told, "gaussian"),
+        (replace(told, kernel_is_given=False), "fermi_dirac"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            open_finished(cubes).check(request, tiny_run.result)
+        assert (
+            f"ldos: {{kernel: {kernel}, width_ev: 0.2, minimum_ev: -6, maximum_ev: 13, "
+            "spacing_ev: 0.2} (96 energies)" in str(error.value)
+        )
 
 
 def test_a_density_among_the_cubes_is_passed_over(own, tiny_run):

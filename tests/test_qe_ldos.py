@@ -8,7 +8,7 @@ import pytest
 
 from surrogate_hpo.dft.kernels import KERNEL_NAMES
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
-from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.io import wavefunctions
 from surrogate_hpo.io.cube_files import read_cube
 from surrogate_hpo.io.cubes import read_ldos_cubes, run_pp_ldos
@@ -63,6 +63,30 @@ def test_ldos_of_wavefunctions_equals_that_of_pp_x(tiny_run, cubes):
     assert (plotted.kernel, plotted.width) == ("fermi_dirac", WIDTH)
     ldos = from_wavefunctions(tiny_run)
     assert np.abs(ldos - plotted.ldos).max() < 1e-4 * plotted.ldos.max()
+
+
+def test_pp_x_broadens_with_a_gaussian_if_told(tiny_run, tmp_path):
+    shutil.copytree(tiny_run.save, tmp_path / "espresso.save")
+    paths = run_pp_ldos(tmp_path, prefix="espresso", energy=ENERGY, width=WIDTH, kernel="gaussian")
+    plotted = read_ldos_cubes(paths, result=tiny_run.result, kernel="gaussian")
+    assert plotted.kernel == "gaussian"
+    ldos = from_wavefunctions(tiny_run, kernel="gaussian")
+    assert np.abs(ldos - plotted.ldos).max() < 1e-4 * plotted.ldos.max()
+
+
+def test_a_pp_x_that_is_too_old_for_a_gaussian_is_named(tmp_path):
+    program = tmp_path / "pw.x"
+    frame = "%" * 30
+    for name in ("pw.x", "pp.x"):
+        program = tmp_path / name
+        said = f"{frame}\n Error in routine postproc (1):\n reading inputpp namelist\n{frame}"
+        program.write_text(f"#!/bin/sh\necho '{said}'\nexit 1\n")
+        program.chmod(0o755)
+    settings = {"prefix": "x", "energy": ENERGY, "width": WIDTH, "command": str(tmp_path / "pw.x")}
+    with pytest.raises(EngineError, match=r"no use_gauss_ldos(.|\n)*7\.2 or later"):
+        run_pp_ldos(tmp_path, kernel="gaussian", **settings)
+    with pytest.raises(EngineError, match="stopped with an error"):
+        run_pp_ldos(tmp_path, **settings)
 
 
 @pytest.mark.parametrize("kernel", KERNEL_NAMES)

@@ -8,9 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from surrogate_hpo.config.load import load_config
+from surrogate_hpo.io.upf import read_upf
+from surrogate_hpo.stages.check import check
 
 REPOSITORY = Path(__file__).parents[1]
 TEXT = (REPOSITORY / "docs" / "tutorial.md").read_text()
+ANOTHER_ELEMENT = (REPOSITORY / "docs/howto/another-element.md").read_text()
 
 
 @pytest.fixture
@@ -46,6 +52,26 @@ def test_every_command_and_every_python_block_works(checkout):
                 "all",
                 "total",
             }
+
+
+def test_the_configs_of_another_element_are_faultless(tmp_path, monkeypatch):
+    blocks = re.findall(r"```yaml\n# (\w+\.yaml)\n(.*?)```", ANOTHER_ELEMENT, re.DOTALL)
+    assert [name for name, _ in blocks] == ["mg.yaml", "si.yaml"]
+    (tmp_path / "pseudopotentials").symlink_to(REPOSITORY / "pseudopotentials")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("surrogate_hpo.stages.check.find_engine", lambda _: None)
+    tutorial = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+    for name, text in blocks:
+        (tmp_path / name).write_text(yaml.safe_dump(tutorial | yaml.safe_load(text)))
+        check(load_config([tmp_path / name]))
+
+
+def test_the_potential_of_another_element_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", ANOTHER_ELEMENT, re.DOTALL)
+    subprocess.run([sys.executable, "-c", block], check=True)
+    potential = read_upf(tmp_path / "Na.hgh-lda.UPF")
+    assert (potential.element, potential.z_valence) == ("Na", 1.0)
 
 
 @pytest.mark.parametrize(

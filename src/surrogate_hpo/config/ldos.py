@@ -26,7 +26,9 @@ class LdosSettings(Section):
         json_schema_extra=NO_RERUN,
     )
     kernel: KernelName = Field(
-        "gaussian", description="broadening kernel; pp.x cubes always carry the smearing of the SCF"
+        "gaussian",
+        description="broadening kernel; of cubes `gaussian` (pp.x 7.2 or later, use_gauss_ldos) "
+        "or `fermi_dirac`, the smearing of the SCF",
     )
     width_ev: PositiveFloat = Field(..., description="kernel width (QE's degauss convention)")
     minimum_ev: float = Field(
@@ -86,7 +88,7 @@ class LdosSettings(Section):
                 "the LDOS would be undersampled"
             )
             raise ValueError(msg)
-        if self.source == "cubes" and self.kernel != "fermi_dirac":
-            msg = "pp.x broadens with the SCF's smearing: with `cubes` set kernel `fermi_dirac`"
+        if self.source == "cubes" and self.kernel not in ("fermi_dirac", "gaussian"):
+            msg = "pp.x has no such kernel: with `cubes` set kernel `gaussian` or `fermi_dirac`"
             raise ValueError(msg)
         return self

@@ -1,7 +1,8 @@
 """LDOS from the cube files of Quantum ESPRESSO's pp.x, which works for every pseudopotential."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from surrogate_hpo.units import BOHR_ANGSTROM, RYDBERG_EV
 
 FloatArray = NDArray[np.float64]
 
-# pp.x broadens the LDOS with the smearing of the calculation itself. With the kernels that have
-# negative lobes (mp, mv) it drops every band of negative weight, so the LDOS does not integrate
-# to the number of states: compared with wavefunctions, it is wrong by 4 and 9 % of its maximum.
+# pp.x broadens the LDOS with the smearing of the calculation itself, or from version 7.2 on with
+# a Gaussian if its input says use_gauss_ldos; the files do not tell which. With the kernels that
+# have negative lobes (mp, mv) it drops every band of negative weight, so the LDOS does not
+# integrate to the number of states: compared with wavefunctions, it is wrong by 4 and 9 % of its
+# maximum.
 _KERNELS = {"fd": "fermi_dirac", "gaussian": "gaussian"}
+GAUSSIAN = "gaussian"
 _LINE = 1024
 _COMMENT = re.compile(r"Energy\s*=\s*(\S+)\s*eV.*broadening\s*=\s*(\S+)\s*eV")
 # Cube files print bohr with six decimals, energies in eV with four.
@@ -56,6 +60,7 @@ def run_pp_ldos(
     prefix: str,
     energy: FloatArray,
     width: float,
+    kernel: str = "fermi_dirac",
     command: str | None = None,
 ) -> list[Path]:
     """Let pp.x write the LDOS of a finished calculation as one cube file for each energy.
@@ -70,6 +75,8 @@ def run_pp_ldos(
         Equidistant energies in eV, at least two.
     width
         Broadening degauss_ldos in eV.
+    kernel
+        `gaussian` asks for use_gauss_ldos; else it is the smearing of the calculation.
     command
         Command that ends in pw.x, see `surrogate_hpo.io.espresso_engine.find_engine`.
 
@@ -93,16 +100,17 @@ def run_pp_ldos(
         )
     for old in directory.glob("ldos_plot*"):
         old.unlink()
+    gaussian = ", use_gauss_ldos=.true." if kernel == GAUSSIAN else ""
     # pp.x truncates (emax - emin) / delta_e: without the margin rounding can lose the last one.
     (directory / "ldos.ppi").write_text(
         f"&inputpp\n outdir='.', prefix='{prefix}', filplot='ldos_plot', plot_num=3,\n"
         f" emin={energy[0]:.8f}, emax={energy[-1] + 0.01 * spacing:.8f},\n"
-        f" delta_e={spacing:.10f}, degauss_ldos={width:.8f}\n/\n"
+        f" delta_e={spacing:.10f}, degauss_ldos={width:.8f}{gaussian}\n/\n"
         "&plot\n iflag=3, output_format=6, fileout='.cube'\n/\n"
     )
     engine = find_engine(command, program="pp.x")
     options = ("-in", "ldos.ppi")
-    with looking_for_space(directory):
+    with looking_for_space(directory), _old_versions_named(kernel):
         run_engine(engine, options, directory=directory, output="ldos.ppo", errors="ldos.err")
     paths = sorted(directory.glob("ldos_plot*.cube"), key=lambda path: (len(path.name), path.name))
     if len(paths) != len(energy):
@@ -116,7 +124,24 @@ def run_pp_ldos(
     return paths
 
 
-def read_ldos_cubes(paths: Sequence[Path], *, result: DftResult) -> CubeLdos:
+@contextmanager
+def _old_versions_named(kernel: str) -> Iterator[None]:
+    try:
+        yield
+    except EngineError as error:
+        if kernel != GAUSSIAN or "namelist" not in str(error):
+            raise
+        raise EngineError(
+            "this pp.x has no use_gauss_ldos, which a Gaussian kernel needs",
+            expected="Quantum ESPRESSO 7.2 or later",
+            got=str(error),
+            remedy="set ldos.kernel to fermi_dirac with a narrow width, or take a later version",
+        ) from error
+
+
+def read_ldos_cubes(
+    paths: Sequence[Path], *, result: DftResult, kernel: str | None = None
+) -> CubeLdos:
     """Read a series of LDOS cube files of pp.x (plot_num = 3).
 
     Parameters
@@ -124,7 +149,9 @@ def read_ldos_cubes(paths: Sequence[Path], *, result: DftResult) -> CubeLdos:
     paths
         The files, in any order.
     result
-        The calculation they belong to: gives grid, cell and kernel.
+        The calculation they belong to: gives grid, cell and smearing.
+    kernel
+        What the files are said to be broadened with, see `read_ldos_axis`.
 
     Returns
     -------
@@ -137,7 +164,7 @@ def read_ldos_cubes(paths: Sequence[Path], *, result: DftResult) -> CubeLdos:
         A file is damaged, is no LDOS of pp.x, has another grid or cell, the energies are not
         equidistant, or the smearing has negative lobes, which pp.x drops.
     """
-    energy, kernel, width = read_ldos_axis(paths, smearing=result.smearing)
+    energy, found, width = read_ldos_axis(paths, smearing=result.smearing, kernel=kernel)
     ordered = sorted(paths, key=lambda path: _label(path)[0])
     # The grid of the XML file is believed, and memory taken, once a cube has it.
     _check_fit(read_cube(ordered[0]), result, ordered[0])
@@ -146,10 +173,12 @@ def read_ldos_cubes(paths: Sequence[Path], *, result: DftResult) -> CubeLdos:
         cube = read_cube(path)
         _check_fit(cube, result, path)
         ldos[..., column] = cube.values / (RYDBERG_EV * BOHR_ANGSTROM**3)
-    return CubeLdos(energy, ldos, kernel, width)
+    return CubeLdos(energy, ldos, found, width)
 
 
-def read_ldos_axis(paths: Sequence[Path], *, smearing: str) -> tuple[FloatArray, str, float]:
+def read_ldos_axis(
+    paths: Sequence[Path], *, smearing: str, kernel: str | None = None
+) -> tuple[FloatArray, str, float]:
     """Read what the first lines of a series of LDOS cubes say, and no values.
 
     Parameters
@@ -158,6 +187,9 @@ def read_ldos_axis(paths: Sequence[Path], *, smearing: str) -> tuple[FloatArray,
         The files, in any order.
     smearing
         Of the calculation they belong to, as Quantum ESPRESSO's XML file names it.
+    kernel
+        `gaussian` where pp.x was told to use_gauss_ldos, which its files do not say; else the
+        kernel is the smearing.
 
     Returns
     -------
@@ -184,7 +216,7 @@ def read_ldos_axis(paths: Sequence[Path], *, smearing: str) -> tuple[FloatArray,
     widths = {width for _, width in labels}
     if len(widths) != 1:
         raise DataError("the cubes have different broadenings", got=f"{sorted(widths)} eV")
-    return energy, _KERNELS[smearing], widths.pop()
+    return energy, GAUSSIAN if kernel == GAUSSIAN else _KERNELS[smearing], widths.pop()
 
 
 def is_ldos_cube(path: Path) -> bool:

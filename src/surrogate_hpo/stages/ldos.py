@@ -114,9 +114,14 @@ def _from_cubes(
     work.mkdir()
     (work / "espresso.save").symlink_to(save.resolve())
     paths = run_pp_ldos(
-        work, prefix="espresso", energy=energy, width=settings.width_ev, command=settings.command
+        work,
+        prefix="espresso",
+        energy=energy,
+        width=settings.width_ev,
+        kernel=settings.kernel,
+        command=settings.command,
     )
-    cubes = read_ldos_cubes(paths, result=result)
+    cubes = read_ldos_cubes(paths, result=result, kernel=settings.kernel)
     shutil.rmtree(work)
     return LdosData(
         cubes.ldos, cubes.energy, result.cell, cubes.kernel, cubes.width, result.electrons

@@ -147,7 +147,8 @@ class MalaCalculation:
                 where=str(self.description),
                 expected="ldos.kernel and ldos.width_ev in the config",
                 remedy="an LDOS of pp.x has the smearing of its run as kernel (kernel: "
-                "fermi_dirac, mostly) and degauss_ldos as width",
+                "fermi_dirac, mostly), or gaussian if use_gauss_ldos was set; width is "
+                "degauss_ldos",
             )
 
     def ldos(self, request: LdosRequest, result: DftResult) -> NDArray[np.float32]:
