@@ -357,6 +357,7 @@ def test_the_audits_run_when_asked_for_and_disturb_nothing(run):
     assert planned(run, "audit") == {"audit"}
     done = snakemake(run, "audit")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert planned(run, "audit_figure") == {"audit_figure"}
     verdict = json.loads((run / "results/audit/verdict.json").read_text())
     assert len(verdict["scores"]) == 7
     assert verdict["architectures"] == 8
@@ -364,9 +365,11 @@ def test_the_audits_run_when_asked_for_and_disturb_nothing(run):
     assert planned(run) == set()
     assert planned(run, "audit") == set()
     edit_config(run, "acsd", twojmax=[2, 4, 6])
-    done = snakemake(run, "acsd_audit")
+    done = snakemake(run, "audit_figure", "acsd_audit_figure")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert json.loads((run / "results/acsd_audit/verdict.json").read_text())["candidates"] == 6
+    for stage in ("audit", "acsd_audit"):
+        assert (run / "results" / stage / "figure.svg").exists()
     edit_config(run, "acsd", twojmax=[2, 4])
     shutil.rmtree(run / "results/audit")
     shutil.rmtree(run / "results/acsd_audit")

@@ -27,6 +27,7 @@ from surrogate_hpo.stages.graph import (
     AUDITS,
     CONTESTS,
     CONVERGENCE,
+    FIGURES,
     HELPERS,
     STAGES,
     TRANSFERS,
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 # Either names a place for numba's compiled code.
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
-JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS)
+JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES)
 # Verbs that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 # Verbs for people, who give them files.
@@ -114,7 +115,7 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
     config = load_config(config_files)
     cost, threads = options.pop("cost"), options.pop("threads")
     function = _stage_function(stage)
-    whole = HELPERS.get(stage, stage)
+    whole = (HELPERS | FIGURES).get(stage, stage)
     given = {
         "settings": config.section(whole),
         "seed": config.seed,
