@@ -8,7 +8,7 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -124,10 +124,25 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
         "config_files": config_files,
     }
     options |= {n: given[n] for n in given.keys() & inspect.signature(function).parameters.keys()}
-    with handling_signals(), recording_cost(cost, stage=whole, threads=threads):
+    written = _outputs(function, options)
+    with (
+        handling_signals(),
+        recording_cost(cost, stage=whole, threads=threads, outputs=written),
+    ):
         for line in job_header(stage, threads=threads, use_gpu=gpus(stage, config) > 0):
             logger.info(line)
         function(**options)
+
+
+def _outputs(function: Callable[..., str | None], options: Mapping[str, Any]) -> list[Path]:
+    """Paths that a stage writes, of those that it was given."""
+    hints = get_type_hints(function, include_extras=True)
+    found: list[Path] = []
+    for name, hint in hints.items():
+        if get_origin(hint) is Annotated and isinstance(get_args(hint)[1], Output):
+            value = options.get(name) or []
+            found += value if isinstance(value, list) else [value]
+    return found
 
 
 def _stage_function(stage: str) -> Callable[..., str | None]:

@@ -25,6 +25,7 @@ rule acsd_audit:
     params:
         settings=settings("acsd_audit"),
         code=code("acsd_audit"),
+        written=written("acsd_audit"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
@@ -64,6 +65,7 @@ rule acsd_audit_chunk:
     params:
         settings=settings("acsd_audit"),
         code=code("acsd_audit_chunk"),
+        written=written("acsd_audit_chunk"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
@@ -105,6 +107,7 @@ rule acsd_audit_figure:
         runtime=minutes("acsd_audit_figure"),
     params:
         code=code("acsd_audit_figure"),
+        written=written("acsd_audit_figure"),
         config=config_files,
     message:
         asking("figure of acsd_audit")

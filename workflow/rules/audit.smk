@@ -24,6 +24,7 @@ rule audit:
     params:
         settings=settings("audit"),
         code=code("audit"),
+        written=written("audit"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
@@ -63,6 +64,7 @@ rule audit_chunk:
     params:
         settings=settings("audit"),
         code=code("audit_chunk"),
+        written=written("audit_chunk"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
@@ -101,6 +103,7 @@ rule audit_figure:
         runtime=minutes("audit_figure"),
     params:
         code=code("audit_figure"),
+        written=written("audit_figure"),
         config=config_files,
     message:
         asking("figure of audit")

@@ -25,6 +25,8 @@ rule learning_curve:
     params:
         settings=settings("learning_curve"),
         code=code("learning_curve"),
+        written=written("learning_curve"),
+        own=contents(UPF_FILES),
         config=config_files,
     message:
         asking("errors against the number of training snapshots")
@@ -70,6 +72,8 @@ rule learning_curve_network:
         # It is the training of the run, with fewer snapshots.
         settings=settings("train"),
         code=code("learning_curve_network"),
+        written=written("learning_curve_network"),
+        own=contents(UPF_FILES),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/learning_curve",
@@ -113,6 +117,7 @@ rule learning_curve_figure:
         runtime=minutes("learning_curve_figure"),
     params:
         code=code("learning_curve_figure"),
+        written=written("learning_curve_figure"),
         config=config_files,
     message:
         asking("figure of learning_curve")
