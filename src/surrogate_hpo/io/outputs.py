@@ -98,10 +98,11 @@ def changed_outputs(run: Path, *, records: Iterable[Path] | None = None) -> list
         entry = seen.get(path)
         if not isinstance(entry, dict) or entry.get("stamp") != stamp:
             seen[path] = entry = {"sha256": checksum(run / path), "stamp": stamp}
-        if entry["sha256"] != recorded.get("sha256"):
+        expected, got = (str(one.get("sha256")) for one in (recorded, entry))
+        if got != expected:
             mark = hashlib.sha256(repr((path, entry)).encode()).hexdigest()[:16]
-            stage, expected = Path(record).parent.name, str(recorded.get("sha256"))
-            changed.append(ChangedOutput(path, stage, expected, entry["sha256"], record, mark))
+            stage = Path(record).parent.name
+            changed.append(ChangedOutput(path, stage, expected, got, record, mark))
     if seen != known:
         _write_seen(run, seen)
     return sorted(changed, key=lambda one: one.path)
