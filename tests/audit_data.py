@@ -64,3 +64,9 @@ def audit_settings(**changes: object) -> AuditSettings:
         | {"batch_size": 100, "learning_rate": 1e-2, "optimiser": "adam", "weight_decay": 0.0},
     }
     return AuditSettings.model_validate(values | changes)
+
+
+def figure_files(folder: Path) -> dict[str, Path]:
+    """What a stage with one figure writes."""
+    names = {"figure": "figure.svg", "figure_pdf": "figure.pdf", "figure_table": "figure.csv"}
+    return {key: folder / name for key, name in names.items()}

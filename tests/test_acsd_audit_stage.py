@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from audit_data import figure_files
 from bispectrum_snapshots import files, write_snapshots
 
 from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
@@ -12,6 +13,7 @@ from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.stages.acsd_audit import acsd_audit
 from surrogate_hpo.stages.acsd_audit_chunk import acsd_audit_chunk
+from surrogate_hpo.stages.acsd_audit_figure import acsd_audit_figure
 
 TRUE_RADIUS = 4.0
 RADII, DEGREES = (2.2, 3.0, 4.0), (2, 4)
@@ -71,9 +73,6 @@ def run(folder: Path, out: Path, *, objective: str = "acsd", radii=RADII, **chan
         **snapshots(folder),
         candidates=out / "candidates.csv",
         verdict=out / "verdict.json",
-        figure=out / "figure.svg",
-        figure_pdf=out / "figure.pdf",
-        figure_table=out / "figure.csv",
         state=out / "state",
     )
     with (out / "candidates.csv").open(newline="") as handle:
@@ -95,6 +94,11 @@ def test_the_descriptor_behind_the_ldos_has_the_smallest_error(folder, tmp_path)
     assert verdict["published_direction"] == "minimise"
     assert verdict["candidates"] == 6
     assert not list((tmp_path / "state").glob("*"))
+    acsd_audit_figure(
+        candidates=tmp_path / "candidates.csv",
+        verdict=tmp_path / "verdict.json",
+        **figure_files(tmp_path),
+    )
     svg = (tmp_path / "figure.svg").read_text()
     assert "2J_max 4" in svg
     assert "ACSD and trained error: τ = +" in svg
@@ -155,9 +159,6 @@ def test_stores_that_do_not_pair_up(folder, tmp_path):
             ldos=[],
             validation_structures=[],
             validation_ldos=[],
-            **{
-                n: tmp_path / n
-                for n in ("candidates", "verdict", "figure", "figure_pdf", "figure_table")
-            },
+            **{n: tmp_path / n for n in ("candidates", "verdict")},
             state=tmp_path / "state",
         )

@@ -157,6 +157,25 @@ def test_a_changed_setting_is_named_even_where_all_checksums_fit(archive, tmp_pa
 
 @pytest.mark.workflow
 @pytest.mark.qe
+def test_an_edited_table_is_neither_packed_nor_proved(run, archive, tmp_path):
+    table = run / "results/evaluate/errors.csv"
+    status = table.stat()
+    table.write_text(table.read_text().replace("1", "2"))
+    os.utime(table, ns=(status.st_atime_ns, status.st_mtime_ns))
+    done = cli(run, "archive", "--config", "config.yaml")
+    assert done.returncode == 1
+    assert "results were edited after their jobs wrote them" in done.stderr.lower()
+    assert "results/evaluate/errors.csv" in done.stderr
+    assert "snakemake --forcerun results/evaluate/errors.csv" in done.stderr
+    files = content(archive)
+    name = "run/results/evaluate/errors.csv"
+    files |= {name: table.read_bytes()}
+    said = refused(tmp_path, repacked(tmp_path / "a.tar.zst", files, new_list=True))
+    assert "results/evaluate/errors.csv is not what evaluate wrote" in said
+
+
+@pytest.mark.workflow
+@pytest.mark.qe
 def test_a_small_archive_says_what_it_cannot_repeat(packed, tmp_path):
     done = cli(
         packed, "archive", "--config", "config.yaml", "--include", "small",

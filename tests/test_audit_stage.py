@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from audit_data import audit_settings, stores, write_snapshots
+from audit_data import audit_settings, figure_files, stores, write_snapshots
 from pydantic import ValidationError
 
 from surrogate_hpo.stages import brief
 from surrogate_hpo.stages.audit import audit
+from surrogate_hpo.stages.audit_figure import audit_figure
 from surrogate_hpo.stages.brief import Outcome
 
 TIMES = ("seconds", "training_seconds", "cost_share")
@@ -23,10 +24,9 @@ def snapshots(tmp_path_factory) -> Path:
 
 
 def outputs(folder: Path) -> dict[str, Path]:
-    names = {"scores": "csv", "agreement": "csv", "verdict": "json", "figure": "svg"}
+    names = {"scores": "csv", "agreement": "csv", "verdict": "json"}
     paths = {name: folder / f"{name}.{suffix}" for name, suffix in names.items()}
-    figure = {"figure_pdf": folder / "figure.pdf", "figure_table": folder / "figure.csv"}
-    return paths | figure | {"state": folder / "state"}
+    return paths | {"state": folder / "state"}
 
 
 def run(snapshots: Path, out: Path, *, seed: int = 5, **changes: object) -> Path:
@@ -85,6 +85,7 @@ def test_width_decides_here_and_the_scores_that_see_it_are_found_informative(don
 
 
 def test_the_figure_has_a_panel_per_score_and_its_table(done):
+    audit_figure(scores=done / "scores.csv", agreement=done / "agreement.csv", **figure_files(done))
     svg = (done / "figure.svg").read_text()
     for label in ("NASWOT", "number of parameters", "short training"):
         assert label in svg

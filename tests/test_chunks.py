@@ -101,9 +101,6 @@ def test_the_audit_in_chunks_gives_the_tables_of_one_job(snapshots, tmp_path):
             scores=out / "scores.csv",
             agreement=out / "agreement.csv",
             verdict=out / "verdict.json",
-            figure=out / "figure.svg",
-            figure_pdf=out / "figure.pdf",
-            figure_table=out / "figure.csv",
             state=out / "state",
         )
         with (out / "scores.csv").open(newline="", encoding="utf-8") as handle:

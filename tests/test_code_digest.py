@@ -4,7 +4,19 @@ from pathlib import Path
 import pytest
 
 from surrogate_hpo.io import code_digest as module
-from surrogate_hpo.stages.graph import AUDITS, STAGES
+from surrogate_hpo.stages.graph import (
+    AUDITS,
+    CONTESTS,
+    CONVERGENCE,
+    FIGURES,
+    HELPERS,
+    SHOWING,
+    STAGES,
+    TRANSFERS,
+)
+
+RULES = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *HELPERS, *FIGURES)
+COMPUTING = sorted({*RULES} - {*SHOWING})
 
 
 @pytest.fixture
@@ -19,7 +31,7 @@ def package(tmp_path, monkeypatch) -> Path:
 def digests(package: Path) -> dict[str, str]:
     module._parsed.cache_clear()
     module._module_digest.cache_clear()
-    return {stage: module.code_digest(stage) for stage in STAGES}
+    return {stage: module.code_digest(stage) for stage in RULES}
 
 
 def changed(package: Path, file: str, old: str, new: str) -> set[str]:
@@ -29,24 +41,24 @@ def changed(package: Path, file: str, old: str, new: str) -> set[str]:
     assert old in text
     path.write_text(text.replace(old, new, 1))
     after = digests(package)
-    return {stage for stage in STAGES if before[stage] != after[stage]}
+    return {stage for stage in RULES if before[stage] != after[stage]}
 
 
 def test_an_edit_reaches_the_stages_that_use_the_code_and_no_other(package):
     path = package / "selection" / "acsd.py"
     path.write_text(path.read_text() + "\nEXTRA = 1\n")
-    assert changed(package, "selection/acsd.py", "EXTRA = 1", "EXTRA = 2") == {"acsd"}
+    assert changed(package, "selection/acsd.py", "EXTRA = 1", "EXTRA = 2") & {*STAGES} == {"acsd"}
     path = package / "descriptors" / "bispectrum.py"
     path.write_text(path.read_text() + "\nEXTRA = 1\n")
     users = changed(package, "descriptors/bispectrum.py", "EXTRA = 1", "EXTRA = 2")
-    assert users == {"acsd", "descriptors", "evaluate", "surrogate", "train"}
+    assert users & {*STAGES} == {"acsd", "descriptors", "evaluate", "surrogate", "train"}
 
 
 @pytest.mark.parametrize("file", ["cli.py", "config/load.py", "config/yaml_core.py"])
 def test_the_way_from_the_config_to_a_stage_is_part_of_all(package, file):
     path = package / file
     path.write_text(path.read_text() + "\nEXTRA = 1\n")
-    assert changed(package, file, "EXTRA = 1", "EXTRA = 2") == set(STAGES)
+    assert changed(package, file, "EXTRA = 1", "EXTRA = 2") == set(RULES)
 
 
 def test_comments_docstrings_and_formatting_are_not_code(package):
@@ -115,3 +127,29 @@ def test_where_nothing_can_be_kept_the_digests_are_the_same(package, monkeypatch
     monkeypatch.setattr(module.sys, "dont_write_bytecode", False)
     monkeypatch.setattr(module, "write_text", refused)
     assert digests(package) == first
+
+
+@pytest.mark.parametrize("rule", COMPUTING)
+def test_no_stage_that_computes_depends_on_figures_or_on_what_counts_costs(rule):
+    modules = {
+        name.removeprefix("surrogate_hpo.")
+        for name in module.imported_modules(f"surrogate_hpo.stages.{rule}")
+    }
+    drawing = {m for m in modules if m.startswith("figures.")} | modules & {"stages.drawings"}
+    assert not drawing
+    costs = {m for m in modules if m == "io.cost" or m.endswith("_needs")}
+    # Its summary tells them; what takes long of it is done by evaluate_snapshot.
+    assert costs == ({"io.cost"} if rule == "evaluate" else set())
+
+
+def test_a_colour_reruns_what_draws_and_nothing_else(package):
+    path = package / "figures" / "palette.py"
+    path.write_text(path.read_text() + '\nEXTRA = "#000000"\n')
+    drawn = changed(package, "figures/palette.py", "#000000", "#111111")
+    assert drawn == {"report", "compare", *FIGURES}
+
+
+def test_how_costs_are_counted_reruns_what_shows_them_and_nothing_else(package):
+    path = package / "io" / "cost.py"
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+    assert changed(package, "io/cost.py", "EXTRA = 1", "EXTRA = 2") == {"report", "evaluate"}

@@ -37,6 +37,7 @@ from surrogate_hpo.stages.graph import (
     AUDITS,
     CONTESTS,
     CONVERGENCE,
+    FIGURES,
     HELPERS,
     STAGES,
     TRANSFERS,
@@ -196,6 +197,7 @@ def test_every_rule_has_an_estimate():
         *TRANSFERS,
         *ARCHIVES,
         *HELPERS,
+        *FIGURES,
     }
 
 

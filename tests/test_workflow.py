@@ -28,6 +28,7 @@ from tiny_workflow import (
 )  # fmt: skip
 
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.io.outputs import output_record
 from surrogate_hpo.stages.graph import HELPERS, STAGES
 from surrogate_hpo.stages.plan import cost_path, rules
 
@@ -113,6 +114,15 @@ def forget_references(folder: Path, quantities: tuple[str, ...]) -> None:
     for quantity in quantities:
         summary[quantity] = dict.fromkeys(summary[quantity])
     (folder / "summary.json").write_text(json.dumps(summary))
+    # As if its job had written that, or Snakemake would make it again.
+    record = folder.parents[1] / cost_path("evaluate", "all")
+    cost = json.loads(record.read_text())
+    edited = output_record([folder / "energies.csv", folder / "summary.json"])
+    for path, written in edited.items():
+        cost["outputs"][str(Path(path).relative_to(folder.parents[1]))] = written
+    status = record.stat()
+    record.write_text(json.dumps(cost))
+    os.utime(record, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_snakemakes_own_report_has_categories_and_captions(finished, tmp_path):
@@ -200,6 +210,18 @@ def test_edited_code_reruns_its_stage_and_a_comment_nothing(run, tmp_path):
     assert planned(run, source=source) == set()
     path.write_text(original + "\nEDITED = True\n")
     assert planned(run, source=source) == DOWNSTREAM["acsd"]
+    path.write_text(original)
+    palette = source / "surrogate_hpo" / "figures" / "palette.py"
+    palette.write_text(palette.read_text() + '\nEDITED = "#000000"\n')
+    assert planned(run, source=source) == {"report"}
+
+
+def test_an_edited_choice_with_its_old_time_is_chosen_again(run):
+    choice = run / "results/acsd/choice.json"
+    status = choice.stat()
+    choice.write_text(choice.read_text() + "\n")
+    os.utime(choice, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert planned(run) == DOWNSTREAM["acsd"]
 
 
 def test_forced_and_deleted(run):
@@ -357,6 +379,7 @@ def test_the_audits_run_when_asked_for_and_disturb_nothing(run):
     assert planned(run, "audit") == {"audit"}
     done = snakemake(run, "audit")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert planned(run, "audit_figure") == {"audit_figure"}
     verdict = json.loads((run / "results/audit/verdict.json").read_text())
     assert len(verdict["scores"]) == 7
     assert verdict["architectures"] == 8
@@ -364,9 +387,11 @@ def test_the_audits_run_when_asked_for_and_disturb_nothing(run):
     assert planned(run) == set()
     assert planned(run, "audit") == set()
     edit_config(run, "acsd", twojmax=[2, 4, 6])
-    done = snakemake(run, "acsd_audit")
+    done = snakemake(run, "audit_figure", "acsd_audit_figure")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert json.loads((run / "results/acsd_audit/verdict.json").read_text())["candidates"] == 6
+    for stage in ("audit", "acsd_audit"):
+        assert (run / "results" / stage / "figure.svg").exists()
     edit_config(run, "acsd", twojmax=[2, 4])
     shutil.rmtree(run / "results/audit")
     shutil.rmtree(run / "results/acsd_audit")

@@ -8,7 +8,7 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -27,6 +27,7 @@ from surrogate_hpo.stages.graph import (
     AUDITS,
     CONTESTS,
     CONVERGENCE,
+    FIGURES,
     HELPERS,
     STAGES,
     TRANSFERS,
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 # Either names a place for numba's compiled code.
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
-JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS)
+JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES)
 # Verbs that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 # Verbs for people, who give them files.
@@ -114,7 +115,7 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
     config = load_config(config_files)
     cost, threads = options.pop("cost"), options.pop("threads")
     function = _stage_function(stage)
-    whole = HELPERS.get(stage, stage)
+    whole = (HELPERS | FIGURES).get(stage, stage)
     given = {
         "settings": config.section(whole),
         "seed": config.seed,
@@ -123,10 +124,25 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
         "config_files": config_files,
     }
     options |= {n: given[n] for n in given.keys() & inspect.signature(function).parameters.keys()}
-    with handling_signals(), recording_cost(cost, stage=whole, threads=threads):
+    written = _outputs(function, options)
+    with (
+        handling_signals(),
+        recording_cost(cost, stage=whole, threads=threads, outputs=written),
+    ):
         for line in job_header(stage, threads=threads, use_gpu=gpus(stage, config) > 0):
             logger.info(line)
         function(**options)
+
+
+def _outputs(function: Callable[..., str | None], options: Mapping[str, Any]) -> list[Path]:
+    """Paths that a stage writes, of those that it was given."""
+    hints = get_type_hints(function, include_extras=True)
+    found: list[Path] = []
+    for name, hint in hints.items():
+        if get_origin(hint) is Annotated and isinstance(get_args(hint)[1], Output):
+            value = options.get(name) or []
+            found += value if isinstance(value, list) else [value]
+    return found
 
 
 def _stage_function(stage: str) -> Callable[..., str | None]:

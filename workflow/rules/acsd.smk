@@ -30,6 +30,7 @@ rule acsd:
     params:
         settings=settings("acsd"),
         code=code("acsd"),
+        written=written("acsd"),
         config=config_files,
     message:
         asking("descriptor chosen by the similarities of points, without training")

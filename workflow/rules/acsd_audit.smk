@@ -12,14 +12,6 @@ rule acsd_audit:
     output:
         candidates="results/acsd_audit/candidates.csv",
         verdict="results/acsd_audit/verdict.json",
-        figure=report(
-            "results/acsd_audit/figure.svg",
-            caption="../report/audit.rst",
-            category="6. Audits",
-            labels={"audit of": "scores of descriptors"},
-        ),
-        figure_pdf="results/acsd_audit/figure.pdf",
-        figure_table="results/acsd_audit/figure.csv",
         cost="results/cost/acsd_audit/all.json",
     log:
         "logs/acsd_audit.log",
@@ -33,6 +25,7 @@ rule acsd_audit:
     params:
         settings=settings("acsd_audit"),
         code=code("acsd_audit"),
+        written=written("acsd_audit"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
@@ -45,8 +38,6 @@ rule acsd_audit:
         " --validation-structures {input.validation_structures:q}"
         " --validation-ldos {input.validation_ldos:q}"
         " --candidates {output.candidates:q} --verdict {output.verdict:q}"
-        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
-        " --figure-table {output.figure_table:q}"
         " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
 
 
@@ -74,6 +65,7 @@ rule acsd_audit_chunk:
     params:
         settings=settings("acsd_audit"),
         code=code("acsd_audit_chunk"),
+        written=written("acsd_audit_chunk"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
@@ -90,3 +82,36 @@ rule acsd_audit_chunk:
         " --validation-ldos {input.validation_ldos:q}"
         " --marker {output.marker:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"
+
+
+rule acsd_audit_figure:
+    input:
+        candidates="results/acsd_audit/candidates.csv",
+        verdict="results/acsd_audit/verdict.json",
+    output:
+        figure=report(
+            "results/acsd_audit/figure.svg",
+            caption="../report/audit.rst",
+            category="6. Audits",
+            labels={"audit of": "scores of descriptors"},
+        ),
+        figure_pdf="results/acsd_audit/figure.pdf",
+        figure_table="results/acsd_audit/figure.csv",
+        cost="results/cost/acsd_audit/figure.json",
+    log:
+        "logs/acsd_audit/figure.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=memory("acsd_audit_figure"),
+        runtime=minutes("acsd_audit_figure"),
+    params:
+        code=code("acsd_audit_figure"),
+        written=written("acsd_audit_figure"),
+        config=config_files,
+    message:
+        asking("figure of acsd_audit")
+    shell:
+        "surrogate-hpo acsd_audit_figure --config {params.config:q} --candidates {input.candidates:q} --verdict {input.verdict:q}"
+        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
+        " --figure-table {output.figure_table:q} --cost {output.cost:q} 2> {log:q}"

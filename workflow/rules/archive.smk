@@ -15,6 +15,7 @@ rule archive:
     params:
         settings=settings("archive"),
         code=code("archive"),
+        written=written("archive"),
         config=config_files,
         # A commit that touches no stage reruns nothing, but it is another source.
         revision=source_revision,

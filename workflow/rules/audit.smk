@@ -11,14 +11,6 @@ rule audit:
         scores="results/audit/scores.csv",
         agreement="results/audit/agreement.csv",
         verdict="results/audit/verdict.json",
-        figure=report(
-            "results/audit/figure.svg",
-            caption="../report/audit.rst",
-            category="6. Audits",
-            labels={"audit of": "scores of architectures"},
-        ),
-        figure_pdf="results/audit/figure.pdf",
-        figure_table="results/audit/figure.csv",
         cost="results/cost/audit/all.json",
     log:
         "logs/audit.log",
@@ -32,6 +24,7 @@ rule audit:
     params:
         settings=settings("audit"),
         code=code("audit"),
+        written=written("audit"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
@@ -43,8 +36,7 @@ rule audit:
         " --validation-descriptors {input.validation_descriptors:q}"
         " --validation-ldos {input.validation_ldos:q}"
         " --scores {output.scores:q} --agreement {output.agreement:q}"
-        " --verdict {output.verdict:q} --figure {output.figure:q}"
-        " --figure-pdf {output.figure_pdf:q} --figure-table {output.figure_table:q} --state {params.state:q}"
+        " --verdict {output.verdict:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"
 
 
@@ -72,6 +64,7 @@ rule audit_chunk:
     params:
         settings=settings("audit"),
         code=code("audit_chunk"),
+        written=written("audit_chunk"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
@@ -85,3 +78,36 @@ rule audit_chunk:
         " --validation-ldos {input.validation_ldos:q}"
         " --marker {output.marker:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"
+
+
+rule audit_figure:
+    input:
+        scores="results/audit/scores.csv",
+        agreement="results/audit/agreement.csv",
+    output:
+        figure=report(
+            "results/audit/figure.svg",
+            caption="../report/audit.rst",
+            category="6. Audits",
+            labels={"audit of": "scores of architectures"},
+        ),
+        figure_pdf="results/audit/figure.pdf",
+        figure_table="results/audit/figure.csv",
+        cost="results/cost/audit/figure.json",
+    log:
+        "logs/audit/figure.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=memory("audit_figure"),
+        runtime=minutes("audit_figure"),
+    params:
+        code=code("audit_figure"),
+        written=written("audit_figure"),
+        config=config_files,
+    message:
+        asking("figure of audit")
+    shell:
+        "surrogate-hpo audit_figure --config {params.config:q} --scores {input.scores:q} --agreement {input.agreement:q}"
+        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
+        " --figure-table {output.figure_table:q} --cost {output.cost:q} 2> {log:q}"

@@ -1,5 +1,6 @@
 """What the rules share: the config, names of snapshots, and what makes a job rerun."""
 
+import ast
 import os
 import sys
 from functools import cache
@@ -7,6 +8,8 @@ from pathlib import Path
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import IOFile
+from snakemake.logging import logger
 
 from surrogate_hpo.config.estimates import request
 from surrogate_hpo.config.learning_curve import spread
@@ -21,8 +24,10 @@ from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
 from surrogate_hpo.io.archive.source import revision
 from surrogate_hpo.io.code_digest import code_digest
+from surrogate_hpo.io.content_marks import content_mark
 from surrogate_hpo.io.espresso_engine import decided_engine
 from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.io.outputs import changed_outputs
 from surrogate_hpo.io.slurm_end import slurm_end_time
 
 # Jobs call `surrogate-hpo`, also when the environment was not activated.
@@ -95,6 +100,44 @@ def settings(stage):
 def code(stage):
     """Digest of the code behind a stage, made only for jobs that are looked at."""
     return lambda wildcards: code_digest(stage)
+
+
+@cache
+def edited():
+    """Results that are no longer what their jobs wrote, by cost record; told once."""
+    found = {}
+    for one in changed_outputs(Path()) if workflow.is_main_process else []:
+        logger.warning(f"{one.line()}: edited? It is made again.")
+        found.setdefault(one.record, []).append(one.mark)
+    return found
+
+
+def written(rule):
+    """Changes when an output of the job is not what it wrote: the job runs again, once.
+
+    Otherwise it is what Snakemake has kept of the last time, so that this is no change.
+    """
+
+    def mark(wildcards):
+        record = str(getattr(rules, rule).output.cost).format(**dict(wildcards.items()))
+        if record in edited():
+            return " ".join(["edited", *edited()[record]])
+        kept = workflow.persistence.metadata(IOFile(record))
+        texts = [ast.literal_eval(p) for p in (kept.params if kept else None) or []]
+        return next((t for t in texts if str(t).startswith("edited ")), "as written")
+
+    return mark
+
+
+def contents(*sources):
+    """Mark of the users' files that a job reads: another content reruns it, whatever its age."""
+
+    def mark(wildcards):
+        found = [s(wildcards) if callable(s) else s for s in sources]
+        listed = [[one] if isinstance(one, str) else one for one in found]
+        return content_mark(Path(path) for paths in listed for path in paths)
+
+    return mark
 
 
 def config_files(wildcards, input):

@@ -29,6 +29,7 @@ rule compare:
     params:
         settings=settings("compare"),
         code=code("compare"),
+        written=written("compare"),
         config=config_files,
     message:
         asking("search methods side by side")

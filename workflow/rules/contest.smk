@@ -30,6 +30,8 @@ rule contest:
     params:
         settings=settings("contest"),
         code=code("contest"),
+        written=written("contest"),
+        own=contents(UPF_FILES),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/contest",

@@ -18,6 +18,7 @@ rule descriptors:
     params:
         settings=settings("descriptors"),
         code=code("descriptors"),
+        written=written("descriptors"),
         config=config_files,
     message:
         asking("SNAP descriptors on the grid of {wildcards.snapshot}")

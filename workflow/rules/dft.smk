@@ -18,6 +18,8 @@ rule dft:
     params:
         settings=settings("dft"),
         code=code("dft"),
+        written=written("dft"),
+        own=contents(UPF_FILES, finished_description),
         config=config_files,
         calculation=calculation,
     message:

@@ -21,6 +21,8 @@ rule evaluate_snapshot:
     params:
         settings=settings("evaluate"),
         code=code("evaluate_snapshot"),
+        written=written("evaluate_snapshot"),
+        own=contents(UPF_FILES),
         config=config_files,
     message:
         asking("energies of {wildcards.snapshot}")
@@ -72,6 +74,7 @@ rule evaluate:
     params:
         settings=settings("evaluate"),
         code=code("evaluate"),
+        written=written("evaluate"),
         config=config_files,
     message:
         asking("energies of the held-out snapshots against DFT")

@@ -20,6 +20,8 @@ rule floor:
     params:
         settings=settings("floor"),
         code=code("floor"),
+        written=written("floor"),
+        own=contents(UPF_FILES),
         config=config_files,
     message:
         asking("energies of the reference LDOS")

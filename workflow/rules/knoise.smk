@@ -15,6 +15,7 @@ rule knoise:
     params:
         settings=settings("knoise"),
         code=code("knoise"),
+        written=written("knoise"),
         config=config_files,
     message:
         asking("noise of the labels by the mesh of k points")
@@ -44,6 +45,8 @@ rule knoise_snapshot:
     params:
         settings=settings("knoise"),
         code=code("knoise_snapshot"),
+        written=written("knoise_snapshot"),
+        own=contents(UPF_FILES),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/knoise",

@@ -16,6 +16,8 @@ rule ldos:
     params:
         settings=settings("ldos"),
         code=code("ldos"),
+        written=written("ldos"),
+        own=contents(finished_files),
         config=config_files,
         calculation=calculation,
     message:

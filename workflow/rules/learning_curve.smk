@@ -12,13 +12,6 @@ rule learning_curve:
     output:
         table="results/learning_curve/learning_curve.csv",
         summary="results/learning_curve/summary.json",
-        figure=report(
-            "results/learning_curve/figure.svg",
-            caption="../report/learning_curve.rst",
-            category="6. Audits",
-            labels={"audit of": "number of training snapshots"},
-        ),
-        figure_pdf="results/learning_curve/figure.pdf",
         cost="results/cost/learning_curve/all.json",
     log:
         "logs/learning_curve.log",
@@ -32,6 +25,8 @@ rule learning_curve:
     params:
         settings=settings("learning_curve"),
         code=code("learning_curve"),
+        written=written("learning_curve"),
+        own=contents(UPF_FILES),
         config=config_files,
     message:
         asking("errors against the number of training snapshots")
@@ -43,7 +38,6 @@ rule learning_curve:
         " --training-dft {input.training_dft:q} --training-costs {input.training_costs:q}"
         " --pseudopotentials {input.pseudopotentials:q}"
         " --table {output.table:q} --summary {output.summary:q}"
-        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
         " --cost {output.cost:q} 2> {log:q}"
 
 
@@ -78,6 +72,8 @@ rule learning_curve_network:
         # It is the training of the run, with fewer snapshots.
         settings=settings("train"),
         code=code("learning_curve_network"),
+        written=written("learning_curve_network"),
+        own=contents(UPF_FILES),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/learning_curve",
@@ -97,3 +93,35 @@ rule learning_curve_network:
         " --model {output.model:q} --history {output.history:q}"
         " --validation-losses {output.validation_losses:q} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"
+
+
+rule learning_curve_figure:
+    input:
+        table="results/learning_curve/learning_curve.csv",
+    output:
+        figure=report(
+            "results/learning_curve/figure.svg",
+            caption="../report/learning_curve.rst",
+            category="6. Audits",
+            labels={"audit of": "number of training snapshots"},
+        ),
+        figure_pdf="results/learning_curve/figure.pdf",
+        figure_table="results/learning_curve/figure.csv",
+        cost="results/cost/learning_curve/figure.json",
+    log:
+        "logs/learning_curve/figure.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=memory("learning_curve_figure"),
+        runtime=minutes("learning_curve_figure"),
+    params:
+        code=code("learning_curve_figure"),
+        written=written("learning_curve_figure"),
+        config=config_files,
+    message:
+        asking("figure of learning_curve")
+    shell:
+        "surrogate-hpo learning_curve_figure --config {params.config:q} --table {input.table:q}"
+        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
+        " --figure-table {output.figure_table:q} --cost {output.cost:q} 2> {log:q}"

@@ -29,6 +29,7 @@ rule naswot:
     params:
         settings=settings("naswot"),
         code=code("naswot"),
+        written=written("naswot"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",
@@ -67,6 +68,7 @@ rule naswot_chunk:
     params:
         settings=settings("naswot"),
         code=code("naswot_chunk"),
+        written=written("naswot_chunk"),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",

@@ -101,6 +101,8 @@ rule report:
     params:
         settings=settings("report"),
         code=code("report"),
+        written=written("report"),
+        own=contents(UPF_FILES),
         config=config_files,
     message:
         asking("figures, tables and the HTML report")

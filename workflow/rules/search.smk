@@ -26,6 +26,8 @@ rule search_worker:
     params:
         settings=settings("search"),
         code=code("search_worker"),
+        written=written("search_worker"),
+        own=contents(UPF_FILES if SEARCH_JUDGED else []),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
@@ -77,6 +79,8 @@ rule search:
     params:
         settings=settings("search"),
         code=code("search"),
+        written=written("search"),
+        own=contents(UPF_FILES if SEARCH_JUDGED else []),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",

@@ -14,6 +14,8 @@ rule snapshots:
     params:
         settings=settings("snapshots"),
         code=code("snapshots"),
+        written=written("snapshots"),
+        own=contents(own_files),
         config=config_files,
     message:
         asking("atomic configuration {wildcards.snapshot}")

@@ -20,6 +20,8 @@ rule surrogate:
     params:
         settings=settings("surrogate"),
         code=code("surrogate"),
+        written=written("surrogate"),
+        own=contents(UPF_FILES),
         config=config_files,
     message:
         asking("one file with all that a prediction needs")

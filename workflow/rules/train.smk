@@ -28,6 +28,8 @@ rule train:
     params:
         settings=settings("train"),
         code=code("train"),
+        written=written("train"),
+        own=contents(UPF_FILES),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/train",

@@ -17,6 +17,8 @@ rule transfer:
     params:
         settings=settings("transfer"),
         code=code("transfer"),
+        written=written("transfer"),
+        own=contents(CONFIG.transfer.files),
         config=config_files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/transfer",

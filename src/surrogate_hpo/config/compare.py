@@ -5,7 +5,7 @@ from typing import Self, get_args
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
-from surrogate_hpo.figures.options import FigureWidth
+from surrogate_hpo.figure_widths import FigureWidth
 from surrogate_hpo.search.options import MethodName
 
 

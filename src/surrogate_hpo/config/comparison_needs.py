@@ -149,6 +149,11 @@ def compare(_: Case) -> Need:
     return Need(NUMPY_BASE + NUMBA_BASE, REPORT_SECONDS)
 
 
+def figure(_: Case) -> Need:
+    """The one figure of a stage."""
+    return Need(NUMPY_BASE, REPORT_SECONDS)
+
+
 def archive(case: Case) -> Need:
     """The stores are read twice and packed; tables of all files are held."""
     stored = case.points(*SPLITS) * case.point_bytes

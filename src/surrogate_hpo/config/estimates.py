@@ -50,6 +50,9 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     ),
     "floor": evaluation_needs.floor,
     "archive": comparison_needs.archive,
+    "audit_figure": comparison_needs.figure,
+    "acsd_audit_figure": comparison_needs.figure,
+    "learning_curve_figure": comparison_needs.figure,
 }
 
 # These go faster with more threads. `contest` does too, but its compute is what is compared.

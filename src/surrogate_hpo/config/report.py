@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
-from surrogate_hpo.figures.options import FigureWidth
+from surrogate_hpo.figure_widths import FigureWidth
 
 
 class ReportSettings(Section):

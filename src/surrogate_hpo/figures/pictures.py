@@ -15,7 +15,7 @@ import matplotlib.style
 from matplotlib.backends.backend_pdf import FigureCanvasPdf, Op, PdfFile, RendererPdf
 from matplotlib.figure import Figure
 
-from surrogate_hpo.figures.options import FigureWidth
+from surrogate_hpo.figure_widths import FigureWidth
 from surrogate_hpo.figures.palette import INK
 
 POINTS_PER_INCH = 72

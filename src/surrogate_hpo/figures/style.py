@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from surrogate_hpo.figures.options import FigureWidth
+from surrogate_hpo.figure_widths import FigureWidth
 from surrogate_hpo.figures.pictures import (
     PAGE_LAYOUT,
     STYLE,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from surrogate_hpo.io.allocation import allocated_gpus, process_ticks
 from surrogate_hpo.io.documents import read_document, write_document
+from surrogate_hpo.io.outputs import output_record
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,9 @@ class Cost:
 
 
 @contextmanager
-def recording_cost(path: Path | None, *, stage: str, threads: int) -> Iterator[None]:
+def recording_cost(
+    path: Path | None, *, stage: str, threads: int, outputs: Sequence[Path] = ()
+) -> Iterator[None]:
     """Bound the threads of the libraries and write the cost of the block to a JSON file.
 
     Parameters
@@ -70,6 +73,8 @@ def recording_cost(path: Path | None, *, stage: str, threads: int) -> Iterator[N
         Name of the stage.
     threads
         CPU threads that torch may use: the cores that the job was given.
+    outputs
+        Files that the block writes; their checksums go into the same file.
 
     Yields
     ------
@@ -89,7 +94,7 @@ def recording_cost(path: Path | None, *, stage: str, threads: int) -> Iterator[N
         cost.peak_memory_mebibytes,
     )
     if path is not None:
-        write_document(path, asdict(cost))
+        write_document(path, asdict(cost) | {"outputs": output_record(outputs)})
 
 
 def _cost(stage: str, threads: int) -> Cost:

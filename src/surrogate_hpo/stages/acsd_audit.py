@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
-from surrogate_hpo.figures.descriptor_agreement import descriptor_agreement
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.provenance import provenance, shared_state
 from surrogate_hpo.io.tables import write_table
@@ -23,7 +22,6 @@ from surrogate_hpo.stages.acsd_audit_trainings import (
     train_candidates,
 )
 from surrogate_hpo.stages.brief import TrainedError, diverged
-from surrogate_hpo.stages.drawings import FIGURE_WIDTH, save_figure
 from surrogate_hpo.stages.interface import (
     AcsdChoice,
     AcsdScores,
@@ -48,9 +46,6 @@ def acsd_audit(
         Path, Output("CSV: a row per candidate, its score and its trained error (scaled)")
     ],
     verdict: Annotated[Path, Output("JSON: whether the score says anything about the error")],
-    figure: Annotated[Path, Output("SVG: score and trained error over cutoff radius and 2 J_max")],
-    figure_pdf: Annotated[Path, Output("PDF: the same")],
-    figure_table: Annotated[Path, Output("CSV: the numbers of the figure")],
     state: CandidateState,
 ) -> None:
     """Train one network briefly on every candidate descriptor and compare with its score.
@@ -68,18 +63,7 @@ def acsd_audit(
     architecture, errors = train_candidates(scored, inputs, folder, settings=settings, seed=seed)
     rows = _rows(scored, errors)
     found = _compare(rows, settings, seed)
-    drawing = descriptor_agreement(
-        cutoff_radius_angstrom=[row["cutoff_radius_angstrom"] for row in rows],
-        twojmax=[row["twojmax"] for row in rows],
-        score=[row["score"] for row in rows],
-        error=[row["error_mean"] for row in rows],
-        error_std=[row["error_std"] for row in rows],
-        score_label=SCORES[objective][1],
-        tau=(found.tau, found.tau_low, found.tau_high),
-    )
     write_table(candidates, rows)
-    save_figure(figure, figure_pdf, drawing, width=FIGURE_WIDTH)
-    write_table(figure_table, drawing.table.records())
     write_document(
         verdict,
         _document(rows, found, objective, architecture, errors) | {"provenance": record},

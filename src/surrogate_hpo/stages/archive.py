@@ -20,7 +20,8 @@ from surrogate_hpo.io.archive.source import Source, read_source
 from surrogate_hpo.io.archive.stale import stale_code, stale_inputs, stale_settings
 from surrogate_hpo.io.archive.tarball import Member, write_tarball
 from surrogate_hpo.io.documents import read_document
-from surrogate_hpo.stages.graph import AUDITS, CONTESTS, CONVERGENCE
+from surrogate_hpo.io.outputs import changed_outputs, require_unchanged
+from surrogate_hpo.stages.graph import AUDITS, CONTESTS, CONVERGENCE, FIGURES
 from surrogate_hpo.stages.interface import Input, Option, Output
 from surrogate_hpo.stages.plan import chain, cost_path, items
 
@@ -111,6 +112,7 @@ def _finished_run(config: Config, config_files: list[Path]) -> Run:
             + (f" and {len(missing) - 3} more" * (len(missing) > 3)),
             remedy=_REMEDY,
         )
+    require_unchanged(folder, records=map(Path, costs))
     known = [r for r in read_records(folder) if r.content["rule"] != RULE]
     if not known:
         logger.warning(
@@ -134,10 +136,15 @@ def _finished_run(config: Config, config_files: list[Path]) -> Run:
 def _extra_records(known: list[Record], config: Config) -> list[Record]:
     """Of audits, contests and k noise that have run, and that still fit."""
     found: list[Record] = []
-    for stage in {*AUDITS, *CONTESTS, *CONVERGENCE} - {*chain(config)}:
-        records = records_behind(known, {str(path) for path in _costs_of([stage], config)})
-        if _stale(records, config):
-            logger.warning("%s is left out: it was made with other files, settings or code", stage)
+    extra = {*AUDITS, *CONTESTS, *CONVERGENCE} - {*chain(config)}
+    costs = {stage: list(_costs_of([stage], config)) for stage in sorted(extra)}
+    costs |= {name: [cost_path(stage, "figure")] for name, stage in FIGURES.items()}
+    for stage, paths in costs.items():
+        records = records_behind(known, {str(path) for path in paths})
+        if _stale(records, config) or changed_outputs(Path(), records=paths):
+            logger.warning(
+                "%s is left out: it was made with other files, settings or code, or edited", stage
+            )
         else:
             found += records
     return found

@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.audit import AuditSettings
-from surrogate_hpo.figures.score_agreement import score_agreement
 from surrogate_hpo.io.datasets import read_points
 from surrogate_hpo.io.documents import write_document
 from surrogate_hpo.io.provenance import provenance, shared_state
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.audit_evaluations import audited, evaluate
-from surrogate_hpo.stages.audit_figure import figure_arguments
 from surrogate_hpo.stages.audit_tables import agreement_rows, score_rows, verdict_document
-from surrogate_hpo.stages.drawings import FIGURE_WIDTH, save_figure
 from surrogate_hpo.stages.interface import AuditState, DescriptorStores, LdosStores, Output
 
 
@@ -33,9 +30,6 @@ def audit(
         Path, Output("CSV: a row per score and group: Kendall τ, Spearman ρ, regret, cost")
     ],
     verdict: Annotated[Path, Output("JSON: what each score is worth here, and how to read it")],
-    figure: Annotated[Path, Output("SVG: every score against the trained error")],
-    figure_pdf: Annotated[Path, Output("PDF: the same")],
-    figure_table: Annotated[Path, Output("CSV: the numbers of the figure")],
     state: AuditState,
 ) -> None:
     """Draw architectures, train each briefly from several seeds, and compare with every score.
@@ -59,10 +53,7 @@ def audit(
     groups = agreement_rows(
         rows, seed=derive_seed(seed, "audit", "bootstrap"), resamples=settings.resamples
     )
-    drawing = score_agreement(**figure_arguments(rows, groups))
     write_table(scores, rows)
     write_table(agreement, groups)
-    save_figure(figure, figure_pdf, drawing, width=FIGURE_WIDTH)
-    write_table(figure_table, drawing.table.records())
     write_document(verdict, verdict_document(groups, errors) | {"provenance": record})
     shutil.rmtree(folder)

@@ -1,11 +1,28 @@
-"""From the tables of an audit to its figure; the report draws it again from the same tables."""
+"""The figure of the audit, from its tables; the report draws it again from the same tables."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-ALL = "all"
-"""The group of all architectures, beside those of one activation."""
+from surrogate_hpo.figures.score_agreement import score_agreement
+from surrogate_hpo.io.tables import read_table
+from surrogate_hpo.stages.audit_groups import ALL
+from surrogate_hpo.stages.drawings import save_lone_figure
+from surrogate_hpo.stages.interface import FigurePdf, FigureSvg, FigureTable, Input
+
+
+def audit_figure(
+    *,
+    scores: Annotated[Path, Input("CSV of the audit stage: a row per architecture and score")],
+    agreement: Annotated[Path, Input("CSV of the audit stage: a row per score and group")],
+    figure: FigureSvg,
+    figure_pdf: FigurePdf,
+    figure_table: FigureTable,
+) -> None:
+    """Draw every score against the trained error."""
+    drawing = score_agreement(**figure_arguments(read_table(scores), read_table(agreement)))
+    save_lone_figure(figure, figure_pdf, figure_table, drawing)
 
 
 def figure_arguments(

@@ -18,7 +18,7 @@ from surrogate_hpo.selection.options import Direction, ProxyName
 from surrogate_hpo.selection.proxies import PROXIES
 from surrogate_hpo.selection.ranking import ArchitectureScore
 from surrogate_hpo.selection.regret import Regret, top_regret
-from surrogate_hpo.stages.audit_figure import ALL
+from surrogate_hpo.stages.audit_groups import ALL
 from surrogate_hpo.stages.brief import TrainedError, diverged
 
 Row = dict[str, Any]

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from surrogate_hpo.figures.options import FigureWidth
+from surrogate_hpo.figure_widths import FigureWidth
 from surrogate_hpo.figures.style import DrawnFigure
 from surrogate_hpo.io.atomic import replacing, write_bytes, write_text
 from surrogate_hpo.io.tables import write_table
 
 FIGURE_WIDTH: FigureWidth = "single"
-"""Of figures of the stages that have no setting for it: a change would repeat their trainings."""
+"""Of figures that no setting speaks of."""
 
 
 def save_figures(folder: Path, drawings: Sequence[DrawnFigure], *, width: FigureWidth) -> None:
@@ -26,3 +26,9 @@ def save_figure(svg: Path, pdf: Path, drawing: DrawnFigure, *, width: FigureWidt
     """Write a figure in both forms."""
     write_text(svg, drawing.paper_svg(width))
     write_bytes(pdf, drawing.paper_pdf(width))
+
+
+def save_lone_figure(svg: Path, pdf: Path, table: Path, drawing: DrawnFigure) -> None:
+    """Write the one figure of a stage in both forms, and the numbers in it."""
+    save_figure(svg, pdf, drawing, width=FIGURE_WIDTH)
+    write_table(table, drawing.table.records())

@@ -40,6 +40,15 @@ HELPERS = {
     "audit_chunk": "audit",
     "acsd_audit_chunk": "acsd_audit",
 }
+# Jobs that draw what a stage has found, so that an edited figure repeats nothing of it; run when
+# asked for. They share its folder and its costs, and no setting decides them.
+FIGURES = {
+    "audit_figure": "audit",
+    "acsd_audit_figure": "acsd_audit",
+    "learning_curve_figure": "learning_curve",
+}
+# What shows results, and computes none that anything but another of these reads.
+SHOWING = ("report", "compare", *FIGURES, *ARCHIVES)
 # The own job of such a stage puts together what its helpers have computed.
 GATHERING = ("evaluate", "knoise", "learning_curve")
 

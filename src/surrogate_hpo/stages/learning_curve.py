@@ -5,22 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-
 from surrogate_hpo.config.learning_curve import LearningCurveSettings, spread
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.errors import ConfigError, PhysicsError
-from surrogate_hpo.figures.error_by_snapshots import error_by_snapshots
-from surrogate_hpo.io.cost import total_cost
 from surrogate_hpo.io.dft_results import read_dft_result
-from surrogate_hpo.io.documents import write_document
+from surrogate_hpo.io.documents import read_document, write_document
 from surrogate_hpo.io.models import TrainedModel, read_model
 from surrogate_hpo.io.provenance import provenance
 from surrogate_hpo.io.structures import read_temperature
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.io.upf import Pseudopotential, read_upf
 from surrogate_hpo.stages.accuracies import accuracies
-from surrogate_hpo.stages.drawings import FIGURE_WIDTH, save_figure
 from surrogate_hpo.stages.energies import SnapshotEnergies, reference_energies
 from surrogate_hpo.stages.held_out import (
     HeldOut,
@@ -67,8 +62,6 @@ def learning_curve(
     pseudopotentials: Annotated[list[Path], Input("UPF files")],
     table: Annotated[Path, Output("CSV: a row per number of snapshots; meV/atom, seconds")],
     summary: Annotated[Path, Output("JSON: the same rows")],
-    figure: Annotated[Path, Output("SVG: error against the number of training snapshots")],
-    figure_pdf: Annotated[Path, Output("PDF of it")],
 ) -> None:
     """Predict the held-out snapshots with networks that have seen a part of the training.
 
@@ -102,8 +95,6 @@ def learning_curve(
                 **{name: errors.get(name) for name in _ERRORS},
             }
         )
-    drawn = error_by_snapshots([{k: _number(v) for k, v in point.items()} for point in points])
-    save_figure(figure, figure_pdf, drawn, width=FIGURE_WIDTH)
     write_table(table, points)
     inputs = [*models, *structures, *dft, *descriptors, *ldos, *training_dft]
     made = provenance("learning_curve", settings, seed, inputs)
@@ -111,7 +102,8 @@ def learning_curve(
 
 
 def _dft_seconds(costs: Sequence[Path]) -> float:
-    return sum(cost["cpu_seconds"] for cost in total_cost(costs).values())
+    key = "cpu_seconds"
+    return round(sum(float(read_document(path, keys=(key,))[key]) for path in costs), 3)
 
 
 def _sources(counts: Sequence[int], seeds: int, models: Sequence[Path]) -> list[str]:
@@ -151,7 +143,3 @@ def _predictions(
             logger.warning("network %s is of no use: %s", source, error)
             useless.add(source)
     return rows, useless
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else float(value)

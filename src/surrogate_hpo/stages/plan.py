@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.stages.graph import GATHERING, HELPERS, STAGES
+from surrogate_hpo.stages.graph import FIGURES, GATHERING, HELPERS, STAGES
 
 # What trains and predicts again does it where it was done before.
 _GPUS_OF = {"learning_curve": "evaluate", "learning_curve_network": "train"}
@@ -59,7 +59,7 @@ def gpus(rule: str, config: Config) -> int:
     """
     if rule in _GPUS_OF:
         return config.gpus(_GPUS_OF[rule])
-    return 0 if rule in GATHERING else config.gpus(HELPERS.get(rule, rule))
+    return 0 if rule in (*GATHERING, *FIGURES) else config.gpus(HELPERS.get(rule, rule))
 
 
 def items(stage: str, config: Config) -> list[str]:

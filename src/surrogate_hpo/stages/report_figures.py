@@ -15,7 +15,6 @@ from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
 from surrogate_hpo.figures.error_by_size import error_by_size
-from surrogate_hpo.figures.error_by_snapshots import error_by_snapshots
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary
 from surrogate_hpo.figures.ldos_overlay import ldos_overlay
 from surrogate_hpo.figures.learning_curves import learning_curves
@@ -42,6 +41,7 @@ from surrogate_hpo.stages.graph import (
     SUMMARIES,
     TRANSFER_DEPENDENCIES,
 )
+from surrogate_hpo.stages.learning_curve_figure import curve_of
 from surrogate_hpo.stages.report_energies import EnergyTable
 from surrogate_hpo.stages.report_times import size_times
 from surrogate_hpo.stages.transferred import read_transferred
@@ -143,7 +143,7 @@ def draw_all(
         ),
         error_summary(known),
         *_error_by_size(errors[1]),
-        *(_error_by_snapshots(read_table(path)) for path in sources.learning_curve),
+        *map(curve_of, sources.learning_curve),
         *_time_by_size(sources, structures),
         cost_per_stage(
             stage=list(cost),
@@ -236,10 +236,6 @@ def _learning_curves(histories: Sequence[Path]) -> DrawnFigure:
         validation_loss=_numbers(table, "validation_loss"),
         used=_flags(table, "used"),
     )
-
-
-def _error_by_snapshots(rows: Sequence[Row]) -> DrawnFigure:
-    return error_by_snapshots([{k: float(v or "nan") for k, v in row.items()} for row in rows])
 
 
 def _dos(rows: Sequence[Row], energies: EnergyTable) -> DrawnFigure:

@@ -23,6 +23,7 @@ from surrogate_hpo.io.archive.manifest import MANIFEST, differences, read_manife
 from surrogate_hpo.io.archive.stale import stale_inputs, stale_settings
 from surrogate_hpo.io.archive.unpack import Unpacked, leads_out, unpack
 from surrogate_hpo.io.documents import read_document
+from surrogate_hpo.io.outputs import changed_outputs
 from surrogate_hpo.limits import require_size
 from surrogate_hpo.stages.archive import CONTENTS, FORMAT
 from surrogate_hpo.stages.interface import Option, Positional, require_option
@@ -182,6 +183,8 @@ def _content_checks(folder: Path, unpacked: Unpacked) -> Iterator[Check]:
         yield _check("settings", f"config and inputs are those of {jobs} jobs", faults)
     else:
         yield Check("settings", "not known", "the archive is without Snakemake's records")
+    changed = [one.line() for one in changed_outputs(folder / RUN)]
+    yield _check("results", "those that are here are what their jobs wrote", changed)
     other = list(_other_versions(contents["packages"]))
     summary = "other versions here: numbers may differ" if other else "the same packages here"
     yield Check("versions", "other" if other else "passed", summary, other)

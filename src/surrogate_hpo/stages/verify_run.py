@@ -15,6 +15,7 @@ from surrogate_hpo.io.archive.collect import CONFIG, PATCH, RUN, SOURCE
 from surrogate_hpo.io.archive.comparison import number_differences
 from surrogate_hpo.io.archive.jobs import METADATA, Job
 from surrogate_hpo.io.archive.source import apply_patch
+from surrogate_hpo.io.outputs import stand_in
 from surrogate_hpo.io.programs import last_lines, run_program
 
 _PLANNED = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
@@ -49,8 +50,11 @@ def planned_jobs(folder: Path, left_out: Sequence[Mapping[str, Any]], time: floa
     EngineError
         If Snakemake fails.
     """
+    inputs = any(not str(entry["path"]).startswith("results/") for entry in left_out)
+    # Nothing stands in for the content of a user's file, whose mark is one of the parameters.
+    triggers = ("--rerun-triggers", "mtime", "input", "code", "software-env") if inputs else ()
     with _placeholders(folder / RUN, left_out, time):
-        said = _snakemake(folder, "--dry-run")
+        said = _snakemake(folder, "--dry-run", *triggers)
     jobs = {rule: number for rule, number in _PLANNED.findall(said) if rule != "total"}
     if not jobs and _NOTHING not in said:
         raise EngineError("what Snakemake says is not understood", got=last_lines(said, 5))
@@ -64,6 +68,7 @@ def _placeholders(run: Path, left_out: Sequence[Mapping[str, Any]], time: float)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         os.utime(path, (time, time))
+    stand_in(run, (str(entry["path"]) for entry in left_out))
     try:
         yield
     finally:
