@@ -205,6 +205,27 @@ def test_run_without_an_error_mark_but_without_an_end_is_refused(
         run_scf(displaced_aluminium, directory=tmp_path, command="true", **tiny_settings)
 
 
+ROOT_REFUSED = """mpirun has detected an attempt to run as root.
+You can override this protection by adding the --allow-run-as-root option"""
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [(ROOT_REFUSED, "OMPI_ALLOW_RUN_AS_ROOT=1"), ("no such host: n1", "try the command")],
+)
+def test_what_cannot_start_pw_x_is_not_blamed_on_the_disk(tmp_path, words, remedy):
+    """The words are those of Open MPI 4.1's mpirun."""
+    script = "import sys; sys.stderr.write(sys.argv[1]); sys.exit(1)"
+    engine = Engine((sys.executable, "-c", script), wheel=False)
+    with pytest.raises(EngineError) as error:
+        run_engine(engine, [words], directory=tmp_path, output="out", errors="err")
+    message = str(error.value)
+    assert "did not begin" in message
+    assert words.splitlines()[0] in message
+    assert remedy in message
+    assert "disk" not in message
+
+
 @qe
 def test_serial_wheel_survives_a_batch_job_environment(
     tmp_path, displaced_aluminium, tiny_settings, monkeypatch

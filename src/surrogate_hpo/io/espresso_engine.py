@@ -240,12 +240,28 @@ def _diagnose(code: int, directory: Path, output: str, errors: str) -> None:
             got=last_lines(f"{said}\n{complained}", 5),
             remedy="SIGKILL mostly means that memory ran out, SIGTERM that time did: give more",
         )
+    if code and complained.strip() and not said.strip():
+        raise EngineError(
+            f"Quantum ESPRESSO did not begin: what starts it ended with exit status {code}",
+            where=kept,
+            got=last_lines(complained, 15),
+            remedy=_ROOT_REMEDY if _REFUSES_ROOT.search(complained) else _START_REMEDY,
+        )
     raise EngineError(
         f"Quantum ESPRESSO ended early with exit status {code}",
         where=kept,
         got=last_lines(complained, 5) or last_lines(said, 5) or "no output at all",
         remedy="see the two files; a full disk or quota is the usual reason when they stop short",
     )
+
+
+# What mpirun of Open MPI says to root, as in a container.
+_REFUSES_ROOT = re.compile(r"\brun(ning)? as root\b", re.IGNORECASE)
+_ROOT_REMEDY = (
+    "start it as another user; in a container set OMPI_ALLOW_RUN_AS_ROOT=1 and "
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
+)
+_START_REMEDY = "mend what the message names: try the command of the dft section by hand there"
 
 
 def _error_block(directory: Path, said: str) -> str:
