@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from surrogate_hpo.figures.acsd_map import SCORES, acsd_map
-from surrogate_hpo.figures.class_errors import ClassError, class_errors_table
+from surrogate_hpo.figures.class_errors import ClassError
 from surrogate_hpo.figures.cost_per_stage import cost_per_stage
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.dos_overlay import dos_overlay
@@ -407,7 +407,7 @@ def fictional_context(**changes):
         "held_out_snapshots": HELD_OUT,
         "training_seeds": SEEDS,
         "figures": run.figures,
-        "by_class": class_errors_table(class_errors()),
+        "classes": class_errors(),
         "tables": fictional_tables(run),
         "methods": write_methods(**methods_arguments()),
         "settings": {

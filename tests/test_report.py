@@ -1,5 +1,6 @@
 """The report: computed verdicts, everything in one page, nothing from elsewhere."""
 
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from fictional_run import (
 )
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.class_errors import ClassError
 from surrogate_hpo.figures.dag import dag
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.markup import flatten_settings
@@ -132,6 +134,24 @@ def test_the_headline_has_every_number():
     assert "predicting the training mean has" in text
     assert "not learnt" not in text
     assert "control" not in text
+
+
+def test_sizes_and_temperatures_stand_one_by_one_behind_their_average():
+    def of(atoms, kelvin, mae, control):
+        found = replace(error(control_mae_mev_per_atom=control), ensemble_mae_mev_per_atom=mae)
+        return ClassError(atoms, kelvin, 3, replace(found, baseline_mev_per_atom=10.0))
+
+    classes = [of(8, 298.0, 3.75, 0.47), of(32, 298.0, 1.28, 2.16), of(32, math.nan, 26.0, 7.0)]
+    whole = error(control_mae_mev_per_atom=1.0)
+    text = headline(whole, held_out_snapshots=9, seeds=3, classes=classes)
+    assert (
+        "One by one, in meV/atom: 8 atoms, ions at 298 K 3.75 (baseline 10); 32 atoms, ions at "
+        "298 K 1.28 (baseline 10); 32 atoms 26 (baseline 10)." in text
+    )
+    assert "more accurate for 32 atoms, ions at 298 K, and not elsewhere" in text
+    alone = headline(whole, held_out_snapshots=9, seeds=3, classes=classes[:1])
+    assert "One by one" not in alone
+    assert "not worth its LDOS" in alone
 
 
 @pytest.mark.parametrize("mae", [30.0, 31.0, float("nan")])
@@ -284,7 +304,7 @@ def test_errors_per_size_and_temperature_are_shown_openly(context, html):
     for words in ("108", "933", "snapshots&#39; own mean"):
         assert words in result
     assert "figure-error_by_size" in page.ids
-    without = render_report(replace(context, by_class=None))
+    without = render_report(replace(context, classes=()))
     assert "Errors per size and temperature." not in without
 
 

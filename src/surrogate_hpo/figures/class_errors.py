@@ -34,6 +34,13 @@ class ClassError:
     snapshots: int
     error: QuantityError
 
+    @property
+    def label(self) -> str:
+        """Size and temperature in words."""
+        if not isfinite(self.temperature_kelvin):
+            return f"{self.atoms} atoms"
+        return f"{self.atoms} atoms, ions at {self.temperature_kelvin:.4g} K"
+
 
 def class_errors_table(classes: Sequence[ClassError]) -> FigureTable:
     """Collect the errors, one row per class, in meV/atom.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.figures.class_errors import ClassError, class_errors_table
 from surrogate_hpo.figures.error_summary import QuantityError
 from surrogate_hpo.figures.explanations import (
     ALTERNATIVES,
@@ -126,7 +127,7 @@ class ReportContext:
         Paragraphs per stage that explain this run's choices.
     warnings
         What the reader must know first.
-    by_class
+    classes
         Errors of the headline quantity per size and temperature, shown beside the headline.
     """
 
@@ -145,7 +146,7 @@ class ReportContext:
     facts: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: Sequence[Notice] = ()
-    by_class: FigureTable | None = None
+    classes: Sequence[ClassError] = ()
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,9 @@ def render_report(context: ReportContext) -> str:
             error,
             held_out_snapshots=context.held_out_snapshots,
             seeds=context.training_seeds,
+            classes=context.classes,
         ),
+        by_class=class_errors_table(context.classes) if context.classes and error.known else None,
         verdicts=verdicts,
         verdict_summary=_verdict_summary(verdicts, known=error.known),
         stages=STAGES,

@@ -1,10 +1,14 @@
 """What a run has achieved, in a sentence, and whether its targets are met."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from surrogate_hpo.figures.class_errors import ClassError
 from surrogate_hpo.figures.error_summary import BASELINES, QuantityError
 from surrogate_hpo.figures.table import format_number
+
+_MOST_CLASSES = 6
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,13 @@ def _judge_mae(error: QuantityError, target: str, limit: float) -> Verdict:
     return Verdict(target, f"{error.text} meV/atom", met, remark)
 
 
-def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> str:
+def headline(
+    error: QuantityError,
+    *,
+    held_out_snapshots: int,
+    seeds: int,
+    classes: Sequence[ClassError] = (),
+) -> str:
     """Say in a few sentences how well the headline quantity is predicted, worst news first.
 
     Parameters
@@ -117,6 +127,8 @@ def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> st
         Number of snapshots behind the errors.
     seeds
         Number of trained networks behind the spread.
+    classes
+        The same errors per size and temperature.
 
     Returns
     -------
@@ -143,7 +155,8 @@ def headline(error: QuantityError, *, held_out_snapshots: int, seeds: int) -> st
         f"the {constant} has {format_number(error.baseline_mev_per_atom, 3)} meV/atom (baseline).",
         f"Single networks have {error.text} meV/atom ({spread}), and the reference LDOS itself "
         f"{floor} meV/atom (floor).",
-        _beside_control(error),
+        _by_class(classes),
+        _beside_control(error, classes),
         _beside_kpoint_noise(error),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -174,7 +187,19 @@ def _share(error: QuantityError) -> str:
     return f"{format_number(error.skill, 2)} of the baseline's, at {correlation}"
 
 
-def _beside_control(error: QuantityError) -> str:
+def _by_class(classes: Sequence[ClassError]) -> str:
+    """The errors of the mean one by one, where several sizes or temperatures make the average."""
+    if not 1 < len(classes) <= _MOST_CLASSES:
+        return ""
+    numbers = (
+        f"{entry.label} {format_number(entry.error.ensemble_mae_mev_per_atom, 3)} (baseline "
+        f"{format_number(entry.error.baseline_mev_per_atom, 3)})"
+        for entry in classes
+    )
+    return f"One by one, in meV/atom: {'; '.join(numbers)}."
+
+
+def _beside_control(error: QuantityError, classes: Sequence[ClassError]) -> str:
     """What a linear potential makes of the same labels, and what follows."""
     control = error.control_mae_mev_per_atom
     if not math.isfinite(control):
@@ -187,6 +212,13 @@ def _beside_control(error: QuantityError) -> str:
         f"A linear SNAP potential fitted to the training snapshots' {error.label} {labels} has "
         f"{format_number(control, 3)} meV/atom (control{without_forces})"
     )
+    better = [
+        entry.label
+        for entry in classes
+        if entry.error.ensemble_mae_mev_per_atom <= entry.error.control_mae_mev_per_atom
+    ]
+    if 0 < len(better) < len(classes):
+        return f"{text}: the surrogate is more accurate for {'; '.join(better)}, and not elsewhere."
     if control < error.ensemble_mae_mev_per_atom:
         return (
             f"{text}: for the energy alone the surrogate is not worth its LDOS; what it gives "

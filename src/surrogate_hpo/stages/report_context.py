@@ -8,7 +8,6 @@ from typing import Any
 from ase import Atoms
 
 from surrogate_hpo.config.report import ReportSettings
-from surrogate_hpo.figures.class_errors import class_errors_table
 from surrogate_hpo.figures.error_summary import QuantityError, error_summary_table
 from surrogate_hpo.figures.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.figures.report import Notice, Provenance, ReportContext, ReportTable
@@ -126,7 +125,7 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
             *(Notice("floor", warning) for warning in run.floor_warnings),
             *notices(run.documents, errors, by_class),
         ],
-        by_class=class_errors_table(by_class) if headline.known else None,
+        classes=by_class,
     )
 
 

@@ -1,6 +1,5 @@
 """Key numbers per stage, and what the reader must know first."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -179,10 +178,9 @@ def _is_noisier(error: QuantityError) -> bool:
 
 
 def _noisier(entry: ClassError) -> str:
-    error, kelvin = entry.error, entry.temperature_kelvin
-    ions = f", ions at {kelvin:g} K" if math.isfinite(kelvin) else ""
+    error = entry.error
     noise, mae = (
         format_number(value, 3)
         for value in (error.kpoint_noise_mev_per_atom, error.ensemble_mae_mev_per_atom)
     )
-    return f"{entry.atoms} atoms{ions}: {noise} against {mae} meV/atom"
+    return f"{entry.label}: {noise} against {mae} meV/atom"

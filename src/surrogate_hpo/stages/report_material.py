@@ -53,7 +53,7 @@ def temperatures(structures: Sequence[Atoms], settings: Document) -> str:
     values = [kelvin for kelvin in known if kelvin is not None]
     if not values and settings["method"] not in ("files", "finished"):
         values = [settings["temperature_kelvin"]]
-    return f"{_range(values)} K" if values else ""
+    return f"{_range(values, 4)} K" if values else ""
 
 
 def strains(structures: Sequence[Atoms]) -> str:
