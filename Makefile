@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict bench-busy bench-start lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -85,6 +85,10 @@ START ?=
 bench-start: environment quantum-espresso  ## CPU time beside pw.x and training, of two commits in one go
 	.venv/bin/python benchmarks/start.py $(START)
 
+docs: .venv-docs/installed  ## the documentation as a site in build/site; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+	@echo "open build/site/index.html"
+
 lint: .venv/dev-installed  ## ruff, mypy, pydoclint, snakefmt, snakemake --lint
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -111,6 +115,12 @@ environment: .venv/installed  ## the main environment, from the lock
 	.venv/bin/python -m pip install --quiet --requirement requirements-dev.lock
 	@touch $@
 
+# Docstrings are read from the source, so the site needs nothing of the package's environment.
+.venv-docs/installed: requirements-docs.lock
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --requirement requirements-docs.lock
+	@touch $@
+
 # The wheel pins numpy < 2, so it lives in an environment of its own.
 quantum-espresso: environment  ## Quantum ESPRESSO as a wheel, where no pw.x is configured or on PATH
 	@.venv/bin/python tools/needs_qe_wheel.py $(CONFIG) || $(MAKE) --no-print-directory .venv-qe/installed
@@ -128,6 +138,10 @@ lock:  ## pin the newest versions that pyproject.toml allows
 	build/lock/bin/pip install --quiet '.[dev]'
 	build/lock/bin/pip freeze --exclude surrogate-hpo | sed 's/+cpu$$//' \
 	    | grep -vxFf requirements.lock > requirements-dev.lock
+	rm -rf build/lock-docs && $(PYTHON) -m venv build/lock-docs
+	build/lock-docs/bin/python -m pip install --quiet 'pip>=25.1'
+	build/lock-docs/bin/pip install --quiet --group docs
+	build/lock-docs/bin/pip freeze > requirements-docs.lock
 	$(MAKE) generated
 
 generated: environment  ## files that follow from others: environments, config reference, DAG picture, potentials

@@ -72,12 +72,3 @@ def test_the_potential_of_another_element_is_read(tmp_path, monkeypatch):
     subprocess.run([sys.executable, "-c", block], check=True)
     potential = read_upf(tmp_path / "Na.hgh-lda.UPF")
     assert (potential.element, potential.z_valence) == ("Na", 1.0)
-
-
-@pytest.mark.parametrize(
-    "page", [*sorted(REPOSITORY.glob("docs/**/*.md")), REPOSITORY / "README.md"], ids=str
-)
-def test_links_between_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
-        if "://" not in target:
-            assert (page.parent / target).exists(), f"{page}: {target}"

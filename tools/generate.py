@@ -43,10 +43,10 @@ def config_reference() -> str:
     lines = [
         "# Configuration",
         "",
-        "Generated from the config models by `tools/generate.py`. Units are in the keys. Unknown keys are",
-        "refused. A change of a setting reruns the stages that depend on it, except where marked *reruns nothing*.",
-        "What *changes no number* splits a stage into jobs: set it before the run, for Snakemake reruns a stage whose",
-        "jobs have changed.",
+        "Generated from the config models by `tools/generate.py`. Units are in the keys, and unknown keys are refused. A",
+        "change of a setting reruns the stages that depend on it, except where marked *reruns nothing*. A setting that",
+        "*changes no number* splits a stage into jobs: choose it before the run, because Snakemake reruns a stage whose jobs",
+        "have changed.",
         "",
     ]
     for name, field in Config.model_fields.items():
