@@ -24,9 +24,9 @@ class SurrogateCalculator(Calculator):
 
     ``energy`` and ``free_energy`` are both the total free energy A = E - TS of the electrons at
     the electronic temperature, as in ASE's calculator for Quantum ESPRESSO; no extrapolation to
-    zero temperature is made. `results` holds the terms of A and the Fermi energy too, and
-    ``free_energy_error_bar``, the expected error of A (none if it could not be calibrated),
-    ``free_energy_std``, the standard deviation over the networks (none with one), and the
+    zero temperature is made. `results` also holds the terms of A and the Fermi energy, and
+    ``free_energy_error_bar``, the expected error of A (None if it could not be calibrated),
+    ``free_energy_std``, the standard deviation over the networks (None for one network), and the
     ``warnings`` of :func:`surrogate_hpo.stages.prediction.predict_structure`. Values are means
     over the networks, in eV per cell.
 
@@ -35,32 +35,32 @@ class SurrogateCalculator(Calculator):
     Parameters
     ----------
     path
-        File of the surrogate stage.
+        The file that the surrogate stage writes.
     electronic_temperature
-        K; that of the training if none.
+        In K; by default that of the training.
     engine
-        Of the descriptors.
+        Engine of the descriptors.
     threads
         CPU threads.
     use_gpu
-        Descriptors (engine `torch`) and networks on CUDA.
+        Compute descriptors (engine `torch`) and networks on a CUDA device.
     block_points
         Grid points in memory at a time.
     scratch
-        Folder for 4 bytes per grid point, energy and network while it computes; that of the
-        system for temporary files if none.
+        Folder for a temporary file of 4 bytes per grid point, energy and network; by default the
+        folder of the system for temporary files.
 
     Raises
     ------
     ConfigError
         If an option makes no sense.
     DataError
-        If the file is no surrogate, or the folder does not exist.
+        If the file is not a surrogate, or the folder does not exist.
 
     Attributes
     ----------
     implemented_properties
-        What ASE may ask for.
+        The properties that ASE may ask for.
     """
 
     implemented_properties: list[str] = ["energy", "free_energy"]  # noqa: RUF012 - as ASE has it
@@ -106,9 +106,9 @@ class SurrogateCalculator(Calculator):
         atoms
             Periodic structure, Å.
         properties
-            What is wanted: all that there is comes at once.
+            The properties wanted; all that are available are computed at once.
         system_changes
-            What has changed; not looked at.
+            What has changed; ignored.
 
         Raises
         ------
@@ -136,14 +136,14 @@ class SurrogateCalculator(Calculator):
     def get_property(
         self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
     ) -> Any:  # noqa: ANN401 - ASE's
-        """Get a result; as ASE's, but says why there are no forces.
+        """Get a result as ASE does, but say why there are no forces.
 
         Parameters
         ----------
         name
             The property.
         atoms
-            The structure; the last one if none.
+            The structure; by default the last one.
         allow_calculation
             Whether it may be computed.
 
@@ -155,7 +155,7 @@ class SurrogateCalculator(Calculator):
         Raises
         ------
         PropertyNotImplementedError
-            Of forces and all else that the calculator does not have.
+            For forces and everything else that the calculator does not have.
         """
         if name in _WITHOUT:
             raise PropertyNotImplementedError(

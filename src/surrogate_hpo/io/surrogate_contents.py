@@ -16,7 +16,7 @@ from surrogate_hpo.physics.prediction_grid import KnownGrid
 
 @dataclass(frozen=True)
 class Ion:
-    """What the energies need of an element's pseudopotential.
+    """The part of an element's pseudopotential that the energies need.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Ion:
 
 @dataclass(frozen=True)
 class Origin:
-    """The calculations that a surrogate was trained on, and what is common to all of them.
+    """What the calculations that a surrogate was trained on have in common.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Origin:
     electronic_temperature
         K.
     grids
-        Cells of the training snapshots with their grids, each once.
+        Distinct cells of the training snapshots with their grids.
     snapshots
         Number of training snapshots.
     """
@@ -66,30 +66,30 @@ class Origin:
 
 @dataclass(frozen=True)
 class Surrogate:
-    """Networks of several seeds and all that their prediction needs.
+    """Networks of several seeds and everything that a prediction with them needs.
 
     Attributes
     ----------
     models
         One per initialisation.
     definition
-        The descriptor that they are fed.
+        The descriptor that the networks take as input.
     energy
-        Energies of the LDOS that they give, eV, [energy].
+        Energies of the LDOS that the networks predict, eV, [energy].
     kernel
-        Its broadening.
+        Broadening kernel of the LDOS.
     width
-        Width of that in eV.
+        Width of the kernel in eV.
     ions
-        By element: those that the networks know.
+        The ions that the networks know, by element.
     origin
-        What they were trained on.
+        The data that the networks were trained on.
     known
-        Range of the descriptors that they were trained on.
+        Range of the descriptors in the training.
     description
-        The maker's words.
+        Free text from whoever made the file.
     provenance
-        What made the file.
+        How the file was made.
     error_bar
         Expected error of the total free energy; None if none could be calibrated.
     """

@@ -63,12 +63,12 @@ def read_surrogate(path: Path) -> Surrogate:
     Returns
     -------
     Surrogate
-        On the CPU.
+        The surrogate, on the CPU.
 
     Raises
     ------
     DataError
-        If the file is missing, damaged, no surrogate, or of a format that came later.
+        If the file is missing, damaged, not a surrogate, or of a later format.
     """
     state = read_state(path)
     _check_format(state, path)

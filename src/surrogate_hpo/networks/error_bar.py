@@ -39,9 +39,9 @@ class ErrorBar:
     constant
         β, eV/atom.
     left_out_snapshots
-        Training snapshots, left out of the fit of the last layer, that it was calibrated on.
+        Number of training snapshots for the calibration, each left out of a fit of the last layer.
     validation_snapshots
-        Snapshots that no layer has seen, that it was calibrated on.
+        Number of snapshots for the calibration that no layer has seen.
     """
 
     spread_factor: float
@@ -50,7 +50,7 @@ class ErrorBar:
     validation_snapshots: int
 
     def of(self, energies: ArrayLike) -> float:
-        """Expected error of the mean.
+        """Compute the expected error of the mean.
 
         Parameters
         ----------
@@ -60,7 +60,7 @@ class ErrorBar:
         Returns
         -------
         float
-            eV/atom.
+            Expected error, eV/atom.
         """
         values = np.asarray(energies, dtype=np.float64)
         return math.hypot(self.spread_factor * float(_spreads(values[:, None])[0]), self.constant)
@@ -69,10 +69,11 @@ class ErrorBar:
 def calibrated_error_bar(left_out: ArrayLike, validation: ArrayLike) -> ErrorBar | None:
     r"""Find :math:`\alpha` and :math:`\beta` from errors that are known.
 
-    The many errors of left-out training snapshots decide both. Their networks' lower layers have
-    seen them, so that they are too small: the errors of n validation snapshots scale both by
-    :math:`\sqrt{(3 + \sum z^2) / (3 + n)}`, z in units of the bar and of the left-out errors' root
-    mean square in it. Without the former, the latter decide alone.
+    The errors of left-out training snapshots, of which there are many, decide both. They are too
+    small, because the lower layers have seen these snapshots: the errors of n validation snapshots
+    scale both by :math:`\sqrt{(3 + \sum z^2) / (3 + n)}`, z in units of the bar and of the
+    left-out errors' root mean square in it. Without left-out snapshots, the validation snapshots
+    decide alone.
 
     Parameters
     ----------

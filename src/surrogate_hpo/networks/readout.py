@@ -43,7 +43,7 @@ _ITERATIONS = 3
 
 @dataclass(frozen=True)
 class Readout:
-    """A network with a fitted last layer, and what it makes of snapshots that are left out.
+    """A network with a fitted last layer, and its errors for left-out snapshots.
 
     Attributes
     ----------
@@ -144,9 +144,9 @@ def fit_readout(
     Parameters
     ----------
     network
-        Trained; its last module is linear. It is not changed.
+        A trained network whose last module is linear. It is not changed.
     terms
-        Training snapshots, on the device of the network; gone through once, one at a time.
+        Training snapshots, on the device of the network; iterated over once, one at a time.
     snapshots
         Their number.
     energy_weight
@@ -154,16 +154,16 @@ def fit_readout(
     force_weight
         w_F in 1/(eV/Å)².
     strengths
-        λ to choose from: that with the smallest error of left-out energies.
+        Values of λ to choose from: the one with the smallest error of left-out energies is taken.
     ridges
-        ρ to choose from, in the same way.
+        Values of ρ to choose from, in the same way.
     always
         Fit even where the network is better as it is.
 
     Returns
     -------
     Readout
-        With the network on its device.
+        The result, with the network on its device.
     """
     last = cast(nn.Linear, network[-1])
     weights = torch.cat([last.weight.detach().T, last.bias.detach()[None]]).double().cpu()

@@ -185,7 +185,7 @@ def acsd(
     ldos_similarity
         S_C(d) of the same pairs.
     definition
-        Which form to take.
+        Which form to use.
 
     Returns
     -------

@@ -155,8 +155,8 @@ class OriginalNaswot:
 
     .. math:: s = -\sum_i \left[\log(\sigma_i + k) + \frac{1}{\sigma_i + k}\right] = -S
 
-    The largest score wins: rows that are *less* correlated are preferred. Averaged over the
-    initialisations, without the standard deviation, which the publication does not have.
+    The largest score wins: rows that are *less* correlated are preferred. The score is averaged
+    over the initialisations, without the standard deviation, which the publication lacks.
 
     Attributes
     ----------

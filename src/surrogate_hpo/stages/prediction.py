@@ -55,9 +55,9 @@ def predict_structure(
     atoms
         Periodic structure, Å.
     conditions
-        How.
+        How to predict it.
     scratch
-        Folder for 4 bytes per grid point, energy and network.
+        Folder for a temporary file of 4 bytes per grid point, energy and network.
     on_ldos
         Receives the mean LDOS over the networks, 1/(eV Å³), box by box.
 

@@ -42,17 +42,17 @@ class Conditions:
     Attributes
     ----------
     engine
-        Of the descriptors; `torch` with `use_gpu`.
+        Engine of the descriptors; must be `torch` with `use_gpu`.
     threads
         CPU threads.
     use_gpu
-        Descriptors and networks on CUDA.
+        Compute descriptors and networks on a CUDA device.
     block_points
         Grid points in memory at a time.
     electronic_temperature
-        K; that of the training if none.
+        In K; None for that of the training.
     grid
-        Number of grid points along each lattice vector; found from the training's if none.
+        Number of grid points along each lattice vector; None to derive it from the training grids.
 
     Raises
     ------
