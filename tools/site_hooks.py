@@ -6,6 +6,7 @@ from pathlib import Path
 
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from site_links import ELSEWHERE, markdown_on_site, slug
@@ -13,6 +14,9 @@ from site_links import ELSEWHERE, markdown_on_site, slug
 ROOT = Path(__file__).parents[1]
 # What pymdownx.arithmatex leaves of formulas.
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+# What latex2mathml gets wrong: sizes of brackets, and a prime before an exponent.
+_SIZE = re.compile(r"\\[bB]igg?[lr]?(?![a-zA-Z])")
+_PRIME = re.compile(r"'\^(\w)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -40,5 +44,9 @@ def on_page_content(html_text: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _mathml(match: re.Match[str]) -> str:
+    formula = _PRIME.sub(r"^{\\prime \1}", _SIZE.sub("", html.unescape(match[2]).strip()))
     display = "block" if match[1] == "div" else "inline"
-    return convert(html.unescape(match[2]).strip(), display=display)
+    mathml = convert(formula, display=display)
+    if "\\" in mathml:
+        raise PluginError(f"not all of this formula is known to latex2mathml: {formula}")
+    return f'<div style="overflow-x: auto">{mathml}</div>' if display == "block" else mathml
