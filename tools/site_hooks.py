@@ -49,4 +49,8 @@ def _mathml(match: re.Match[str]) -> str:
     mathml = convert(formula, display=display)
     if "\\" in mathml:
         raise PluginError(f"not all of this formula is known to latex2mathml: {formula}")
-    return f'<div style="overflow: auto hidden; padding: 0.3em 0">{mathml}</div>' if display == "block" else mathml
+    return (
+        f'<div style="overflow: auto hidden; padding: 0.3em 0">{mathml}</div>'
+        if display == "block"
+        else mathml
+    )
