@@ -77,15 +77,16 @@ def load_config(paths: Sequence[Path]) -> Config:
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
+        count, lines = listed_faults(error, Config)
         raise ConfigError(
-            f"the config has {listed_faults(error, Config)}",
+            f"the config has {count}:\n{lines}",
             where=", ".join(str(path) for path in paths),
             remedy="mend them all, then run `surrogate-hpo check` again; "
             "docs/reference/config.md lists every key",
         ) from error
 
 
-def listed_faults(error: ValidationError, model: type[BaseModel]) -> str:
+def listed_faults(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
     """List what a model refuses, a line per fault.
 
     Parameters
@@ -97,13 +98,15 @@ def listed_faults(error: ValidationError, model: type[BaseModel]) -> str:
 
     Returns
     -------
-    str
-        `2 faults:` and the numbered lines, each with its dotted path.
+    count : str
+        As in `2 faults`.
+    lines : str
+        Numbered, each with its dotted path.
     """
     faults = error.errors(include_url=False)
     lines = [f"  {i}. {_describe(fault, model)}" for i, fault in enumerate(faults, start=1)]
     count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
-    return f"{count}:\n" + "\n".join(lines)
+    return count, "\n".join(lines)
 
 
 def read_mapping(

@@ -132,8 +132,9 @@ def read_hgh_row(path: Path) -> HghRow:
             read_mapping(path, kind="file of a potential's numbers", example="Na.yaml")
         )
     except ValidationError as error:
+        count, lines = listed_faults(error, HghRow)
         raise ConfigError(
-            f"the numbers of the potential have {listed_faults(error, HghRow)}",
+            f"the numbers of the potential have {count}:\n{lines}",
             where=str(path),
             remedy="docs/howto/another-element.md shows a file",
         ) from error
