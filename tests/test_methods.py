@@ -54,10 +54,7 @@ VARIANTS = {
     "cubes": changed("ldos", source="cubes", kernel="fermi_dirac"),
     **{f"ACSD {d}": changed("acsd", definition=d) for d in choices("acsd", "definition")},
     "kernel spread": without_ldos(),
-    **{
-        f"engine {e}": changed("descriptors", engine=e)
-        for e in ("native", "compiled", "torch", "lammps")
-    },
+    **{f"engine {e}": changed("descriptors", engine=e) for e in ("native", "torch", "lammps")},
     **{
         f"score {s}": changed("naswot", score=s)
         for s in (

@@ -114,7 +114,7 @@ def test_one_network_has_no_error_bar(folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--engine", "gap"], r"--engine(.|\n)*native, compiled, torch, lammps(.|\n)*gap"),
+        (["--engine", "gap"], r"--engine(.|\n)*native, torch, lammps(.|\n)*gap"),
         (["--use-gpu"], r"--use-gpu(.|\n)*--engine torch(.|\n)*native"),
         (["--threads", "0"], r"--threads(.|\n)*1 or more"),
         (["--block-points", "-3"], r"--block-points(.|\n)*1 or more"),

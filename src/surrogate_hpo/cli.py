@@ -45,7 +45,7 @@ JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPE
 # Verbs that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 # Verbs for people, who give them files.
-TOOLS = ("predict", "export", "verify")
+TOOLS = ("predict", "export", "verify", "potential")
 STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
 PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
 GROUPS = {

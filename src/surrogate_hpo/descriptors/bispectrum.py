@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from surrogate_hpo.descriptors.atoms import weighted_atoms
-from surrogate_hpo.descriptors.kernel import Kernel, bispectrum_kernel, kernel_scratch
+from surrogate_hpo.descriptors.kernel import bispectrum_kernel, kernel_scratch
 from surrogate_hpo.descriptors.tables import kernel_tables
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import (
@@ -47,8 +47,6 @@ class Bispectrum:
     dtype
         float64, or float32: faster, with an error below 1e-6 of a component's
         largest value. Neighbours are summed in float64 either way.
-    kernel
-        Numba's, or that of :func:`surrogate_hpo.io.compiled_kernel.load_compiled_kernel`.
 
     Raises
     ------
@@ -73,7 +71,6 @@ class Bispectrum:
         weights: ArrayLike | None = None,
         radii: ArrayLike | None = None,
         dtype: DTypeLike = np.float64,
-        kernel: Kernel = bispectrum_kernel,
     ) -> None:
         self._atoms = weighted_atoms(
             positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
@@ -82,7 +79,6 @@ class Bispectrum:
         self._components = n_components(twojmax)
         self._tables = kernel_tables(int(twojmax), self._dtype.name)
         self._bins = self._atoms.neighbour_bins()
-        self._kernel = kernel
 
     def __call__(self, points: ArrayLike, *, threads: int = 1, block: int = 4096) -> NDArray[Any]:
         """Evaluate the components at some points.
@@ -116,7 +112,7 @@ class Bispectrum:
         def fill(begin: int) -> None:
             part = slice(begin, begin + block)
             scratch = kernel_scratch(self._tables, self._bins.max_candidates, self._dtype)
-            self._kernel(
+            bispectrum_kernel(
                 where[part],
                 self._bins,
                 self._atoms.cutoffs,
@@ -143,7 +139,6 @@ def bispectrum(
     dtype: DTypeLike = np.float64,
     threads: int = 1,
     block: int = 4096,
-    kernel: Kernel = bispectrum_kernel,
 ) -> NDArray[Any]:
     """Compute the SNAP bispectrum of the atoms around each point, see :class:`Bispectrum`.
 
@@ -169,8 +164,6 @@ def bispectrum(
         Number of threads.
     block
         Points handed to a thread at a time.
-    kernel
-        Numba's, or that of :func:`surrogate_hpo.io.compiled_kernel.load_compiled_kernel`.
 
     Returns
     -------
@@ -192,6 +185,5 @@ def bispectrum(
         weights=weights,
         radii=radii,
         dtype=dtype,
-        kernel=kernel,
     )
     return evaluate(points, threads=threads, block=block)

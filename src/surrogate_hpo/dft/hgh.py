@@ -25,11 +25,15 @@ class HghChannel:
         r_l of the table, in bohr.
     strengths
         The published diagonal h_11, h_22, h_33 (as many as differ from zero), in hartree.
+    off_diagonal
+        h_12, h_13, h_23 (as many as there are) of tables that give them, in hartree; the
+        multiples of the diagonal of eqs. 17-25 if left out.
     """
 
     angular_momentum: int
     radius: float
     strengths: tuple[float, ...]
+    off_diagonal: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,7 @@ def projector(channel: HghChannel, index: int, radius: FloatArray) -> FloatArray
 
 
 def channel_coupling(channel: HghChannel) -> FloatArray:
-    """Fill the coupling matrix of a channel from its published diagonal.
+    """Fill the coupling matrix of a channel, from its diagonal alone where a table stops there.
 
     Parameters
     ----------
@@ -199,10 +203,13 @@ def channel_coupling(channel: HghChannel) -> FloatArray:
         Symmetric matrix h_ij in hartree, shape (m, m) for m published strengths.
     """
     h = np.diag(channel.strengths).astype(np.float64)
-    a, b, c = _OFF_DIAGONAL[channel.angular_momentum]
-    for i, j, factor in ((0, 1, a), (0, 2, b), (1, 2, c)):
-        if j < len(h):
-            h[i, j] = h[j, i] = factor * h[j, j]
+    pairs = [(i, j) for i, j in ((0, 1), (0, 2), (1, 2)) if j < len(h)]
+    values = channel.off_diagonal
+    if values is None and pairs:
+        factors = _OFF_DIAGONAL[channel.angular_momentum]
+        values = tuple(f * h[j, j] for f, (_, j) in zip(factors, pairs, strict=False))
+    for (i, j), value in zip(pairs, values or (), strict=True):
+        h[i, j] = h[j, i] = value
     return h
 
 

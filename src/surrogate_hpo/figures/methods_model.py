@@ -11,7 +11,6 @@ Document = Mapping[str, Any]
 
 ENGINES = {
     "native": "with compiled Python code [@lam2015]",
-    "compiled": "with C code",
     "torch": "with PyTorch [@paszke2019]",
     "lammps": "with LAMMPS [@thompson2022]",
 }

@@ -87,11 +87,10 @@ def _direct_imports(module: str) -> frozenset[str]:
 @cache
 def _module_digest(module: str) -> str:
     digest = hashlib.sha256(_parsed(module)["code"].encode())
-    # A template, or a source in C, decides what its module does as much as the code.
-    for suffix in (".html", ".c", ".h"):
-        companion = _file(module).with_suffix(suffix)
-        if companion.is_file():
-            digest.update(companion.read_bytes())
+    # A template decides what its module does as much as the code.
+    template = _file(module).with_suffix(".html")
+    if template.is_file():
+        digest.update(template.read_bytes())
     return digest.hexdigest()
 
 

@@ -11,12 +11,16 @@ from surrogate_hpo.io.upf import FUNCTIONALS
 
 FloatArray = NDArray[np.float64]
 
+_SOURCE = "C. Hartwigsen, S. Goedecker, J. Hutter, Phys. Rev. B 58, 3641 (1998)"
 _COMMENT = """\
 {name}, {electrons} valence electrons, LDA, made by surrogate_hpo.io.upf_writer from the analytic
-parameters of C. Hartwigsen, S. Goedecker, J. Hutter, Phys. Rev. B 58, 3641 (1998).
+parameters of {source}.
 Licence of this file: BSD-3-Clause, as the package.
 The parameters were made with the Pade form of the LDA of Goedecker, Teter and Hutter,
 Phys. Rev. B 54, 1703 (1996), a fit to Perdew and Wang (1992): hence SLA PW."""
+_OTHER_COMMENT = """\
+{name}, {electrons} valence electrons, {functional}, made by surrogate_hpo.io.upf_writer from the
+analytic parameters of {source}."""
 
 
 def _block(tag: str, values: FloatArray, attributes: str = "") -> Iterator[str]:
@@ -82,13 +86,19 @@ def upf_text(potential: RadialPotential, *, functional: str, comment: str) -> st
     return "\n".join(lines)
 
 
-def hgh_upf(parameters: HghParameters) -> str:
+def hgh_upf(
+    parameters: HghParameters, *, functional: str = "lda_pw92", source: str | None = None
+) -> str:
     """Write the potential of a row of the table, as those in `pseudopotentials/` are.
 
     Parameters
     ----------
     parameters
         The row.
+    functional
+        Key of `FUNCTIONALS` that the row was fitted with.
+    source
+        Where the row was published; the table of the LDA of the authors if left out.
 
     Returns
     -------
@@ -96,5 +106,10 @@ def hgh_upf(parameters: HghParameters) -> str:
         The file's text; a shipped file equals it to the byte.
     """
     name = atomic_names[atomic_numbers[parameters.element]]
-    comment = _COMMENT.format(name=name, electrons=parameters.z_valence)
-    return upf_text(radial_potential(parameters), functional="lda_pw92", comment=comment)
+    comment = (_COMMENT if source is None else _OTHER_COMMENT).format(
+        name=name,
+        electrons=parameters.z_valence,
+        functional=functional,
+        source=source or _SOURCE,
+    )
+    return upf_text(radial_potential(parameters), functional=functional, comment=comment)

@@ -13,7 +13,6 @@ from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import GridBox
-from surrogate_hpo.io.compiled_kernel import load_compiled_kernel
 from surrogate_hpo.io.lammps import lammps_bispectrum
 from surrogate_hpo.io.lammps_engine import find_lammps
 
@@ -113,7 +112,5 @@ def grid_engine(
         device = "cuda" if settings.use_gpu else "cpu"
         by_torch = TorchBispectrum(atoms.positions, cell, device=device, **options)
         return GridEngine(lambda box: by_torch(box.points(shape, cell)))
-    if settings.engine == "compiled":
-        options["kernel"] = load_compiled_kernel()
     bispectrum = Bispectrum(atoms.positions, cell, **options)
     return GridEngine(lambda box: bispectrum(box.points(shape, cell), threads=threads))

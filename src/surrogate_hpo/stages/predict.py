@@ -54,7 +54,7 @@ def predict(
         list[int] | None, Option("points along each cell vector; as the training's if left out")
     ] = None,
     engine: Annotated[
-        str, Option("of the descriptors: native, compiled, torch or lammps; native if left out")
+        str, Option("of the descriptors: native, torch or lammps; native if left out")
     ] = "native",
     use_gpu: Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")] = False,
     block_points: Annotated[int, Option("grid points in memory at a time; 16384")] = 16384,
