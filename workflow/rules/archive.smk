@@ -19,7 +19,7 @@ rule archive:
         config=config_files,
         # A commit that touches no stage reruns nothing, but it is another source.
         revision=source_revision,
-        source=workflow.basedir,
+        source=source,
     message:
         asking("the run in one file")
     shell:
