@@ -40,6 +40,8 @@ os.environ |= {
 JOB_END = slurm_end_time(os.environ)
 os.environ |= {} if JOB_END is None else {END_TIME_VARIABLES[0]: str(JOB_END)}
 
+# The workflow's own folder, whichever Snakefile leads here.
+SOURCE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 # Whether this is a module of another workflow, which then says what the settings are.
 MODULE = not workflow.modifier.is_main_snakefile()
 if workflow.modifier.path_modifier.replace_prefix("results") != "results":
@@ -162,7 +164,7 @@ def config_files(wildcards, input):
 
 def source_revision(wildcards):
     """Commit of the workflow, and what differs from it; asked only of jobs that are looked at."""
-    return revision(Path(workflow.basedir))
+    return revision(SOURCE)
 
 
 def source(wildcards):
@@ -173,7 +175,7 @@ def source(wildcards):
             "run it by itself: snakemake archive --snakefile its/Snakefile "
             f"--configfile {CONFIG_FILES[0]}"
         )
-    return workflow.basedir
+    return str(SOURCE)
 
 
 def gpus(rule):
