@@ -162,6 +162,20 @@ def config_files(wildcards, input):
     return CONFIG_FILES
 
 
+def files(wildcards, input, output):
+    """Options of the command line for a rule's named inputs and outputs, in their order.
+
+    What has no name is only waited for. The cost record ends each line by itself. A parameter that
+    depends on the input reruns nothing: what files there are Snakemake sees without it.
+    """
+    words = []
+    for name, paths in (*input.items(), *output.items()):
+        if name != "cost":
+            listed = [paths] if isinstance(paths, str) else paths
+            words += [f"--{name.replace('_', '-')}", *map(quote, listed)]
+    return " ".join(words)
+
+
 def source_revision(wildcards):
     """Commit of the workflow, and what differs from it; asked only of jobs that are looked at."""
     return revision(SOURCE)
