@@ -32,9 +32,9 @@ rule acsd:
         code=code("acsd"),
         written=written("acsd"),
         config=config_files,
+        files=files,
     message:
         asking("descriptor chosen by the similarities of points, without training")
     shell:
-        "surrogate-hpo acsd --config {params.config:q} --structures {input.structures:q}"
-        " --ldos {input.ldos:q} --scores {output.scores:q} --choice {output.choice:q}"
-        " --similarities {output.similarities:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo acsd --config {params.config:q} {params.files}"
+        " --cost {output.cost:q} 2> {log:q}"

@@ -1,14 +1,12 @@
 rule acsd_audit:
     input:
+        expand("results/acsd_audit/{part}.json", part=parts("acsd_audit", CONFIG)),
         acsd_scores="results/acsd/scores.csv",
         acsd_choice="results/acsd/choice.json",
         structures=of("results/snapshots/{snapshot}.extxyz", "training"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
         validation_structures=of("results/snapshots/{snapshot}.extxyz", "validation"),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
-        chunks=expand(
-            "results/acsd_audit/{part}.json", part=parts("acsd_audit", CONFIG)
-        ),
     output:
         candidates="results/acsd_audit/candidates.csv",
         verdict="results/acsd_audit/verdict.json",
@@ -27,18 +25,14 @@ rule acsd_audit:
         code=code("acsd_audit"),
         written=written("acsd_audit"),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
     message:
         asking("scores of descriptors against trained networks")
     shell:
         "surrogate-hpo acsd_audit --config {params.config:q} --threads {threads}"
-        " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"
-        " --structures {input.structures:q} --ldos {input.ldos:q}"
-        " --validation-structures {input.validation_structures:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --candidates {output.candidates:q} --verdict {output.verdict:q}"
-        " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
+        " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
 
 
 rule acsd_audit_chunk:
@@ -67,6 +61,7 @@ rule acsd_audit_chunk:
         code=code("acsd_audit_chunk"),
         written=written("acsd_audit_chunk"),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
     message:
@@ -74,14 +69,9 @@ rule acsd_audit_chunk:
             "scores of descriptors against trained networks, chunk {wildcards.chunk}"
         )
     shell:
-        "surrogate-hpo acsd_audit_chunk --config {params.config:q} --threads {threads}"
-        " --chunk {wildcards.chunk}"
-        " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"
-        " --structures {input.structures:q} --ldos {input.ldos:q}"
-        " --validation-structures {input.validation_structures:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --marker {output.marker:q} --state {params.state:q}"
-        " --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo acsd_audit_chunk --config {params.config:q}"
+        " --threads {threads} --chunk {wildcards.chunk} {params.files}"
+        " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
 
 
 rule acsd_audit_figure:
@@ -109,9 +99,9 @@ rule acsd_audit_figure:
         code=code("acsd_audit_figure"),
         written=written("acsd_audit_figure"),
         config=config_files,
+        files=files,
     message:
         asking("figure of acsd_audit")
     shell:
-        "surrogate-hpo acsd_audit_figure --config {params.config:q} --candidates {input.candidates:q} --verdict {input.verdict:q}"
-        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
-        " --figure-table {output.figure_table:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo acsd_audit_figure --config {params.config:q} {params.files}"
+        " --cost {output.cost:q} 2> {log:q}"

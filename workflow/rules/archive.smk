@@ -1,7 +1,7 @@
 rule archive:
     input:
-        run=rules.all.input,
-        costs=costs(*STAGES, *NASWOT_AUDIT),
+        rules.all.input,
+        costs(*STAGES, *NASWOT_AUDIT),
     output:
         archive="results/archive.tar.zst",
         cost="results/cost/archive/all.json",
@@ -17,11 +17,12 @@ rule archive:
         code=code("archive"),
         written=written("archive"),
         config=config_files,
+        files=files,
         # A commit that touches no stage reruns nothing, but it is another source.
         revision=source_revision,
-        source=workflow.basedir,
+        source=source,
     message:
         asking("the run in one file")
     shell:
         "surrogate-hpo archive --config {params.config:q} --source {params.source:q}"
-        " --archive {output.archive:q} --cost {output.cost:q} 2> {log:q}"
+        " {params.files} --cost {output.cost:q} 2> {log:q}"

@@ -1,12 +1,12 @@
 rule audit:
     input:
+        expand("results/audit/{part}.json", part=parts("audit", CONFIG)),
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
         validation_descriptors=of(
             "results/descriptors/{snapshot}.zarr.zip", "validation"
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
-        chunks=expand("results/audit/{part}.json", part=parts("audit", CONFIG)),
     output:
         scores="results/audit/scores.csv",
         agreement="results/audit/agreement.csv",
@@ -26,18 +26,14 @@ rule audit:
         code=code("audit"),
         written=written("audit"),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
     message:
         asking("training-free scores against trained networks")
     shell:
         "surrogate-hpo audit --config {params.config:q} --threads {threads}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --scores {output.scores:q} --agreement {output.agreement:q}"
-        " --verdict {output.verdict:q} --state {params.state:q}"
-        " --cost {output.cost:q} 2> {log:q}"
+        " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
 
 
 rule audit_chunk:
@@ -66,17 +62,14 @@ rule audit_chunk:
         code=code("audit_chunk"),
         written=written("audit_chunk"),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
     message:
         asking("training-free scores against trained networks, chunk {wildcards.chunk}")
     shell:
         "surrogate-hpo audit_chunk --config {params.config:q} --threads {threads}"
-        " --chunk {wildcards.chunk}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --marker {output.marker:q} --state {params.state:q}"
+        " --chunk {wildcards.chunk} {params.files} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"
 
 
@@ -105,9 +98,9 @@ rule audit_figure:
         code=code("audit_figure"),
         written=written("audit_figure"),
         config=config_files,
+        files=files,
     message:
         asking("figure of audit")
     shell:
-        "surrogate-hpo audit_figure --config {params.config:q} --scores {input.scores:q} --agreement {input.agreement:q}"
-        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
-        " --figure-table {output.figure_table:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo audit_figure --config {params.config:q} {params.files}"
+        " --cost {output.cost:q} 2> {log:q}"

@@ -27,6 +27,7 @@ from surrogate_hpo.io.code_digest import code_digest
 from surrogate_hpo.io.content_marks import content_mark
 from surrogate_hpo.io.espresso_engine import decided_engine
 from surrogate_hpo.io.finished.opening import open_finished
+from surrogate_hpo.io.module_config import module_config
 from surrogate_hpo.io.outputs import changed_outputs
 from surrogate_hpo.io.slurm_end import slurm_end_time
 
@@ -39,16 +40,32 @@ os.environ |= {
 JOB_END = slurm_end_time(os.environ)
 os.environ |= {} if JOB_END is None else {END_TIME_VARIABLES[0]: str(JOB_END)}
 
-if workflow.config_settings.config:
+# The workflow's own folder, whichever Snakefile leads here.
+SOURCE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+# Whether this is a module of another workflow, which then says what the settings are.
+MODULE = not workflow.modifier.is_main_snakefile()
+if workflow.modifier.path_modifier.replace_prefix("results") != "results":
+    raise WorkflowError(
+        "the module has a prefix for its paths, which jobs would not see in what they keep "
+        "in results/state; leave it out, and run in a folder of its own: snakemake --directory"
+    )
+if workflow.config_settings.config and not MODULE:
     raise WorkflowError(
         "settings on the command line (--config) would not be seen by the stages; "
         "put them in a file and add it: --configfile config/config.yaml mine.yaml"
     )
-CONFIG_FILES = [os.path.relpath(path) for path in workflow.overwrite_configfiles] or [
-    "config/config.yaml"
-]
+
+
+def given_files():
+    """The config files, relative to the folder of the run."""
+    if MODULE:
+        return [str(module_config(workflow.modifier.namespace, config))]
+    named = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
+    return named or ["config/config.yaml"]
+
 
 try:
+    CONFIG_FILES = given_files()
     CONFIG = load_config([Path(path) for path in CONFIG_FILES])
 except SurrogateHpoError as error:
     raise WorkflowError(str(error))
@@ -145,9 +162,34 @@ def config_files(wildcards, input):
     return CONFIG_FILES
 
 
+def files(wildcards, input, output):
+    """Options of the command line for a rule's named inputs and outputs, in their order.
+
+    What has no name is only waited for. The cost record ends each line by itself. A parameter that
+    depends on the input reruns nothing: what files there are Snakemake sees without it.
+    """
+    words = []
+    for name, paths in (*input.items(), *output.items()):
+        if name != "cost":
+            listed = [paths] if isinstance(paths, str) else paths
+            words += [f"--{name.replace('_', '-')}", *map(quote, listed)]
+    return " ".join(words)
+
+
 def source_revision(wildcards):
     """Commit of the workflow, and what differs from it; asked only of jobs that are looked at."""
-    return revision(Path(workflow.basedir))
+    return revision(SOURCE)
+
+
+def source(wildcards):
+    """Where the source of the workflow is, for its archive; of a module that is only a part."""
+    if MODULE:
+        raise WorkflowError(
+            "an archive holds a run of this workflow alone, and here it is a module of another; "
+            "run it by itself: snakemake archive --snakefile its/Snakefile "
+            f"--configfile {CONFIG_FILES[0]}"
+        )
+    return str(SOURCE)
 
 
 def gpus(rule):

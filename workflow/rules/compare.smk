@@ -31,10 +31,9 @@ rule compare:
         code=code("compare"),
         written=written("compare"),
         config=config_files,
+        files=files,
     message:
         asking("search methods side by side")
     shell:
-        "surrogate-hpo compare --config {params.config:q} --results {input.results:q}"
-        " --trials {input.trials:q} --histories {input.histories:q}"
-        " --table {output.table:q} --summary {output.summary:q}"
-        " --figures {output.figures:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo compare --config {params.config:q} {params.files}"
+        " --cost {output.cost:q} 2> {log:q}"

@@ -33,6 +33,7 @@ rule contest:
         written=written("contest"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/contest",
     message:
@@ -41,14 +42,5 @@ rule contest:
         )
     shell:
         "surrogate-hpo contest --config {params.config:q} --threads {threads}"
-        " --method {wildcards.method}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --training-dft {input.training_dft:q}"
-        " --structures {input.structures:q} --dft {input.dft:q}"
-        " --test-descriptors {input.test_descriptors:q} --test-ldos {input.test_ldos:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --result {output.result:q} --trials {output.trials:q}"
-        " --history {output.history:q} --state {params.state:q}"
+        " --method {wildcards.method} {params.files} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"

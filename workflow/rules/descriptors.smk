@@ -20,9 +20,9 @@ rule descriptors:
         code=code("descriptors"),
         written=written("descriptors"),
         config=config_files,
+        files=files,
     message:
         asking("SNAP descriptors on the grid of {wildcards.snapshot}")
     shell:
         "surrogate-hpo descriptors --config {params.config:q} --threads {threads}"
-        " --structure {input.structure:q} --dft {input.dft:q} --acsd {input.acsd:q}"
-        " --descriptors {output.descriptors:q} --cost {output.cost:q} 2> {log:q}"
+        " {params.files} --cost {output.cost:q} 2> {log:q}"

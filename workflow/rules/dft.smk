@@ -1,11 +1,11 @@
 rule dft:
     input:
+        finished_description,
         structure="results/snapshots/{snapshot}.extxyz",
         pseudopotentials=UPF_FILES,
-        finished=finished_description,
     output:
+        SCRATCH,
         dft="results/dft/{snapshot}.json",
-        save=SCRATCH,
         cost="results/cost/dft/{snapshot}.json",
     log:
         "logs/dft/{snapshot}.log",
@@ -21,12 +21,10 @@ rule dft:
         written=written("dft"),
         own=contents(UPF_FILES, finished_description),
         config=config_files,
+        files=files,
         calculation=calculation,
     message:
         asking("Quantum ESPRESSO for {wildcards.snapshot}")
     shell:
         "surrogate-hpo dft --config {params.config:q} --threads {threads}"
-        " --structure {input.structure:q}"
-        " --pseudopotentials {input.pseudopotentials:q} --dft {output.dft:q}"
-        " {params.calculation}"
-        " --cost {output.cost:q} 2> {log:q}"
+        " {params.files} {params.calculation} --cost {output.cost:q} 2> {log:q}"

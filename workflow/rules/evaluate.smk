@@ -24,14 +24,12 @@ rule evaluate_snapshot:
         written=written("evaluate_snapshot"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
     message:
         asking("energies of {wildcards.snapshot}")
     shell:
-        "surrogate-hpo evaluate_snapshot --config {params.config:q} --threads {threads}"
-        " --models {input.models:q} --structure {input.structure:q} --dft {input.dft:q}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --energies {output.energies:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo evaluate_snapshot --config {params.config:q}"
+        " --threads {threads} {params.files} --cost {output.cost:q} 2> {log:q}"
 
 
 rule evaluate:
@@ -76,14 +74,9 @@ rule evaluate:
         code=code("evaluate"),
         written=written("evaluate"),
         config=config_files,
+        files=files,
     message:
         asking("energies of the held-out snapshots against DFT")
     shell:
-        "surrogate-hpo evaluate --config {params.config:q} --snapshots {input.snapshots:q}"
-        " --structures {input.structures:q} --training-dft {input.training_dft:q}"
-        " --training-structures {input.training_structures:q}"
-        " --kpoint-noise {input.kpoint_noise:q} --transfer {input.transfer:q}"
-        " --error-bar {input.error_bar:q} --costs {input.costs:q}"
-        " --energies {output.energies:q} --errors {output.errors:q}"
-        " --classes {output.classes:q} --dos {output.dos:q} --ldos-samples {output.ldos_samples:q}"
-        " --summary {output.summary:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo evaluate --config {params.config:q} {params.files}"
+        " --cost {output.cost:q} 2> {log:q}"

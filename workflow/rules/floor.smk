@@ -23,11 +23,9 @@ rule floor:
         written=written("floor"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
     message:
         asking("energies of the reference LDOS")
     shell:
-        "surrogate-hpo floor --config {params.config:q}"
-        " --structures {input.structures:q} --dft {input.dft:q} --ldos {input.ldos:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --table {output.table:q} --summary {output.summary:q}"
+        "surrogate-hpo floor --config {params.config:q} {params.files}"
         " --cost {output.cost:q} 2> {log:q}"

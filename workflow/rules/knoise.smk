@@ -17,11 +17,11 @@ rule knoise:
         code=code("knoise"),
         written=written("knoise"),
         config=config_files,
+        files=files,
     message:
         asking("noise of the labels by the mesh of k points")
     shell:
-        "surrogate-hpo knoise --config {params.config:q} --records {input.records:q}"
-        " --summary {output.summary:q} --table {output.table:q}"
+        "surrogate-hpo knoise --config {params.config:q} {params.files}"
         " --cost {output.cost:q} 2> {log:q}"
 
 
@@ -48,13 +48,12 @@ rule knoise_snapshot:
         written=written("knoise_snapshot"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/knoise",
     message:
         asking("{wildcards.snapshot} with a denser mesh of k points")
     shell:
         "surrogate-hpo knoise_snapshot --config {params.config:q} --threads {threads}"
-        " --snapshot {wildcards.snapshot} --structure {input.structure:q}"
-        " --dft {input.dft:q} --ldos {input.ldos:q}"
-        " --pseudopotentials {input.pseudopotentials:q} --record {output.record:q}"
-        " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
+        " --snapshot {wildcards.snapshot} {params.files} --state {params.state:q}"
+        " --cost {output.cost:q} 2> {log:q}"

@@ -1,8 +1,8 @@
 rule ldos:
     input:
+        SAVE,
+        finished_files,
         dft="results/dft/{snapshot}.json",
-        save=SAVE,
-        finished=finished_files,
     output:
         ldos="results/ldos/{snapshot}.zarr.zip",
         cost="results/cost/ldos/{snapshot}.json",
@@ -19,11 +19,10 @@ rule ldos:
         written=written("ldos"),
         own=contents(finished_files),
         config=config_files,
+        files=files,
         calculation=calculation,
     message:
         asking("local density of states of {wildcards.snapshot}")
     shell:
-        "surrogate-hpo ldos --config {params.config:q} --dft {input.dft:q}"
-        " {params.calculation}"
-        " --ldos {output.ldos:q}"
-        " --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo ldos --config {params.config:q} {params.files}"
+        " {params.calculation} --cost {output.cost:q} 2> {log:q}"

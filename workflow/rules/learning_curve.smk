@@ -28,17 +28,12 @@ rule learning_curve:
         written=written("learning_curve"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
     message:
         asking("errors against the number of training snapshots")
     shell:
         "surrogate-hpo learning_curve --config {params.config:q} --threads {threads}"
-        " --models {input.models:q} --structures {input.structures:q} --dft {input.dft:q}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --training-structures {input.training_structures:q}"
-        " --training-dft {input.training_dft:q} --training-costs {input.training_costs:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --table {output.table:q} --summary {output.summary:q}"
-        " --cost {output.cost:q} 2> {log:q}"
+        " {params.files} --cost {output.cost:q} 2> {log:q}"
 
 
 rule learning_curve_network:
@@ -75,6 +70,7 @@ rule learning_curve_network:
         written=written("learning_curve_network"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/learning_curve",
     message:
@@ -82,17 +78,9 @@ rule learning_curve_network:
             "training with {wildcards.number} snapshots, initialisation {wildcards.seed}"
         )
     shell:
-        "surrogate-hpo learning_curve_network --config {params.config:q} --threads {threads}"
-        " --initialisation {wildcards.seed}"
-        " --naswot {input.naswot:q} --search {input.search:q}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --structures {input.structures:q} --dft {input.dft:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --model {output.model:q} --history {output.history:q}"
-        " --validation-losses {output.validation_losses:q} --state {params.state:q}"
-        " --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo learning_curve_network --config {params.config:q}"
+        " --threads {threads} --initialisation {wildcards.seed} {params.files}"
+        " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
 
 
 rule learning_curve_figure:
@@ -119,9 +107,9 @@ rule learning_curve_figure:
         code=code("learning_curve_figure"),
         written=written("learning_curve_figure"),
         config=config_files,
+        files=files,
     message:
         asking("figure of learning_curve")
     shell:
-        "surrogate-hpo learning_curve_figure --config {params.config:q} --table {input.table:q}"
-        " --figure {output.figure:q} --figure-pdf {output.figure_pdf:q}"
-        " --figure-table {output.figure_table:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo learning_curve_figure --config {params.config:q}"
+        " {params.files} --cost {output.cost:q} 2> {log:q}"

@@ -1,5 +1,6 @@
 rule naswot:
     input:
+        expand("results/naswot/{part}.json", part=parts("naswot", CONFIG)),
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training", number=NASWOT_LABELS),
         validation_descriptors=of(
@@ -7,7 +8,6 @@ rule naswot:
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", *NASWOT_HELD_OUT),
         verdicts=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
-        chunks=expand("results/naswot/{part}.json", part=parts("naswot", CONFIG)),
     output:
         scores=report(
             "results/naswot/scores.csv",
@@ -31,17 +31,14 @@ rule naswot:
         code=code("naswot"),
         written=written("naswot"),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",
     message:
         asking("architecture chosen by NASWOT, without training")
     shell:
         "surrogate-hpo naswot --config {params.config:q} --threads {threads}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q} --verdicts {input.verdicts:q}"
-        " --scores {output.scores:q} --choice {output.choice:q} --state {params.state:q}"
-        " --cost {output.cost:q} 2> {log:q}"
+        " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
 
 
 rule naswot_chunk:
@@ -70,6 +67,7 @@ rule naswot_chunk:
         code=code("naswot_chunk"),
         written=written("naswot_chunk"),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",
     message:
@@ -78,9 +76,5 @@ rule naswot_chunk:
         )
     shell:
         "surrogate-hpo naswot_chunk --config {params.config:q} --threads {threads}"
-        " --chunk {wildcards.chunk}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --marker {output.marker:q} --state {params.state:q}"
+        " --chunk {wildcards.chunk} {params.files} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"

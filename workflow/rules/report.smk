@@ -22,7 +22,6 @@ rule report:
         dos="results/evaluate/dos.csv",
         ldos_samples="results/evaluate/ldos_samples.csv",
         summary="results/evaluate/summary.json",
-        pseudopotentials=UPF_FILES,
         audit_scores=expand("results/{stage}/scores.csv", stage=NASWOT_AUDIT),
         audit_agreement=expand("results/{stage}/agreement.csv", stage=NASWOT_AUDIT),
         audit_verdict=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
@@ -30,6 +29,7 @@ rule report:
         learning_curve=expand("results/{stage}/learning_curve.csv", stage=CURVE),
         transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
         floor=expand("results/{stage}/summary.json", stage=FLOOR),
+        pseudopotentials=UPF_FILES,
         costs=costs(*STAGES[:-1], *NASWOT_AUDIT, *TRANSFER),
     output:
         report=report(
@@ -104,30 +104,9 @@ rule report:
         written=written("report"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
     message:
         asking("figures, tables and the HTML report")
     shell:
-        "surrogate-hpo report --config {params.config:q} --structures {input.structures:q}"
-        " --dft {input.dft:q} --ldos {input.ldos:q} --descriptors {input.descriptors:q}"
-        " --acsd-scores {input.acsd_scores:q} --acsd-choice {input.acsd_choice:q}"
-        " --acsd-similarities {input.acsd_similarities:q}"
-        " --naswot-scores {input.naswot_scores:q} --naswot-choice {input.naswot_choice:q}"
-        " --trials {input.trials:q} --search-choice {input.search_choice:q}"
-        " --models {input.models:q} --histories {input.histories:q}"
-        " --validation-losses {input.validation_losses:q}"
-        " --energies {input.energies:q} --dos {input.dos:q}"
-        " --ldos-samples {input.ldos_samples:q} --summary {input.summary:q}"
-        " --audit-scores {input.audit_scores:q} --audit-agreement {input.audit_agreement:q}"
-        " --audit-verdict {input.audit_verdict:q} --comparison {input.comparison:q}"
-        " --learning-curve {input.learning_curve:q}"
-        " --transfer {input.transfer:q}"
-        " --floor {input.floor:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --costs {input.costs:q} --report {output.report:q} --figures {output.figures:q}"
-        " --methods {output.methods:q} --references {output.references:q}"
-        " --errors-per-snapshot {output.errors_per_snapshot:q}"
-        " --errors-per-energy {output.errors_per_energy:q}"
-        " --validation-loss-split {output.validation_loss_split:q}"
-        " --cost-per-stage {output.cost_per_stage:q}"
-        " --cost-per-method {output.cost_per_method:q}"
+        "surrogate-hpo report --config {params.config:q} {params.files}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -29,24 +29,20 @@ rule search_worker:
         written=written("search_worker"),
         own=contents(UPF_FILES if SEARCH_JUDGED else []),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
         asking("worker {wildcards.worker} of the reduced Optuna study")
     shell:
         "surrogate-hpo search_worker --config {params.config:q} --threads {threads}"
-        " --worker {wildcards.worker} --naswot {input.naswot:q}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --structures {input.structures:q} --dft {input.dft:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --marker {output.marker:q} --state {params.state:q}"
+        " --worker {wildcards.worker} {params.files} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"
 
 
 rule search:
     input:
+        expand("results/search/{part}.json", part=parts("search", CONFIG)),
         naswot="results/naswot/choice.json",
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
@@ -57,7 +53,6 @@ rule search:
         structures=of("results/snapshots/{snapshot}.extxyz", *SEARCH_JUDGED),
         dft=of("results/dft/{snapshot}.json", *SEARCH_JUDGED),
         pseudopotentials=UPF_FILES if SEARCH_JUDGED else [],
-        workers=expand("results/search/{part}.json", part=parts("search", CONFIG)),
     output:
         trials=report(
             "results/search/trials.csv",
@@ -82,16 +77,11 @@ rule search:
         written=written("search"),
         own=contents(UPF_FILES if SEARCH_JUDGED else []),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
         asking("reduced Optuna study of the optimisation hyperparameters")
     shell:
-        "surrogate-hpo search --config {params.config:q} --threads {threads} --naswot {input.naswot:q}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --structures {input.structures:q} --dft {input.dft:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --trials {output.trials:q} --choice {output.choice:q} --state {params.state:q}"
-        " --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo search --config {params.config:q} --threads {threads}"
+        " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"

@@ -17,8 +17,10 @@ rule snapshots:
         written=written("snapshots"),
         own=contents(own_files),
         config=config_files,
+        files=files,
     message:
         asking("atomic configuration {wildcards.snapshot}")
     shell:
-        "surrogate-hpo snapshots --config {params.config:q} --snapshot {wildcards.snapshot}"
-        " --structure {output.structure:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo snapshots --config {params.config:q}"
+        " --snapshot {wildcards.snapshot} {params.files} --cost {output.cost:q}"
+        " 2> {log:q}"

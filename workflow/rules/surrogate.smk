@@ -23,13 +23,9 @@ rule surrogate:
         written=written("surrogate"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
     message:
         asking("one file with all that a prediction needs")
     shell:
-        "surrogate-hpo surrogate --config {params.config:q}"
-        " --models {input.models:q} --dft {input.dft:q}"
-        " --descriptors {input.descriptors:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --validation-structures {input.validation_structures:q}"
-        " --validation-dft {input.validation_dft:q}"
-        " --surrogate {output.surrogate:q} --error-bar {output.error_bar:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo surrogate --config {params.config:q} {params.files}"
+        " --cost {output.cost:q} 2> {log:q}"

@@ -31,19 +31,12 @@ rule train:
         written=written("train"),
         own=contents(UPF_FILES),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/train",
     message:
         asking("final training, initialisation {wildcards.seed}")
     shell:
         "surrogate-hpo train --config {params.config:q} --threads {threads}"
-        " --initialisation {wildcards.seed}"
-        " --naswot {input.naswot:q} --search {input.search:q}"
-        " --descriptors {input.descriptors:q} --ldos {input.ldos:q}"
-        " --validation-descriptors {input.validation_descriptors:q}"
-        " --validation-ldos {input.validation_ldos:q}"
-        " --structures {input.structures:q} --dft {input.dft:q}"
-        " --pseudopotentials {input.pseudopotentials:q}"
-        " --model {output.model:q} --history {output.history:q}"
-        " --validation-losses {output.validation_losses:q} --state {params.state:q}"
+        " --initialisation {wildcards.seed} {params.files} --state {params.state:q}"
         " --cost {output.cost:q} 2> {log:q}"

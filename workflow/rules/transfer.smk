@@ -1,7 +1,7 @@
 rule transfer:
     input:
+        CONFIG.transfer.files,
         surrogate="results/surrogate/surrogate.pt",
-        structures=CONFIG.transfer.files,
     output:
         energies="results/transfer/energies.json",
         table="results/transfer/transfer.csv",
@@ -20,11 +20,11 @@ rule transfer:
         written=written("transfer"),
         own=contents(CONFIG.transfer.files),
         config=config_files,
+        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/transfer",
     message:
         asking("energies of structures beyond the run")
     shell:
         "surrogate-hpo transfer --config {params.config:q} --threads {threads}"
-        " --surrogate {input.surrogate:q} --energies {output.energies:q}"
-        " --table {output.table:q} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
+        " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"

@@ -1,0 +1,47 @@
+"""The command lines of the rules: made of names, and understood by the verbs."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from test_module_workflow import commands, output
+from tiny_workflow import REPOSITORY, new_folder, snakemake
+
+from surrogate_hpo.cli import JOBS, _parser
+
+RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
+ASIDE = [
+    *("audit_figure", "acsd_audit_figure", "learning_curve_figure", "archive", "knoise", "floor"),
+    "acsd_audit",
+]
+SHARED = {
+    "search": {"workers": 2},
+    "naswot": {"chunks": 2, "direction": "audit"},
+    "audit": {"chunks": 2},
+    "acsd_audit": {"chunks": 2},
+    "report": {"comparison": True},
+}
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_no_rule_says_a_name_twice(path):
+    assert not re.search(r"\{(input|output)\.(?!cost:q)", path.read_text())
+
+
+def test_every_job_has_a_command_that_its_verb_understands(tmp_path):
+    folder = new_folder(tmp_path / "run")
+    path = folder / "config.yaml"
+    settings = yaml.safe_load(path.read_text())
+    for section, values in SHARED.items():
+        settings.setdefault(section, {}).update(values)
+    path.write_text(yaml.safe_dump(settings))
+    text = output(snakemake(folder, "all", *ASIDE, "--dry-run", "--printshellcmds"))
+    verbs = set()
+    for line in commands(text):
+        words = shlex.split(line[line.index("surrogate-hpo ") :].partition(" 2> ")[0])[1:]
+        given = _parser(words[0]).parse_args(words)
+        assert given.cost is not None
+        verbs.add(given.stage)
+    # A transfer needs structures beyond the run.
+    assert set(JOBS) - verbs == {"transfer"}
