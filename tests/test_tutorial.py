@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.io.upf import read_upf
 from surrogate_hpo.stages.check import check
 
 REPOSITORY = Path(__file__).parents[1]
@@ -56,6 +55,8 @@ def test_every_command_and_every_python_block_works(checkout):
 
 def test_the_configs_of_another_element_are_faultless(tmp_path, monkeypatch):
     blocks = re.findall(r"```yaml\n# (\w+\.yaml)\n(.*?)```", ANOTHER_ELEMENT, re.DOTALL)
+    # Na.yaml is a row for the verb `potential`.
+    blocks = [(name, text) for name, text in blocks if name != "Na.yaml"]
     assert [name for name, _ in blocks] == ["mg.yaml", "si.yaml"]
     (tmp_path / "pseudopotentials").symlink_to(REPOSITORY / "pseudopotentials")
     monkeypatch.chdir(tmp_path)
@@ -64,11 +65,3 @@ def test_the_configs_of_another_element_are_faultless(tmp_path, monkeypatch):
     for name, text in blocks:
         (tmp_path / name).write_text(yaml.safe_dump(tutorial | yaml.safe_load(text)))
         check(load_config([tmp_path / name]))
-
-
-def test_the_potential_of_another_element_is_read(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.*?)```", ANOTHER_ELEMENT, re.DOTALL)
-    subprocess.run([sys.executable, "-c", block], check=True)
-    potential = read_upf(tmp_path / "Na.hgh-lda.UPF")
-    assert (potential.element, potential.z_valence) == ("Na", 1.0)
