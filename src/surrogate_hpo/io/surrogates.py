@@ -46,7 +46,7 @@ def write_surrogate(path: Path, surrogate: Surrogate) -> None:
             "training_cells_angstrom": torch.from_numpy(np.stack([g.cell for g in origin.grids])),
             "training_grids": torch.tensor([known.grid for known in origin.grids]),
             "training_snapshots": origin.snapshots,
-            "error_bar": None if surrogate.error_bar is None else _bar_state(surrogate.error_bar),
+            "error_bar": None if surrogate.error_bar is None else surrogate.error_bar.as_document(),
             "provenance": dict(surrogate.provenance),
         },
     )
@@ -145,15 +145,6 @@ def _ion(state: Mapping[str, Any]) -> Ion:
         radial_weights=state["radial_weights_angstrom"].numpy(),
         core_density=state["core_density_per_angstrom3"].numpy(),
     )
-
-
-def _bar_state(bar: ErrorBar) -> dict[str, Any]:
-    return {
-        "spread_factor": bar.spread_factor,
-        "constant_ev_per_atom": bar.constant,
-        "left_out_snapshots": bar.left_out_snapshots,
-        "validation_snapshots": bar.validation_snapshots,
-    }
 
 
 def _bar(state: Mapping[str, Any] | None) -> ErrorBar | None:

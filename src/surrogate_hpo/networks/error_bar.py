@@ -16,6 +16,7 @@ Gaussian. (The scaling of an ensemble's spread: Imbalzano et al., J. Chem. Phys.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,6 +49,15 @@ class ErrorBar:
     constant: float
     left_out_snapshots: int
     validation_snapshots: int
+
+    def as_document(self) -> dict[str, Any]:
+        """The bar as part of a document or of a surrogate file."""
+        return {
+            "spread_factor": self.spread_factor,
+            "constant_ev_per_atom": self.constant,
+            "left_out_snapshots": self.left_out_snapshots,
+            "validation_snapshots": self.validation_snapshots,
+        }
 
     def of(self, energies: ArrayLike) -> float:
         """Compute the expected error of the mean.

@@ -14,10 +14,11 @@ DFT = "dft"
 REFERENCE_LDOS = "reference_ldos"
 BASELINE = "baseline"
 REFERENCES = (DFT, REFERENCE_LDOS)
+TOTAL = "total_free_energy"
 FERMI_ENERGY = "fermi_energy"
 # Name of a quantity -> the field of a DFT result that it is compared with.
 QUANTITIES = {
-    "total_free_energy": "total_free_energy",
+    TOTAL: "total_free_energy",
     "band_energy": "band_energy",
     "entropy_term": "entropy_contribution",
     "hartree_energy": "hartree_energy",

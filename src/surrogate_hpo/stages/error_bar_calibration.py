@@ -13,7 +13,7 @@ from surrogate_hpo.io.models import TrainedModel
 from surrogate_hpo.io.structures import read_structure
 from surrogate_hpo.io.surrogate_contents import Surrogate
 from surrogate_hpo.networks.error_bar import ErrorBar, calibrated_error_bar
-from surrogate_hpo.stages.error_bars import TOTAL
+from surrogate_hpo.stages.energies import TOTAL
 from surrogate_hpo.stages.prediction import predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions
 

@@ -10,9 +10,7 @@ import numpy as np
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.documents import read_document, write_document
 from surrogate_hpo.networks.error_bar import ErrorBar
-from surrogate_hpo.stages.energies import DFT, SnapshotEnergies
-
-TOTAL = "total_free_energy"
+from surrogate_hpo.stages.energies import DFT, TOTAL, SnapshotEnergies
 
 
 def with_error_bars(
@@ -35,16 +33,7 @@ def with_error_bars(
         With `error_bar_mev_per_atom`, the mean of the bars, and `within_error_bar`, the share of
         snapshots whose error is below theirs, of `total_free_energy`; None if not known.
     """
-    bars, kept = [], []
-    by_snapshot: dict[str, list[SnapshotEnergies]] = {}
-    for row in rows:
-        by_snapshot.setdefault(row.snapshot, []).append(row)
-    for members in by_snapshot.values() if bar is not None else ():
-        truth = fmean(row.comparable(TOTAL) for row in members if row.source == DFT)
-        found = [row.comparable(TOTAL) for row in members if row.source.startswith("seed-")]
-        if np.isfinite(truth) and bar is not None:
-            bars.append(bar.of(found))
-            kept.append(abs(fmean(found) - truth) <= bars[-1])
+    bars, kept = _judged(rows, bar) if bar is not None else ([], [])
     judged = {
         "error_bar_mev_per_atom": 1000 * fmean(bars) if bars else None,
         "within_error_bar": fmean(kept) if kept else None,
@@ -52,16 +41,24 @@ def with_error_bars(
     return {**errors, TOTAL: {**errors[TOTAL], **judged}}
 
 
+def _judged(rows: Sequence[SnapshotEnergies], bar: ErrorBar) -> tuple[list[float], list[bool]]:
+    """Bar of each snapshot whose truth is known, eV/atom, and whether its error is within."""
+    bars, kept = [], []
+    by_snapshot: dict[str, list[SnapshotEnergies]] = {}
+    for row in rows:
+        by_snapshot.setdefault(row.snapshot, []).append(row)
+    for members in by_snapshot.values():
+        truth = fmean(row.comparable(TOTAL) for row in members if row.source == DFT)
+        found = [row.comparable(TOTAL) for row in members if row.source.startswith("seed-")]
+        if np.isfinite(truth):
+            bars.append(bar.of(found))
+            kept.append(abs(fmean(found) - truth) <= bars[-1])
+    return bars, kept
+
+
 def described(bar: ErrorBar | None) -> dict[str, Any] | None:
     """The bar as a part of a document."""
-    if bar is None:
-        return None
-    return {
-        "spread_factor": bar.spread_factor,
-        "constant_ev_per_atom": bar.constant,
-        "left_out_snapshots": bar.left_out_snapshots,
-        "validation_snapshots": bar.validation_snapshots,
-    }
+    return None if bar is None else bar.as_document()
 
 
 def write_error_bar(path: Path, bar: ErrorBar | None, provenance: Mapping[str, Any]) -> None:

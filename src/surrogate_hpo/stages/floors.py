@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from surrogate_hpo.stages.energies import FERMI_ENERGY, QUANTITIES, SnapshotEnergies
+from surrogate_hpo.stages.energies import FERMI_ENERGY, QUANTITIES, TOTAL, SnapshotEnergies
 
-TOTAL = "total_free_energy"
 # What a floor cannot see, since it is the same on both sides.
 BLIND = (
     "the floor compares each LDOS with its own DFT run: a mesh of k points or a plane-wave cutoff "

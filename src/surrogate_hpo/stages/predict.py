@@ -25,7 +25,8 @@ from surrogate_hpo.io.surrogate_contents import Surrogate
 from surrogate_hpo.io.surrogates import read_surrogate
 from surrogate_hpo.io.tables import write_table
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
-from surrogate_hpo.stages.error_bars import TOTAL, described
+from surrogate_hpo.stages.energies import TOTAL
+from surrogate_hpo.stages.error_bars import described
 from surrogate_hpo.stages.interface import Option, Output, Positional
 from surrogate_hpo.stages.prediction import check_elements, predict_structure
 from surrogate_hpo.stages.prediction_energies import Conditions, Prediction

@@ -13,9 +13,13 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.io.documents import read_document, write_document
 from surrogate_hpo.io.labelled import LabelledFrame
 from surrogate_hpo.io.tables import Cell
-from surrogate_hpo.stages.energies import DFT, QUANTITIES, REFERENCE_LDOS, SnapshotEnergies
-
-TOTAL = "total_free_energy"
+from surrogate_hpo.stages.energies import (
+    DFT,
+    QUANTITIES,
+    REFERENCE_LDOS,
+    TOTAL,
+    SnapshotEnergies,
+)
 
 
 @dataclass(frozen=True)
