@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from descriptor_cases import Array, Case, Lammps, alloy, aluminium
 
-from surrogate_hpo.descriptors.adjoint import bispectrum_adjoint
+from surrogate_hpo.descriptors.adjoint.gradient import bispectrum_adjoint
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.neighbours import neighbour_bins
-from surrogate_hpo.descriptors.torch_bispectrum import torch_bispectrum
+from surrogate_hpo.descriptors.torch_engine.bispectrum import torch_bispectrum
 from surrogate_hpo.descriptors.triples import n_components
 
 OUT = Path("benchmarks/out/descriptors.json")

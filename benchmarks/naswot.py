@@ -23,9 +23,9 @@ import torch
 from mala_environment import mala_python
 
 from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, search_space
-from surrogate_hpo.selection.batched_networks import initial_networks, initialisation_seeds
-from surrogate_hpo.selection.naswot import Naswot, draw_minibatch
-from surrogate_hpo.selection.proxy import ScoreData
+from surrogate_hpo.scores.architectures.batched_networks import initial_networks, initialisation_seeds
+from surrogate_hpo.scores.architectures.naswot import Naswot, draw_minibatch
+from surrogate_hpo.scores.architectures.proxy import ScoreData
 
 OUT = Path("benchmarks/out/naswot.json")
 WORKER = Path(__file__).with_name("mala_naswot_worker.py")

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 
 from surrogate_hpo.dft.result import known
-from surrogate_hpo.io.datasets import read_pair, read_points
-from surrogate_hpo.io.dft_results import read_dft_result
-from surrogate_hpo.io.structures import read_structure
-from surrogate_hpo.io.upf import read_upf
+from surrogate_hpo.data.datasets import read_pair, read_points
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.formats.structures.structures import read_structure
+from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.options import Activation
-from surrogate_hpo.stages.fitting import OUTPUT_SCALING_KEY, Training, new_training, scale
-from surrogate_hpo.stages.ldos_energies import energies_of
+from surrogate_hpo.training.fitting import OUTPUT_SCALING_KEY, Training, new_training, scale
+from surrogate_hpo.predict.ldos_energies import energies_of
 
 RESULTS = Path("results")
 OUT = Path("benchmarks/out/recipes.json")

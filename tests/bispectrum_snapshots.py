@@ -10,7 +10,7 @@ from ase.io import write
 
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
-from surrogate_hpo.io.ldos_store import LdosData, write_ldos
+from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 
 TRUE_TWOJMAX = 4
 

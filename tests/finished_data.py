@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from ase.build import bulk
 
-from surrogate_hpo.config.dft import DftSettings
-from surrogate_hpo.config.ldos import LdosSettings
+from surrogate_hpo.stages.dft.settings import DftSettings
+from surrogate_hpo.stages.ldos.settings import LdosSettings
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.dft.kernels import kernel
 from surrogate_hpo.dft.result import DftResult
@@ -125,6 +125,6 @@ def edit_sidecar(path: Path, **changes) -> None:
 
 def result_of(path: Path) -> DftResult:
     """The result of a snapshot, with the settings of this module."""
-    from surrogate_hpo.io.finished.opening import open_finished
+    from surrogate_hpo.formats.finished.opening import open_finished
 
     return open_finished(path).result(DFT)

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from audit_data import stores, write_snapshots
 
-from surrogate_hpo.io.documents import write_document
+from surrogate_hpo.files.documents import write_document
 
 REPOSITORY = Path(__file__).parents[1]
 HYPERPARAMETERS = {

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from surrogate_hpo.io.documents import read_document
+from surrogate_hpo.files.documents import read_document
 
 QUANTITY = "total_free_energy"
 HEAD = (

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from surrogate_hpo.calculator import SurrogateCalculator
     from surrogate_hpo.descriptors.bispectrum import bispectrum
-    from surrogate_hpo.io.surrogate_contents import Surrogate
-    from surrogate_hpo.io.surrogates import read_surrogate
+    from surrogate_hpo.data.surrogate_contents import Surrogate
+    from surrogate_hpo.data.surrogates import read_surrogate
     from surrogate_hpo.physics.total_energy import EnergyTerms, energy_terms_from_ldos
 
 __all__ = [
@@ -41,11 +41,11 @@ PATIENCE = {
 }
 _HOMES = {
     "EnergyTerms": "physics.total_energy",
-    "Surrogate": "io.surrogate_contents",
+    "Surrogate": "data.surrogate_contents",
     "SurrogateCalculator": "calculator",
     "bispectrum": "descriptors.bispectrum",
     "energy_terms_from_ldos": "physics.total_energy",
-    "read_surrogate": "io.surrogates",
+    "read_surrogate": "data.surrogates",
 }
 
 # A type checker sees the imports above, and so finds names that there are not.

@@ -9,12 +9,12 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
-from surrogate_hpo.config.descriptors import Engine
+from surrogate_hpo.stages.descriptors.settings import Engine
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.io.structures import checked_structure
-from surrogate_hpo.io.surrogates import read_surrogate
-from surrogate_hpo.stages.prediction import predict_structure
-from surrogate_hpo.stages.prediction_energies import Conditions
+from surrogate_hpo.formats.structures.structures import checked_structure
+from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.predict.prediction_energies import Conditions
 
 _WITHOUT = ("forces", "stress", "stresses", "energies", "magmom", "magmoms", "dipole", "charges")
 
@@ -27,7 +27,7 @@ class SurrogateCalculator(Calculator):
     zero temperature is made. `results` also holds the terms of A and the Fermi energy, and
     ``free_energy_error_bar``, the expected error of A (None if it could not be calibrated),
     ``free_energy_std``, the standard deviation over the networks (None for one network), and the
-    ``warnings`` of :func:`surrogate_hpo.stages.prediction.predict_structure`. Values are means
+    ``warnings`` of :func:`surrogate_hpo.predict.prediction.predict_structure`. Values are means
     over the networks, in eV per cell.
 
     There are no forces and no stress: the energy is not differentiated.

@@ -17,12 +17,12 @@ import surrogate_hpo
 from surrogate_hpo.config.load import DEFAULT_CONFIG, load_config
 from surrogate_hpo.errors import InterruptedRun, SurrogateHpoError
 from surrogate_hpo.interruption import handling_signals
-from surrogate_hpo.io.allocation import job_header
-from surrogate_hpo.io.cost import recording_cost
-from surrogate_hpo.io.full_disk import full_disk
-from surrogate_hpo.io.profile import install_profile
+from surrogate_hpo.run.allocation import job_header
+from surrogate_hpo.run.cost import recording_cost
+from surrogate_hpo.files.full_disk import full_disk
+from surrogate_hpo.run.profile import install_profile
 from surrogate_hpo.log import configure_logging
-from surrogate_hpo.stages.graph import (
+from surrogate_hpo.run.graph import (
     ARCHIVES,
     AUDITS,
     CONTESTS,
@@ -32,8 +32,8 @@ from surrogate_hpo.stages.graph import (
     STAGES,
     TRANSFERS,
 )
-from surrogate_hpo.stages.interface import Argument, Input, Option, Output, Positional, State
-from surrogate_hpo.stages.plan import gpus
+from surrogate_hpo.run.interface import Argument, Input, Option, Output, Positional, State
+from surrogate_hpo.run.plan import gpus
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75

@@ -11,7 +11,7 @@ from cluster import Run, Start, starting, visible_gpus
 from slurm_lab import Lab, LabError
 from tiny_workflow import new_folder
 
-from surrogate_hpo.stages.graph import HELPERS, STAGES
+from surrogate_hpo.run.graph import HELPERS, STAGES
 
 pytest.register_assert_rewrite("environment_modules", "job_faults", "search_workers")
 RULES = (*STAGES, *HELPERS)

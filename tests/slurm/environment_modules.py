@@ -8,7 +8,7 @@ import pytest
 from cluster import Start, command, jobs_of, without
 from slurm_lab import Lab
 
-from surrogate_hpo.io.espresso_engine import WHEEL_VARIABLE, find_engine
+from surrogate_hpo.formats.espresso.engine import WHEEL_VARIABLE, find_engine
 
 # Where Debian's environment-modules and Lmod keep what a shell has to source.
 INITS = [Path("/usr/share/modules/init/bash"), Path("/usr/share/lmod/lmod/init/bash")]

@@ -11,25 +11,25 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.logging import logger
 
-from surrogate_hpo.config.estimates import request
-from surrogate_hpo.config.learning_curve import spread
+from surrogate_hpo.run.request import request
+from surrogate_hpo.stages.learning_curve.settings import spread
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.stages.estimate import case_of
-from surrogate_hpo.stages.graph import STAGES
-from surrogate_hpo.stages import plan
-from surrogate_hpo.stages.size_classes import size_classes
-from surrogate_hpo.stages.plan import cost_path, items, parts
+from surrogate_hpo.verbs.estimate import case_of
+from surrogate_hpo.run.graph import STAGES
+from surrogate_hpo.run import plan
+from surrogate_hpo.run.size_classes import size_classes
+from surrogate_hpo.run.plan import cost_path, items, parts
 from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
-from surrogate_hpo.io.archive.source import revision
-from surrogate_hpo.io.code_digest import code_digest
-from surrogate_hpo.io.content_marks import content_mark
-from surrogate_hpo.io.espresso_engine import decided_engine
-from surrogate_hpo.io.finished.opening import open_finished
-from surrogate_hpo.io.module_config import module_config
-from surrogate_hpo.io.outputs import changed_outputs
-from surrogate_hpo.io.slurm_end import slurm_end_time
+from surrogate_hpo.archive.source import revision
+from surrogate_hpo.run.code_digest import code_digest
+from surrogate_hpo.run.content_marks import content_mark
+from surrogate_hpo.formats.espresso.engine import decided_engine
+from surrogate_hpo.formats.finished.opening import open_finished
+from surrogate_hpo.run.module_config import module_config
+from surrogate_hpo.run.outputs import changed_outputs
+from surrogate_hpo.run.slurm_end import slurm_end_time
 
 # Jobs call `surrogate-hpo`, also when the environment was not activated.
 os.environ |= {

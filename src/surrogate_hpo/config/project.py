@@ -4,27 +4,27 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from surrogate_hpo.config.acsd import AcsdSettings
-from surrogate_hpo.config.acsd_audit import AcsdAuditSettings
-from surrogate_hpo.config.archive import ArchiveSettings
-from surrogate_hpo.config.audit import AuditSettings
+from surrogate_hpo.stages.acsd.settings import AcsdSettings
+from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
+from surrogate_hpo.stages.archive.settings import ArchiveSettings
+from surrogate_hpo.stages.audit.settings import AuditSettings
 from surrogate_hpo.config.base import Section
-from surrogate_hpo.config.compare import CompareSettings
-from surrogate_hpo.config.contest import ContestSettings
-from surrogate_hpo.config.descriptors import DescriptorsSettings
-from surrogate_hpo.config.dft import DftSettings
-from surrogate_hpo.config.evaluate import EvaluateSettings
-from surrogate_hpo.config.floor import FloorSettings
-from surrogate_hpo.config.knoise import KnoiseSettings
-from surrogate_hpo.config.ldos import LdosSettings
-from surrogate_hpo.config.learning_curve import LearningCurveSettings
-from surrogate_hpo.config.naswot import NaswotSettings
-from surrogate_hpo.config.report import ReportSettings
-from surrogate_hpo.config.search import SearchSettings
-from surrogate_hpo.config.snapshots import SnapshotsSettings
-from surrogate_hpo.config.surrogate import SurrogateSettings
-from surrogate_hpo.config.train import TrainSettings
-from surrogate_hpo.config.transfer import TransferSettings
+from surrogate_hpo.stages.compare.settings import CompareSettings
+from surrogate_hpo.stages.contest.settings import ContestSettings
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
+from surrogate_hpo.stages.dft.settings import DftSettings
+from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
+from surrogate_hpo.stages.floor.settings import FloorSettings
+from surrogate_hpo.stages.knoise.settings import KnoiseSettings
+from surrogate_hpo.stages.ldos.settings import LdosSettings
+from surrogate_hpo.stages.learning_curve.settings import LearningCurveSettings
+from surrogate_hpo.stages.naswot.settings import NaswotSettings
+from surrogate_hpo.stages.report.settings import ReportSettings
+from surrogate_hpo.stages.search.settings import SearchSettings
+from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
+from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
+from surrogate_hpo.stages.train.settings import TrainSettings
+from surrogate_hpo.stages.transfer.settings import TransferSettings
 
 # Of one snapshot the error of an energy is a matter of luck.
 MINIMUM_JUDGED = 2

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.physics.ewald import ewald_energy
-from surrogate_hpo.physics.functionals import Functional
+from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.physics.guards import check_cell
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.total_energy import density_terms

@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.atom_jacobian import summed_jacobian
+from surrogate_hpo.descriptors.adjoint.atom_jacobian import summed_jacobian
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.errors import DataError

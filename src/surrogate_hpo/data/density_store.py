@@ -1,0 +1,74 @@
+"""Predicted electron densities: one zarr v3 zip file per structure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from surrogate_hpo.files.zarr_zip import cell_variable, chunk_shape, read_dataset, write_dataset
+
+_DIMENSIONS = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class DensityData:
+    """Electron density of one structure.
+
+    Attributes
+    ----------
+    values
+        `[x, y, z]`, 1/Å³: the mean over the networks.
+    deviation
+        Standard deviation over the networks, alike; none where there is one network.
+    cell
+        `[3, 3]`, Å, rows are lattice vectors.
+    """
+
+    values: NDArray[np.float64]
+    deviation: NDArray[np.float64] | None
+    cell: NDArray[np.float64]
+
+
+def write_density(path: Path, data: DensityData, provenance: Mapping[str, Any]) -> None:
+    """Write a density store atomically."""
+    variables = {"density": _variable(data.values, "valence electron density")}
+    if data.deviation is not None:
+        name = "standard deviation of the density over the networks"
+        variables["density_std"] = _variable(data.deviation, name)
+    chunks = dict.fromkeys(variables, chunk_shape(data.values.shape))
+    dataset = xr.Dataset(variables | {"cell": cell_variable(data.cell)})
+    write_dataset(path, dataset, chunks, {}, provenance)
+
+
+def read_density(path: Path) -> DensityData:
+    """Read a density store.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    DensityData
+        1/Å³.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or no density store.
+    """
+    dataset = read_dataset(path, "density", _DIMENSIONS, ("provenance",), others=("cell",))
+    return DensityData(
+        values=dataset["density"].values,
+        deviation=dataset["density_std"].values if "density_std" in dataset else None,
+        cell=dataset["cell"].values,
+    )
+
+
+def _variable(values: NDArray[np.float64], name: str) -> xr.DataArray:
+    return xr.DataArray(values, dims=_DIMENSIONS, attrs={"units": "1/Å³", "long_name": name})

@@ -1,0 +1,131 @@
+"""Derivatives of the SNAP bispectrum by the positions of the atoms."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from surrogate_hpo.descriptors.adjoint.kernel import adjoint_kernel, adjoint_scratch
+from surrogate_hpo.descriptors.adjoint.tables import adjoint_tables
+from surrogate_hpo.descriptors.atoms import weighted_atoms
+from surrogate_hpo.descriptors.triples import n_components
+from surrogate_hpo.descriptors.validation import check_positive_integer, checked_vectors
+from surrogate_hpo.errors import DataError
+
+
+def bispectrum_adjoint(
+    points: ArrayLike,
+    positions: ArrayLike,
+    cell: ArrayLike,
+    gradient: ArrayLike,
+    *,
+    cutoff_radius: float,
+    twojmax: int,
+    weights: ArrayLike | None = None,
+    radii: ArrayLike | None = None,
+    threads: int = 1,
+    block: int = 4096,
+) -> NDArray[np.float64]:
+    r"""Carry dE/dB at points over to dE/dR of the atoms.
+
+    .. math::
+        \frac{\mathrm{d}E}{\mathrm{d}\mathbf{R}_i} = \sum_{p} \sum_{t}
+        \frac{\partial E}{\partial B_t(p)} \frac{\partial B_t(p)}{\partial \mathbf{R}_i}
+
+    for any energy that depends on the atoms through the components of
+    :func:`.bispectrum.bispectrum` at these points. The points stay where they are; all
+    periodic images of an atom move with it. An atom on a point is not its neighbour, and
+    gets nothing from it. Forces are the negative of what is returned.
+
+    Parameters
+    ----------
+    points
+        Cartesian coordinates, Å, [P, 3]; inside the cell or not.
+    positions
+        Cartesian positions of the atoms, Å, [N, 3]; inside the cell or not.
+    cell
+        Cell vectors as rows, Å, [3, 3].
+    gradient
+        ∂E/∂B, in the unit of E, [P, n_components(twojmax)].
+    cutoff_radius
+        R_cut, Å.
+    twojmax
+        2·J_max, twice the largest angular momentum.
+    weights
+        w_i of each atom, dimensionless, [N]; 1 if absent.
+    radii
+        Radius factor of each atom, dimensionless, [N]; 0.5 if absent.
+    threads
+        Number of threads; the numbers do not depend on it.
+    block
+        Points handed to a thread at a time; the order of the sum over points depends on it,
+        and so does rounding.
+
+    Returns
+    -------
+    array [N, 3]
+        dE/dR, in the unit of E per Å.
+
+    Raises
+    ------
+    ConfigError
+        If a setting has no meaning, or the cutoff would reach more than 100 000 atoms.
+    DataError
+        If an array has the wrong shape, holds NaN or inf, or the cell has no volume.
+
+    References
+    ----------
+    Thompson et al., J. Comput. Phys. 285, 316 (2015), section 2.4, for the chain rule; the
+    derivative of a rotation matrix of degree j is taken as one of degree j − 1.
+    """
+    atoms = weighted_atoms(
+        positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
+    )
+    where = checked_vectors("points", points)
+    count = n_components(twojmax)
+    given = _checked_gradient(gradient, len(where), count)
+    check_positive_integer("threads", threads)
+    check_positive_integer("block", block)
+    tables = adjoint_tables(int(twojmax))
+    bins = atoms.neighbour_bins()
+
+    def of_block(begin: int) -> NDArray[np.float64]:
+        part = slice(begin, begin + block)
+        scratch = adjoint_scratch(tables, count, bins.max_candidates)
+        out = np.zeros_like(atoms.positions)
+        adjoint_kernel(
+            where[part], given[part], bins, atoms.cutoffs, atoms.weights, tables, scratch, out
+        )
+        return out
+
+    total = np.zeros_like(atoms.positions)
+    with ThreadPoolExecutor(threads) as pool:
+        # In the order of the blocks, whichever is done first.
+        for out in pool.map(of_block, range(0, len(where), block)):
+            total += out
+    return total
+
+
+def _checked_gradient(values: ArrayLike, n_points: int, count: int) -> NDArray[np.float64]:
+    """Return finite numbers of each component at each point, or raise DataError."""
+    try:
+        array = np.require(values, np.float64, ["C_CONTIGUOUS", "WRITEABLE"])
+    except (TypeError, ValueError) as error:
+        raise DataError("`gradient` is not an array of numbers.", where="gradient") from error
+    if array.shape != (n_points, count):
+        raise DataError(
+            "`gradient` does not fit the points and components.",
+            where="gradient",
+            expected=f"shape [{n_points}, {count}]: points, then components",
+            got=f"shape {list(array.shape)}",
+        )
+    if not np.isfinite(array).all():
+        point, component = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise DataError(
+            "`gradient` holds a value that is not a finite number.",
+            where=f"gradient[{point}, {component}]",
+            expected="finite numbers",
+            got=str(array[point, component]),
+            remedy="look for a division by zero in what depends on the descriptors",
+        )
+    return array

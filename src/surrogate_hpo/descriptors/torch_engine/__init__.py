@@ -1,0 +1,1 @@
+"""The bispectrum with torch."""

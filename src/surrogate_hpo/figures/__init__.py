@@ -1,1 +1,0 @@
-"""Figures: one function makes the data, another draws it."""

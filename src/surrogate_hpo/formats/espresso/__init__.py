@@ -1,0 +1,1 @@
+"""Quantum ESPRESSO: its programs, its input, its XML file and its wavefunctions."""

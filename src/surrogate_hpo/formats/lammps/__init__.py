@@ -1,0 +1,1 @@
+"""LAMMPS, the reference of the bispectrum."""

@@ -1,0 +1,1 @@
+"""Structure files, as ASE reads them and as this package writes them."""

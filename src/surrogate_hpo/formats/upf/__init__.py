@@ -1,0 +1,1 @@
+"""Pseudopotential files in UPF version 2."""

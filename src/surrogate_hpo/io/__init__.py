@@ -1,1 +1,0 @@
-"""The only place that knows file formats and converts units."""

@@ -1,0 +1,1 @@
+"""Whether labels contradict physics or their own calculation: guards of DFT runs and of LDOS."""

@@ -1,0 +1,1 @@
+"""From an LDOS to energies: what evaluate, predict and the calculator share."""

@@ -1,0 +1,1 @@
+"""What all figures share, and the report: its page, its words, its references."""

@@ -1,0 +1,1 @@
+"""NASWOT and its rivals: scores of networks."""

@@ -1,0 +1,1 @@
+"""ACSD and its companions: scores of descriptors."""

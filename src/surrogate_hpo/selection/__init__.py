@@ -1,1 +1,0 @@
-"""Training-free choices: ACSD for descriptors, NASWOT for architectures."""

@@ -1,0 +1,58 @@
+"""One of the jobs of the evaluate stage: all energies of one held-out snapshot."""
+
+from pathlib import Path
+from typing import Annotated
+
+from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
+from surrogate_hpo.data.models import read_model
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.formats.structures.structures import read_temperature
+from surrogate_hpo.formats.upf.reader import read_upf
+from surrogate_hpo.predict.energies import reference_energies
+from surrogate_hpo.stages.evaluate.evaluated import write_evaluated
+from surrogate_hpo.predict.held_out import energies_by_source, read_snapshot
+from surrogate_hpo.run.interface import Dft, Input, Output, Structure
+from surrogate_hpo.stages.evaluate.ldos_samples import LdosSample, sampled_points
+
+
+def evaluate_snapshot(
+    *,
+    settings: EvaluateSettings,
+    seed: int,
+    models: Annotated[list[Path], Input("trained models (*.pt), one per initialisation")],
+    structure: Structure,
+    dft: Dft,
+    descriptors: Annotated[Path, Input("SNAP descriptor store (*.zarr.zip); dimensionless")],
+    ldos: Annotated[Path, Input("LDOS store (*.zarr.zip); 1/(eV Å³)")],
+    pseudopotentials: Annotated[list[Path], Input("UPF files")],
+    energies: Annotated[
+        Path, Output("JSON: energies in eV per cell, density of states, some LDOS, per source")
+    ],
+) -> None:
+    """Predict the LDOS of a held-out snapshot and integrate it to total free energies.
+
+    Every network predicts; the *reference* LDOS is integrated in the same way.
+    """
+    trained = {f"seed-{number}": read_model(path) for number, path in enumerate(models)}
+    potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
+    snapshot = read_snapshot(structure, dft, descriptors, ldos)
+    points = sampled_points(snapshot.ldos.values)
+    samples: dict[str, dict[str, list[float]]] = {label: {} for label in points}
+    rows = [reference_energies(snapshot.name, snapshot.result, read_temperature(structure))]
+    for found, values in energies_by_source(
+        snapshot,
+        trained,
+        potentials,
+        block_points=settings.block_points,
+        use_gpu=settings.use_gpu,
+    ):
+        rows.append(found)
+        for label, index in points.items():
+            samples[label][found.source] = values[index].tolist()
+    inputs = [*models, structure, dft, descriptors, ldos, *pseudopotentials]
+    write_evaluated(
+        energies,
+        rows,
+        [LdosSample(label, points[label], ldos) for label, ldos in samples.items()],
+        provenance("evaluate_snapshot", settings, seed, inputs),
+    )

@@ -1,0 +1,195 @@
+"""From the files of a run to the content of its report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from surrogate_hpo.stages.report.settings import ReportSettings
+from surrogate_hpo.report.error_summary import QuantityError, error_summary_table
+from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
+from surrogate_hpo.report.page import Notice, Provenance, ReportContext, ReportTable
+from surrogate_hpo.report.snapshot_errors import snapshot_errors_table
+from surrogate_hpo.stages.train.figure_losses import validation_losses_table
+from surrogate_hpo.report.verdict import Targets
+from surrogate_hpo.formats.structures.structures import read_structure
+from surrogate_hpo.stages.report.energies import EnergyTable
+from surrogate_hpo.stages.report.errors import class_errors, quantity_errors
+from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
+from surrogate_hpo.stages.report.gallery import Sources, draw_all
+from surrogate_hpo.stages.report.material import composition, temperatures
+from surrogate_hpo.stages.report.methods import methods
+from surrogate_hpo.stages.report.records import HEADLINE, Documents
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
+
+_OWN_IONS = {"files": "own structures", "finished": "finished calculations"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that the report is made from.
+
+    Attributes
+    ----------
+    documents
+        One DFT run, the choices and the errors.
+    records
+        Provenance per stage.
+    sources
+        Tables that figures are drawn from.
+    energies
+        Energies of the held-out snapshots.
+    structures
+        Configurations of the run, a held-out one first.
+    pseudopotentials
+        UPF files.
+    validation_losses
+        Per network its losses per validation snapshot.
+    engines
+        Versions of Quantum ESPRESSO of the DFT runs, as far as they are known.
+    floor_warnings
+        What the floor stage warns of, if it is part of the run.
+    comparison
+        Rows of the compare stage, if it is part of the report.
+    cost
+        Cost per stage in seconds.
+    """
+
+    documents: Documents
+    records: Documents
+    sources: Sources
+    energies: EnergyTable
+    structures: Sequence[Path]
+    pseudopotentials: Sequence[Path]
+    validation_losses: Sequence[Sequence[Mapping[str, str]]]
+    engines: Sequence[str]
+    floor_warnings: Sequence[str]
+    comparison: Sequence[Mapping[str, str]]
+    cost: Mapping[str, Mapping[str, float]]
+
+
+def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportContext:
+    """Collect figures, tables, words and provenance.
+
+    Parameters
+    ----------
+    settings
+        Title and targets.
+    seed
+        Root seed of the config.
+    run
+        What the stages have left.
+
+    Returns
+    -------
+    ReportContext
+        The content of the page.
+    """
+    acsd, naswot, search, evaluated = (
+        run.documents[stage] for stage in ("acsd", "naswot", "search", "evaluate")
+    )
+    errors, by_class = quantity_errors(evaluated), class_errors(evaluated)
+    headline = next(error for error in errors if error.quantity == HEADLINE)
+    atoms = [read_structure(path) for path in run.structures]
+    run_here = run.records["snapshots"]["settings"]["method"] != "finished"
+    computed = {p.stem: one for p, one in zip(run.structures, atoms, strict=True) if run_here}
+    figures = draw_all(
+        run.sources, acsd, naswot, search, (errors, by_class), run.energies, run.cost, computed
+    )
+    return ReportContext(
+        title=settings.title,
+        material=_material(atoms, run.records, run.documents["dft"]),
+        headline_quantity=HEADLINE,
+        errors=errors,
+        targets=_targets(settings),
+        held_out_snapshots=evaluated["held_out_snapshots"],
+        training_seeds=evaluated["initialisations"],
+        figures=figures,
+        tables=_tables(run, errors, {figure.name: figure.table for figure in figures}),
+        methods=methods(
+            run.documents,
+            run.records,
+            run.pseudopotentials,
+            atoms,
+            candidates=(run.sources.acsd, run.sources.naswot),
+            error=headline,
+        ),
+        settings={"seed": seed} | {s: record["settings"] for s, record in run.records.items()},
+        provenance=_provenance(run.records, run.engines, seed),
+        facts=facts(run.documents, run.cost),
+        notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
+        warnings=[
+            *mixed_engines(run.engines),
+            *(Notice("floor", warning) for warning in run.floor_warnings),
+            *notices(run.documents, errors, by_class),
+        ],
+        classes=by_class,
+    )
+
+
+def _targets(settings: ReportSettings) -> Targets:
+    return Targets(
+        mae_mev_per_atom=settings.target_mev_per_atom,
+        baseline_fraction=settings.target_baseline_fraction,
+        floor_mev_per_atom=settings.target_floor_mev_per_atom,
+        held_out_snapshots=settings.target_held_out_snapshots,
+    )
+
+
+def _tables(
+    run: Run, errors: Sequence[QuantityError], drawn: Mapping[str, Any]
+) -> list[ReportTable]:
+    energies = {error.label: run.energies.quantity(error.quantity) for error in errors}
+    known = {name: values.judged for name, values in energies.items() if values.known}
+    count = run.documents["evaluate"]["held_out_snapshots"]
+    tables = [
+        ReportTable(
+            "errors_per_snapshot",
+            "evaluate",
+            f"Errors of each of {count} held-out snapshots, per quantity.",
+            snapshot_errors_table(known),
+        ),
+        ReportTable(
+            "errors_per_energy",
+            "evaluate",
+            "Mean absolute error of each energy.",
+            error_summary_table(errors),
+        ),
+        ReportTable(
+            "validation_loss_split",
+            "train",
+            "Validation loss of each network, and its part that all points of a snapshot share: "
+            "the squared error of the snapshot's mean LDOS, which enters the energies in full.",
+            validation_losses_table(run.validation_losses),
+        ),
+        ReportTable("cost_per_stage", "cost", "Computing time per stage.", drawn["cost_per_stage"]),
+    ]
+    if run.comparison:
+        rows = [{name: row[name] for name in METHOD_COLUMNS} for row in run.comparison]
+        title = "Cost and error of each search method, on the same data and settings."
+        tables.append(ReportTable("cost_per_method", "cost", title, method_costs_table(rows)))
+    return tables
+
+
+def _material(structures: Sequence[Atoms], records: Documents, dft: Mapping[str, Any]) -> str:
+    snapshots = records["snapshots"]["settings"]
+    ions = _OWN_IONS.get(snapshots["method"], "ions")
+    kelvin = temperatures(structures, snapshots)
+    parts = [f"{composition(structures)} atoms per cell", f"{ions} at {kelvin}" if kelvin else ions]
+    if dft.get("smearing_width_ev"):
+        kelvin = dft["smearing_width_ev"] / BOLTZMANN_EV_PER_KELVIN
+        parts.append(f"electrons at {kelvin:.6g} K")
+    return ", ".join(parts)
+
+
+def _provenance(records: Documents, engines: Sequence[str], seed: int) -> Provenance:
+    return Provenance(
+        package_version=records["report"]["package"],
+        engine_version=f"Quantum ESPRESSO {' and '.join(engines)}" if engines else "not known",
+        versions=records["report"]["libraries"],
+        code_digests={stage: record["code"] for stage, record in records.items()},
+        seeds={"root (all others are derived from it)": seed},
+        checksums=records["evaluate"]["inputs"],
+    )

@@ -1,0 +1,304 @@
+"""From the tables of a run to the figures of its report."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from surrogate_hpo.stages.acsd.figure import GUARD, SCORES, acsd_map
+from surrogate_hpo.report.class_errors import ClassError
+from surrogate_hpo.stages.report.figure_cost import cost_per_stage
+from surrogate_hpo.stages.report.figure_dag import dag
+from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay
+from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
+from surrogate_hpo.report.error_summary import QuantityError, error_summary
+from surrogate_hpo.stages.evaluate.figure_ldos import ldos_overlay
+from surrogate_hpo.stages.train.figure import learning_curves
+from surrogate_hpo.stages.naswot.figure import naswot_ranking
+from surrogate_hpo.stages.evaluate.figure_parity import parity
+from surrogate_hpo.stages.audit.figure import score_agreement
+from surrogate_hpo.stages.search.figure import search_history
+from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds
+from surrogate_hpo.stages.acsd.figure_spread import similarity_spread
+from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
+from surrogate_hpo.report.style import DrawnFigure
+from surrogate_hpo.report.table import format_with_spread
+from surrogate_hpo.stages.report.figure_time_by_size import time_by_size
+from surrogate_hpo.stages.acsd.similarities import read_similarities
+from surrogate_hpo.files.tables import read_table
+from surrogate_hpo.search.options import OBJECTIVES
+from surrogate_hpo.stages.audit.draw import figure_arguments
+from surrogate_hpo.predict.energies import DFT, REFERENCE_LDOS
+from surrogate_hpo.run.graph import (
+    AUDIT_DEPENDENCIES,
+    DEPENDENCIES,
+    SEARCH_ENERGY_DEPENDENCIES,
+    STAGES,
+    SUMMARIES,
+    TRANSFER_DEPENDENCIES,
+)
+from surrogate_hpo.stages.learning_curve.draw import curve_of
+from surrogate_hpo.stages.report.energies import EnergyTable
+from surrogate_hpo.stages.report.times import size_times
+from surrogate_hpo.predict.transferred import read_transferred
+
+Row = Mapping[str, str]
+PARITY = ("band_energy", "total_free_energy")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The tables of a run; those of audit, learning curve and transfer only where there are any."""
+
+    acsd: Path
+    similarities: Path
+    naswot: Path
+    trials: Path
+    histories: Sequence[Path]
+    dos: Path
+    ldos_samples: Path
+    audit: Sequence[Path] = ()
+    learning_curve: Sequence[Path] = ()
+    transfer: Sequence[Path] = ()
+    costs: Sequence[Path] = ()
+
+
+COST_COLUMNS = (
+    *("jobs", "cpu_seconds", "gpu_seconds", "wall_seconds"),
+    *("allocated_cpu_seconds", "allocated_gpu_seconds"),
+)
+
+# Unit of the search's objective -> its column in the table of trials.
+_OBJECTIVE_COLUMNS = {objective.unit: objective.column for objective in OBJECTIVES.values()}
+
+
+def draw_all(
+    sources: Sources,
+    acsd: Mapping[str, Any],
+    naswot: Mapping[str, Any],
+    search: Mapping[str, Any],
+    errors: tuple[Sequence[QuantityError], Sequence[ClassError]],
+    energies: EnergyTable,
+    cost: Mapping[str, Mapping[str, float]],
+    structures: Mapping[str, Atoms],
+) -> list[DrawnFigure]:
+    """Draw every figure of the report.
+
+    Parameters
+    ----------
+    sources
+        The tables.
+    acsd
+        The choice of the acsd stage.
+    naswot
+        The choice of the naswot stage.
+    search
+        The choice of the search stage.
+    errors
+        Per quantity, and of the headline quantity per class, meV/atom; NaN where there is no
+        reference.
+    energies
+        Energies of the held-out snapshots.
+    cost
+        Cost per stage in seconds.
+    structures
+        Snapshots by name whose DFT was run here.
+
+    Returns
+    -------
+    list of DrawnFigure
+        In the order of the report.
+    """
+    candidates = read_table(sources.acsd)
+    known = [error for error in errors[0] if error.known]
+    labelled = acsd["objective"] == "acsd"
+    edges = [edge for edge in DEPENDENCIES if labelled or edge != ("ldos", "acsd")]
+    if search["objective_unit"]:  # an energy: a loss has none
+        edges = [*edges, *SEARCH_ENERGY_DEPENDENCIES]
+    nodes, audits = list(STAGES), list[DrawnFigure]()
+    if sources.audit:
+        nodes, edges = [*nodes, "audit"], [*edges, *AUDIT_DEPENDENCIES]
+        audits = [score_agreement(**figure_arguments(*map(read_table, sources.audit)))]
+    if sources.transfer:
+        nodes.insert(nodes.index("evaluate"), "transfer")
+        edges = [*edges, *TRANSFER_DEPENDENCIES]
+    return [
+        dag(nodes=nodes, edges=edges, descriptions=SUMMARIES),
+        _acsd(candidates, acsd),
+        _similarities(candidates, acsd, sources.similarities),
+        _naswot(read_table(sources.naswot), naswot),
+        *audits,
+        _search(read_table(sources.trials), search),
+        _learning_curves(sources.histories),
+        _dos(read_table(sources.dos), energies),
+        _ldos(read_table(sources.ldos_samples)),
+        *(
+            _parity(energies.quantity(error.quantity), error, energies.classes)
+            for error in known
+            if error.quantity in PARITY
+        ),
+        error_summary(known),
+        *_error_by_size(errors[1]),
+        *map(curve_of, sources.learning_curve),
+        *_time_by_size(sources, structures),
+        cost_per_stage(
+            stage=list(cost),
+            **{key: [total[key] for total in cost.values()] for key in COST_COLUMNS},
+        ),
+    ]
+
+
+def _numbers(rows: Sequence[Row], column: str) -> NDArray[np.float64]:
+    return np.array([float(row[column] or "nan") for row in rows])
+
+
+def _flags(rows: Sequence[Row], column: str) -> list[bool]:
+    return [row[column] == "True" for row in rows]
+
+
+def _acsd(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
+    score = SCORES[choice["objective"]]
+    return acsd_map(
+        cutoff_radius_angstrom=_numbers(rows, "cutoff_radius_angstrom"),
+        twojmax=_numbers(rows, "twojmax"),
+        acsd_mean=_numbers(rows, f"{score.name}_mean"),
+        acsd_std=_numbers(rows, f"{score.name}_std"),
+        within_spread=_flags(rows, "within_spread"),
+        chosen=(choice["cutoff_radius_angstrom"], choice["twojmax"]),
+        constant_descriptor_acsd=choice["constant_descriptor_score"],
+        score=score,
+        guard={name: _numbers(rows, name) for name in GUARD if name in rows[0]},
+    )
+
+
+def _similarities(rows: Sequence[Row], choice: Mapping[str, Any], store: Path) -> DrawnFigure:
+    """Similarities of the pairs, for the chosen, the best and the worst candidate."""
+    score = SCORES[choice["objective"]]
+    data = read_similarities(store)
+    mean, spread = (_numbers(rows, f"{score.name}_{kind}") for kind in ("mean", "std"))
+    eligible = [index for index, row in enumerate(rows) if not row["rejected"]]
+    ranked = sorted(eligible, key=lambda i: mean[i] if score.better == "smaller" else -mean[i])
+    roles: dict[int, list[str]] = {_flags(rows, "chosen").index(True): ["chosen"]}
+    roles.setdefault(ranked[0], []).append("best")
+    roles.setdefault(ranked[-1], []).append("worst")
+    titles = [
+        f"{', '.join(words)}: {float(rows[i]['cutoff_radius_angstrom']):g} Å, "
+        f"2J_max {rows[i]['twojmax']}, {score.label} {format_with_spread(mean[i], spread[i])}"
+        for i, words in roles.items()
+    ]
+    clouds = data.descriptor[list(roles)]
+    if data.ldos is None:
+        return similarity_spread(
+            snapshot=data.snapshot, candidate=titles, descriptor_similarity=clouds
+        )
+    return similarity_clouds(
+        snapshot=data.snapshot,
+        candidate=titles,
+        ldos_similarity=data.ldos,
+        descriptor_similarity=clouds,
+    )
+
+
+def _naswot(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
+    return naswot_ranking(
+        architecture=[row["architecture"].removesuffix(f" {row['activation']}") for row in rows],
+        activation=[row["activation"] for row in rows],
+        parameter_count=_numbers(rows, "parameters"),
+        score=_numbers(rows, "score"),
+        score_std=_numbers(rows, "std"),
+        chosen=_flags(rows, "chosen").index(True),
+        direction=choice["direction"],
+    )
+
+
+def _search(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
+    return search_history(
+        trial=_numbers(rows, "trial"),
+        value=_numbers(rows, _OBJECTIVE_COLUMNS[choice["objective_unit"]]),
+        state=[row["state"] for row in rows],
+        learning_rate=_numbers(rows, "learning_rate"),
+        objective=choice["objective"],
+        objective_unit=choice["objective_unit"],
+    )
+
+
+def _learning_curves(histories: Sequence[Path]) -> DrawnFigure:
+    rows = [(number, row) for number, path in enumerate(histories) for row in read_table(path)]
+    table = [row for _, row in rows]
+    return learning_curves(
+        seed=[number for number, _ in rows],
+        epoch=_numbers(table, "epoch"),
+        training_loss=_numbers(table, "training_loss"),
+        validation_loss=_numbers(table, "validation_loss"),
+        used=_flags(table, "used"),
+    )
+
+
+def _dos(rows: Sequence[Row], energies: EnergyTable) -> DrawnFigure:
+    """The density of states of the first held-out snapshot."""
+    snapshot = rows[0]["snapshot"]
+    curves: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["snapshot"] == snapshot:
+            curves.setdefault(row["source"], []).append(row)
+    fermi = energies.fermi_energies(snapshot)
+    reference = curves[REFERENCE_LDOS]
+    return dos_overlay(
+        snapshot=snapshot,
+        energy_ev=_numbers(reference, "energy_ev"),
+        reference_per_ev=_numbers(reference, "dos_per_ev"),
+        predicted_per_ev=[_numbers(curves[seed], "dos_per_ev") for seed in energies.seeds],
+        fermi_energy_reference_ev=fermi[DFT],
+        fermi_energy_predicted_ev=[fermi[seed] for seed in energies.seeds],
+    )
+
+
+def _ldos(rows: Sequence[Row]) -> DrawnFigure:
+    """The LDOS of the first held-out snapshot at the sampled points."""
+    points = list(dict.fromkeys(row["point"] for row in rows))
+    sources = list(dict.fromkeys(row["source"] for row in rows))
+
+    def values(source: str) -> NDArray[np.float64]:
+        chosen = [row for row in rows if row["source"] == source]
+        return _numbers(chosen, "ldos_per_ev_angstrom3").reshape(len(points), -1)
+
+    energy = _numbers(rows, "energy_ev")
+    return ldos_overlay(
+        snapshot=rows[0]["snapshot"],
+        point=points,
+        energy_ev=np.unique(energy),
+        reference=values(REFERENCE_LDOS),
+        predicted=[values(source) for source in sources if source != REFERENCE_LDOS],
+    )
+
+
+def _error_by_size(classes: Sequence[ClassError]) -> list[DrawnFigure]:
+    """The errors against the number of atoms, where there are several and they are known."""
+    known = [entry for entry in classes if entry.error.known]
+    return [error_by_size(known)] if len({entry.atoms for entry in known}) > 1 else []
+
+
+def _time_by_size(sources: Sources, structures: Mapping[str, Atoms]) -> list[DrawnFigure]:
+    """The times against the number of atoms, where structures beyond the run were predicted."""
+    beyond = [one for path in sources.transfer for one in read_transferred(path)]
+    times = size_times(beyond, structures, sources.costs)
+    return [time_by_size(times)] if times else []
+
+
+def _parity(
+    energies: SnapshotEnergies, error: QuantityError, kind: Sequence[Hashable]
+) -> DrawnFigure:
+    judged = energies.judged
+    return parity(
+        snapshot=judged.snapshot,
+        dft_ev_per_atom=judged.dft,
+        surrogate_ev_per_atom=judged.surrogate,
+        floor_ev_per_atom=judged.floor,
+        baseline_ev_per_atom=judged.baseline,
+        error=error,
+        kind=[one for one, value in zip(kind, energies.dft, strict=True) if np.isfinite(value)],
+    )

@@ -1,0 +1,106 @@
+"""What the methods section of a run must know, gathered from its files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from surrogate_hpo.report.error_summary import QuantityError
+from surrogate_hpo.report.methods import MethodsSection, write_methods
+from surrogate_hpo.files.tables import read_table
+from surrogate_hpo.formats.upf.reader import read_upf_origin
+from surrogate_hpo.stages.report.material import (
+    composition,
+    strains,
+    temperatures,
+    volume_per_atom,
+)
+from surrogate_hpo.stages.report.records import Documents
+
+VALIDATION = "descriptors/validation-"
+
+
+def methods(
+    documents: Documents,
+    records: Documents,
+    pseudopotentials: Sequence[Path],
+    structures: Sequence[Atoms],
+    *,
+    candidates: tuple[Path, Path],
+    error: QuantityError,
+) -> MethodsSection:
+    """Describe the run in the words of a methods section.
+
+    Parameters
+    ----------
+    documents
+        One DFT run, the choices and the errors.
+    records
+        Provenance per stage.
+    pseudopotentials
+        UPF files.
+    structures
+        Configurations of the run.
+    candidates
+        CSV of the scored descriptors, and of the scored architectures.
+    error
+        Of the total free energy.
+
+    Returns
+    -------
+    MethodsSection
+        Paragraphs with citations.
+    """
+    evaluated = documents["evaluate"]
+    settings = {stage: record["settings"] for stage, record in records.items()}
+    return write_methods(
+        settings=settings | {"snapshots": _snapshots(settings["snapshots"], structures)},
+        dft=_dft(documents["dft"], records, pseudopotentials, structures),
+        material=_material(structures),
+        snapshots={
+            "training": evaluated["training_snapshots"],
+            "validation": sum(VALIDATION in name for name in records["train"]["inputs"]),
+            "test": evaluated["held_out_snapshots"],
+        },
+        acsd=documents["acsd"],
+        naswot=documents["naswot"],
+        search=documents["search"],
+        descriptor_candidates=len(read_table(candidates[0])),
+        architectures=len(read_table(candidates[1])),
+        error=error,
+        seeds=evaluated["initialisations"],
+        software=records["report"]["package"],
+    )
+
+
+def _dft(
+    result: Mapping[str, Any],
+    records: Documents,
+    pseudopotentials: Sequence[Path],
+    structures: Sequence[Atoms],
+) -> dict[str, Any]:
+    """What is known of the DFT runs and common to them; the rest is None."""
+    alike = all(np.allclose(atoms.cell[:], structures[0].cell[:]) for atoms in structures)
+    return {
+        "run": records["snapshots"]["settings"]["method"] != "finished",
+        "version": result.get("version"),
+        "functional": result.get("functional"),
+        "fft_grid": result.get("fft_grid") if alike else None,
+        "pseudopotentials": {path.name: read_upf_origin(path) for path in pseudopotentials},
+    }
+
+
+def _snapshots(settings: Mapping[str, Any], structures: Sequence[Atoms]) -> dict[str, Any]:
+    """Settings of the snapshots, with what differs between them."""
+    return {
+        **settings,
+        "temperatures": temperatures(structures, settings),
+        "strains": strains(structures),
+    }
+
+
+def _material(structures: Sequence[Atoms]) -> str:
+    volume = volume_per_atom(structures)
+    return f"{composition(structures)} atoms per periodic cell ({volume} Å³ per atom)"

@@ -1,0 +1,89 @@
+"""What the stages of a run have written down: their choices and their provenance."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from surrogate_hpo.stages.report.settings import ReportSettings
+from surrogate_hpo.files.documents import read_document
+from surrogate_hpo.data.models import read_state
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.formats.structures.structures import read_structure_provenance
+from surrogate_hpo.files.zarr_zip import read_provenance
+from surrogate_hpo.run.graph import STAGES
+
+HEADLINE = "total_free_energy"
+EVALUATED = (HEADLINE, "classes", "control", "held_out_snapshots", "initialisations")
+Documents = dict[str, dict[str, Any]]
+
+
+def read_documents(dft: Path, acsd: Path, naswot: Path, search: Path, summary: Path) -> Documents:
+    """Read one DFT run, the choices and the errors.
+
+    Parameters
+    ----------
+    dft
+        JSON of a DFT run.
+    acsd
+        JSON of the acsd stage.
+    naswot
+        JSON of the naswot stage.
+    search
+        JSON of the search stage.
+    summary
+        JSON of the evaluate stage.
+
+    Returns
+    -------
+    dict
+        Stage to document.
+    """
+    return {
+        "dft": read_document(dft, keys=("provenance",)),
+        "acsd": read_document(acsd),
+        "naswot": read_document(naswot),
+        "search": read_document(search),
+        "evaluate": read_document(summary, keys=EVALUATED),
+    }
+
+
+def read_records(
+    settings: ReportSettings,
+    seed: int,
+    documents: Documents,
+    stores: tuple[Path, Path, Path, Path],
+    audit_verdict: Sequence[Path],
+) -> Documents:
+    """Provenance of each stage that has run, in their order.
+
+    Parameters
+    ----------
+    settings
+        Of the report.
+    seed
+        Root seed of the config.
+    documents
+        As `read_documents` gives them.
+    stores
+        A structure, an LDOS store, a descriptor store and a model.
+    audit_verdict
+        JSON of the audit stage, where it was used.
+
+    Returns
+    -------
+    dict
+        Stage to record.
+    """
+    structure, ldos, descriptors, model = stores
+    found = {
+        "snapshots": read_structure_provenance(structure),
+        "ldos": read_provenance(ldos),
+        "descriptors": read_provenance(descriptors),
+        "train": read_state(model)["provenance"],
+        **{stage: document["provenance"] for stage, document in documents.items()},
+    }
+    records = {stage: found[stage] for stage in STAGES if stage in found}
+    records["report"] = provenance("report", settings, seed, [])
+    for path in audit_verdict:
+        records["audit"] = read_document(path)["provenance"]
+    return records

@@ -1,0 +1,133 @@
+"""What goes into a paper: one self-contained HTML page, figures, tables, methods, references."""
+
+from pathlib import Path
+from typing import Annotated
+
+from surrogate_hpo.stages.report.settings import ReportSettings
+from surrogate_hpo.report.page import render_report
+from surrogate_hpo.files.atomic import write_text
+from surrogate_hpo.run.cost import total_cost
+from surrogate_hpo.files.documents import read_document
+from surrogate_hpo.files.tables import read_table, write_table
+from surrogate_hpo.data.drawings import save_figures
+from surrogate_hpo.run.interface import DescriptorStores, Input, LdosStores, Output
+from surrogate_hpo.stages.report.context import Run, report_context
+from surrogate_hpo.stages.report.energies import read_energies
+from surrogate_hpo.stages.report.gallery import Sources
+from surrogate_hpo.stages.report.records import read_documents, read_records
+
+
+def report(
+    *,
+    settings: ReportSettings,
+    seed: int,
+    structures: Annotated[
+        list[Path], Input("structures (*.extxyz) of the run, a held-out one first; Å")
+    ],
+    dft: Annotated[list[Path], Input("JSON of the DFT runs in that order")],
+    ldos: LdosStores,
+    descriptors: DescriptorStores,
+    acsd_scores: Annotated[Path, Input("CSV of the acsd stage")],
+    acsd_choice: Annotated[Path, Input("JSON of the acsd stage")],
+    acsd_similarities: Annotated[Path, Input("store of the acsd stage: similarities of pairs")],
+    naswot_scores: Annotated[Path, Input("CSV of the naswot stage")],
+    naswot_choice: Annotated[Path, Input("JSON of the naswot stage")],
+    trials: Annotated[Path, Input("CSV of the search stage")],
+    search_choice: Annotated[Path, Input("JSON of the search stage")],
+    models: Annotated[list[Path], Input("trained models (*.pt)")],
+    histories: Annotated[list[Path], Input("CSV per initialisation: loss per epoch")],
+    validation_losses: Annotated[
+        list[Path], Input("CSV per initialisation: loss of the network per validation snapshot")
+    ],
+    energies: Annotated[Path, Input("CSV of the evaluate stage, eV per cell")],
+    dos: Annotated[Path, Input("CSV of the evaluate stage, 1/eV")],
+    ldos_samples: Annotated[Path, Input("CSV of the evaluate stage, 1/(eV Å³)")],
+    summary: Annotated[Path, Input("JSON of the evaluate stage, meV/atom")],
+    pseudopotentials: Annotated[list[Path] | None, Input("UPF files")] = None,
+    audit_scores: Annotated[
+        list[Path] | None, Input("CSV of the audit stage, where naswot.direction is audit")
+    ] = None,
+    audit_agreement: Annotated[list[Path] | None, Input("CSV of the audit stage")] = None,
+    audit_verdict: Annotated[list[Path] | None, Input("JSON of the audit stage")] = None,
+    comparison: Annotated[
+        list[Path] | None, Input("CSV of the compare stage, where report.comparison is true")
+    ] = None,
+    learning_curve: Annotated[
+        list[Path] | None,
+        Input("CSV of the learning_curve stage, where report.learning_curve is true"),
+    ] = None,
+    transfer: Annotated[
+        list[Path] | None, Input("JSON of the transfer stage, where it is part of the run")
+    ] = None,
+    floor: Annotated[
+        list[Path] | None, Input("JSON of the floor stage, where calculations are finished")
+    ] = None,
+    costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
+    report: Annotated[Path, Output("HTML, openable from disk")],
+    figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
+    methods: Annotated[Path, Output("Markdown: the methods section of a paper")],
+    references: Annotated[Path, Output("BibTeX: what the methods cite")],
+    errors_per_snapshot: Annotated[Path, Output("CSV: a row per quantity and snapshot")],
+    errors_per_energy: Annotated[Path, Output("CSV: a row per quantity, meV/atom")],
+    validation_loss_split: Annotated[Path, Output("CSV: a row per initialisation")],
+    cost_per_stage: Annotated[Path, Output("CSV: a row per stage, in seconds")],
+    cost_per_method: Annotated[
+        list[Path] | None, Output("CSV: a row per search method, in seconds")
+    ] = None,
+) -> None:
+    """Draw what the run found, write down how it was done, and say whether targets are met.
+
+    What is not known, such as energies that imported data do not have, is said to be unknown.
+    """
+    documents = read_documents(dft[0], acsd_choice, naswot_choice, search_choice, summary)
+    stores = (structures[0], ldos[0], descriptors[0], models[0])
+    run = Run(
+        documents=documents,
+        records=read_records(settings, seed, documents, stores, audit_verdict or []),
+        sources=Sources(
+            acsd=acsd_scores,
+            similarities=acsd_similarities,
+            naswot=naswot_scores,
+            trials=trials,
+            histories=histories,
+            dos=dos,
+            ldos_samples=ldos_samples,
+            audit=[*(audit_scores or []), *(audit_agreement or [])],
+            learning_curve=learning_curve or [],
+            transfer=transfer or [],
+            costs=costs,
+        ),
+        energies=read_energies(energies),
+        structures=structures,
+        pseudopotentials=pseudopotentials or [],
+        validation_losses=[read_table(path) for path in validation_losses],
+        engines=sorted({version for path in dft if (version := _engine(path))}),
+        floor_warnings=[
+            warning
+            for path in floor or []
+            for warning in read_document(path, keys=("warnings",))["warnings"]
+        ],
+        comparison=[row for path in comparison or [] for row in read_table(path)],
+        cost=total_cost(costs),
+    )
+    context = report_context(settings, seed, run)
+    save_figures(figures, context.figures, width=settings.figure_width)
+    write_text(methods, context.methods.markdown())
+    write_text(references, context.methods.bibtex())
+    paths = {
+        "errors_per_snapshot": errors_per_snapshot,
+        "errors_per_energy": errors_per_energy,
+        "validation_loss_split": validation_loss_split,
+        "cost_per_stage": cost_per_stage,
+    }
+    if cost_per_method:
+        paths["cost_per_method"] = cost_per_method[0]
+    for table in context.tables:
+        write_table(paths[table.name], table.table.records())
+    write_text(report, render_report(context))
+
+
+def _engine(dft: Path) -> str | None:
+    """Version of Quantum ESPRESSO that made a DFT run, where it is known."""
+    version = read_document(dft, keys=("provenance",)).get("version")
+    return None if version is None else str(version)

@@ -1,0 +1,91 @@
+"""Errors of the energies of held-out snapshots, as the objective of the search."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.data.datasets import check_same_cell
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.data.models import TrainedModel
+from surrogate_hpo.formats.upf.reader import read_upf
+from surrogate_hpo.predict.energies import QUANTITIES, reference_energies
+from surrogate_hpo.predict.held_out import predicted_energies, read_snapshot
+from surrogate_hpo.stages.search.inputs import JudgedFiles
+
+MEV_PER_EV = 1000.0
+
+
+class EnergyErrors:
+    """Mean absolute error of one energy against DFT.
+
+    Parameters
+    ----------
+    quantity
+        A key of `QUANTITIES`.
+    snapshots
+        All snapshots that will be judged.
+    pseudopotentials
+        UPF files.
+    use_gpu
+        Predict on CUDA.
+
+    Raises
+    ------
+    DataError
+        If a DFT run does not tell the energy.
+    """
+
+    def __init__(
+        self,
+        quantity: str,
+        snapshots: Iterable[JudgedFiles],
+        pseudopotentials: Sequence[Path],
+        *,
+        use_gpu: bool,
+    ) -> None:
+        self._quantity, self._use_gpu = quantity, use_gpu
+        self._potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
+        self._references = {files.dft: self._reference(files) for files in snapshots}
+
+    def mean(self, model: TrainedModel, snapshots: Sequence[JudgedFiles]) -> float:
+        """Predict the LDOS of some snapshots and compare its energy with DFT's.
+
+        Parameters
+        ----------
+        model
+            The trained model.
+        snapshots
+            Some of those that were announced.
+
+        Returns
+        -------
+        float
+            Mean over the snapshots of |E − E_DFT| per atom, meV/atom.
+        """
+        return float(np.mean([self._error(model, files) for files in snapshots]))
+
+    def _error(self, model: TrainedModel, files: JudgedFiles) -> float:
+        snapshot = read_snapshot(files.structure, files.dft, files.descriptors, files.ldos)
+        where = f"{files.structure} and {files.ldos}"
+        check_same_cell(snapshot.atoms.cell[:], snapshot.ldos.cell, where=where)
+        found, _ = predicted_energies(
+            snapshot, "trial", model, self._potentials, use_gpu=self._use_gpu
+        )
+        return MEV_PER_EV * abs(found.comparable(self._quantity) - self._references[files.dft])
+
+    def _reference(self, files: JudgedFiles) -> float:
+        """DFT's energy, eV per atom."""
+        result = read_dft_result(files.dft)
+        value = reference_energies(files.structure.stem, result).comparable(self._quantity)
+        if math.isnan(value):
+            raise DataError(
+                "the search is to judge by an energy that the DFT run does not tell",
+                where=str(files.dft),
+                expected=QUANTITIES[self._quantity],
+                got="not known",
+                remedy="set search.objective: ldos_loss",
+            )
+        return value

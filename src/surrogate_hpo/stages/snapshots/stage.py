@@ -1,0 +1,180 @@
+"""Atomic configurations: thermal ones of a cell, the user's own, or of finished calculations."""
+
+from pathlib import Path
+from typing import Annotated
+
+from ase import Atoms
+from ase.build import bulk
+
+from surrogate_hpo.stages.snapshots.settings_cells import CellSettings
+from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
+from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
+from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.dft.dynamics import thermal_frame
+from surrogate_hpo.dft.supercells import shaped_supercell, strained
+from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.formats.finished.opening import open_finished
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.formats.structures.structures import checked_structure, read_structure, write_structure
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.run.interface import Output, SnapshotName
+
+
+def snapshots(
+    *,
+    settings: SnapshotsSettings,
+    seed: int,
+    snapshot: SnapshotName,
+    structure: Annotated[Path, Output("extxyz file of the snapshot; Å")],
+) -> None:
+    """Make one atomic configuration, with a seed of its own.
+
+    Configurations are independent: each has its own displacements or its own equilibrated
+    trajectory, so adding snapshots changes none that exist.
+    """
+    atoms = checked_structure(make_snapshot(settings, snapshot, seed=seed), snapshot)
+    record = provenance("snapshots", settings, seed, [])
+    record |= {"settings": settings.deciding_one(snapshot), "snapshot": snapshot}
+    write_structure(structure, atoms, record)
+
+
+def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> Atoms:
+    """Make the atomic configuration of a name.
+
+    Parameters
+    ----------
+    settings
+        The `snapshots` section.
+    snapshot
+        Name of the snapshot.
+    seed
+        Root seed of the config.
+
+    Returns
+    -------
+    ase.Atoms
+        Periodic structure, Å, with what is known of its making in `info`: `temperature_kelvin`,
+        `strain_percent`, and the `shape` of a supercell.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such snapshot, the cell cannot be built, or its only atom cannot move.
+    """
+    own_seed = derive_seed(seed, "snapshots", snapshot)
+    try:
+        plan = settings.plan_of(snapshot)
+    except KeyError as error:
+        raise ConfigError(
+            "the config has no snapshot of this name",
+            where=f"--snapshot {snapshot}",
+            expected=f"one of {', '.join(settings.all_names())}",
+        ) from error
+    if settings.finished:
+        return open_finished(plan.source).structure()
+    atoms = read_structure(plan.source) if plan.cell is None else _thermal(settings, plan, own_seed)
+    labels = {
+        "temperature_kelvin": plan.temperature_kelvin,
+        "strain_percent": plan.strain_percent,
+    }
+    atoms.info |= {key: value for key, value in labels.items() if value is not None}
+    return atoms
+
+
+def _thermal(settings: SnapshotsSettings, plan: SnapshotPlan, seed: int) -> Atoms:
+    cell = rest_structure(plan)
+    if len(cell) == 1:
+        raise ConfigError(
+            "the only atom of a cell cannot move: its snapshots would all be the same",
+            where="snapshots",
+            expected="two atoms or more",
+            got="one",
+            remedy="give `cubic: true` or `repeat` of the cell, or `supercell_atoms` of a group",
+        )
+    temperature = plan.temperature_kelvin or settings.temperature_kelvin
+    if settings.method == "molecular_dynamics":
+        return thermal_frame(
+            cell,
+            temperature=temperature,
+            time_step=settings.time_step_femtosecond,
+            equilibration_steps=settings.equilibration_steps,
+            seed=seed,
+        )
+    return thermal_displacements(
+        cell,
+        temperature=temperature,
+        # The config model has made sure of it.
+        debye_waller_b=settings.debye_waller_b_angstrom2 or 0.0,
+        reference_temperature=settings.debye_waller_temperature_kelvin,
+        seed=seed,
+    )
+
+
+def rest_structure(plan: SnapshotPlan) -> Atoms:
+    """Build the cell at rest of a snapshot, in its shape and strained as it says.
+
+    Parameters
+    ----------
+    plan
+        What makes the snapshot.
+
+    Returns
+    -------
+    ase.Atoms
+        Atoms at their sites, Å.
+
+    Raises
+    ------
+    ConfigError
+        If ASE cannot build it, or it has no supercell of this number of atoms.
+    """
+    if plan.cell is None:
+        raise ConfigError("thermal configurations need a cell", where="snapshots.cell")
+    if plan.supercell_atoms is None or plan.shape is None:
+        atoms = cell_at_rest(plan.cell)
+    else:
+        atoms = shaped_supercell(
+            _unit_cell(plan.cell, cubic=False), plan.supercell_atoms, shape=plan.shape
+        )
+    return strained(atoms, plan.strain_percent) if plan.strain_percent else atoms
+
+
+def cell_at_rest(settings: CellSettings) -> Atoms:
+    """Build the cell, or read it from its file.
+
+    Parameters
+    ----------
+    settings
+        `snapshots.cell`.
+
+    Returns
+    -------
+    ase.Atoms
+        Atoms at their sites, Å.
+
+    Raises
+    ------
+    ConfigError
+        If ASE cannot build it.
+    """
+    repeated: Atoms = _unit_cell(settings, cubic=settings.cubic).repeat(settings.repeat)
+    return repeated
+
+
+def _unit_cell(settings: CellSettings, *, cubic: bool) -> Atoms:
+    if settings.file is not None:
+        return read_structure(settings.file)
+    try:
+        return bulk(
+            str(settings.symbol),
+            settings.structure,
+            a=settings.lattice_constant_angstrom,
+            cubic=cubic,
+        )
+    except (ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:
+        raise ConfigError(
+            "the cell cannot be built",
+            where="snapshots.cell",
+            got=str(error) or settings.structure,
+            remedy="use a structure that ASE's `bulk` knows (fcc, bcc, hcp, ...), or a file",
+        ) from error

@@ -1,0 +1,91 @@
+"""Energies of structures beyond the run, whose DFT energies are known, from the surrogate file."""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from surrogate_hpo.stages.transfer.settings import TransferSettings
+from surrogate_hpo.errors import PhysicsError
+from surrogate_hpo.interruption import stop_if_asked
+from surrogate_hpo.files.evaluations import EvaluationStore
+from surrogate_hpo.formats.structures.labelled import LabelledFrame, read_labelled
+from surrogate_hpo.run.provenance import fingerprint, provenance
+from surrogate_hpo.data.surrogate_contents import Surrogate
+from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.run.interface import Input, Output, State
+from surrogate_hpo.predict.prediction import check_elements, predict_structure
+from surrogate_hpo.predict.prediction_energies import Conditions
+from surrogate_hpo.predict.transferred import Transferred, write_transferred
+
+logger = logging.getLogger(__name__)
+
+
+def transfer(
+    *,
+    settings: TransferSettings,
+    seed: int,
+    threads: int,
+    surrogate: Annotated[Path, Input("file of the surrogate stage")],
+    energies: Annotated[
+        Path, Output("JSON: structure (Å), energies from DFT and each network (eV per cell), time")
+    ],
+    table: Annotated[Path, Output("CSV: a row per structure; eV, seconds")],
+    state: Annotated[Path, State("folder of the predictions that are finished")],
+) -> None:
+    """Predict the structures of `transfer.structures`, whose total free energies are known.
+
+    They may be larger than what the run has computed: their LDOS is not needed, and not known.
+    The evaluate stage judges these predictions beside those of the held-out snapshots.
+    """
+    networks = read_surrogate(surrogate)
+    frames = read_labelled(settings.structures)
+    for frame in frames:  # all of them, before the first is computed
+        check_elements(networks, frame.atoms)
+    files = [Path(file) for file in settings.files]
+    record = provenance("transfer", settings, seed, [surrogate, *files])
+    folder = state / fingerprint(record)
+    finished = EvaluationStore(folder / "finished")
+    rows = []
+    for number, frame in enumerate(frames):
+        name = f"transfer-{number:04d}"
+        if name not in finished:
+            stop_if_asked(f"{number} of {len(frames)} structures ({folder})")
+            finished[name] = _predicted(networks, frame, folder / "scratch", threads)
+        rows.append(Transferred.of(name, frame, finished[name]))
+        logger.info("%d/%d %s", number + 1, len(frames), rows[-1].in_words)
+    write_table(table, [row.as_row() for row in rows])
+    write_transferred(energies, rows, record)
+    shutil.rmtree(folder)
+
+
+def _predicted(
+    networks: Surrogate, frame: LabelledFrame, scratch: Path, threads: int
+) -> dict[str, Any]:
+    """What the networks say of one structure, and the CPU time that it took."""
+    shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+    scratch.mkdir(parents=True)
+    started = time.process_time()
+    try:
+        found = predict_structure(networks, frame.atoms, Conditions(threads=threads), scratch)
+    except PhysicsError as error:
+        raise _without_prediction(error, frame) from error
+    return {
+        "energies": {key: list(values) for key, values in found.energies.items()},
+        "grid": list(found.grid),
+        "prediction_cpu_seconds": time.process_time() - started,
+        "fraction_of_points_outside_of_training_range": found.extrapolation.fraction_of_points,
+        "warnings": list(found.warnings),
+        "error_bar": found.error_bar,
+    }
+
+
+def _without_prediction(error: PhysicsError, frame: LabelledFrame) -> PhysicsError:
+    return PhysicsError(
+        "a structure beyond the run cannot be predicted",
+        where=frame.where,
+        got="; ".join(line.strip() for line in str(error).splitlines()),
+        remedy="train on structures that resemble it, or leave it out of transfer.structures",
+    )

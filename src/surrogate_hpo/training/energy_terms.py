@@ -1,0 +1,321 @@
+"""Free energies and forces of the training snapshots, in the form that a training takes."""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from ase import Atoms
+from numpy.typing import NDArray
+from torch import Tensor
+
+from surrogate_hpo.stages.train.settings import TrainSettings
+from surrogate_hpo.descriptors.bispectrum import Bispectrum
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.descriptors.elements import atom_parameters
+from surrogate_hpo.dft.kernels import kernel_variance
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos
+from surrogate_hpo.formats.structures.structures import read_structure
+from surrogate_hpo.formats.upf.reader import Pseudopotential, read_upf
+from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms, StreamedTerm
+from surrogate_hpo.networks.options import number_of_directions
+from surrogate_hpo.networks.scaling import AffineScaler
+from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
+from surrogate_hpo.physics.xc.core_density import core_density_of_all
+from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
+from surrogate_hpo.physics.free_energy_gradient import (
+    LdosCotangent,
+    electron_slope,
+    ion_gradient,
+    ldos_cotangent,
+)
+from surrogate_hpo.physics.xc.functionals import Functional
+from surrogate_hpo.physics.hartree import hartree_weights
+from surrogate_hpo.physics.ldos_integrals import density_from_ldos
+from surrogate_hpo.physics.quadrature import occupation_weights
+from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
+
+logger = logging.getLogger(__name__)
+FloatArray = NDArray[np.float64]
+Grid = tuple[int, int, int]
+
+_DISPLACEMENT_ANGSTROM = 1e-3
+
+
+@dataclass(frozen=True)
+class Scalers:
+    """Scalings of descriptors and LDOS that the network is trained with."""
+
+    inputs: AffineScaler
+    outputs: AffineScaler
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """What is known of a training snapshot."""
+
+    atoms: Atoms
+    result: DftResult
+    data: LdosData
+    potentials: Mapping[str, Pseudopotential]
+
+
+@dataclass(frozen=True)
+class _Derivatives:
+    """Free energy of the reference LDOS, its derivative by the LDOS, and the direct part by R."""
+
+    free_energy: float
+    cotangent: LdosCotangent
+    ions: FloatArray
+
+
+@dataclass(frozen=True)
+class TrainingSnapshots:
+    """Where the free energies and forces of the training snapshots come from.
+
+    Attributes
+    ----------
+    files
+        Structure, DFT result and LDOS store of each training snapshot.
+    pseudopotentials
+        UPF files.
+    definition
+        The descriptor.
+    scalers
+        Scalings of the training data.
+    seed
+        Decides the directions where there are too many to keep all.
+    threads
+        CPU threads.
+    """
+
+    files: Sequence[tuple[Path, Path, Path]]
+    pseudopotentials: Sequence[Path]
+    definition: DescriptorDefinition
+    scalers: Scalers
+    seed: int
+    threads: int
+
+    def without_energy(self) -> list[Path]:
+        """DFT results that do not tell the total free energy."""
+        return [dft for _, dft, _ in self.files if read_dft_result(dft).total_free_energy is None]
+
+    def at(self, points: FloatArray, atoms: Atoms) -> FloatArray:
+        """Descriptors of some points, not scaled."""
+        definition = self.definition
+        weights, radii = atom_parameters(
+            atoms.get_chemical_symbols(), definition.element_weights, definition.element_radii
+        )
+        evaluate = Bispectrum(
+            atoms.positions,
+            atoms.cell[:],
+            cutoff_radius=definition.cutoff_radius,
+            twojmax=definition.twojmax,
+            weights=weights,
+            radii=radii,
+        )
+        return np.asarray(evaluate(points, threads=self.threads))
+
+    def terms(self, *, with_forces: bool) -> Iterator[StreamedTerm]:
+        """Compute one term after the other.
+
+        Parameters
+        ----------
+        with_forces
+            Whether to differentiate the descriptors, where forces are known.
+
+        Yields
+        ------
+        StreamedTerm
+            One per training snapshot.
+
+        Raises
+        ------
+        DataError
+            If a DFT result lacks the total free energy, or a cell's LDOS makes no sense.
+        """
+        potentials = {p.element: p for p in map(read_upf, self.pseudopotentials)}
+        without = []
+        for number, (structure, dft, ldos) in enumerate(self.files):
+            snapshot = _Snapshot(
+                read_structure(structure), read_dft_result(dft), read_ldos(ldos), potentials
+            )
+            if snapshot.result.total_free_energy is None:
+                raise _no_energy(dft)
+            if snapshot.result.forces is None:
+                without.append(structure.stem)
+            generator = np.random.default_rng((self.seed, number))
+            yield _term(snapshot, self, generator, with_forces=with_forces)
+        if without and with_forces:
+            logger.warning(
+                "%d training snapshots have no forces and teach their energies only: %s",
+                len(without),
+                ", ".join(without[:5]),
+            )
+
+
+def read_energy_terms(snapshots: TrainingSnapshots, settings: TrainSettings) -> EnergyTerms:
+    """Compute the terms of all training snapshots.
+
+    Parameters
+    ----------
+    snapshots
+        Their files.
+    settings
+        Weights of energies and forces.
+
+    Returns
+    -------
+    EnergyTerms
+        One term per training snapshot.
+
+    Raises
+    ------
+    DataError
+        If a DFT result lacks the total free energy, or a cell's LDOS makes no sense.
+    """
+    streamed = snapshots.terms(with_forces=settings.force_weight > 0)
+    terms = [one.joined() for one in streamed]
+    return EnergyTerms(terms, settings.energy_weight, settings.force_weight)
+
+
+def _no_energy(dft: Path) -> DataError:
+    return DataError(
+        "a training snapshot has no total free energy to train on",
+        where=str(dft),
+        expected="total_free_energy_ev",
+        got="null",
+        remedy="set train.energy_weight and train.force_weight to 0",
+    )
+
+
+def _term(
+    snapshot: _Snapshot,
+    source: TrainingSnapshots,
+    generator: np.random.Generator,
+    *,
+    with_forces: bool,
+) -> StreamedTerm:
+    atoms, result, data = snapshot.atoms, snapshot.result, snapshot.data
+    scalers = source.scalers
+    derivatives = _derivatives(snapshot)
+    cotangent = derivatives.cotangent
+    grid = data.values.shape[:3]
+    coarse = coarse_shape(grid)
+    # As many points stand for the whole cell: each of them for more of it.
+    share = math.prod(grid) / math.prod(coarse)
+    backward = scalers.outputs.backward
+    band, density = (share * backward @ part for part in (cotangent.band, cotangent.electrons))
+    field = torch.from_numpy(sample_coarsely(cotangent.field.numpy(), coarse).reshape(-1))
+    reference = torch.from_numpy(sample_coarsely(data.values, coarse)).reshape(-1, len(data.energy))
+    scaled = scalers.outputs.transform(reference)
+    floor = derivatives.free_energy - float(result.total_free_energy or 0.0)
+    target = float(scaled.sum(0) @ band + field @ (scaled @ density))
+    points = coarse_points(coarse, data.cell)
+    descriptors = source.at(points, atoms)
+    basis = np.empty((0, 3 * len(atoms)))
+    slopes = np.empty(0)
+    if with_forces and result.forces is not None:
+        basis = _directions(3 * len(atoms), len(points), generator)
+        slopes = basis @ (-result.forces - derivatives.ions).reshape(-1)
+    term = EnergyTerm(
+        inputs=scalers.inputs.transform(torch.from_numpy(descriptors)).float(),
+        targets=scaled.float(),
+        band=band.float(),
+        density=density.float(),
+        field=field.float(),
+        repulsion=hartree_weights(coarse, torch.from_numpy(data.cell)).float(),
+        grid=coarse,
+        target=target - floor,
+        atoms=len(atoms),
+        tangents=torch.empty(0, len(points), scalers.inputs.features),
+        slopes=torch.from_numpy(slopes).float(),
+        floor=floor / len(atoms),
+    )
+    return StreamedTerm(term, _tangents(points, atoms, basis, source))
+
+
+def _directions(size: int, points: int, generator: np.random.Generator) -> FloatArray:
+    """Orthonormal displacements of all atoms, shape (directions, 3 atoms)."""
+    count = number_of_directions(size // 3, points)
+    if count == size:
+        return np.eye(size)
+    return np.asarray(np.linalg.qr(generator.standard_normal((size, count)))[0].T)
+
+
+def _tangents(
+    points: FloatArray, atoms: Atoms, basis: FloatArray, source: TrainingSnapshots
+) -> Iterator[Tensor]:
+    """Derivatives of the scaled descriptors along displacements."""
+    for direction in basis:
+        step = _DISPLACEMENT_ANGSTROM * direction.reshape(-1, 3)
+        ends = []
+        for sign in (1, -1):
+            moved = atoms.copy()
+            moved.positions += sign * step
+            ends.append(source.at(points, moved))
+        change = torch.from_numpy((ends[0] - ends[1]) / (2 * _DISPLACEMENT_ANGSTROM))
+        yield (change @ source.scalers.inputs.forward).float()
+
+
+def _derivatives(snapshot: _Snapshot) -> _Derivatives:
+    """Integrate the reference LDOS and differentiate its free energy."""
+    atoms, result, data = snapshot.atoms, snapshot.result, snapshot.data
+    functional = cast(Functional, result.functional)
+    variance = kernel_variance(data.kernel, data.width)
+    cell, energy = torch.from_numpy(data.cell), torch.from_numpy(data.energy)
+    ldos = torch.from_numpy(data.values)
+    positions = torch.from_numpy(atoms.positions.copy()).requires_grad_()
+    symbols = atoms.get_chemical_symbols()
+    charges = torch.tensor(
+        [snapshot.potentials[symbol].z_valence for symbol in symbols], dtype=torch.float64
+    )
+    core = core_density_of_all(
+        snapshot.potentials, symbols, positions, data.values.shape[:3], cell, result.density_cutoff
+    )
+    core_at_rest = None if core is None else core.detach()
+    temperature, cutoff = result.electronic_temperature, result.density_cutoff
+    terms = energy_terms_from_ldos(
+        ldos,
+        energy,
+        cell=cell,
+        positions=positions.detach(),
+        charges=charges,
+        electrons=result.electrons,
+        temperature=temperature,
+        functional=functional,
+        broadening_variance=variance,
+        density_cutoff=cutoff,
+        core_density=core_at_rest,
+    )
+    mu = terms.fermi_energy.detach()
+    weights = occupation_weights(energy, mu, temperature, "electrons", broadening_variance=variance)
+    slope = electron_slope(energy, mu, temperature, broadening_variance=variance)
+    density = density_from_ldos(ldos, weights)
+    cotangent = ldos_cotangent(
+        density,
+        density_from_ldos(ldos, slope),
+        energy,
+        fermi_energy=mu,
+        temperature=temperature,
+        cell=cell,
+        functional=functional,
+        broadening_variance=variance,
+        density_cutoff=cutoff,
+        core_density=core_at_rest,
+    )
+    core_energy = None
+    if core is not None:
+        exchange, potential = exchange_correlation(
+            density, cell, functional, core, density_cutoff=cutoff, create_graph=True
+        )
+        core_energy = exchange - potential
+    ions = ion_gradient(positions, charges, cell, core_energy=core_energy)
+    return _Derivatives(float(terms.total_free_energy.detach()), cotangent, ions.numpy())

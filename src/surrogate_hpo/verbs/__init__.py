@@ -1,0 +1,1 @@
+"""Commands for people, which belong to no rule."""

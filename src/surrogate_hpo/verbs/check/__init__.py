@@ -1,0 +1,1 @@
+"""Open every input before a heavy job starts."""

@@ -1,0 +1,168 @@
+"""What can be said of the cells of a run before any of them is calculated."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ase import Atoms
+
+from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.sizes import Size
+from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
+from surrogate_hpo.config.splits import SPLITS, Split
+from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.formats.structures.structures import checked_structure
+from surrogate_hpo.verbs.check.contents import usual_volume
+from surrogate_hpo.stages.snapshots.stage import make_snapshot, rest_structure
+
+# Of a size, below which their errors tell little.
+_FEW_SNAPSHOTS = 3
+# Volume per atom, in units of that of the element at rest.
+_DENSEST, _THINNEST = 0.75, 1.33
+
+
+def representatives(config: Config) -> list[str]:
+    """All own files, but of the generated snapshots only one of each cell: seeds tell them apart.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+
+    Returns
+    -------
+    list of str
+        Names of snapshots.
+    """
+    first: dict[str, str] = {}
+    for name, plan in config.snapshots.plans.items():
+        first.setdefault(name if plan.cell is None else _cell_key(plan), name)
+    return list(first.values())
+
+
+def _cell_key(plan: SnapshotPlan) -> str:
+    return str(
+        replace(plan, temperature_kelvin=None, strain_percent=None, shape=None, grouped=False)
+    )
+
+
+def make_generated(config: Config, structures: dict[str, Atoms]) -> None:
+    """Make the generated snapshots that are no representatives, and refuse overlapping atoms.
+
+    Of molecular dynamics, which takes minutes, only the cells at rest are made; the stage
+    `snapshots` refuses what a trajectory leads to.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+    structures
+        By name of the snapshot; those that were made are added.
+
+    Raises
+    ------
+    DataError
+        Naming the first one with an overlap and its atoms.
+    """
+    for name, plan in config.snapshots.plans.items():
+        if plan.cell is None:
+            continue
+        try:
+            if config.snapshots.method == "displacements":
+                if name not in structures:
+                    structures[name] = make_snapshot(config.snapshots, name, seed=config.seed)
+                atoms = structures[name]
+            else:
+                atoms = rest_structure(plan)
+        except (ConfigError, DataError):
+            continue  # said of the first snapshot of this cell
+        checked_structure(atoms, name)
+
+
+def cell_warnings(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
+    """What is likely to be a mistake in the cells.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+    sizes
+        Of the snapshots.
+
+    Yields
+    ------
+    str
+        A sentence each.
+    """
+    yield from _unlikely_densities(config, sizes)
+    if len({size.atoms for size in sizes.values()}) == 1:
+        return
+    for split in SPLITS:
+        counts = Counter(sizes[name].atoms for name in config.snapshots.names(split))
+        few = [f"{n} of {atoms} atoms" for atoms, n in sorted(counts.items()) if n < _FEW_SNAPSHOTS]
+        if few:
+            yield (
+                f"snapshots.{split}: {', '.join(few)}: what is said of cells of a size is "
+                f"uncertain with fewer than {_FEW_SNAPSHOTS}"
+            )
+
+
+def _unlikely_densities(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
+    said = set()
+    for name, plan in config.snapshots.plans.items():
+        usual = None if plan.cell is None else usual_volume(plan.cell.symbol)
+        volume = sizes[name].volume / sizes[name].atoms
+        if usual is None or plan.cell is None or _DENSEST <= volume / usual <= _THINNEST:
+            continue
+        if (key := _cell_key(plan)) not in said:
+            said.add(key)
+            yield (
+                f"snapshots: {name} has {volume:.1f} Å³ per atom, {plan.cell.symbol} usually has "
+                f"{usual:.1f}; see to the lattice constant and strain_percent"
+            )
+
+
+def cell_facts(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
+    """What is as it may be, but good to know before a run of mixed cells.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+    sizes
+        Of the snapshots.
+
+    Yields
+    ------
+    str
+        A sentence each.
+    """
+    plans = config.snapshots.plans
+
+    def numbers(split: Split) -> list[float]:
+        return [sizes[name].atoms for name in config.snapshots.names(split)]
+
+    def temperatures(split: Split) -> list[float]:
+        known = (plans[name].temperature_kelvin for name in config.snapshots.names(split))
+        return [kelvin for kelvin in known if kelvin is not None]
+
+    for what, unit, values in (("size", "atoms", numbers), ("temperature", "K", temperatures)):
+        trained, tested = values("training"), values("test")
+        if trained and tested and (min(tested) < min(trained) or max(tested) > max(trained)):
+            yield (
+                f"trained on {_range(trained)} {unit}, tested on {_range(tested)}: errors will be "
+                f"those of another {what}"
+            )
+    missing: dict[int, int] = {}
+    for plan in plans.values():
+        if plan.supercell_atoms is not None and plan.shape is not None:
+            found = int(rest_structure(plan).info["shape"])
+            if found < plan.shape:
+                missing.setdefault(plan.supercell_atoms, plan.shape)
+    for atoms, count in missing.items():
+        yield f"supercells of {atoms} atoms have {count} shapes, fewer than asked for: they recur"
+
+
+def _range(values: list[float]) -> str:
+    first, last = min(values), max(values)
+    return f"{first:g}" if first == last else f"{first:g} to {last:g}"

@@ -1,0 +1,226 @@
+"""Energies, density and density of states of any structure, from a surrogate file."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Annotated, Any, cast
+
+import numpy as np
+from ase import Atoms
+
+from surrogate_hpo.stages.descriptors.settings import Engine
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.formats.cubes.writer import write_cube
+from surrogate_hpo.data.density_store import DensityData, write_density
+from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.data.ldos_store import LdosData
+from surrogate_hpo.data.ldos_writer import writing_ldos
+from surrogate_hpo.run.provenance import checksums, versions
+from surrogate_hpo.files.scratch import Scratch
+from surrogate_hpo.formats.structures.contents import UNUSED
+from surrogate_hpo.formats.structures.structures import read_structures
+from surrogate_hpo.data.surrogate_contents import Surrogate
+from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
+from surrogate_hpo.predict.energies import TOTAL
+from surrogate_hpo.predict.error_bars import described
+from surrogate_hpo.run.interface import Option, Output, Positional
+from surrogate_hpo.predict.prediction import check_elements, predict_structure
+from surrogate_hpo.predict.prediction_energies import Conditions, Prediction
+
+logger = logging.getLogger(__name__)
+
+_FILES = (
+    *("prediction.json", "dos.csv", "density.cube", "density.zarr.zip", "ldos.zarr.zip"),
+    "predictions.csv",
+)
+
+
+def predict(
+    *,
+    surrogate: Annotated[Path, Positional("file of the surrogate stage")],
+    structures: Annotated[str, Positional("file that ASE reads, or file@index; Å")],
+    output: Annotated[Path, Output("folder; one more in it per structure if there are several")],
+    index: Annotated[
+        str | None, Option("which structures of the file, as in ASE: 0, -1, :, 10:20 or ::50")
+    ] = None,
+    ldos: Annotated[bool, Option("also write ldos.zarr.zip, the mean over the networks")] = False,
+    electronic_temperature: Annotated[
+        float | None, Option("K, for the occupations; that of the training if left out")
+    ] = None,
+    grid: Annotated[
+        list[int] | None, Option("points along each cell vector; as the training's if left out")
+    ] = None,
+    engine: Annotated[
+        str, Option("of the descriptors: native, torch or lammps; native if left out")
+    ] = "native",
+    use_gpu: Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")] = False,
+    block_points: Annotated[int, Option("grid points in memory at a time; 16384")] = 16384,
+    threads: Annotated[int, Option("CPU threads; 1")] = 1,
+) -> None:
+    """Predict structures of any size, among them such that DFT cannot treat.
+
+    Writes prediction.json (Fermi energy, band energy, entropy term, total free energy and its
+    other terms: mean and standard deviation over the networks, and each; of the total free energy
+    the expected error, too), dos.csv, density.cube and density.zarr.zip. Warns where the structure
+    leaves what the networks were trained on. See docs/howto/predict.md.
+    """
+    conditions = Conditions(
+        engine=cast(Engine, engine),  # looked at there
+        threads=threads,
+        use_gpu=use_gpu,
+        block_points=block_points,
+        electronic_temperature=electronic_temperature,
+        grid=None if grid is None else cast(Grid, tuple(grid)),
+    )
+    networks = read_surrogate(surrogate)
+    source = structures if index is None else f"{structures}@{index}"
+    frames = read_structures(source)
+    for kind in sorted({kind for atoms in frames for kind in atoms.info.get(UNUSED, ())}):
+        logger.warning("%s of %s are not used", kind, source)
+    for atoms in frames:  # all of them, before the first is computed
+        check_elements(networks, atoms)
+    file = next(p for p in (Path(structures), Path(structures.rpartition("@")[0])) if p.is_file())
+    record = {
+        **versions("predict"),
+        "inputs": checksums([surrogate, file]),
+        "structures": source,
+        "surrogate": dict(networks.provenance),
+    }
+    rows = []
+    _empty_folder(output)
+    for number, atoms in enumerate(frames):
+        folder = output / f"{number:04d}" if len(frames) > 1 else output
+        _empty_folder(folder)
+        found = _predict_one(networks, atoms, conditions, folder, record, with_ldos=ldos)
+        rows.append({"structure": number, "atoms": len(atoms)} | _row(found))
+    if len(frames) > 1:
+        write_table(output / "predictions.csv", rows)
+
+
+def _empty_folder(folder: Path) -> None:
+    """Make a folder, or take away an earlier prediction: an LDOS would be that of other atoms."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _FILES:
+            (folder / name).unlink(missing_ok=True)
+        with Scratch(folder, 1):
+            pass
+    except OSError as error:
+        raise DataError(
+            "the output folder cannot be written to",
+            where=str(folder),
+            expected="a folder of your own, or a name at which one can be made",
+            got=error.strerror,
+            remedy="name another one: --output",
+        ) from error
+
+
+def _predict_one(
+    surrogate: Surrogate,
+    atoms: Atoms,
+    conditions: Conditions,
+    folder: Path,
+    record: dict[str, Any],
+    *,
+    with_ldos: bool,
+) -> Prediction:
+    with ExitStack() as stack:
+        writer = None
+        if with_ldos:
+            shape = conditions.grid or prediction_grid(atoms.cell[:], surrogate.origin.grids)
+            frame = _frame(surrogate, atoms)
+            path = folder / "ldos.zarr.zip"
+            writer = stack.enter_context(writing_ldos(path, shape, frame, record))
+        found = predict_structure(
+            surrogate, atoms, conditions, folder, on_ldos=writer.write if writer else None
+        )
+    write_table(folder / "dos.csv", _dos_rows(surrogate, found))
+    write_cube(folder / "density.cube", found.density, atoms, "surrogate-hpo predict")
+    density = DensityData(found.density, found.density_deviation, atoms.cell[:])
+    write_density(folder / "density.zarr.zip", density, record)
+    document = _document(atoms, found) | {
+        "error_bar_calibration": described(surrogate.error_bar),
+        "provenance": record,
+    }
+    write_document(folder / "prediction.json", document)
+    _log_energy(atoms, found)
+    return found
+
+
+def _log_energy(atoms: Atoms, found: Prediction) -> None:
+    energy, bar = fmean(found.energies[TOTAL]) / len(atoms), found.error_bar
+    expected = "not known" if bar is None else f"{1000 * bar / len(atoms):.2g} meV/atom"
+    logger.info("total free energy %.6f eV/atom, expected error %s", energy, expected)
+
+
+def _frame(surrogate: Surrogate, atoms: Atoms) -> LdosData:
+    return LdosData(
+        values=np.empty((0, 0, 0, 0), np.float32),
+        energy=surrogate.energy,
+        cell=atoms.cell[:],
+        kernel=surrogate.kernel,
+        width=surrogate.width,
+        electrons=sum(surrogate.ions[symbol].charge for symbol in atoms.get_chemical_symbols()),
+    )
+
+
+def _document(atoms: Atoms, found: Prediction) -> dict[str, Any]:
+    extrapolation = found.extrapolation
+    quantities = {f"{name}_ev": _statistics(v) for name, v in found.energies.items()}
+    per_atom = [value / len(atoms) for value in found.energies[TOTAL]]
+    bar = found.error_bar
+    quantities[f"{TOTAL}_ev"]["error_bar"] = bar
+    return {
+        "formula": atoms.get_chemical_formula(),
+        "atoms": len(atoms),
+        "electrons": found.electrons,
+        "electronic_temperature_kelvin": found.electronic_temperature,
+        "grid": list(found.grid),
+        **quantities,
+        f"{TOTAL}_ev_per_atom": {
+            **_statistics(per_atom),
+            "error_bar": None if bar is None else bar / len(atoms),
+        },
+        "descriptors_outside_of_training_range": {
+            "fraction_of_points": extrapolation.fraction_of_points,
+            "largest_excess_in_standard_deviations": extrapolation.largest_excess,
+            "component": extrapolation.component,
+        },
+        "warnings": found.warnings,
+    }
+
+
+def _statistics(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, spread and all values; of one network the spread is not known."""
+    return {
+        "mean": fmean(values),
+        "std_over_seeds": stdev(values) if len(values) > 1 else None,
+        "per_seed": list(values),
+    }
+
+
+def _row(found: Prediction) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, values in found.energies.items():
+        row[f"{name}_ev"] = fmean(values)
+        row[f"{name}_std_ev"] = stdev(values) if len(values) > 1 else None
+    return row | {
+        f"{TOTAL}_error_bar_ev": found.error_bar,
+        "fraction_of_points_outside_of_training_range": found.extrapolation.fraction_of_points,
+    }
+
+
+def _dos_rows(surrogate: Surrogate, found: Prediction) -> list[dict[str, Any]]:
+    return [
+        {
+            "energy_ev": float(energy),
+            "dos_per_ev": fmean(states),
+            "dos_std_per_ev": stdev(states) if len(states) > 1 else None,
+            **{f"seed_{seed}_per_ev": value for seed, value in enumerate(states)},
+        }
+        for energy, states in zip(surrogate.energy, found.dos.T.tolist(), strict=True)
+    ]

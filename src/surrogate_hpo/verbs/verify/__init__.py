@@ -1,0 +1,1 @@
+"""Unpack an archive and prove it."""

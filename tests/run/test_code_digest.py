@@ -1,0 +1,159 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from surrogate_hpo.run import code_digest as module
+from surrogate_hpo.run.graph import (
+    AUDITS,
+    CONTESTS,
+    CONVERGENCE,
+    FIGURES,
+    HELPERS,
+    SHOWING,
+    STAGES,
+    TRANSFERS,
+)
+
+RULES = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *HELPERS, *FIGURES)
+COMPUTING = sorted({*RULES} - {*SHOWING})
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Path:
+    """A copy of the package whose sources a test may edit."""
+    root = tmp_path / "surrogate_hpo"
+    shutil.copytree(module.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(module, "ROOT", root)
+    return root
+
+
+def digests(package: Path) -> dict[str, str]:
+    module._parsed.cache_clear()
+    module._module_digest.cache_clear()
+    return {stage: module.code_digest(stage) for stage in RULES}
+
+
+def changed(package: Path, file: str, old: str, new: str) -> set[str]:
+    before = digests(package)
+    path = package / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    after = digests(package)
+    return {stage for stage in RULES if before[stage] != after[stage]}
+
+
+def test_an_edit_reaches_the_stages_that_use_the_code_and_no_other(package):
+    path = package / "selection" / "acsd.py"
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+    assert changed(package, "selection/acsd.py", "EXTRA = 1", "EXTRA = 2") & {*STAGES} == {"acsd"}
+    path = package / "descriptors" / "bispectrum.py"
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+    users = changed(package, "descriptors/bispectrum.py", "EXTRA = 1", "EXTRA = 2")
+    assert users & {*STAGES} == {"acsd", "descriptors", "evaluate", "surrogate", "train"}
+
+
+@pytest.mark.parametrize("file", ["cli.py", "config/load.py", "config/yaml_core.py"])
+def test_the_way_from_the_config_to_a_stage_is_part_of_all(package, file):
+    path = package / file
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+    assert changed(package, file, "EXTRA = 1", "EXTRA = 2") == set(RULES)
+
+
+def test_comments_docstrings_and_formatting_are_not_code(package):
+    path = package / "selection" / "acsd.py"
+    path.write_text(path.read_text() + '\ndef extra():\n    """Old."""\n    return 1\n')
+    for old, new in (('"""Old."""', '"""New."""'), ("    return 1", "    # why\n    return (1)")):
+        assert changed(package, "selection/acsd.py", old, new) == set()
+
+
+def test_error_messages_rerun_nothing(package):
+    assert changed(package, "errors.py", '"remedy": remedy', '"remedy": remedy or ""') == set()
+
+
+def test_every_stage_reaches_its_own_config_section_only():
+    for stage in (*STAGES, *AUDITS):
+        modules = module.imported_modules(f"surrogate_hpo.stages.{stage}")
+        sections = {name.rpartition(".")[2] for name in modules if ".config." in name}
+        assert stage in sections
+        # A surrogate predicts its validation snapshots, and so makes descriptors as `predict` does.
+        own = {"surrogate", "descriptors"} if stage == "surrogate" else {stage}
+        assert sections & {*STAGES, *AUDITS} == own
+
+
+def test_expensive_stages_do_not_depend_on_what_comes_after_them():
+    """An edited network must not rerun DFT: neither directly nor through the LDOS."""
+    for stage in ("snapshots", "dft", "ldos"):
+        modules = module.imported_modules(f"surrogate_hpo.stages.{stage}")
+        rooms = {name.split(".")[1] for name in modules}
+        assert not rooms & {"networks", "selection", "search", "descriptors", "figures"}, stage
+    assert not any(
+        ".physics" in name for name in module.imported_modules("surrogate_hpo.stages.dft.stage")
+    )
+
+
+def kept_files(package: Path) -> list[Path]:
+    return sorted(package.rglob("__pycache__/*.digest.json"))
+
+
+def test_what_parsing_found_is_kept_beside_the_compiled_modules(package, monkeypatch):
+    monkeypatch.setattr(module.sys, "dont_write_bytecode", False)
+    first = digests(package)
+    assert kept_files(package)
+    monkeypatch.setattr(module, "_parse", None)
+    assert digests(package) == first
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"source": "of before"}', b"\xff"])
+def test_a_kept_file_that_is_damaged_or_old_is_made_again(package, monkeypatch, damage):
+    monkeypatch.setattr(module.sys, "dont_write_bytecode", False)
+    first = digests(package)
+    before = [path.read_bytes() for path in kept_files(package)]
+    for path in kept_files(package):
+        path.write_bytes(damage)
+    assert digests(package) == first
+    assert [path.read_bytes() for path in kept_files(package)] == before
+
+
+def test_where_nothing_can_be_kept_the_digests_are_the_same(package, monkeypatch):
+    monkeypatch.setattr(module.sys, "dont_write_bytecode", True)
+    first = digests(package)
+    assert not kept_files(package)
+
+    def refused(path, text):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(module.sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(module, "write_text", refused)
+    assert digests(package) == first
+
+
+@pytest.mark.parametrize("rule", COMPUTING)
+def test_no_stage_that_computes_depends_on_figures_or_on_what_counts_costs(rule):
+    modules = {
+        name.removeprefix("surrogate_hpo.")
+        for name in module.imported_modules(f"surrogate_hpo.stages.{rule}")
+    }
+    drawing = {m for m in modules if m.startswith("figures.")} | modules & {"stages.drawings"}
+    assert not drawing
+    costs = {m for m in modules if m == "io.cost" or m.endswith("_needs")}
+    # Its summary tells them; what takes long of it is done by evaluate_snapshot.
+    assert costs == ({"io.cost"} if rule == "evaluate" else set())
+
+
+def test_a_colour_reruns_what_draws_and_nothing_else(package):
+    path = package / "figures" / "palette.py"
+    path.write_text(path.read_text() + '\nEXTRA = "#000000"\n')
+    drawn = changed(package, "figures/palette.py", "#000000", "#111111")
+    assert drawn == {"report", "compare", *FIGURES}
+
+
+def test_how_costs_are_counted_reruns_what_shows_them_and_nothing_else(package):
+    path = package / "io" / "cost.py"
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+    assert changed(package, "io/cost.py", "EXTRA = 1", "EXTRA = 2") == {"report", "evaluate"}
+
+
+def test_the_template_beside_a_module_is_part_of_its_code(package):
+    assert changed(package, "figures/report.html", "<html", "<html class='new'") == {"report"}

@@ -1,0 +1,228 @@
+"""`surrogate-hpo predict` and the ASE calculator: files, options, refusals."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.io import write
+from ase.io.cube import read_cube_data
+from small_surrogate import ENERGY, GRID, aluminium, electrons_of, written
+
+from surrogate_hpo.calculator import SurrogateCalculator
+from surrogate_hpo.cli import main
+from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.formats.cubes.ldos import read_cube
+from surrogate_hpo.data.density_store import read_density
+from surrogate_hpo.data.ldos_store import read_ldos
+from surrogate_hpo.units import BOHR_ANGSTROM
+
+ENERGIES = ("total_free_energy_ev", "fermi_energy_ev", "band_energy_ev", "entropy_term_ev")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("predict")
+    written(folder)
+    written(folder / "one", seeds=1)
+    write(folder / "three.xyz", [aluminium(seed) for seed in range(3)], format="extxyz")
+    write(folder / "POSCAR", aluminium(1), format="vasp")
+    return folder
+
+
+def predict(folder, structures, output, *options, surrogate="surrogate.pt"):
+    files = [str(folder / surrogate), str(folder / structures)]
+    main(["predict", *files, "--output", str(folder / output), *options])
+
+
+@pytest.fixture(scope="module")
+def predicted(folder):
+    predict(folder, "POSCAR", "vasp", "--ldos")
+    return folder / "vasp"
+
+
+def test_the_document_has_means_error_bars_and_all_values(predicted):
+    document = json.loads((predicted / "prediction.json").read_text())
+    for key in ENERGIES:
+        found = document[key]
+        assert found["mean"] == pytest.approx(np.mean(found["per_seed"]))
+        assert found["std_over_seeds"] == pytest.approx(np.std(found["per_seed"], ddof=1))
+        assert len(found["per_seed"]) == 2
+    assert document["total_free_energy_ev_per_atom"]["mean"] == pytest.approx(
+        document["total_free_energy_ev"]["mean"] / 4
+    )
+    assert (document["atoms"], document["electrons"], document["grid"]) == (4, 12.0, list(GRID))
+    assert document["electronic_temperature_kelvin"] == 5000.0
+    assert document["warnings"] == []
+    assert document["descriptors_outside_of_training_range"]["fraction_of_points"] == 0
+    record = document["provenance"]
+    assert record["surrogate"]["stage"] == "surrogate"
+    assert {name.rpartition("/")[2] for name in record["inputs"]} == {"surrogate.pt", "POSCAR"}
+
+
+def test_density_cube_and_store_hold_the_electrons_and_agree(predicted):
+    store = read_density(predicted / "density.zarr.zip")
+    assert electrons_of(store.values, store.cell) == pytest.approx(12.0, abs=1e-9)
+    assert store.deviation.min() >= 0
+    assert store.deviation.max() > 0
+    values, atoms = read_cube_data(str(predicted / "density.cube"))
+    np.testing.assert_allclose(values / BOHR_ANGSTROM**3, store.values, rtol=1e-6)
+    np.testing.assert_allclose(atoms.positions, aluminium(1).positions, atol=1e-6)
+    assert atoms.get_chemical_formula() == "Al4"
+    np.testing.assert_allclose(read_cube(predicted / "density.cube").cell, store.cell, atol=1e-6)
+
+
+def test_dos_and_ldos_are_those_of_the_density(predicted):
+    with (predicted / "dos.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert list(rows[0]) == [
+        *("energy_ev", "dos_per_ev", "dos_std_per_ev", "seed_0_per_ev", "seed_1_per_ev")
+    ]
+    np.testing.assert_allclose([float(row["energy_ev"]) for row in rows], ENERGY)
+    ldos = read_ldos(predicted / "ldos.zarr.zip")
+    assert (ldos.kernel, ldos.width, ldos.electrons) == ("gaussian", 0.5, 12.0)
+    dos = ldos.values.sum((0, 1, 2), dtype=np.float64) * ldos.volume_element
+    np.testing.assert_allclose([float(row["dos_per_ev"]) for row in rows], dos, rtol=1e-5)
+    assert {path.name for path in predicted.iterdir()} == {
+        *("prediction.json", "dos.csv", "density.cube", "density.zarr.zip", "ldos.zarr.zip")
+    }
+
+
+def test_several_frames_get_a_folder_each_and_a_table(folder, predicted):
+    predict(folder, "three.xyz", "all", "--index", ":", "--block-points", "300")
+    with (folder / "all/predictions.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["atoms"] for row in rows] == ["4", "4", "4"]
+    single = json.loads((predicted / "prediction.json").read_text())
+    for key in ENERGIES:
+        for number, row in enumerate(rows):
+            document = json.loads((folder / f"all/{number:04d}/prediction.json").read_text())
+            assert float(row[key]) == pytest.approx(document[key]["mean"], abs=1e-12)
+        # The second frame is the one of POSCAR.
+        assert float(rows[1][key]) == pytest.approx(single[key]["mean"], abs=1e-6)
+    assert not (folder / "all/0000/ldos.zarr.zip").exists()
+
+
+def test_one_network_has_no_error_bar(folder):
+    predict(folder, "POSCAR", "single", surrogate="one/surrogate.pt")
+    document = json.loads((folder / "single/prediction.json").read_text())
+    assert document["total_free_energy_ev"]["std_over_seeds"] is None
+    assert read_density(folder / "single/density.zarr.zip").deviation is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--engine", "gap"], r"--engine(.|\n)*native, torch, lammps(.|\n)*gap"),
+        (["--use-gpu"], r"--use-gpu(.|\n)*--engine torch(.|\n)*native"),
+        (["--threads", "0"], r"--threads(.|\n)*1 or more"),
+        (["--block-points", "-3"], r"--block-points(.|\n)*1 or more"),
+        (["--electronic-temperature", "-1"], "more than 0 K"),
+        (["--grid", "10", "10"], r"--grid(.|\n)*three numbers of points"),
+        (["--electronic-temperature", "inf"], "more than 0 K"),
+        (["--index", "7"], "the index selects no structure"),
+        (["--index", "first"], r"index of the structures is none(.|\n)*start:stop(.|\n)*'first'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_any_work(folder, options, message):
+    with pytest.raises(SystemExit, match=message):
+        predict(folder, "three.xyz@0" if "--index" not in options else "three.xyz", "no", *options)
+    assert not (folder / "no").exists()
+
+
+def test_an_earlier_prediction_does_not_stay_beside_a_new_one(folder):
+    predict(folder, "POSCAR", "twice", "--ldos")
+    predict(folder, "three.xyz@0", "twice")  # other atoms: the LDOS would not be theirs
+    assert {path.name for path in (folder / "twice").iterdir()} == {
+        *("prediction.json", "dos.csv", "density.cube", "density.zarr.zip")
+    }
+    record = json.loads((folder / "twice/prediction.json").read_text())["provenance"]
+    assert {name.rpartition("/")[2] for name in record["inputs"]} == {"surrogate.pt", "three.xyz"}
+    assert record["structures"].endswith("three.xyz@0")
+
+
+def test_an_output_folder_that_cannot_be_one_is_refused_before_any_work(folder):
+    (folder / "file").write_text("mine")
+    for place in ("file", "file/below"):
+        with pytest.raises(SystemExit, match=r"cannot be written to(.|\n)*file(.|\n)*--output"):
+            predict(folder, "POSCAR", place)
+    assert (folder / "file").read_text() == "mine"
+
+
+def test_all_frames_are_looked_at_before_the_first_is_computed(folder):
+    other = aluminium(1)
+    other.symbols[2] = "Be"
+    write(folder / "mixed.xyz", [aluminium(0), other], format="extxyz")
+    with pytest.raises(SystemExit, match=r"not trained on all elements(.|\n)*Be"):
+        predict(folder, "mixed.xyz", "mixed", "--index", ":")
+    assert not (folder / "mixed").exists()
+
+
+def test_the_calculator_gives_the_same_energies_and_no_forces(folder, predicted, tmp_path):
+    atoms = aluminium(1)
+    atoms.calc = SurrogateCalculator(folder / "surrogate.pt", scratch=tmp_path)
+    document = json.loads((predicted / "prediction.json").read_text())
+    expected = document["total_free_energy_ev"]
+    assert atoms.get_potential_energy() == pytest.approx(expected["mean"], abs=1e-6)
+    assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
+    results = atoms.calc.results
+    assert results["free_energy_std"] == pytest.approx(expected["std_over_seeds"], abs=1e-6)
+    assert results["fermi_energy"] == pytest.approx(document["fermi_energy_ev"]["mean"], abs=1e-6)
+    assert results["warnings"] == []
+    for quantity in (atoms.get_forces, atoms.get_stress):
+        with pytest.raises(PropertyNotImplementedError, match=r"energies only.*not differentiated"):
+            quantity()
+    before = atoms.get_potential_energy()
+    atoms.positions[0, 0] += 0.05
+    assert abs(atoms.get_potential_energy() - before) > 1e-6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_calculator_refuses_molecules(folder):
+    atoms = aluminium(1)
+    atoms.pbc = False
+    atoms.calc = SurrogateCalculator(folder / "surrogate.pt")
+    with pytest.raises(DataError, match=r"not periodic(.|\n)*atoms\.pbc = True"):
+        atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.positions.__setitem__(1, a.positions[0] + 0.1), r"two atoms overlap"),
+        (lambda a: a.cell.__setitem__(2, 0.0), r"not periodic in three"),
+        (lambda a: a.__delitem__(slice(None)), r"no atoms(.|\n)*0 atoms"),
+    ],
+)
+def test_the_calculator_refuses_what_the_verb_refuses(folder, change, message):
+    atoms = aluminium(1)
+    change(atoms)
+    atoms.calc = SurrogateCalculator(folder / "surrogate.pt")
+    with pytest.raises(DataError, match=message):
+        atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "gap"}, "one of native"),
+        ({"threads": 0}, "1 or more"),
+        ({"electronic_temperature": 0}, "more than 0 K"),  # was once taken for the training's
+        ({"use_gpu": True}, "engine torch"),
+    ],
+)
+def test_the_calculator_refuses_options_that_make_no_sense(folder, options, message):
+    with pytest.raises(ConfigError, match=message):
+        SurrogateCalculator(folder / "surrogate.pt", **options)
+    with pytest.raises(DataError, match="scratch"):
+        SurrogateCalculator(folder / "surrogate.pt", scratch=folder / "nowhere")
+
+
+def test_help_needs_no_run_and_explains_files_and_units(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", "--help"])
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(word in text for word in ("file that ASE reads", "Å", "K, for the occupations"))
+    assert "--config" not in text
