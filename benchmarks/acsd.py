@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import nested_columns
 from surrogate_hpo.scores.descriptors.choice import choose
 from surrogate_hpo.scores.descriptors.scores import Draw, score_candidates
 from surrogate_hpo.scores.descriptors.table import ScoreTable
 from surrogate_hpo.stages.acsd.points import SampledSnapshot, sample_snapshots
+from surrogate_hpo.stages.acsd.settings import AcsdSettings
 
 OUT = Path("benchmarks/out/acsd.json")
 CUTOFF_RADII = [3.0, 3.5, 4.0, 4.676, 5.0, 5.5, 6.0, 6.5]

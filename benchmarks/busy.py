@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.networks.architecture import Architecture
 
 OUT = Path("benchmarks/out/busy.json")

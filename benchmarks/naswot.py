@@ -23,7 +23,10 @@ import torch
 from mala_environment import mala_python
 
 from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, search_space
-from surrogate_hpo.scores.architectures.batched_networks import initial_networks, initialisation_seeds
+from surrogate_hpo.scores.architectures.batched_networks import (
+    initial_networks,
+    initialisation_seeds,
+)
 from surrogate_hpo.scores.architectures.naswot import Naswot, draw_minibatch
 from surrogate_hpo.scores.architectures.proxy import ScoreData
 

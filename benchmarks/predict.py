@@ -22,8 +22,8 @@ from typing import Any
 
 from ase.build import bulk
 
-from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions
 

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from surrogate_hpo.dft.result import known
 from surrogate_hpo.data.datasets import read_pair, read_points
 from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.dft.result import known
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.options import Activation
-from surrogate_hpo.training.fitting import OUTPUT_SCALING_KEY, Training, new_training, scale
 from surrogate_hpo.predict.ldos_energies import energies_of
+from surrogate_hpo.training.fitting import OUTPUT_SCALING_KEY, Training, new_training, scale
 
 RESULTS = Path("results")
 OUT = Path("benchmarks/out/recipes.json")

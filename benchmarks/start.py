@@ -31,8 +31,8 @@ from typing import Any
 
 import yaml
 
-from surrogate_hpo.run.cost import total_cost
 from surrogate_hpo.formats.espresso.engine import find_engine
+from surrogate_hpo.run.cost import total_cost
 
 OUT = Path("benchmarks/out/start.json")
 REPOSITORY = Path(__file__).parents[1]

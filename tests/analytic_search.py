@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.contest.methods.interface import Budget, Evaluation
 from surrogate_hpo.contest.methods.registry import METHODS
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.search.space import Choices, Interval
 
 ARCHITECTURES = {

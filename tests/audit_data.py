@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_hpo.stages.audit.settings import AuditSettings
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.stages.audit.settings import AuditSettings
 
 GRID, CELL = (8, 8, 8), 4.0 * np.eye(3)
 COMPONENTS, ENERGIES = 14, 9

@@ -8,9 +8,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.io import write
 
+from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
-from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 
 TRUE_TWOJMAX = 4
 

@@ -18,8 +18,8 @@ from tiny_workflow import new_folder, snakemake
 
 from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.formats.espresso.scf import save_folder
 from surrogate_hpo.formats.espresso.engine import WHEEL_VARIABLE, find_engine
+from surrogate_hpo.formats.espresso.scf import save_folder
 
 # A busy machine must not fail a law; CI looks at the same examples every time.
 settings.register_profile("house", deadline=None)

@@ -5,8 +5,8 @@ from pathlib import Path
 from ase import Atoms
 
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.formats.espresso.scf import run_espresso
 from surrogate_hpo.formats.espresso.input_file import ScfSettings
+from surrogate_hpo.formats.espresso.scf import run_espresso
 
 
 def run_scf(

@@ -8,12 +8,12 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
+from surrogate_hpo.data.surrogate_contents import Ion, Origin, Surrogate
+from surrogate_hpo.data.surrogates import write_surrogate
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.dft.displacements import thermal_displacements
-from surrogate_hpo.data.surrogate_contents import Ion, Origin, Surrogate
-from surrogate_hpo.data.surrogates import write_surrogate
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler

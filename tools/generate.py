@@ -17,9 +17,9 @@ from pydantic_core import PydanticUndefined
 from surrogate_hpo.config.base import NO_RERUN, SPLITS_JOBS, section_types
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, MAGNESIUM_LDA, SILICON_LDA
-from surrogate_hpo.stages.report.figure_dag import dag
 from surrogate_hpo.formats.upf.writer import hgh_upf
 from surrogate_hpo.run.graph import DEPENDENCIES, STAGES, SUMMARIES
+from surrogate_hpo.stages.report.figure_dag import dag
 
 ROOT = Path(__file__).parents[1]
 # A section with more keys than these has rows of its own.

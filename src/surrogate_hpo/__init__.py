@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from surrogate_hpo.calculator import SurrogateCalculator
-    from surrogate_hpo.descriptors.bispectrum import bispectrum
     from surrogate_hpo.data.surrogate_contents import Surrogate
     from surrogate_hpo.data.surrogates import read_surrogate
+    from surrogate_hpo.descriptors.bispectrum import bispectrum
     from surrogate_hpo.physics.total_energy import EnergyTerms, energy_terms_from_ldos
 
 __all__ = [

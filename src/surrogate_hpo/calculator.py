@@ -9,12 +9,12 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
-from surrogate_hpo.stages.descriptors.settings import Engine
+from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import checked_structure
-from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions
+from surrogate_hpo.stages.descriptors.settings import Engine
 
 _WITHOUT = ("forces", "stress", "stresses", "energies", "magmom", "magmoms", "dipole", "charges")
 

@@ -16,12 +16,11 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import surrogate_hpo
 from surrogate_hpo.config.load import DEFAULT_CONFIG, load_config
 from surrogate_hpo.errors import InterruptedRun, SurrogateHpoError
+from surrogate_hpo.files.full_disk import full_disk
 from surrogate_hpo.interruption import handling_signals
+from surrogate_hpo.log import configure_logging
 from surrogate_hpo.run.allocation import job_header
 from surrogate_hpo.run.cost import recording_cost
-from surrogate_hpo.files.full_disk import full_disk
-from surrogate_hpo.run.profile import install_profile
-from surrogate_hpo.log import configure_logging
 from surrogate_hpo.run.graph import (
     ARCHIVES,
     AUDITS,
@@ -29,11 +28,15 @@ from surrogate_hpo.run.graph import (
     CONVERGENCE,
     FIGURES,
     HELPERS,
+    QUESTIONS,
     STAGES,
+    TOOLS,
     TRANSFERS,
+    home,
 )
 from surrogate_hpo.run.interface import Argument, Input, Option, Output, Positional, State
 from surrogate_hpo.run.plan import gpus
+from surrogate_hpo.run.profile import install_profile
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
@@ -42,11 +45,7 @@ logger = logging.getLogger(__name__)
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
 JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES)
-# Verbs that read the config, and what lies in the results, and answer.
-QUESTIONS = ("check", "estimate", "status")
-# Verbs for people, who give them files.
-TOOLS = ("predict", "export", "verify", "potential")
-STAGES_FOLDER = Path(surrogate_hpo.__file__).parent / "stages"
+PACKAGE_FOLDER = Path(surrogate_hpo.__file__).parent
 PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
 GROUPS = {
     Positional: "files",
@@ -148,7 +147,7 @@ def _outputs(function: Callable[..., str | None], options: Mapping[str, Any]) ->
 def _stage_function(stage: str) -> Callable[..., str | None]:
     # What is imported stays: to look through it for garbage takes an eighth of the time.
     gc.disable()
-    module = importlib.import_module(f"surrogate_hpo.stages.{stage}")
+    module = importlib.import_module(f"surrogate_hpo.{home(stage)}")
     gc.freeze()
     gc.enable()
     function: Callable[..., str | None] = getattr(module, stage)
@@ -184,7 +183,8 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def _summary(stage: str) -> str:
-    tree = ast.parse((STAGES_FOLDER / f"{stage}.py").read_text(encoding="utf-8"))
+    module = PACKAGE_FOLDER.joinpath(*home(stage).split(".")).with_suffix(".py")
+    tree = ast.parse(module.read_text(encoding="utf-8"))
     return (ast.get_docstring(tree) or "").splitlines()[0]
 
 

@@ -15,11 +15,11 @@ import zstandard
 from rocrate.rocrate import ROCrate
 from tiny_workflow import REPOSITORY, edit_config, planned, snakemake
 
-from surrogate_hpo.cli import main
-from surrogate_hpo.errors import InterruptedRun
 from surrogate_hpo.archive.crate import CRATE, RunDescription, crate_text
 from surrogate_hpo.archive.manifest import MANIFEST, manifest_text
 from surrogate_hpo.archive.tarball import Member, write_tarball
+from surrogate_hpo.cli import main
+from surrogate_hpo.errors import InterruptedRun
 from surrogate_hpo.verbs.verify.verb import _executed
 
 CONFIG = "run/config/config.yaml"

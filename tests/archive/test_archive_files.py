@@ -15,11 +15,11 @@ import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.archive.frames import FrameReader, FrameWriter
 from surrogate_hpo.archive.manifest import MANIFEST, differences, manifest_text, read_manifest
 from surrogate_hpo.archive.tarball import Member, write_tarball
 from surrogate_hpo.archive.unpack import Unpacked, unpack
+from surrogate_hpo.errors import DataError
 
 LARGEST = 1 << 24
 CONTENT = {

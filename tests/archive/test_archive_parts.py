@@ -13,8 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rocrate.rocrate import ROCrate
 
-from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.archive.comparison import number_differences
 from surrogate_hpo.archive.crate import CRATE, RunDescription, crate_faults, crate_text
 from surrogate_hpo.archive.jobs import METADATA, Job, jobs_of, read_records, records_behind
@@ -22,7 +20,9 @@ from surrogate_hpo.archive.relocation import Relocation
 from surrogate_hpo.archive.source import apply_patch, read_source, revision
 from surrogate_hpo.archive.stale import stale_inputs, stale_settings
 from surrogate_hpo.archive.tarball import Member
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.zarr_zip import write_dataset
+from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 
 # --- records of Snakemake ---
 

@@ -10,8 +10,7 @@ import yaml
 from tiny_workflow import REPOSITORY, new_folder, planned, snakemake
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.run import content_marks
-from surrogate_hpo.run import outputs
+from surrogate_hpo.run import content_marks, outputs
 from surrogate_hpo.run.content_marks import content_mark
 from surrogate_hpo.run.outputs import changed_outputs, output_record, require_unchanged, stand_in
 

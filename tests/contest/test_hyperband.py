@@ -8,8 +8,8 @@ from analytic_search import BUDGET, error, evaluation, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.contest.methods.interface import Budget
 from surrogate_hpo.contest.methods.hyperband import bracket
+from surrogate_hpo.contest.methods.interface import Budget
 
 
 def test_brackets_of_algorithm_1_at_81_epochs():

@@ -18,10 +18,10 @@ from analytic_search import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.errors import PhysicsError
-from surrogate_hpo.contest.methods.interface import Budget
 from surrogate_hpo.contest.methods.direct import DirectSearch
+from surrogate_hpo.contest.methods.interface import Budget
 from surrogate_hpo.contest.methods.points import default_point, from_unit, levels
+from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.search.space import Choices, Interval
 
 

@@ -3,11 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.datasets import read_points
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.errors import DataError
 
 DEFINITION = DescriptorDefinition(4.0, 2)
 

@@ -6,15 +6,15 @@ import pytest
 import xarray as xr
 import zarr
 
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError
-from surrogate_hpo.files import zarr_zip
 from surrogate_hpo.data.descriptor_store import (
     DescriptorData,
     read_descriptors,
     write_descriptors,
     writing_descriptors,
 )
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.files import zarr_zip
 from surrogate_hpo.run.provenance import checksum
 
 CELL = np.array([[4.0, 0, 0], [1, 4, 0], [0, 1, 5]])

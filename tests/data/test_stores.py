@@ -10,17 +10,21 @@ import pytest
 import xarray as xr
 import zarr
 
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.descriptors.grid import GridBox
-from surrogate_hpo.errors import DataError
-from surrogate_hpo.files import zarr_zip
 from surrogate_hpo.archive.comparison import number_differences
 from surrogate_hpo.data.density_store import DensityData, read_density, write_density
 from surrogate_hpo.data.descriptor_store import DescriptorData, read_descriptors, write_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.data.ldos_writer import writing_ldos
-from surrogate_hpo.stages.acsd.similarities import SimilarityData, read_similarities, write_similarities
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.descriptors.grid import GridBox
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.files import zarr_zip
 from surrogate_hpo.files.zarr_zip import read_provenance
+from surrogate_hpo.stages.acsd.similarities import (
+    SimilarityData,
+    read_similarities,
+    write_similarities,
+)
 
 RANDOM = np.random.default_rng(5)
 SHAPE = (5, 3, 4)

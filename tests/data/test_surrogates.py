@@ -12,25 +12,25 @@ import torch
 from small_surrogate import DEFINITION, ENERGY, GRID, aluminium, small_surrogate, written
 
 from surrogate_hpo.calculator import SurrogateCalculator
-from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
+from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
+from surrogate_hpo.data.dft_results import write_dft_result
+from surrogate_hpo.data.models import LeftOut, TrainedModel, read_model, write_model, write_state
+from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
-from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.files.documents import read_document
-from surrogate_hpo.data.models import LeftOut, TrainedModel, read_model, write_model, write_state
 from surrogate_hpo.formats.structures.structures import write_structure
-from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.formats.upf.writer import hgh_upf
 from surrogate_hpo.networks.error_bar import calibrated_error_bar
 from surrogate_hpo.predict.error_bars import read_error_bar
-from surrogate_hpo.verbs.predict import predict
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions
+from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
 from surrogate_hpo.stages.surrogate.stage import surrogate as gather
+from surrogate_hpo.verbs.predict.verb import predict
 
 LIKE_ALL = {
     "total_free_energy": -228.0, "band_energy": 39.0, "entropy_contribution": -1.0,

@@ -10,11 +10,11 @@ from snap_oracle import neighbour_vectors
 from test_bispectrum import CASES, FCC, column_error, sample
 
 from surrogate_hpo.descriptors.bispectrum import bispectrum
-from surrogate_hpo.descriptors.torch_engine.sphere_quadrature import sphere_quadrature
 from surrogate_hpo.descriptors.torch_engine.bispectrum import (
     torch_bispectrum,
     torch_bispectrum_of_neighbours,
 )
+from surrogate_hpo.descriptors.torch_engine.sphere_quadrature import sphere_quadrature
 from surrogate_hpo.descriptors.triples import triples
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 

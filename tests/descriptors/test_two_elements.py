@@ -10,8 +10,8 @@ from ase.build import bulk
 from ase.io import write
 from tiny_workflow import edit_config, new_folder, snakemake
 
-from surrogate_hpo.dft.hgh import HghChannel, HghParameters, radial_potential
 from surrogate_hpo.data.descriptor_store import read_descriptors
+from surrogate_hpo.dft.hgh import HghChannel, HghParameters, radial_potential
 from surrogate_hpo.formats.upf.writer import upf_text
 
 pytestmark = [pytest.mark.qe, pytest.mark.workflow]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.dft.kpoints import kpoint_mesh
+from surrogate_hpo.stages.dft.settings import DftSettings
 
 CUBIC = 4.05 * np.eye(3)
 

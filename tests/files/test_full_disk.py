@@ -7,8 +7,7 @@ import pytest
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.errors import DataError, EngineError
-from surrogate_hpo.files import atomic
-from surrogate_hpo.files import full_disk
+from surrogate_hpo.files import atomic, full_disk
 from surrogate_hpo.files.full_disk import looking_for_space
 
 

@@ -13,11 +13,11 @@ import torch
 from fuzz_readers import READERS
 from fuzz_samples import espresso_xml, samples
 
+from surrogate_hpo.data.models import read_state
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.bounded_reading import bounded_reading
 from surrogate_hpo.formats.mala.arrays import open_array
 from surrogate_hpo.formats.mala.sidecar import read_sidecar
-from surrogate_hpo.data.models import read_state
 from surrogate_hpo.formats.structures.structures import read_structures
 
 BILLION = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))

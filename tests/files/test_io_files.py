@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from surrogate_hpo.data.descriptor_store import read_descriptors
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.atomic import replacing, write_text
-from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.files.documents import read_document, write_document
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
-from surrogate_hpo.run.provenance import checksum
 from surrogate_hpo.files.tables import read_table, write_table
 from surrogate_hpo.files.zarr_zip import read_provenance
+from surrogate_hpo.run.provenance import checksum
 from surrogate_hpo.seeds import derive_seed
 
 

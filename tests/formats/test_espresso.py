@@ -16,7 +16,6 @@ from scf import run_scf
 
 from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsError
 from surrogate_hpo.formats.espresso import scf as espresso
-from surrogate_hpo.formats.espresso.scf import run_espresso
 from surrogate_hpo.formats.espresso.engine import (
     WHEEL_VARIABLE,
     Engine,
@@ -25,6 +24,7 @@ from surrogate_hpo.formats.espresso.engine import (
     run_engine,
 )
 from surrogate_hpo.formats.espresso.input_file import ScfSettings
+from surrogate_hpo.formats.espresso.scf import run_espresso
 from surrogate_hpo.formats.espresso.xml_file import read_espresso_xml
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN

@@ -12,25 +12,25 @@ import torch
 import yaml
 from tiny_workflow import edit_config
 
-from surrogate_hpo.stages.dft.settings import DftSettings
-from surrogate_hpo.stages.ldos.settings import LdosSettings
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.errors import ConfigError, DataError, PhysicsError
 from surrogate_hpo.formats.cubes.ldos import run_pp_ldos
-from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.formats.espresso.engine import WHEEL_VARIABLE
 from surrogate_hpo.formats.espresso.size import espresso_size
+from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.formats.espresso.xml_file import read_espresso_xml
 from surrogate_hpo.formats.finished.opening import open_finished
-from surrogate_hpo.data.ldos_store import read_ldos
-from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.physics.ewald import ewald_energy
-from surrogate_hpo.verbs.check.verb import check
+from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.stages.dft.stage import dft
+from surrogate_hpo.stages.ldos.settings import LdosSettings
 from surrogate_hpo.stages.ldos.stage import ldos
 from surrogate_hpo.stages.snapshots.stage import make_snapshot
 from surrogate_hpo.units import HARTREE_EV
+from surrogate_hpo.verbs.check.verb import check
 
 pytestmark = pytest.mark.qe
 WAVES = LdosSettings(kernel="gaussian", width_ev=0.5, minimum_ev=-6, maximum_ev=13, spacing_ev=0.5)

@@ -22,19 +22,19 @@ from finished_data import (
     write_snapshot,
 )
 
-from surrogate_hpo.stages.dft.settings import DftSettings
-from surrogate_hpo.run.request import NEEDS
-from surrogate_hpo.stages.ldos.settings import LdosSettings
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.data.dft_results import read_dft_result, write_dft_result
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
-from surrogate_hpo.data.dft_results import read_dft_result, write_dft_result
-from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.files.tables import read_table, write_table
+from surrogate_hpo.formats.finished.opening import open_finished
+from surrogate_hpo.labels.dft_guards import check_bands, check_window
 from surrogate_hpo.predict.accuracies import accuracies
 from surrogate_hpo.predict.energies import baseline_energies, reference_energies
-from surrogate_hpo.verbs.estimate import case_of
-from surrogate_hpo.labels.dft_guards import check_bands, check_window
+from surrogate_hpo.run.request import NEEDS
+from surrogate_hpo.stages.dft.settings import DftSettings
+from surrogate_hpo.stages.ldos.settings import LdosSettings
+from surrogate_hpo.verbs.estimate.verb import case_of
 
 
 @pytest.fixture

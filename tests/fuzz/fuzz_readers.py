@@ -17,26 +17,26 @@ from fuzz_mutations import (
 )
 from fuzz_samples import espresso_xml, wavefunction_file
 
-from surrogate_hpo.config.load import load_config
 from surrogate_hpo.archive.frames import FrameWriter
 from surrogate_hpo.archive.manifest import MANIFEST, manifest_text, read_manifest
 from surrogate_hpo.archive.tarball import Member, write_tarball
 from surrogate_hpo.archive.unpack import unpack
-from surrogate_hpo.formats.cubes.files import read_cube
+from surrogate_hpo.config.load import load_config
 from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
-from surrogate_hpo.formats.espresso.size import espresso_size
-from surrogate_hpo.formats.espresso.xml_file import read_espresso_xml
-from surrogate_hpo.files.evaluations import EvaluationStore
-from surrogate_hpo.formats.mala.arrays import open_array
-from surrogate_hpo.formats.finished.opening import open_finished
-from surrogate_hpo.files.journal import journal_storage
 from surrogate_hpo.data.ldos_store import read_ldos
-from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.files.evaluations import EvaluationStore
+from surrogate_hpo.files.journal import journal_storage
 from surrogate_hpo.files.tables import read_table
-from surrogate_hpo.formats.upf.reader import read_upf, read_upf_origin
+from surrogate_hpo.formats.cubes.files import read_cube
+from surrogate_hpo.formats.espresso.size import espresso_size
 from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
+from surrogate_hpo.formats.espresso.xml_file import read_espresso_xml
+from surrogate_hpo.formats.finished.opening import open_finished
+from surrogate_hpo.formats.mala.arrays import open_array
+from surrogate_hpo.formats.structures.structures import read_structures
+from surrogate_hpo.formats.upf.reader import read_upf, read_upf_origin
 from surrogate_hpo.verbs.verify.verb import verify
 
 Reader = Callable[[bytes, Path], object]

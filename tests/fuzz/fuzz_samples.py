@@ -15,16 +15,16 @@ from ase.io import write
 from finished_data import LDOS, displaced_cell, result_of, write_snapshot
 from small_surrogate import written
 
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.archive.crate import CRATE, RunDescription, crate_text
 from surrogate_hpo.archive.tarball import Member, _packed
-from surrogate_hpo.formats.cubes.writer import write_cube
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.dft_results import write_dft_result
-from surrogate_hpo.formats.mala.openpmd import UNITS_SI
-from surrogate_hpo.files.journal import journal_storage
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.descriptors.triples import n_components
+from surrogate_hpo.files.journal import journal_storage
+from surrogate_hpo.formats.cubes.writer import write_cube
+from surrogate_hpo.formats.mala.openpmd import UNITS_SI
 
 REPOSITORY = Path(__file__).parents[2]
 WAVES = (np.indices((3, 3, 3)).reshape(3, -1).T - 1).astype("<i4")

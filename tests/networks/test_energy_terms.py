@@ -10,13 +10,12 @@ from ase.build import bulk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.stages.train.settings import TrainSettings
+from surrogate_hpo.data.dft_results import write_dft_result
+from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.data.dft_results import write_dft_result
-from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.architecture import Architecture, build_network
@@ -27,9 +26,10 @@ from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
 from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
-from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
 from surrogate_hpo.predict.ldos_energies import energies_of
+from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.stage import with_readout
+from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 from tests.conftest import REPOSITORY
 

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.stored_points import stored_descriptors
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.point_parts import PointParts, held
 from surrogate_hpo.networks.scaling import fit_input_scaler
 from surrogate_hpo.scores.architectures.naswot import draw_minibatch

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.physics.xc.core_density import core_density
 from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
+from surrogate_hpo.physics.xc.core_density import core_density
 
 CELL = torch.tensor([[3.0, 0.2, 0.0], [-0.5, 3.2, 0.3], [0.1, 0.7, 2.8]], dtype=torch.float64)
 SHAPE = (18, 20, 17)

@@ -6,16 +6,15 @@ import torch
 from ase.build import bulk
 from scf import run_scf
 
+from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
 from surrogate_hpo.formats.espresso.scf import save_folder
-from surrogate_hpo.data.ldos_store import LdosData
+from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.formats.upf.writer import hgh_upf
-from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
-from surrogate_hpo.physics.xc.core_density import core_density
 from surrogate_hpo.physics.ewald import ewald_energy
 from surrogate_hpo.physics.total_energy import (
     BandTerms,
@@ -23,6 +22,7 @@ from surrogate_hpo.physics.total_energy import (
     energy_terms_from_ldos,
     total_energy_terms,
 )
+from surrogate_hpo.physics.xc.core_density import core_density
 from surrogate_hpo.predict.ldos_energies import energies_of
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 

@@ -15,8 +15,8 @@ from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
 from surrogate_hpo.formats.espresso.scf import save_folder
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.formats.upf.writer import hgh_upf
-from surrogate_hpo.physics.xc.core_density import core_density
 from surrogate_hpo.physics.total_energy import density_terms
+from surrogate_hpo.physics.xc.core_density import core_density
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 pytestmark = pytest.mark.qe

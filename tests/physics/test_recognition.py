@@ -11,18 +11,18 @@ from finished_data import LDOS, displaced_cell, result_of, smeared_density, writ
 from hypothesis import given
 from hypothesis import strategies as st
 
+from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.finished import ImportLimits
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.formats.finished.opening import open_finished
-from surrogate_hpo.data.ldos_store import LdosData
+from surrogate_hpo.labels.import_guards import check_imported
+from surrogate_hpo.labels.reference_energies import differences_from_dft
 from surrogate_hpo.physics.recognition import (
     Arrangement,
     axis_misfits,
     best_arrangement,
     unit_of_factor,
 )
-from surrogate_hpo.labels.import_guards import check_imported
-from surrogate_hpo.labels.reference_energies import differences_from_dft
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
 
 LIMITS = ImportLimits(error_mev_per_atom=25.0, misfit=0.25)

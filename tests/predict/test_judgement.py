@@ -10,21 +10,25 @@ from ase.build import bulk
 from ase.io import write
 from test_report_material import RUN
 
+from surrogate_hpo.data.dft_results import result_as_document
 from surrogate_hpo.dft.kpoint_noise import KPointNoise
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.report.class_errors import class_errors_table
-from surrogate_hpo.report.verdict import headline
-from surrogate_hpo.data.dft_results import result_as_document
-from surrogate_hpo.stages.knoise.records import write_noise_summary
-from surrogate_hpo.formats.structures.structures import read_structure, read_temperature, write_structure
+from surrogate_hpo.formats.structures.structures import (
+    read_structure,
+    read_temperature,
+    write_structure,
+)
 from surrogate_hpo.predict.accuracies import accuracies, class_accuracies, class_rows
-from surrogate_hpo.stages.evaluate.control import Labelled, control
 from surrogate_hpo.predict.energies import (
     QUANTITIES,
     SnapshotEnergies,
     baseline_energies,
 )
+from surrogate_hpo.report.class_errors import class_errors_table
+from surrogate_hpo.report.verdict import headline
+from surrogate_hpo.stages.evaluate.control import Labelled, control
 from surrogate_hpo.stages.evaluate.label_noise import with_kpoint_noise
+from surrogate_hpo.stages.knoise.records import write_noise_summary
 from surrogate_hpo.stages.report.errors import class_errors, quantity_errors
 from surrogate_hpo.stages.report.facts import notices
 

@@ -15,8 +15,8 @@ from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.files import scratch
 from surrogate_hpo.networks.scaling import AffineScaler
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
+from surrogate_hpo.physics.xc.core_density import core_density_of_all
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions, Spread
 

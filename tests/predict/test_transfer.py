@@ -21,10 +21,17 @@ from small_surrogate import aluminium, small_surrogate, written
 from test_evaluate_stage import case, gather  # noqa: F401 (a fixture)
 from tiny_workflow import REPOSITORY
 
-from surrogate_hpo.run.request import NEEDS
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.stages.transfer.settings import TransferSettings
 from surrogate_hpo.errors import ConfigError, DataError, InterruptedRun
+from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.formats.structures.labelled import read_labelled
+from surrogate_hpo.formats.structures.structures import write_structure
+from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.predict.prediction_energies import Conditions
+from surrogate_hpo.predict.transferred import read_transferred
+from surrogate_hpo.run.graph import HELPERS, TRANSFER_DEPENDENCIES
+from surrogate_hpo.run.plan import chain, rules
+from surrogate_hpo.run.request import NEEDS
 from surrogate_hpo.stages.report.figure_time_by_size import (
     DFT,
     DFT_ELSEWHERE,
@@ -33,17 +40,10 @@ from surrogate_hpo.stages.report.figure_time_by_size import (
     ratio_at_largest,
     time_by_size,
 )
-from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.formats.structures.labelled import read_labelled
-from surrogate_hpo.formats.structures.structures import write_structure
-from surrogate_hpo.stages.transfer.stage import stage
-from surrogate_hpo.verbs.estimate import case_of
-from surrogate_hpo.run.graph import HELPERS, TRANSFER_DEPENDENCIES
-from surrogate_hpo.run.plan import chain, rules
-from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.stages.report.times import size_times
-from surrogate_hpo.predict.transferred import read_transferred
+from surrogate_hpo.stages.transfer.settings import TransferSettings
+from surrogate_hpo.stages.transfer.stage import stage
+from surrogate_hpo.verbs.estimate.verb import case_of
 
 SHIPPED = REPOSITORY / "benchmarks" / "data" / "aluminium_larger_cells.extxyz"
 TINY = REPOSITORY / "config" / "tiny.yaml"

@@ -20,18 +20,18 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from surrogate_hpo.report import pictures
+from surrogate_hpo.report.error_summary import QuantityError, error_summary
+from surrogate_hpo.report.pictures import LAYOUTS
+from surrogate_hpo.run.graph import STAGES
 from surrogate_hpo.stages.acsd.figure import acsd_map
+from surrogate_hpo.stages.acsd_audit.figure import descriptor_agreement
 from surrogate_hpo.stages.compare.figure_architectures import compare_architectures
 from surrogate_hpo.stages.compare.figure_cost import CostPanel, compare_cost
 from surrogate_hpo.stages.compare.figure_curves import compare_curves
-from surrogate_hpo.stages.report.figure_cost import cost_per_stage
-from surrogate_hpo.stages.acsd_audit.figure import descriptor_agreement
-from surrogate_hpo.report.error_summary import QuantityError, error_summary
-from surrogate_hpo.stages.train.figure import learning_curves
 from surrogate_hpo.stages.naswot.figure import naswot_ranking
-from surrogate_hpo.report.pictures import LAYOUTS
+from surrogate_hpo.stages.report.figure_cost import cost_per_stage
 from surrogate_hpo.stages.search.figure import search_history
-from surrogate_hpo.run.graph import STAGES
+from surrogate_hpo.stages.train.figure import learning_curves
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.report.class_errors import class_errors_table
-from surrogate_hpo.stages.report.figure_cost import cost_per_stage, cost_per_stage_table
+from surrogate_hpo.report.error_summary import QuantityError, error_summary
 from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay, dos_overlay_table
 from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
-from surrogate_hpo.report.error_summary import QuantityError, error_summary
 from surrogate_hpo.stages.evaluate.figure_ldos import ldos_overlay, ldos_overlay_table
-from surrogate_hpo.stages.train.figure import learning_curves, learning_curves_table
 from surrogate_hpo.stages.evaluate.figure_parity import parity, parity_table
+from surrogate_hpo.stages.report.figure_cost import cost_per_stage, cost_per_stage_table
+from surrogate_hpo.stages.train.figure import learning_curves, learning_curves_table
 
 # --- learning_curves ---
 

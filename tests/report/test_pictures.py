@@ -9,8 +9,8 @@ import pytest
 from fictional_run import SVG, dag, energies, parity, similarity_arrays, similarity_clouds
 from matplotlib.figure import Figure
 
-from surrogate_hpo.report.pictures import LAYOUTS, paper_pdf
 from surrogate_hpo.data.drawings import save_figures
+from surrogate_hpo.report.pictures import LAYOUTS, paper_pdf
 from surrogate_hpo.run.graph import DEPENDENCIES, STAGES
 
 WIDTHS = {"single": 86.0, "double": 178.0}

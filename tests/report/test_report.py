@@ -18,12 +18,12 @@ from fictional_run import (
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.report.class_errors import ClassError
-from surrogate_hpo.stages.report.figure_dag import dag
 from surrogate_hpo.report.error_summary import QuantityError
 from surrogate_hpo.report.markup import flatten_settings
 from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.page import Notice, render_report
 from surrogate_hpo.report.verdict import Targets, has_learnt, headline, judge, summary
+from surrogate_hpo.stages.report.figure_dag import dag
 
 TARGETS = Targets(
     mae_mev_per_atom=5.0, baseline_fraction=0.2, floor_mev_per_atom=1.0, held_out_snapshots=16

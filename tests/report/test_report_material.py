@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from surrogate_hpo.data.dft_results import result_as_document
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.report.methods_data import describe_snapshots
-from surrogate_hpo.data.dft_results import result_as_document
 from surrogate_hpo.run.graph import STAGES
 from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
 from surrogate_hpo.stages.report.material import (

@@ -18,20 +18,11 @@ from hypothesis import strategies as st
 from tiny_workflow import REPOSITORY
 
 from surrogate_hpo import cli
-from surrogate_hpo.run.case import Case
-from surrogate_hpo.run.needs.comparison import audit
-from surrogate_hpo.stages.dft.settings import DftSettings
-from surrogate_hpo.run.request import NEEDS, request
-from surrogate_hpo.run.needs.evaluation import CONTROL_ATOMS
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.run.needs.basis import mpi_processes
-from surrogate_hpo.run.needs.search import search
 from surrogate_hpo.config.sizes import Size, fft_grid, k_points, size_of
-from surrogate_hpo.run.needs.training import naswot, parameters, train
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
-from surrogate_hpo.stages.evaluate.control import FORCE_ATOMS
-from surrogate_hpo.verbs.estimate import case_of
+from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.graph import (
     ARCHIVES,
     AUDITS,
@@ -42,7 +33,16 @@ from surrogate_hpo.run.graph import (
     STAGES,
     TRANSFERS,
 )
+from surrogate_hpo.run.needs.basis import mpi_processes
+from surrogate_hpo.run.needs.comparison import audit
+from surrogate_hpo.run.needs.evaluation import CONTROL_ATOMS
+from surrogate_hpo.run.needs.search import search
+from surrogate_hpo.run.needs.training import naswot, parameters, train
 from surrogate_hpo.run.plan import gpus, parts, rules
+from surrogate_hpo.run.request import NEEDS, request
+from surrogate_hpo.stages.dft.settings import DftSettings
+from surrogate_hpo.stages.evaluate.control import FORCE_ATOMS
+from surrogate_hpo.verbs.estimate.verb import case_of
 
 TUTORIAL = Path(__file__).parent / "measured_tutorial.yaml"
 BIG = REPOSITORY / "config" / "examples" / "aluminium-256.yaml"

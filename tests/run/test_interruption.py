@@ -15,6 +15,8 @@ from training_case import TrainingCase
 from surrogate_hpo import interruption
 from surrogate_hpo.cli import INTERRUPTED_STATUS
 from surrogate_hpo.errors import ConfigError, InterruptedRun
+from surrogate_hpo.files import programs
+from surrogate_hpo.files.programs import run_program
 from surrogate_hpo.interruption import (
     END_TIME_VARIABLES,
     deferred,
@@ -22,8 +24,6 @@ from surrogate_hpo.interruption import (
     stop_if_asked,
     stop_reason,
 )
-from surrogate_hpo.files import programs
-from surrogate_hpo.files.programs import run_program
 
 SECONDS_OF_SLURMS_KILL_WAIT = 30
 LINE = re.compile(

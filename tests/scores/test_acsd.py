@@ -12,10 +12,10 @@ from surrogate_hpo.scores.descriptors.acsd import (
     nested_similarities,
 )
 from surrogate_hpo.scores.descriptors.choice import choose
-from surrogate_hpo.scores.descriptors.scores import Draw, candidate_similarities, score_candidates
-from surrogate_hpo.scores.descriptors.table import CandidateScore, ScoreTable
 from surrogate_hpo.scores.descriptors.kernel_spread import kernel_spread, similarity_moments
 from surrogate_hpo.scores.descriptors.refine import finer_radii
+from surrogate_hpo.scores.descriptors.scores import Draw, candidate_similarities, score_candidates
+from surrogate_hpo.scores.descriptors.table import CandidateScore, ScoreTable
 
 
 def test_cosines_of_known_angles():

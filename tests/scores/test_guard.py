@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.scores.descriptors.choice import choose
-from surrogate_hpo.scores.descriptors.scores import Draw, score_candidates
 from surrogate_hpo.scores.descriptors.guard import GuardScore, guard_scores
 from surrogate_hpo.scores.descriptors.guarded_choice import admitted, choose_guarded
 from surrogate_hpo.scores.descriptors.pooled_draws import pooled_draws
 from surrogate_hpo.scores.descriptors.refine import finer_radii
+from surrogate_hpo.scores.descriptors.scores import Draw, score_candidates
 
 ALL = {4: np.arange(3)}
 

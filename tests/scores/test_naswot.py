@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import ACTIVATIONS, Architecture, build_network
-from surrogate_hpo.scores.architectures.batched_networks import initial_networks, initialisation_seeds
-from surrogate_hpo.scores.architectures.eigenvalues import correlation_scores, shifted_eigenvalue_sums
+from surrogate_hpo.scores.architectures.batched_networks import (
+    initial_networks,
+    initialisation_seeds,
+)
+from surrogate_hpo.scores.architectures.eigenvalues import (
+    correlation_scores,
+    shifted_eigenvalue_sums,
+)
 from surrogate_hpo.scores.architectures.naswot import Naswot, draw_minibatch
 from surrogate_hpo.scores.architectures.proxy import ScoreData
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore, best_architecture, rank

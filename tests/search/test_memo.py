@@ -13,8 +13,6 @@ from analytic_search import SCORED, evaluation, objective, score, space_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.contest.memo import (
     Memoised,
     MemoisedScore,
@@ -24,6 +22,8 @@ from surrogate_hpo.contest.memo import (
 )
 from surrogate_hpo.contest.methods.interface import Budget, Evaluation
 from surrogate_hpo.contest.methods.registry import METHODS
+from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.files.evaluations import EvaluationStore
 
 BUDGET = Budget(trials=26, initialisations=2)
 

@@ -8,12 +8,12 @@ import pytest
 from audit_data import figure_files
 from bispectrum_snapshots import files, write_snapshots
 
-from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.tables import write_table
-from surrogate_hpo.stages.acsd_audit.stage import acsd_audit
 from surrogate_hpo.stages.acsd_audit.chunk import acsd_audit_chunk
 from surrogate_hpo.stages.acsd_audit.draw import acsd_audit_figure
+from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
+from surrogate_hpo.stages.acsd_audit.stage import acsd_audit
 
 TRUE_RADIUS = 4.0
 RADII, DEGREES = (2.2, 3.0, 4.0), (2, 4)
@@ -120,7 +120,9 @@ def test_chunks_do_all_trainings_of_the_audit(folder, tmp_path, monkeypatch):
         trained.append(json.loads(marker.read_text())["candidates"])
     assert [len(names) for names in trained] == [2, 2, 1, 1]
     assert len({name for names in trained for name in names}) == 6
-    monkeypatch.setattr("surrogate_hpo.training.short_recipe._train", None)  # nothing is left to train
+    monkeypatch.setattr(
+        "surrogate_hpo.training.short_recipe._train", None
+    )  # nothing is left to train
     _, found = run(folder, shared, chunks=4)
     columns = set(expected[0]) - {"training_seconds"}
     assert [[row[c] for c in columns] for row in found] == [

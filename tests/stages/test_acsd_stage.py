@@ -15,17 +15,21 @@ from pydantic import ValidationError
 from tiny_workflow import edit_config
 
 from surrogate_hpo.cli import main
-from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
-from surrogate_hpo.stages.acsd.similarities import SimilarityData, read_similarities, write_similarities
 from surrogate_hpo.files.zarr_zip import read_provenance
 from surrogate_hpo.scores.descriptors.acsd import acsd as acsd_score
-from surrogate_hpo.stages.acsd.stage import acsd
 from surrogate_hpo.stages.acsd.points import sample_snapshots
+from surrogate_hpo.stages.acsd.settings import AcsdSettings
+from surrogate_hpo.stages.acsd.similarities import (
+    SimilarityData,
+    read_similarities,
+    write_similarities,
+)
+from surrogate_hpo.stages.acsd.stage import acsd
 from surrogate_hpo.verbs.check.verb import check
 
 TRUE_RADIUS = 3.6

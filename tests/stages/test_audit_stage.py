@@ -10,9 +10,9 @@ import pytest
 from audit_data import audit_settings, figure_files, stores, write_snapshots
 from pydantic import ValidationError
 
-from surrogate_hpo.training import short_recipe as brief
-from surrogate_hpo.stages.audit.stage import audit
 from surrogate_hpo.stages.audit.draw import audit_figure
+from surrogate_hpo.stages.audit.stage import audit
+from surrogate_hpo.training import short_recipe as brief
 from surrogate_hpo.training.short_recipe import Outcome
 
 TIMES = ("seconds", "training_seconds", "cost_share")

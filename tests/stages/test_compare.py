@@ -14,19 +14,19 @@ import yaml
 from tiny_workflow import REPOSITORY, edit_config, new_folder, planned, snakemake
 
 from surrogate_hpo.cli import main
-from surrogate_hpo.stages.compare.settings import CompareSettings
-from surrogate_hpo.stages.contest.settings import ContestSettings
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.run.code_digest import imported_modules
-from surrogate_hpo.data.datasets import PointData
+from surrogate_hpo.run.graph import CONTEST_DEPENDENCIES, CONTESTS
 from surrogate_hpo.search.options import MethodName
-from surrogate_hpo.verbs.check.verb import check
+from surrogate_hpo.stages.compare.settings import CompareSettings
 from surrogate_hpo.stages.compare.stage import compare
 from surrogate_hpo.stages.contest.objective import ScoreObjective, TrainingObjective
+from surrogate_hpo.stages.contest.settings import ContestSettings
 from surrogate_hpo.stages.contest.space import check_contestant, contest_space, contestant
-from surrogate_hpo.run.graph import CONTEST_DEPENDENCIES, CONTESTS
+from surrogate_hpo.verbs.check.verb import check
 
 METHODS = CompareSettings().methods
 POINT = {
@@ -101,8 +101,12 @@ def test_all_methods_share_one_space_and_an_interval_is_cut_for_those_that_need_
 
 
 def test_a_table_that_is_drawn_anew_repeats_no_training():
-    assert "surrogate_hpo.stages.compare.settings" not in imported_modules("surrogate_hpo.stages.contest.stage")
-    assert "surrogate_hpo.stages.contest.stage" not in imported_modules("surrogate_hpo.stages.compare.stage")
+    assert "surrogate_hpo.stages.compare.settings" not in imported_modules(
+        "surrogate_hpo.stages.contest.stage"
+    )
+    assert "surrogate_hpo.stages.contest.stage" not in imported_modules(
+        "surrogate_hpo.stages.compare.stage"
+    )
 
 
 # --- objective --------------------------------------------------------------------------------

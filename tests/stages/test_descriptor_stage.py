@@ -19,9 +19,9 @@ from surrogate_hpo.cli import INTERRUPTED_STATUS
 from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import checksum
-from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.files.zarr_zip import open_dataset, read_provenance
+from surrogate_hpo.formats.structures.structures import write_structure
+from surrogate_hpo.run.provenance import checksum
 
 pytestmark = pytest.mark.qe
 REPOSITORY = Path(__file__).parents[2]

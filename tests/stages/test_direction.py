@@ -8,9 +8,9 @@ import yaml
 from audit_data import stores, write_snapshots
 
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.tables import read_table
+from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.stages.naswot.stage import naswot
 
 REPOSITORY = Path(__file__).parents[2]

@@ -17,16 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_workflow import REPOSITORY
 
-from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
+from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
+from surrogate_hpo.data.dft_results import write_dft_result
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
+from surrogate_hpo.data.models import TrainedModel, write_model
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.run.cost import Cost
-from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
-from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
-from surrogate_hpo.data.models import TrainedModel, write_model
 from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.error_bar import ErrorBar
@@ -34,10 +32,12 @@ from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
 from surrogate_hpo.predict.energies import QUANTITIES, SnapshotEnergies
 from surrogate_hpo.predict.error_bars import read_error_bar, write_error_bar
-from surrogate_hpo.stages.evaluate.stage import evaluate
-from surrogate_hpo.stages.evaluate.snapshot import evaluate_snapshot
+from surrogate_hpo.run.cost import Cost
 from surrogate_hpo.stages.evaluate.evaluated import read_evaluated, write_evaluated
 from surrogate_hpo.stages.evaluate.ldos_samples import PERCENTILES, LdosSample
+from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
+from surrogate_hpo.stages.evaluate.snapshot import evaluate_snapshot
+from surrogate_hpo.stages.evaluate.stage import evaluate
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 GRID, COMPONENTS = (8, 8, 8), 14

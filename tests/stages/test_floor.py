@@ -14,8 +14,8 @@ from tiny_workflow import snakemake
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.predict.energies import QUANTITIES
 from surrogate_hpo.labels.floors import BLIND, Floor, large_floors, statistics
+from surrogate_hpo.predict.energies import QUANTITIES
 from surrogate_hpo.run.plan import chain
 
 NAMES = ("training-0000", "training-0001", "validation-0000", "test-0000")

@@ -18,6 +18,7 @@ from tiny_workflow import REPOSITORY, edit_config, new_folder, planned, snakemak
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.dft.kpoint_noise import (
     KPointNoise,
     denser_mesh,
@@ -25,18 +26,17 @@ from surrogate_hpo.dft.kpoint_noise import (
     largest_spacing,
 )
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.files.tables import read_table
+from surrogate_hpo.run.graph import CONVERGENCE, CONVERGENCE_DEPENDENCIES
+from surrogate_hpo.run.plan import items
+from surrogate_hpo.run.size_classes import size_classes
 from surrogate_hpo.stages.knoise.records import (
     read_noise,
     read_noise_summary,
     write_noise,
     write_noise_summary,
 )
-from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.verbs.check.kpoints import SUMMARY, kpoint_hints
-from surrogate_hpo.run.graph import CONVERGENCE, CONVERGENCE_DEPENDENCIES
-from surrogate_hpo.run.plan import items
-from surrogate_hpo.run.size_classes import size_classes
 
 NOISE = KPointNoise("training-0000", 4, "4×4×4", "6×6×6", 0.39, 0.26, 1.35, 0.02, 12.6, 28.0, 1.0, 38.0)  # fmt: skip
 

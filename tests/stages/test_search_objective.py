@@ -18,18 +18,18 @@ from test_search_stage import search_settings
 from tiny_workflow import REPOSITORY, edit_config
 
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.errors import ConfigError, DataError, InterruptedRun
 from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.data.models import read_model
+from surrogate_hpo.errors import ConfigError, DataError, InterruptedRun
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.search.folds import left_out
-from surrogate_hpo.training import resumable
-from surrogate_hpo.stages.evaluate.evaluated import read_evaluated
 from surrogate_hpo.run.graph import HELPERS, SEARCH_ENERGY_DEPENDENCIES
-from surrogate_hpo.stages.search.stage import search
+from surrogate_hpo.search.folds import left_out
+from surrogate_hpo.stages.evaluate.evaluated import read_evaluated
 from surrogate_hpo.stages.search.energies import EnergyErrors
 from surrogate_hpo.stages.search.inputs import JudgedFiles, StudyInputs
+from surrogate_hpo.stages.search.stage import search
+from surrogate_hpo.training import resumable
 
 ENERGY = {
     "objective": "total_free_energy",

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from audit_data import stores, write_snapshots
 
-from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.search.stage import search
 from surrogate_hpo.stages.search.worker import search_worker
 

@@ -13,20 +13,20 @@ from tiny_workflow import edit_config
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.data.dft_results import read_dft_result, write_dft_result
+from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, radial_potential
 from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.errors import ConfigError, DataError, PhysicsError
-from surrogate_hpo.data.dft_results import read_dft_result, write_dft_result
-from surrogate_hpo.data.ldos_store import LdosData, write_ldos
+from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.formats.structures.structures import read_structure, read_structure_provenance
 from surrogate_hpo.formats.upf.writer import upf_text
-from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
-from surrogate_hpo.stages.snapshots.stage import stage as snapshots
-from surrogate_hpo.verbs.check.verb import check
-from surrogate_hpo.stages.dft.stage import dft
-from surrogate_hpo.run.graph import AUDITS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
 from surrogate_hpo.labels.dft_guards import check_bands, check_window
 from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
+from surrogate_hpo.run.graph import AUDITS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
+from surrogate_hpo.stages.dft.stage import dft
+from surrogate_hpo.stages.snapshots.stage import stage as snapshots
+from surrogate_hpo.verbs.check.verb import check
 
 ENERGY = np.arange(-6, 13.25, 0.25)
 

@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_audit_stage import TIMES
 
-from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
-from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
-from surrogate_hpo.stages.audit.stage import audit
+from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.stages.audit.chunk import audit_chunk
-from surrogate_hpo.training.chunks import chunk_of, score_all
-from surrogate_hpo.stages.naswot.stage import naswot
+from surrogate_hpo.stages.audit.stage import audit
 from surrogate_hpo.stages.naswot.chunk import naswot_chunk
+from surrogate_hpo.stages.naswot.settings import NaswotSettings
+from surrogate_hpo.stages.naswot.stage import naswot
+from surrogate_hpo.training.chunks import chunk_of, score_all
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,14 @@ from finished_data import DFT, displaced_cell, edit_sidecar, result_of, write_sn
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.data.dft_results import result_as_document
 from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.data.dft_results import result_as_document
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.formats.upf.reader import read_upf
+from surrogate_hpo.labels.dft_guards import check_potentials
 from surrogate_hpo.verbs.check import finished as check_finished
 from surrogate_hpo.verbs.check.verb import check
-from surrogate_hpo.labels.dft_guards import check_potentials
 
 NAMES = {"training": ["a", "b"], "validation": ["c"], "test": ["d"]}
 

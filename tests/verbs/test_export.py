@@ -24,18 +24,18 @@ from finished_data import (
 from tiny_workflow import REPOSITORY
 
 from surrogate_hpo.cli import main
-from surrogate_hpo.stages.dft.settings import DftSettings
+from surrogate_hpo.data.descriptor_store import DescriptorData, read_descriptors, write_descriptors
+from surrogate_hpo.data.dft_results import write_dft_result
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.data.descriptor_store import DescriptorData, read_descriptors, write_descriptors
-from surrogate_hpo.data.dft_results import write_dft_result
-from surrogate_hpo.formats.mala import writer as mala_writer
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.formats.finished.sizes import size_of_finished
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
+from surrogate_hpo.formats.mala import writer as mala_writer
 from surrogate_hpo.formats.structures.structures import read_structure, write_structure
+from surrogate_hpo.stages.dft.settings import DftSettings
 
 MALA = REPOSITORY / ".venv-mala" / "bin" / "python"
 SHAPE = (5, 4, 6)

@@ -12,10 +12,10 @@ from small_surrogate import ENERGY, GRID, aluminium, electrons_of, written
 
 from surrogate_hpo.calculator import SurrogateCalculator
 from surrogate_hpo.cli import main
-from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.formats.cubes.ldos import read_cube
 from surrogate_hpo.data.density_store import read_density
 from surrogate_hpo.data.ldos_store import read_ldos
+from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.formats.cubes.ldos import read_cube
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 ENERGIES = ("total_free_energy_ev", "fermi_energy_ev", "band_energy_ev", "entropy_term_ev")

@@ -18,7 +18,7 @@ from surrogate_hpo.run.allocation import Started, allocated_gpus, job_header, pr
 from surrogate_hpo.run.cost import total_cost
 from surrogate_hpo.run.job_logs import Queue, batch_error, read_job_log
 from surrogate_hpo.run.plan import cost_path, log_path
-from surrogate_hpo.verbs.status import job_states, status
+from surrogate_hpo.verbs.status.verb import job_states, status
 
 NOBODY = Queue(None)
 ELSEWHERE = "12:00:00 INFO started 2026-11-21T12:00:00+0000 on node7, process 11/22, Slurm job 55\n"

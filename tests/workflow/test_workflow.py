@@ -28,8 +28,8 @@ from tiny_workflow import (
 )  # fmt: skip
 
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.run.outputs import output_record
 from surrogate_hpo.run.graph import HELPERS, STAGES
+from surrogate_hpo.run.outputs import output_record
 from surrogate_hpo.run.plan import cost_path, rules
 
 pytestmark = [pytest.mark.workflow, pytest.mark.qe]

@@ -10,15 +10,15 @@ from typing import Any
 
 import yaml
 
-from surrogate_hpo.stages.archive.settings import Include
-from surrogate_hpo.config.base import Section
-from surrogate_hpo.config.frames import file_of
-from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.yaml_core import CoreDumper
 from surrogate_hpo.archive.jobs import Job, Record, jobs_of
 from surrogate_hpo.archive.relocation import Relocation
 from surrogate_hpo.archive.source import LARGEST_BYTES, Source
 from surrogate_hpo.archive.tarball import Member
+from surrogate_hpo.config.base import Section
+from surrogate_hpo.config.frames import file_of
+from surrogate_hpo.config.project import Config
+from surrogate_hpo.config.yaml_core import CoreDumper
+from surrogate_hpo.stages.archive.settings import Include
 
 RUN, SOURCE = "run", "source"
 PATCH = "source.patch"

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.models import read_state
-from surrogate_hpo.formats.structures.structures import read_structure
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.files.zarr_zip import damage_named, open_dataset
+from surrogate_hpo.formats.structures.structures import read_structure
 
 # What a run measures of itself, and where its files lay: these differ in every rerun. So does
 # what is left of the error at self-consistency.

@@ -17,9 +17,9 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from surrogate_hpo import limits
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.archive.jobs import Job
 from surrogate_hpo.archive.tarball import Member
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.limits import require_size
 
 CRATE = "ro-crate-metadata.json"

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.archive.unpack import Unpacked
+from surrogate_hpo.errors import DataError
 
 MANIFEST = "MANIFEST.sha256"
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")

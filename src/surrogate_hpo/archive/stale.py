@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 from surrogate_hpo.archive.jobs import Record
 from surrogate_hpo.archive.unpack import leads_out
 from surrogate_hpo.run.code_digest import code_digest
 from surrogate_hpo.run.provenance import checksum
+from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 
 Kind = TypeVar("Kind")
 _DIGEST = re.compile(r"[0-9a-f]{16}")

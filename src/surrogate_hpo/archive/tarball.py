@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.archive.frames import FrameWriter
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.atomic import replacing
 
 _CHUNK_BYTES = 1 << 16

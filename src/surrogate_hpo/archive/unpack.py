@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.archive.frames import DamagedFrame, FrameReader, next_frame
 from surrogate_hpo.archive.headers import next_header, read_exactly, skip_padding
+from surrogate_hpo.errors import DataError
 
 _CHUNK_BYTES = 1 << 16
 _MOST_MEMBERS = 1_000_000

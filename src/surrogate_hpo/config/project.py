@@ -4,11 +4,11 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from surrogate_hpo.config.base import Section
 from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.stages.archive.settings import ArchiveSettings
 from surrogate_hpo.stages.audit.settings import AuditSettings
-from surrogate_hpo.config.base import Section
 from surrogate_hpo.stages.compare.settings import CompareSettings
 from surrogate_hpo.stages.contest.settings import ContestSettings
 from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.physics.fft_sizes import good_fft_size
+from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 # Quantum ESPRESSO keeps a smaller grid for orbitals where the density's cutoff exceeds this

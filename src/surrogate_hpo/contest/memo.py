@@ -8,9 +8,14 @@ import json
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from surrogate_hpo.errors import DataError
-from surrogate_hpo.contest.methods.interface import Evaluation, Hyperparameters, Objective, TrainingFree
 from surrogate_hpo.contest.methods.guard import guarded
+from surrogate_hpo.contest.methods.interface import (
+    Evaluation,
+    Hyperparameters,
+    Objective,
+    TrainingFree,
+)
+from surrogate_hpo.errors import DataError
 
 Store = MutableMapping[str, dict[str, Any]]
 _STATES = ("complete", "pruned", "failed")

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.descriptor_store import DescriptorData, read_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, read_ldos
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.errors import DataError
 
 CELL_TOLERANCE_ANGSTROM = 1e-4
 REMAKE = "delete both files and run the workflow again; they are remade from the same snapshot"

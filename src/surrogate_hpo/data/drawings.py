@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from surrogate_hpo.figure_widths import FigureWidth
-from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.files.atomic import replacing, write_bytes, write_text
 from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.report.style import DrawnFigure
 
 FIGURE_WIDTH: FigureWidth = "single"
 """Of figures that no setting speaks of."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.data.ldos_store import LdosData, creating_ldos
+from surrogate_hpo.descriptors.grid import GridBox
 
 if TYPE_CHECKING:
     import zarr

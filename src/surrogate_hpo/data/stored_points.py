@@ -9,9 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.data.memory import KEPT_DESCRIPTOR_BYTES
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.data.datasets import (
     check_paired,
     check_same_definition,
@@ -21,6 +18,9 @@ from surrogate_hpo.data.datasets import (
 )
 from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.ldos_store import read_ldos
+from surrogate_hpo.data.memory import KEPT_DESCRIPTOR_BYTES
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.zarr_zip import chunk_shape, grid_of
 from surrogate_hpo.networks.point_parts import PointParts
 

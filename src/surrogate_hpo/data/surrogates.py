@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.data.models import OTHER_KIND, read_state, write_state
 from surrogate_hpo.data.surrogate_checks import misfits
 from surrogate_hpo.data.surrogate_contents import Ion, Origin, Surrogate
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.networks.error_bar import ErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.training_range import TrainingRange

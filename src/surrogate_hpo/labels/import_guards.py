@@ -4,13 +4,10 @@ import logging
 
 import numpy as np
 
+from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.finished import ImportLimits
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.data.ldos_store import LdosData
-from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
-from surrogate_hpo.physics.ldos_integrals import density_from_ldos
-from surrogate_hpo.physics.recognition import Arrangement, axis_misfits, best_arrangement
 from surrogate_hpo.labels.ldos_guards import (
     NEARLY_RIGHT,
     check_electrons,
@@ -18,6 +15,9 @@ from surrogate_hpo.labels.ldos_guards import (
     electron_weights,
 )
 from surrogate_hpo.labels.reference_energies import differences_from_dft
+from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
+from surrogate_hpo.physics.ldos_integrals import density_from_ldos
+from surrogate_hpo.physics.recognition import Arrangement, axis_misfits, best_arrangement
 
 logger = logging.getLogger(__name__)
 # Kernels without lobes give no negative density; what pp.x prints and interpolates, noise of this.

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.physics.arrays import Array
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.physics.ewald import ewald_energy
-from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.physics.guards import check_cell
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.total_energy import density_terms
+from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 

@@ -8,13 +8,13 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import GridBox
-from surrogate_hpo.formats.lammps.reference import lammps_bispectrum
 from surrogate_hpo.formats.lammps.engine import find_lammps
+from surrogate_hpo.formats.lammps.reference import lammps_bispectrum
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
 
 @dataclass(frozen=True)

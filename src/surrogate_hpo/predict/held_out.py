@@ -10,18 +10,18 @@ import torch
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.datasets import flat, read_pair
 from surrogate_hpo.data.descriptor_store import DescriptorData
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.data.models import TrainedModel
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import Pseudopotential
-from surrogate_hpo.run.devices import device_name
 from surrogate_hpo.predict.energies import REFERENCE_LDOS, SnapshotEnergies
 from surrogate_hpo.predict.ldos_energies import energies_of
+from surrogate_hpo.run.devices import device_name
 
 BLOCK_POINTS = 16384
 

@@ -9,15 +9,15 @@ import torch
 from ase import Atoms
 from numpy.typing import NDArray
 
+from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.formats.upf.reader import Pseudopotential
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
-from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
+from surrogate_hpo.physics.xc.core_density import core_density_of_all
+from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.predict.energies import QUANTITIES, REFERENCE_LDOS, SnapshotEnergies
 
 

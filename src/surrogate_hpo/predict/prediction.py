@@ -11,17 +11,15 @@ import torch
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
+from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.files.scratch import Scratch, check_room
-from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.files.zarr_zip import chunk_shape
 from surrogate_hpo.log import Progress
 from surrogate_hpo.networks.training_range import Extrapolation, RangeMonitor
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.predict.descriptor_engines import grid_engine
-from surrogate_hpo.run.devices import device_name
 from surrogate_hpo.predict.prediction_energies import (
     Conditions,
     NetworkIntegrals,
@@ -29,6 +27,8 @@ from surrogate_hpo.predict.prediction_energies import (
     Spread,
     warnings_of,
 )
+from surrogate_hpo.run.devices import device_name
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
 logger = logging.getLogger(__name__)
 OnLdos = Callable[[GridBox, NDArray[np.float32]], None]

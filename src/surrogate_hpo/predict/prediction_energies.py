@@ -10,14 +10,11 @@ import torch
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.stages.descriptors.settings import Engine
+from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.files.scratch import Scratch
-from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.networks.training_range import Extrapolation
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
 from surrogate_hpo.physics.ewald import ewald_energy
-from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.prediction_grid import Grid, grid_spacing
 from surrogate_hpo.physics.quadrature import occupation_weights
@@ -27,7 +24,10 @@ from surrogate_hpo.physics.total_energy import (
     density_terms,
     total_energy_terms,
 )
+from surrogate_hpo.physics.xc.core_density import core_density_of_all
+from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.run.interface import require_option
+from surrogate_hpo.stages.descriptors.settings import Engine
 
 # Standard deviations outside of the training range: eight atoms of aluminium at 298 K, for networks
 # that know cells of four, are 10 to 60 outside, and their energies wrong by electronvolts per atom.

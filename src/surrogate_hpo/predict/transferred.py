@@ -11,8 +11,8 @@ from ase import Atoms
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import read_document, write_document
-from surrogate_hpo.formats.structures.labelled import LabelledFrame
 from surrogate_hpo.files.tables import Cell
+from surrogate_hpo.formats.structures.labelled import LabelledFrame
 from surrogate_hpo.predict.energies import (
     DFT,
     QUANTITIES,

@@ -185,7 +185,7 @@ def render_report(context: ReportContext) -> str:
         else []
     )
     environment = Environment(
-        loader=PackageLoader("surrogate_hpo", "figures"),
+        loader=PackageLoader("surrogate_hpo", "report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

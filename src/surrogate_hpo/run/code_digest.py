@@ -16,6 +16,7 @@ from typing import TypedDict
 
 import surrogate_hpo
 from surrogate_hpo.files.atomic import write_text
+from surrogate_hpo.run.graph import home
 
 PACKAGE = "surrogate_hpo"
 ROOT = Path(surrogate_hpo.__file__).parent
@@ -42,7 +43,7 @@ def code_digest(stage: str) -> str:
     str
         16 hexadecimal digits.
     """
-    modules = sorted({*imported_modules(f"{PACKAGE}.stages.{stage}"), *FRONT_DOOR})
+    modules = sorted({*imported_modules(f"{PACKAGE}.{home(stage)}"), *FRONT_DOOR})
     text = "\n".join(f"{name} {_module_digest(name)}" for name in modules)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

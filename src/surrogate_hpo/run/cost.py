@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from surrogate_hpo.run.allocation import allocated_gpus, process_ticks
 from surrogate_hpo.files.documents import read_document, write_document
+from surrogate_hpo.run.allocation import allocated_gpus, process_ticks
 from surrogate_hpo.run.outputs import output_record
 
 logger = logging.getLogger(__name__)

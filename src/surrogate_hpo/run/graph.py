@@ -52,6 +52,34 @@ SHOWING = ("report", "compare", *FIGURES, *ARCHIVES)
 # The own job of such a stage puts together what its helpers have computed.
 GATHERING = ("evaluate", "knoise", "learning_curve")
 
+# Commands for people, who give them files.
+TOOLS = ("predict", "export", "verify", "potential")
+# Commands that read the config, and what lies in the results, and answer.
+QUESTIONS = ("check", "estimate", "status")
+
+
+def home(verb: str) -> str:
+    """The module that holds the function of a verb, under the package's name.
+
+    Parameters
+    ----------
+    verb
+        Name of a stage, of a job that does part of one, or of a command.
+
+    Returns
+    -------
+    str
+        Such as `stages.naswot.stage`, `stages.naswot.chunk`, `stages.audit.draw`, `verbs.predict`.
+    """
+    if verb in HELPERS:
+        return f"stages.{HELPERS[verb]}.{verb.removeprefix(HELPERS[verb] + '_')}"
+    if verb in FIGURES:
+        return f"stages.{FIGURES[verb]}.draw"
+    if verb in (*TOOLS, *QUESTIONS):
+        return f"verbs.{verb}.verb"
+    return f"stages.{verb}.stage"
+
+
 # Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
 DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("snapshots", "dft"),

@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from surrogate_hpo.run.case import Case
+from surrogate_hpo.run.needs import basis as needs
 from surrogate_hpo.run.needs import comparison as comparison_needs
 from surrogate_hpo.run.needs import evaluation as evaluation_needs
 from surrogate_hpo.run.needs import knoise as knoise_needs
-from surrogate_hpo.run.needs import basis as needs
 from surrogate_hpo.run.needs import search as search_needs
 from surrogate_hpo.run.needs import training as training_needs
-from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.needs.basis import MEBIBYTE, Need
 
 # What a rule needs; a rule that does part of another one's work has a line of its own.

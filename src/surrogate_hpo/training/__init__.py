@@ -1,1 +1,1 @@
-"""Trainings of networks on the data of a run: what search, audits, contests and the final training share."""
+"""Trainings on the data of a run, as search, audits, contests and the final training share them."""

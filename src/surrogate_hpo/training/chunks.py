@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.scores.architectures.proxy import Proxy, ScoreData
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
+from surrogate_hpo.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")

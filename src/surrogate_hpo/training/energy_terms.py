@@ -13,34 +13,34 @@ from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
-from surrogate_hpo.stages.train.settings import TrainSettings
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.data.dft_results import read_dft_result
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import Pseudopotential, read_upf
 from surrogate_hpo.networks.energy_terms import EnergyTerm, EnergyTerms, StreamedTerm
 from surrogate_hpo.networks.options import number_of_directions
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
-from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
 from surrogate_hpo.physics.free_energy_gradient import (
     LdosCotangent,
     electron_slope,
     ion_gradient,
     ldos_cotangent,
 )
-from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.physics.hartree import hartree_weights
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
+from surrogate_hpo.physics.xc.core_density import core_density_of_all
+from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
+from surrogate_hpo.physics.xc.functionals import Functional
+from surrogate_hpo.stages.train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]

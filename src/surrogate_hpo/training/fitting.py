@@ -22,8 +22,8 @@ from surrogate_hpo.networks.scaling import (
     fit_output_scaler,
 )
 from surrogate_hpo.networks.training import HistoryRow, Trainer
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.run.devices import device_name
+from surrogate_hpo.seeds import derive_seed
 
 SCALING_KEY = "input_scaling"
 OUTPUT_SCALING_KEY = "output_scaling"

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from surrogate_hpo.data.models import read_state, write_state
 from surrogate_hpo.errors import InterruptedRun
 from surrogate_hpo.interruption import deferred, stop_reason
-from surrogate_hpo.data.models import read_state, write_state
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.training.fitting import Training
 

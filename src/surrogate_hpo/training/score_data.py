@@ -11,9 +11,9 @@ from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.networks.options import InputScaling
 from surrogate_hpo.networks.point_parts import PointParts
 from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler, fit_output_scaler
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.scores.architectures.naswot import draw_minibatch
 from surrogate_hpo.scores.architectures.proxy import ScoreData
+from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.training.fitting import subset
 
 

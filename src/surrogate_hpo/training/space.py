@@ -1,7 +1,7 @@
 """The space of the optimisation hyperparameters, as the settings of a search describe it."""
 
-from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.search.space import Choices, Interval
+from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.training.fitting import OUTPUT_SCALING_KEY, SCALING_KEY
 
 

@@ -5,10 +5,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
-from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.contest.methods.interface import Budget, MethodResult, Objective, TrainingFree, Trial
+from surrogate_hpo.contest.methods.interface import (
+    Budget,
+    MethodResult,
+    Objective,
+    TrainingFree,
+    Trial,
+)
 from surrogate_hpo.contest.methods.points import architecture_part, training_part
 from surrogate_hpo.contest.methods.recorder import Recorder
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS, MethodName
 from surrogate_hpo.search.space import Choices, Interval, SearchSpace
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod
+from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.points import levels
 from surrogate_hpo.contest.methods.recorder import Recorder
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.search.space import Choices, SearchSpace, Value
 
 

@@ -5,8 +5,8 @@ import math
 import time
 from collections.abc import Callable
 
-from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.contest.methods.interface import Evaluation
+from surrogate_hpo.errors import PhysicsError
 
 
 def guarded(evaluate: Callable[[], Evaluation], *, trainings: float) -> Evaluation:

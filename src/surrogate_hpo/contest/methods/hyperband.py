@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod
+from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.points import random_point
 from surrogate_hpo.contest.methods.recorder import Recorder
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.search.space import SearchSpace
 from surrogate_hpo.seeds import derive_seed
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from surrogate_hpo.contest.methods.architectures import score_architectures
-from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod
+from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.points import default_point
 from surrogate_hpo.contest.methods.recorder import Recorder
 from surrogate_hpo.search.space import SearchSpace

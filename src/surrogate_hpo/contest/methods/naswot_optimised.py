@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from surrogate_hpo.contest.methods.architectures import score_architectures
 from surrogate_hpo.contest.methods.ask_tell import AskTell, tpe_sampler
-from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod, describe_best
+from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.points import default_point, training_part
 from surrogate_hpo.contest.methods.recorder import Recorder
 from surrogate_hpo.contest.methods.tpe import train_asked

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.contest.methods.ask_tell import AskTell, tpe_sampler
-from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod, describe_best
+from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.recorder import Recorder
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.search.space import SearchSpace, Value
 from surrogate_hpo.seeds import derive_seed
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats.qmc import LatinHypercube
 
-from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod
+from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.points import levels
 from surrogate_hpo.contest.methods.recorder import Recorder
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.search.space import Interval, SearchSpace, Value
 from surrogate_hpo.seeds import derive_seed
 

@@ -5,8 +5,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from surrogate_hpo.errors import ConfigError, PhysicsError
 from surrogate_hpo.contest.memo import canonical_key
+from surrogate_hpo.contest.methods.guard import guarded
 from surrogate_hpo.contest.methods.interface import (
     Evaluation,
     Hyperparameters,
@@ -14,7 +14,7 @@ from surrogate_hpo.contest.methods.interface import (
     TrainingFree,
     Trial,
 )
-from surrogate_hpo.contest.methods.guard import guarded
+from surrogate_hpo.errors import ConfigError, PhysicsError
 
 Kind = Literal["training", "score"]
 _REASONS_SHOWN = 5

@@ -1,8 +1,8 @@
 """All search methods by name."""
 
-from surrogate_hpo.contest.methods.interface import Method
 from surrogate_hpo.contest.methods.direct import DirectSearch
 from surrogate_hpo.contest.methods.hyperband import Hyperband
+from surrogate_hpo.contest.methods.interface import Method
 from surrogate_hpo.contest.methods.naswot_fixed import NaswotFixed
 from surrogate_hpo.contest.methods.naswot_optimised import NaswotOptimised
 from surrogate_hpo.contest.methods.naswot_pruner import NaswotPruner

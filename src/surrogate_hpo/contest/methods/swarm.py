@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from surrogate_hpo.contest.methods.ask_tell import AskTell
-from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod, describe_best
+from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.particle_swarm import Confidence, ParticleSwarmSampler
 from surrogate_hpo.contest.methods.recorder import Recorder
 from surrogate_hpo.contest.methods.tpe import train_asked

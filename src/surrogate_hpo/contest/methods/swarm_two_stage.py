@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod, describe_best
+from surrogate_hpo.contest.methods.interface import Budget, Trial
 from surrogate_hpo.contest.methods.particle_swarm import Confidence
 from surrogate_hpo.contest.methods.points import (
     architecture_part,
@@ -14,6 +13,7 @@ from surrogate_hpo.contest.methods.points import (
 from surrogate_hpo.contest.methods.recorder import Recorder
 from surrogate_hpo.contest.methods.swarm import SMALLEST_SWARM, swarm_of
 from surrogate_hpo.contest.methods.tpe import train_asked
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.search.space import SearchSpace
 from surrogate_hpo.seeds import derive_seed
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from surrogate_hpo.contest.methods.ask_tell import AskTell, tpe_sampler
-from surrogate_hpo.contest.methods.interface import Budget, Hyperparameters, Trial
 from surrogate_hpo.contest.methods.base import SearchMethod, describe_best
+from surrogate_hpo.contest.methods.interface import Budget, Hyperparameters, Trial
 from surrogate_hpo.contest.methods.recorder import Recorder
 from surrogate_hpo.search.space import SearchSpace
 from surrogate_hpo.seeds import derive_seed

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
+from surrogate_hpo.files.full_disk import looking_for_space
 from surrogate_hpo.formats.cubes.files import Cube, read_cube
 from surrogate_hpo.formats.espresso.engine import find_engine, run_engine
-from surrogate_hpo.files.full_disk import looking_for_space
 from surrogate_hpo.units import BOHR_ANGSTROM, RYDBERG_EV
 
 FloatArray = NDArray[np.float64]

@@ -12,10 +12,10 @@ from ase.calculators.espresso import Espresso, EspressoProfile
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsError
+from surrogate_hpo.files.full_disk import looking_for_space
 from surrogate_hpo.formats.espresso.engine import Engine, find_engine, run_engine
 from surrogate_hpo.formats.espresso.input_file import PREFIX, ScfSettings
 from surrogate_hpo.formats.espresso.xml_file import read_espresso_xml
-from surrogate_hpo.files.full_disk import looking_for_space
 from surrogate_hpo.formats.upf.reader import read_upf
 
 logger = logging.getLogger(__name__)

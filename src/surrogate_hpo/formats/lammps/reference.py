@@ -16,7 +16,13 @@ from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import check_positive_integer
 from surrogate_hpo.errors import ConfigError, EngineError
 from surrogate_hpo.formats.lammps.engine import LammpsEngine, run_lammps
-from surrogate_hpo.formats.lammps.input_file import ATOMS, COMPONENTS, atom_types, data_file, input_script
+from surrogate_hpo.formats.lammps.input_file import (
+    ATOMS,
+    COMPONENTS,
+    atom_types,
+    data_file,
+    input_script,
+)
 
 _Triple = tuple[int, int, int]
 

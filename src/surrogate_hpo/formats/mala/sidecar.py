@@ -16,10 +16,10 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from surrogate_hpo import limits
+from surrogate_hpo.data.dft_results import result_from_document
 from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.data.dft_results import result_from_document
 from surrogate_hpo.formats.espresso.checks import check_sense
 from surrogate_hpo.formats.finished.agreement import agree_on_setting
 from surrogate_hpo.formats.structures.structures import checked_structure

@@ -9,15 +9,15 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from surrogate_hpo.data.descriptor_store import read_descriptors
+from surrogate_hpo.data.dft_results import result_as_document
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.files.atomic import replacing, write_text
-from surrogate_hpo.data.descriptor_store import read_descriptors
-from surrogate_hpo.data.dft_results import result_as_document
+from surrogate_hpo.files.zarr_zip import grid_of
 from surrogate_hpo.formats.mala.arrays import COORDINATES
 from surrogate_hpo.formats.mala.sidecar import OWN
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos
-from surrogate_hpo.files.zarr_zip import grid_of
 from surrogate_hpo.units import RYDBERG_EV
 
 _SLAB_BYTES = 64 * 2**20

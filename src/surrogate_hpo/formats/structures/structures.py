@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.atomic import replacing
-from surrogate_hpo.formats.structures.frames import is_file, read_frames, selected_frames
 from surrogate_hpo.formats.structures.contents import (
     UNUSED,
     left_out,
@@ -21,6 +20,7 @@ from surrogate_hpo.formats.structures.contents import (
     unused_contents,
 )
 from surrogate_hpo.formats.structures.extent import check_extent
+from surrogate_hpo.formats.structures.frames import is_file, read_frames, selected_frames
 from surrogate_hpo.formats.structures.written import LABELS, read_written
 
 # Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even

@@ -13,13 +13,13 @@ FloatArray = NDArray[np.float64]
 
 _SOURCE = "C. Hartwigsen, S. Goedecker, J. Hutter, Phys. Rev. B 58, 3641 (1998)"
 _COMMENT = """\
-{name}, {electrons} valence electrons, LDA, made by surrogate_hpo.formats.upf.writer from the analytic
+{name}, {electrons} valence electrons, LDA, made by surrogate-hpo from the analytic
 parameters of {source}.
 Licence of this file: BSD-3-Clause, as the package.
 The parameters were made with the Pade form of the LDA of Goedecker, Teter and Hutter,
 Phys. Rev. B 54, 1703 (1996), a fit to Perdew and Wang (1992): hence SLA PW."""
 _OTHER_COMMENT = """\
-{name}, {electrons} valence electrons, {functional}, made by surrogate_hpo.formats.upf.writer from the
+{name}, {electrons} valence electrons, {functional}, made by surrogate-hpo from the
 analytic parameters of {source}."""
 
 

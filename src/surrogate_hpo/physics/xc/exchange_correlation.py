@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.physics.guards import check_cell, check_float64
+from surrogate_hpo.physics.reciprocal import gradient
 from surrogate_hpo.physics.xc.functionals import (
     Functional,
     check_functional,
@@ -11,8 +13,6 @@ from surrogate_hpo.physics.xc.functionals import (
     is_gradient_corrected,
     local_energy,
 )
-from surrogate_hpo.physics.guards import check_cell, check_float64
-from surrogate_hpo.physics.reciprocal import gradient
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV
 
 # Quantum ESPRESSO's thresholds, in atomic units: below them it leaves the term out.

@@ -8,8 +8,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from surrogate_hpo.config.short_recipe import BriefTrainingSettings
+from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.run.case import FLOAT32, Case
-from surrogate_hpo.run.needs.evaluation import REPORT_SECONDS, evaluate_snapshot
 from surrogate_hpo.run.needs.basis import (
     MEBIBYTE,
     NUMBA_BASE,
@@ -19,7 +19,7 @@ from surrogate_hpo.run.needs.basis import (
     Need,
     snap_seconds,
 )
-from surrogate_hpo.config.splits import SPLITS
+from surrogate_hpo.run.needs.evaluation import REPORT_SECONDS, evaluate_snapshot
 from surrogate_hpo.run.needs.training import (
     READING_RATE,
     epoch_operations,

@@ -5,6 +5,7 @@ Made as those of `surrogate_hpo.run.needs.training`.
 
 from collections.abc import Sequence
 
+from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
     FLOAT64,
@@ -14,7 +15,6 @@ from surrogate_hpo.run.needs.basis import (
     Need,
     snap_seconds,
 )
-from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.run.needs.training import (
     DOUBLE_RATE,
     READING_RATE,

@@ -3,8 +3,8 @@
 import math
 from dataclasses import replace
 
-from surrogate_hpo.run.needs import basis as needs
 from surrogate_hpo.run.case import Case
+from surrogate_hpo.run.needs import basis as needs
 from surrogate_hpo.run.needs.basis import NUMPY_BASE, STARTUP_SECONDS, TORCH_BASE, Need
 
 

@@ -1,8 +1,8 @@
 """Bytes and CPU seconds of energies and forces in a training: descriptors' derivatives, sums."""
 
+from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS, number_of_directions
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import FLOAT64, snap_seconds
-from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS, number_of_directions
 
 # Points of a grid over those of one of half as many along each axis.
 COARSENING = 8

@@ -6,12 +6,12 @@ Made as those of `surrogate_hpo.run.needs.training`.
 import math
 
 from surrogate_hpo.run.case import FLOAT32, Case
+from surrogate_hpo.run.needs.basis import Need
 from surrogate_hpo.run.needs.evaluation import (
     ENERGY_BYTES,
     integral_seconds,
     prediction_seconds,
 )
-from surrogate_hpo.run.needs.basis import Need
 from surrogate_hpo.run.needs.training import (
     READING_RATE,
     bounded,

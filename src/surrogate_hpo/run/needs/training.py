@@ -7,8 +7,8 @@ floating point operations. P is a number of points, C of components, E of energi
 import math
 from itertools import pairwise
 
-from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.data.memory import KEPT_DESCRIPTOR_BYTES
+from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import CUDA_BASE, FLOAT64, MEBIBYTE, TORCH_BASE, Need
 from surrogate_hpo.run.needs.readout import (
     COARSENING,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from surrogate_hpo.scores.descriptors.choice import Choice, candidate_name, choose, fault_of
+from surrogate_hpo.scores.descriptors.guard import GuardScore
 from surrogate_hpo.scores.descriptors.scores import Candidate
 from surrogate_hpo.scores.descriptors.table import ScoreTable
-from surrogate_hpo.scores.descriptors.guard import GuardScore
 
 # What a line cannot learn of larger cells is common to all candidates; a cutoff that reaches over a
 # small cell has several times that error.

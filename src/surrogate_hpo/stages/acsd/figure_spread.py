@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.report.palette import SERIES
-from surrogate_hpo.stages.acsd.figure_clouds import bin_edges
 from surrogate_hpo.report.style import DrawnFigure, drawn, new_figure, set_decades, styled
 from surrogate_hpo.report.table import FigureTable, number_column, require_rows, word_column
+from surrogate_hpo.stages.acsd.figure_clouds import bin_edges
 
 BINS = 40
 

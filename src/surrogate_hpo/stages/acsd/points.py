@@ -8,17 +8,17 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.stages.acsd.settings import AcsdSettings
+from surrogate_hpo.data.datasets import check_same_cell, flat
+from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.data.datasets import check_same_cell, flat
-from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.formats.structures.structures import read_structure
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.scores.descriptors.acsd import draw_pairs, draw_points
 from surrogate_hpo.scores.descriptors.scores import Draw
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.acsd.settings import AcsdSettings
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.descriptors.triples import nested_columns
-from surrogate_hpo.stages.acsd.similarities import SimilarityData
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.scores.descriptors.acsd import cosine_similarities
+from surrogate_hpo.scores.descriptors.guard import GuardScore, guard_scores
+from surrogate_hpo.scores.descriptors.guarded_choice import admitted
+from surrogate_hpo.scores.descriptors.pooled_draws import pooled_draws
+from surrogate_hpo.scores.descriptors.refine import finer_radii
 from surrogate_hpo.scores.descriptors.scores import (
     Candidate,
     Draw,
@@ -18,11 +19,10 @@ from surrogate_hpo.scores.descriptors.scores import (
     score_candidates,
 )
 from surrogate_hpo.scores.descriptors.table import ScoreTable
-from surrogate_hpo.scores.descriptors.guard import GuardScore, guard_scores
-from surrogate_hpo.scores.descriptors.guarded_choice import admitted
-from surrogate_hpo.scores.descriptors.pooled_draws import pooled_draws
-from surrogate_hpo.scores.descriptors.refine import finer_radii
+from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.acsd.points import SampledSnapshot
+from surrogate_hpo.stages.acsd.settings import AcsdSettings
+from surrogate_hpo.stages.acsd.similarities import SimilarityData
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.config.replace import replaced
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.stages.acsd.similarities import write_similarities
 from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.run.interface import Input, Option, Output, Structures
+from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.scores.descriptors.choice import Choice, choose
-from surrogate_hpo.scores.descriptors.table import ScoreTable
 from surrogate_hpo.scores.descriptors.guarded_choice import GuardedChoice, choose_guarded
+from surrogate_hpo.scores.descriptors.table import ScoreTable
 from surrogate_hpo.stages.acsd.points import sample_snapshots
 from surrogate_hpo.stages.acsd.scoring import ScoredCandidates, score_all
-from surrogate_hpo.run.interface import Input, Option, Output, Structures
+from surrogate_hpo.stages.acsd.settings import AcsdSettings
+from surrogate_hpo.stages.acsd.similarities import write_similarities
 
 logger = logging.getLogger(__name__)
 

@@ -3,11 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance, shared_state
-from surrogate_hpo.stages.acsd_audit.trainings import CandidateInputs, train_candidates
-from surrogate_hpo.training.chunks import chunk_of
 from surrogate_hpo.run.interface import (
     AcsdChoice,
     AcsdScores,
@@ -17,6 +13,10 @@ from surrogate_hpo.run.interface import (
     Output,
     Structures,
 )
+from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
+from surrogate_hpo.stages.acsd_audit.trainings import CandidateInputs, train_candidates
+from surrogate_hpo.training.chunks import chunk_of
 
 
 def acsd_audit_chunk(

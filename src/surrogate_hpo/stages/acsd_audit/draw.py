@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.stages.acsd_audit.figure import descriptor_agreement
+from surrogate_hpo.data.drawings import save_lone_figure
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import read_table
-from surrogate_hpo.data.drawings import save_lone_figure
 from surrogate_hpo.run.interface import FigurePdf, FigureSvg, FigureTable, Input
+from surrogate_hpo.stages.acsd_audit.figure import descriptor_agreement
 
 _TAU = ("tau", "tau_low", "tau_high")
 _COLUMNS = ("cutoff_radius_angstrom", "twojmax", "score", "error_mean", "error_std")

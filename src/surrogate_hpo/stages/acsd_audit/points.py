@@ -9,14 +9,14 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from surrogate_hpo.data.datasets import PointData, check_same_cell, flat
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.descriptors.triples import nested_columns
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.data.datasets import PointData, check_same_cell, flat
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.networks.options import InputScaling
 from surrogate_hpo.seeds import derive_seed

@@ -6,22 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance, shared_state
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.scores.agreement import Agreement, agreement
-from surrogate_hpo.scores.agreement import verdict as judge
-from surrogate_hpo.scores.regret import top_regret
-from surrogate_hpo.stages.acsd_audit.trainings import (
-    SCORES,
-    CandidateInputs,
-    Row,
-    train_candidates,
-)
-from surrogate_hpo.training.short_recipe import TrainedError, diverged
 from surrogate_hpo.run.interface import (
     AcsdChoice,
     AcsdScores,
@@ -30,6 +17,19 @@ from surrogate_hpo.run.interface import (
     Output,
     Structures,
 )
+from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.scores.agreement import Agreement, agreement
+from surrogate_hpo.scores.agreement import verdict as judge
+from surrogate_hpo.scores.regret import top_regret
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
+from surrogate_hpo.stages.acsd_audit.trainings import (
+    SCORES,
+    CandidateInputs,
+    Row,
+    train_candidates,
+)
+from surrogate_hpo.training.short_recipe import TrainedError, diverged
 
 
 def acsd_audit(

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.scores.agreement import MINIMUM_ARCHITECTURES
 from surrogate_hpo.scores.architectures.options import Direction
+from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.acsd_audit.points import candidate_data, sample_points
+from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.training.short_recipe import TrainedError, train_all
 
 Row = dict[str, Any]

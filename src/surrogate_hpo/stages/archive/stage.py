@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import surrogate_hpo
-from surrogate_hpo.stages.archive.settings import ArchiveSettings, Include
-from surrogate_hpo.config.project import Config
-from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.archive.collect import RULE, Run, RunFiles, collect_run, source_members
 from surrogate_hpo.archive.crate import CRATE, RunDescription, crate_text, iso_time
 from surrogate_hpo.archive.jobs import Record, read_records, records_behind
@@ -19,11 +16,14 @@ from surrogate_hpo.archive.manifest import MANIFEST, manifest_text
 from surrogate_hpo.archive.source import Source, read_source
 from surrogate_hpo.archive.stale import stale_code, stale_inputs, stale_settings
 from surrogate_hpo.archive.tarball import Member, write_tarball
+from surrogate_hpo.config.project import Config
+from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.documents import read_document
-from surrogate_hpo.run.outputs import changed_outputs, require_unchanged
 from surrogate_hpo.run.graph import AUDITS, CONTESTS, CONVERGENCE, FIGURES
 from surrogate_hpo.run.interface import Input, Option, Output
+from surrogate_hpo.run.outputs import changed_outputs, require_unchanged
 from surrogate_hpo.run.plan import chain, cost_path, items
+from surrogate_hpo.stages.archive.settings import ArchiveSettings, Include
 
 logger = logging.getLogger(__name__)
 CONTENTS = "archive.json"

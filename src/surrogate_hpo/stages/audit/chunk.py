@@ -1,11 +1,7 @@
 """One of several jobs that do the trainings of the audit."""
 
-from surrogate_hpo.stages.audit.settings import AuditSettings
 from surrogate_hpo.data.datasets import read_points
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance, shared_state
-from surrogate_hpo.stages.audit.evaluations import audited, evaluate
-from surrogate_hpo.training.chunks import chunk_of
 from surrogate_hpo.run.interface import (
     AuditState,
     ChunkMarker,
@@ -13,6 +9,10 @@ from surrogate_hpo.run.interface import (
     DescriptorStores,
     LdosStores,
 )
+from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.stages.audit.evaluations import audited, evaluate
+from surrogate_hpo.stages.audit.settings import AuditSettings
+from surrogate_hpo.training.chunks import chunk_of
 
 
 def audit_chunk(

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.stages.audit.figure import score_agreement
-from surrogate_hpo.files.tables import read_table
-from surrogate_hpo.stages.audit.groups import ALL
 from surrogate_hpo.data.drawings import save_lone_figure
+from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.run.interface import FigurePdf, FigureSvg, FigureTable, Input
+from surrogate_hpo.stages.audit.figure import score_agreement
+from surrogate_hpo.stages.audit.groups import ALL
 
 
 def audit_figure(

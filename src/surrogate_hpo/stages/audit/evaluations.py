@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from surrogate_hpo.stages.audit.settings import AuditSettings
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.networks.architecture import Architecture, search_space
 from surrogate_hpo.networks.point_parts import held
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.scores.architectures.proxies import PROXIES
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
-from surrogate_hpo.training.short_recipe import TrainedError, train_all
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.audit.settings import AuditSettings
 from surrogate_hpo.training.chunks import score_all
 from surrogate_hpo.training.fitting import scale, subset
 from surrogate_hpo.training.score_data import make_score_data
+from surrogate_hpo.training.short_recipe import TrainedError, train_all
 
 
 def audited(settings: AuditSettings, seed: int) -> list[Architecture]:

@@ -4,15 +4,15 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.audit.settings import AuditSettings
 from surrogate_hpo.data.datasets import read_points
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance, shared_state
 from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.run.interface import AuditState, DescriptorStores, LdosStores, Output
+from surrogate_hpo.run.provenance import provenance, shared_state
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.audit.evaluations import audited, evaluate
+from surrogate_hpo.stages.audit.settings import AuditSettings
 from surrogate_hpo.stages.audit.tables import agreement_rows, score_rows, verdict_document
-from surrogate_hpo.run.interface import AuditState, DescriptorStores, LdosStores, Output
 
 
 def audit(

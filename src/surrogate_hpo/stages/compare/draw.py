@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from surrogate_hpo.stages.compare.settings import CompareSettings
+from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.stages.compare.figure_architectures import compare_architectures
 from surrogate_hpo.stages.compare.figure_cost import CostPanel, compare_cost
 from surrogate_hpo.stages.compare.figure_curves import compare_curves
-from surrogate_hpo.report.style import DrawnFigure
+from surrogate_hpo.stages.compare.settings import CompareSettings
 from surrogate_hpo.stages.compare.table import (
     Contest,
     Row,

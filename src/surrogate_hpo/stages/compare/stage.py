@@ -4,20 +4,20 @@ import logging
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.stages.compare.settings import CompareSettings
+from surrogate_hpo.data.drawings import save_figures
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import read_document, write_document
-from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.files.tables import read_table, write_table
+from surrogate_hpo.run.interface import Input, Output
+from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.stages.compare.draw import draw_comparison
+from surrogate_hpo.stages.compare.settings import CompareSettings
 from surrogate_hpo.stages.compare.table import (
     Contest,
     comparison_rows,
     total_free_energy_floor,
     verdicts,
 )
-from surrogate_hpo.data.drawings import save_figures
-from surrogate_hpo.run.interface import Input, Output
 
 logger = logging.getLogger(__name__)
 # What must agree, or the methods did not compete on the same terms.

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_hpo.stages.compare.settings import CompareSettings
-from surrogate_hpo.report.table import format_number
-from surrogate_hpo.files.tables import Cell
 from surrogate_hpo.contest.parallel import wall_seconds
+from surrogate_hpo.files.tables import Cell
+from surrogate_hpo.report.table import format_number
+from surrogate_hpo.stages.compare.settings import CompareSettings
 
 Row = dict[str, Cell]
 

@@ -11,24 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from surrogate_hpo.stages.contest.settings import ContestSettings
-from surrogate_hpo.errors import PhysicsError
+from surrogate_hpo.contest.methods.interface import Hyperparameters
 from surrogate_hpo.data.datasets import PointData, flat
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.models import TrainedModel
+from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.formats.upf.reader import Pseudopotential
 from surrogate_hpo.networks.training import DivergenceError, HistoryRow
-from surrogate_hpo.contest.methods.interface import Hyperparameters
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.predict.accuracies import accuracies
-from surrogate_hpo.stages.contest.objective import (
-    architecture_of,
-    compute_seconds,
-    recipe_of,
-    scalings_of,
-)
 from surrogate_hpo.predict.energies import SnapshotEnergies, reference_energies
-from surrogate_hpo.training.fitting import Training, new_training, scale
 from surrogate_hpo.predict.held_out import (
     BLOCK_POINTS,
     HeldOut,
@@ -36,6 +27,15 @@ from surrogate_hpo.predict.held_out import (
     predict_ldos,
     read_held_out,
 )
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.contest.objective import (
+    architecture_of,
+    compute_seconds,
+    recipe_of,
+    scalings_of,
+)
+from surrogate_hpo.stages.contest.settings import ContestSettings
+from surrogate_hpo.training.fitting import Training, new_training, scale
 from surrogate_hpo.training.resumable import run_resumable
 
 logger = logging.getLogger(__name__)

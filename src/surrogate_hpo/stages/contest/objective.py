@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from surrogate_hpo.stages.contest.settings import ContestSettings
+from surrogate_hpo.contest.methods.interface import Evaluation, Hyperparameters
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
@@ -15,13 +15,13 @@ from surrogate_hpo.networks.options import Activation, InputScaling, OutputScali
 from surrogate_hpo.networks.point_parts import held
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.training import DivergenceError, Trainer
-from surrogate_hpo.contest.methods.interface import Evaluation, Hyperparameters
+from surrogate_hpo.run.devices import device_name
+from surrogate_hpo.scores.architectures.proxies import PROXIES
+from surrogate_hpo.scores.architectures.proxy import ScoreData
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import Value
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.scores.architectures.proxies import PROXIES
-from surrogate_hpo.scores.architectures.proxy import ScoreData
-from surrogate_hpo.run.devices import device_name
+from surrogate_hpo.stages.contest.settings import ContestSettings
 from surrogate_hpo.training.fitting import (
     OUTPUT_SCALING_KEY,
     SCALING_KEY,

@@ -5,9 +5,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import Count, PositiveInt, Section
-from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.scores.architectures.options import Direction, ProxyName
+from surrogate_hpo.stages.search.settings import SearchSettings
 
 
 class ContestScoreSettings(Section):

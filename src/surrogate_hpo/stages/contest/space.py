@@ -2,13 +2,13 @@
 
 import dataclasses
 
-from surrogate_hpo.stages.contest.settings import ContestSettings
-from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.contest.methods.interface import Budget
 from surrogate_hpo.contest.methods.base import SearchMethod
+from surrogate_hpo.contest.methods.interface import Budget
 from surrogate_hpo.contest.methods.registry import METHODS
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import Choices, Interval
+from surrogate_hpo.stages.contest.settings import ContestSettings
 from surrogate_hpo.training.space import training_space
 
 

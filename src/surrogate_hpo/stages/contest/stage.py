@@ -5,21 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.contest.settings import ContestSettings
+from surrogate_hpo.contest.memo import Memoised, MemoisedScore
+from surrogate_hpo.contest.methods.base import SearchMethod
+from surrogate_hpo.contest.methods.interface import MethodResult, Trial
 from surrogate_hpo.data.datasets import read_points
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.evaluations import EvaluationStore
-from surrogate_hpo.run.provenance import fingerprint, provenance
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.upf.reader import read_upf
-from surrogate_hpo.contest.memo import Memoised, MemoisedScore
-from surrogate_hpo.contest.methods.interface import MethodResult, Trial
-from surrogate_hpo.contest.methods.base import SearchMethod
-from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.contest.final import judge, train_finally
-from surrogate_hpo.stages.contest.objective import ScoreObjective, TrainingObjective, warm_up
-from surrogate_hpo.stages.contest.space import budget_of, contest_space, contestant
-from surrogate_hpo.stages.contest.tables import history_rows, result_document, trial_rows
 from surrogate_hpo.run.interface import (
     Argument,
     DescriptorStores,
@@ -29,6 +22,13 @@ from surrogate_hpo.run.interface import (
     State,
     Structures,
 )
+from surrogate_hpo.run.provenance import fingerprint, provenance
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.contest.final import judge, train_finally
+from surrogate_hpo.stages.contest.objective import ScoreObjective, TrainingObjective, warm_up
+from surrogate_hpo.stages.contest.settings import ContestSettings
+from surrogate_hpo.stages.contest.space import budget_of, contest_space, contestant
+from surrogate_hpo.stages.contest.tables import history_rows, result_document, trial_rows
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from surrogate_hpo.stages.contest.settings import ContestSettings
-from surrogate_hpo.files.tables import Cell
-from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.contest.methods.interface import MethodResult, Trial
 from surrogate_hpo.contest.parallel import batches
+from surrogate_hpo.files.tables import Cell
+from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.stages.contest.final import FinalNetwork
 from surrogate_hpo.stages.contest.objective import architecture_of, recipe_of
+from surrogate_hpo.stages.contest.settings import ContestSettings
 
 Row = dict[str, Cell]
 

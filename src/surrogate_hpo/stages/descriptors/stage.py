@@ -4,17 +4,17 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
-from surrogate_hpo.descriptors.definition import DEFINITION_KEYS, DescriptorDefinition
-from surrogate_hpo.interruption import deferred, stop_if_asked
 from surrogate_hpo.data.descriptor_store import writing_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.descriptors.definition import DEFINITION_KEYS, DescriptorDefinition
 from surrogate_hpo.files.documents import read_document
-from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.formats.structures.structures import read_structure
+from surrogate_hpo.interruption import deferred, stop_if_asked
 from surrogate_hpo.log import Progress
 from surrogate_hpo.predict.descriptor_engines import grid_engine
 from surrogate_hpo.run.interface import Dft, Input, Output, Structure
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
 logger = logging.getLogger(__name__)
 

@@ -7,14 +7,12 @@ from typing import Annotated
 
 from ase import Atoms
 
-from surrogate_hpo.stages.dft.settings import DftSettings
+from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.data.dft_results import write_dft_result
-from surrogate_hpo.formats.espresso.scf import run_espresso, save_folder
 from surrogate_hpo.formats.espresso.input_file import ScfSettings
+from surrogate_hpo.formats.espresso.scf import run_espresso, save_folder
 from surrogate_hpo.formats.finished.opening import open_finished
-from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import Pseudopotential, read_upf
 from surrogate_hpo.labels.dft_guards import (
@@ -24,6 +22,8 @@ from surrogate_hpo.labels.dft_guards import (
     check_potentials,
 )
 from surrogate_hpo.run.interface import FinishedPath, Input, Output, Structure
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.dft.settings import DftSettings
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.physics.accuracy import class_means
 from surrogate_hpo.report.error_summary import BASELINES, QuantityError
 from surrogate_hpo.report.palette import BLUE, GREY, INK, ORANGE
 from surrogate_hpo.report.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.report.table import FigureTable, number_column, word_column
-from surrogate_hpo.physics.accuracy import class_means
 
 _MEV_PER_EV = 1000.0
 # Baselines that differ by less than this share of the axis are drawn as one line.

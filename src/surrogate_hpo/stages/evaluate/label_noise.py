@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from surrogate_hpo.stages.knoise.records import read_noise_summary
 from surrogate_hpo.predict.accuracies import Errors
+from surrogate_hpo.stages.knoise.records import read_noise_summary
 
 logger = logging.getLogger(__name__)
 

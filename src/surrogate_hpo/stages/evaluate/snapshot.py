@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
 from surrogate_hpo.data.models import read_model
-from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.formats.structures.structures import read_temperature
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.predict.energies import reference_energies
-from surrogate_hpo.stages.evaluate.evaluated import write_evaluated
 from surrogate_hpo.predict.held_out import energies_by_source, read_snapshot
 from surrogate_hpo.run.interface import Dft, Input, Output, Structure
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.evaluate.evaluated import write_evaluated
 from surrogate_hpo.stages.evaluate.ldos_samples import LdosSample, sampled_points
+from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
 
 
 def evaluate_snapshot(

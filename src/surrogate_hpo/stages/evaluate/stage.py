@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
-from surrogate_hpo.errors import DataError
-from surrogate_hpo.run.cost import total_cost
 from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.formats.structures.structures import read_structure, read_temperature
 from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.formats.structures.structures import read_structure, read_temperature
 from surrogate_hpo.predict.accuracies import accuracies, class_accuracies, class_rows
-from surrogate_hpo.stages.evaluate.control import Labelled, control
 from surrogate_hpo.predict.energies import (
     FERMI_ENERGY,
     REFERENCES,
@@ -21,11 +17,15 @@ from surrogate_hpo.predict.energies import (
     reference_energies,
 )
 from surrogate_hpo.predict.error_bars import described, read_error_bar, with_error_bars
-from surrogate_hpo.stages.evaluate.evaluated import common_inputs, read_evaluated
+from surrogate_hpo.predict.transferred import Transferred, read_transferred
+from surrogate_hpo.run.cost import total_cost
 from surrogate_hpo.run.interface import Input, Output, Structures
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.evaluate.control import Labelled, control
+from surrogate_hpo.stages.evaluate.evaluated import common_inputs, read_evaluated
 from surrogate_hpo.stages.evaluate.label_noise import with_kpoint_noise
 from surrogate_hpo.stages.evaluate.ldos_samples import sample_rows
-from surrogate_hpo.predict.transferred import Transferred, read_transferred
+from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
 
 
 def evaluate(

@@ -6,23 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.floor.settings import FloorSettings
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.formats.finished.opening import open_finished
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos
-from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.formats.finished.opening import open_finished
+from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import read_upf
-from surrogate_hpo.predict.energies import REFERENCE_LDOS, reference_energies
 from surrogate_hpo.labels.floors import BLIND, Floor, floor_of, large_floors, statistics
 from surrogate_hpo.labels.import_guards import check_imported
-from surrogate_hpo.run.interface import Input, LdosStores, Output, Structures
+from surrogate_hpo.predict.energies import REFERENCE_LDOS, reference_energies
 from surrogate_hpo.predict.ldos_energies import energies_of
+from surrogate_hpo.run.interface import Input, LdosStores, Output, Structures
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.floor.settings import FloorSettings
 
 logger = logging.getLogger(__name__)
 

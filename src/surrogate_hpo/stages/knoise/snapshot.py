@@ -4,15 +4,15 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.knoise.settings import KnoiseSettings
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.dft.kpoint_noise import denser_mesh, kpoint_noise
 from surrogate_hpo.data.dft_results import read_dft_result
-from surrogate_hpo.stages.knoise.records import write_noise
 from surrogate_hpo.data.ldos_store import read_ldos
+from surrogate_hpo.dft.kpoint_noise import denser_mesh, kpoint_noise
+from surrogate_hpo.run.interface import Dft, Input, Output, SnapshotName, State, Structure
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.stages.dft.stage import dft as run_dft
-from surrogate_hpo.run.interface import Dft, Input, Output, SnapshotName, State, Structure
+from surrogate_hpo.stages.knoise.records import write_noise
+from surrogate_hpo.stages.knoise.settings import KnoiseSettings
 from surrogate_hpo.stages.ldos.stage import ldos as make_ldos
 
 

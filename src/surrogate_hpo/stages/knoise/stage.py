@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.knoise.settings import KnoiseSettings
-from surrogate_hpo.stages.knoise.records import read_noise, write_noise_summary
-from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.run.interface import Input, Output
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.knoise.records import read_noise, write_noise_summary
+from surrogate_hpo.stages.knoise.settings import KnoiseSettings
 
 logger = logging.getLogger(__name__)
 

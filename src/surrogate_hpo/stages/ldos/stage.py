@@ -9,18 +9,18 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.stages.ldos.settings import LdosSettings
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.formats.cubes.ldos import read_ldos_cubes, run_pp_ldos
-from surrogate_hpo.data.dft_results import read_dft_result
-from surrogate_hpo.data.ldos_store import LdosData, write_ldos
-from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.labels.dft_guards import check_window
-from surrogate_hpo.run.interface import Dft, FinishedPath, Input, Output
 from surrogate_hpo.labels.ldos_guards import check_electrons
+from surrogate_hpo.run.interface import Dft, FinishedPath, Input, Output
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.ldos.settings import LdosSettings
 
 
 def ldos(

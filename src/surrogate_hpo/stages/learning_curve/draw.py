@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.learning_curve.figure import error_by_snapshots
-from surrogate_hpo.report.style import DrawnFigure
-from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.data.drawings import save_lone_figure
+from surrogate_hpo.files.tables import read_table
+from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.run.interface import FigurePdf, FigureSvg, FigureTable, Input
+from surrogate_hpo.stages.learning_curve.figure import error_by_snapshots
 
 
 def learning_curve_figure(

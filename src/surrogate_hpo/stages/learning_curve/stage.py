@@ -5,15 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.stages.learning_curve.settings import LearningCurveSettings, spread
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.errors import ConfigError, PhysicsError
 from surrogate_hpo.data.dft_results import read_dft_result
-from surrogate_hpo.files.documents import read_document, write_document
 from surrogate_hpo.data.models import TrainedModel, read_model
-from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.formats.structures.structures import read_temperature
+from surrogate_hpo.errors import ConfigError, PhysicsError
+from surrogate_hpo.files.documents import read_document, write_document
 from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.formats.structures.structures import read_temperature
 from surrogate_hpo.formats.upf.reader import Pseudopotential, read_upf
 from surrogate_hpo.predict.accuracies import accuracies
 from surrogate_hpo.predict.energies import SnapshotEnergies, reference_energies
@@ -30,6 +28,8 @@ from surrogate_hpo.run.interface import (
     Output,
     Structures,
 )
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.learning_curve.settings import LearningCurveSettings, spread
 
 logger = logging.getLogger(__name__)
 QUANTITY = "total_free_energy"

@@ -1,9 +1,6 @@
 """One of several jobs that do the scan of the naswot stage."""
 
-from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance, shared_state
-from surrogate_hpo.training.chunks import chunk_of
 from surrogate_hpo.run.interface import (
     ChunkMarker,
     ChunkNumber,
@@ -13,7 +10,10 @@ from surrogate_hpo.run.interface import (
     LdosStores,
     ScanState,
 )
+from surrogate_hpo.run.provenance import provenance, shared_state
 from surrogate_hpo.stages.naswot.scan import ScanInputs, scan, scanned
+from surrogate_hpo.stages.naswot.settings import NaswotSettings
+from surrogate_hpo.training.chunks import chunk_of
 
 
 def naswot_chunk(

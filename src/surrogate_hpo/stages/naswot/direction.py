@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.scores.architectures.options import Direction
 from surrogate_hpo.scores.architectures.proxy import Proxy
+from surrogate_hpo.stages.naswot.settings import NaswotSettings
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from surrogate_hpo.stages.naswot.settings import NaswotSettings
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.datasets import PointData, read_points
-from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.data.stored_points import stored_descriptors
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.networks.architecture import Architecture, search_space
-from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.scores.architectures.naswot import Naswot, OriginalNaswot
 from surrogate_hpo.scores.architectures.proxies import PROXIES
 from surrogate_hpo.scores.architectures.proxy import Proxy, ScoreData
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.training.chunks import score_all
 from surrogate_hpo.training.score_data import halves, make_score_data
 

@@ -4,13 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import checksums, provenance, shared_state
 from surrogate_hpo.files.tables import Cell, write_table
-from surrogate_hpo.scores.architectures.proxies import PROXIES
-from surrogate_hpo.scores.architectures.ranking import ArchitectureScore, best_architecture, rank
-from surrogate_hpo.stages.naswot.direction import Reading, reading
 from surrogate_hpo.run.interface import (
     DescriptorStores,
     HeldOutDescriptors,
@@ -20,7 +15,12 @@ from surrogate_hpo.run.interface import (
     Output,
     ScanState,
 )
+from surrogate_hpo.run.provenance import checksums, provenance, shared_state
+from surrogate_hpo.scores.architectures.proxies import PROXIES
+from surrogate_hpo.scores.architectures.ranking import ArchitectureScore, best_architecture, rank
+from surrogate_hpo.stages.naswot.direction import Reading, reading
 from surrogate_hpo.stages.naswot.scan import ScanInputs, proxy_of, scan, scanned
+from surrogate_hpo.stages.naswot.settings import NaswotSettings
 
 Verdicts = Annotated[
     list[Path] | None, Input("JSON: verdict of the audit stage, for naswot.direction: audit")

@@ -7,14 +7,12 @@ from typing import Any
 
 from ase import Atoms
 
-from surrogate_hpo.stages.report.settings import ReportSettings
+from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.report.error_summary import QuantityError, error_summary_table
-from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.report.page import Notice, Provenance, ReportContext, ReportTable
 from surrogate_hpo.report.snapshot_errors import snapshot_errors_table
-from surrogate_hpo.stages.train.figure_losses import validation_losses_table
 from surrogate_hpo.report.verdict import Targets
-from surrogate_hpo.formats.structures.structures import read_structure
+from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.stages.report.energies import EnergyTable
 from surrogate_hpo.stages.report.errors import class_errors, quantity_errors
 from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
@@ -22,6 +20,8 @@ from surrogate_hpo.stages.report.gallery import Sources, draw_all
 from surrogate_hpo.stages.report.material import composition, temperatures
 from surrogate_hpo.stages.report.methods import methods
 from surrogate_hpo.stages.report.records import HEADLINE, Documents
+from surrogate_hpo.stages.report.settings import ReportSettings
+from surrogate_hpo.stages.train.figure_losses import validation_losses_table
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 _OWN_IONS = {"files": "own structures", "finished": "finished calculations"}

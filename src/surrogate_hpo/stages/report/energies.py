@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.predict.energies import BASELINE, DFT, REFERENCE_LDOS
+from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
 
 FloatArray = NDArray[np.float64]
 SEED = "seed-"

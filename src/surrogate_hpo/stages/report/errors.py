@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from surrogate_hpo.predict.energies import FERMI_ENERGY, QUANTITIES
 from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError
-from surrogate_hpo.predict.energies import FERMI_ENERGY, QUANTITIES
 from surrogate_hpo.stages.report.records import HEADLINE
 
 Document = Mapping[str, Any]

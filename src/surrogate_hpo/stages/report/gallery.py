@@ -9,30 +9,14 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.stages.acsd.figure import GUARD, SCORES, acsd_map
+from surrogate_hpo.files.tables import read_table
+from surrogate_hpo.predict.energies import DFT, REFERENCE_LDOS
+from surrogate_hpo.predict.transferred import read_transferred
 from surrogate_hpo.report.class_errors import ClassError
-from surrogate_hpo.stages.report.figure_cost import cost_per_stage
-from surrogate_hpo.stages.report.figure_dag import dag
-from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay
-from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
-from surrogate_hpo.stages.evaluate.figure_ldos import ldos_overlay
-from surrogate_hpo.stages.train.figure import learning_curves
-from surrogate_hpo.stages.naswot.figure import naswot_ranking
-from surrogate_hpo.stages.evaluate.figure_parity import parity
-from surrogate_hpo.stages.audit.figure import score_agreement
-from surrogate_hpo.stages.search.figure import search_history
-from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds
-from surrogate_hpo.stages.acsd.figure_spread import similarity_spread
 from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.report.table import format_with_spread
-from surrogate_hpo.stages.report.figure_time_by_size import time_by_size
-from surrogate_hpo.stages.acsd.similarities import read_similarities
-from surrogate_hpo.files.tables import read_table
-from surrogate_hpo.search.options import OBJECTIVES
-from surrogate_hpo.stages.audit.draw import figure_arguments
-from surrogate_hpo.predict.energies import DFT, REFERENCE_LDOS
 from surrogate_hpo.run.graph import (
     AUDIT_DEPENDENCIES,
     DEPENDENCIES,
@@ -41,10 +25,26 @@ from surrogate_hpo.run.graph import (
     SUMMARIES,
     TRANSFER_DEPENDENCIES,
 )
+from surrogate_hpo.search.options import OBJECTIVES
+from surrogate_hpo.stages.acsd.figure import GUARD, SCORES, acsd_map
+from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds
+from surrogate_hpo.stages.acsd.figure_spread import similarity_spread
+from surrogate_hpo.stages.acsd.similarities import read_similarities
+from surrogate_hpo.stages.audit.draw import figure_arguments
+from surrogate_hpo.stages.audit.figure import score_agreement
+from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay
+from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
+from surrogate_hpo.stages.evaluate.figure_ldos import ldos_overlay
+from surrogate_hpo.stages.evaluate.figure_parity import parity
 from surrogate_hpo.stages.learning_curve.draw import curve_of
+from surrogate_hpo.stages.naswot.figure import naswot_ranking
 from surrogate_hpo.stages.report.energies import EnergyTable
+from surrogate_hpo.stages.report.figure_cost import cost_per_stage
+from surrogate_hpo.stages.report.figure_dag import dag
+from surrogate_hpo.stages.report.figure_time_by_size import time_by_size
 from surrogate_hpo.stages.report.times import size_times
-from surrogate_hpo.predict.transferred import read_transferred
+from surrogate_hpo.stages.search.figure import search_history
+from surrogate_hpo.stages.train.figure import learning_curves
 
 Row = Mapping[str, str]
 PARITY = ("band_energy", "total_free_energy")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from surrogate_hpo.report.error_summary import QuantityError
-from surrogate_hpo.report.methods import MethodsSection, write_methods
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.formats.upf.reader import read_upf_origin
+from surrogate_hpo.report.error_summary import QuantityError
+from surrogate_hpo.report.methods import MethodsSection, write_methods
 from surrogate_hpo.stages.report.material import (
     composition,
     strains,

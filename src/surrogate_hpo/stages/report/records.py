@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from surrogate_hpo.stages.report.settings import ReportSettings
-from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.data.models import read_state
-from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.formats.structures.structures import read_structure_provenance
+from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.zarr_zip import read_provenance
+from surrogate_hpo.formats.structures.structures import read_structure_provenance
 from surrogate_hpo.run.graph import STAGES
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.report.settings import ReportSettings
 
 HEADLINE = "total_free_energy"
 EVALUATED = (HEADLINE, "classes", "control", "held_out_snapshots", "initialisations")

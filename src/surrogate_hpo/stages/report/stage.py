@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.report.settings import ReportSettings
-from surrogate_hpo.report.page import render_report
+from surrogate_hpo.data.drawings import save_figures
 from surrogate_hpo.files.atomic import write_text
-from surrogate_hpo.run.cost import total_cost
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import read_table, write_table
-from surrogate_hpo.data.drawings import save_figures
+from surrogate_hpo.report.page import render_report
+from surrogate_hpo.run.cost import total_cost
 from surrogate_hpo.run.interface import DescriptorStores, Input, LdosStores, Output
 from surrogate_hpo.stages.report.context import Run, report_context
 from surrogate_hpo.stages.report.energies import read_energies
 from surrogate_hpo.stages.report.gallery import Sources
 from surrogate_hpo.stages.report.records import read_documents, read_records
+from surrogate_hpo.stages.report.settings import ReportSettings
 
 
 def report(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ase import Atoms
 
-from surrogate_hpo.stages.report.figure_time_by_size import DFT, DFT_ELSEWHERE, SURROGATE, SizeTime
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.predict.transferred import Transferred
+from surrogate_hpo.stages.report.figure_time_by_size import DFT, DFT_ELSEWHERE, SURROGATE, SizeTime
 
 
 def size_times(

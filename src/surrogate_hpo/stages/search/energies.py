@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.datasets import check_same_cell
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.models import TrainedModel
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.predict.energies import QUANTITIES, reference_energies
 from surrogate_hpo.predict.held_out import predicted_energies, read_snapshot

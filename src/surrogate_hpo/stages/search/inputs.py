@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from surrogate_hpo.stages.search.settings import SearchSettings
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.datasets import check_paired
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.search.folds import left_out
+from surrogate_hpo.stages.search.settings import SearchSettings
 
 PairedFiles = tuple[list[Path], list[Path]]
 

@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.data.datasets import PointData, read_points
-from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.data.models import TrainedModel
+from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.options import OutputScaling
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.search.study import Report
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.search.energies import EnergyErrors
+from surrogate_hpo.stages.search.inputs import Fold, StudyInputs
+from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.training.fitting import (
     OUTPUT_SCALING_KEY,
     SCALING_KEY,
@@ -24,8 +26,6 @@ from surrogate_hpo.training.fitting import (
     subset,
 )
 from surrogate_hpo.training.resumable import run_resumable
-from surrogate_hpo.stages.search.energies import EnergyErrors
-from surrogate_hpo.stages.search.inputs import Fold, StudyInputs
 
 CheckpointPath = Callable[[Mapping[str, Any], int], Path]
 

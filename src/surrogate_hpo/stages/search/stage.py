@@ -4,12 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance, shared_state
 from surrogate_hpo.files.tables import Cell, write_table
-from surrogate_hpo.search.options import OBJECTIVES
-from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.run.interface import (
     DescriptorStores,
     JudgedDft,
@@ -19,7 +15,11 @@ from surrogate_hpo.run.interface import (
     NaswotChoice,
     Output,
 )
+from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.search.options import OBJECTIVES
+from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.stages.search.inputs import StudyInputs
+from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.search.study import StudyState, run_trials
 
 STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}

@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.stages.search.settings import SearchSettings
-from surrogate_hpo.interruption import deferred, stop_if_asked
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.journal import journal_storage
+from surrogate_hpo.interruption import deferred, stop_if_asked
+from surrogate_hpo.run.interface import State
 from surrogate_hpo.search.claims import Sharing
 from surrogate_hpo.search.space import StudyResult, TrialRow
 from surrogate_hpo.search.study import run_study
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.run.interface import State
 from surrogate_hpo.stages.search.inputs import StudyInputs
 from surrogate_hpo.stages.search.objective import TrialValue
+from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.training.space import training_space
 
 logger = logging.getLogger(__name__)

@@ -3,11 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.documents import write_document
-from surrogate_hpo.run.provenance import provenance, shared_state
-from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.run.interface import (
     Argument,
     DescriptorStores,
@@ -18,7 +15,10 @@ from surrogate_hpo.run.interface import (
     NaswotChoice,
     Output,
 )
+from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.stages.search.inputs import StudyInputs
+from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.search.study import StudyState, run_trials
 
 

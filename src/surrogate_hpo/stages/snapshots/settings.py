@@ -8,10 +8,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from surrogate_hpo import limits
 from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.stages.snapshots.settings_cells import CellSettings
 from surrogate_hpo.config.frames import count_frames, expand_frames, file_of, frame_problems
-from surrogate_hpo.stages.snapshots.settings_groups import GroupSettings, SnapshotPlan
 from surrogate_hpo.config.splits import SPLITS, Split
+from surrogate_hpo.stages.snapshots.settings_cells import CellSettings
+from surrogate_hpo.stages.snapshots.settings_groups import GroupSettings, SnapshotPlan
 
 _KEYS_OF_METHOD = {
     "debye_waller_b_angstrom2": "displacements",

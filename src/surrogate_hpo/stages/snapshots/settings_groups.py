@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.stages.snapshots.settings_cells import CellChanges, CellSettings
 from surrogate_hpo.dft.spread import cycled, spread
+from surrogate_hpo.stages.snapshots.settings_cells import CellChanges, CellSettings
 
 Number = TypeVar("Number", int, float)
 Strain = Annotated[float, Field(gt=-50, lt=50)]

@@ -6,18 +6,22 @@ from typing import Annotated
 from ase import Atoms
 from ase.build import bulk
 
-from surrogate_hpo.stages.snapshots.settings_cells import CellSettings
-from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
-from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.dynamics import thermal_frame
 from surrogate_hpo.dft.supercells import shaped_supercell, strained
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.formats.finished.opening import open_finished
-from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.formats.structures.structures import checked_structure, read_structure, write_structure
-from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.formats.structures.structures import (
+    checked_structure,
+    read_structure,
+    write_structure,
+)
 from surrogate_hpo.run.interface import Output, SnapshotName
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
+from surrogate_hpo.stages.snapshots.settings_cells import CellSettings
+from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
 
 
 def snapshots(

@@ -8,22 +8,22 @@ from typing import Annotated
 import numpy as np
 import torch
 
-from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
-from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.models import TrainedModel, read_model
-from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.data.surrogate_contents import Ion, Origin, Surrogate
 from surrogate_hpo.data.surrogates import write_surrogate
-from surrogate_hpo.formats.upf.reader import read_upf
+from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.zarr_zip import chunk_shape, grid_of
+from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.training_range import training_range
 from surrogate_hpo.physics.prediction_grid import KnownGrid
-from surrogate_hpo.stages.surrogate.error_bar import calibrate
 from surrogate_hpo.predict.error_bars import write_error_bar
 from surrogate_hpo.run.interface import DescriptorStores, Input, Output
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.surrogate.error_bar import calibrate
+from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
 
 # eV and K: sums of the same numbers in another order differ by less.
 _TOLERANCE = 1e-6

@@ -9,12 +9,10 @@ from typing import Annotated, cast
 
 from torch import nn
 
-from surrogate_hpo.stages.train.settings import TrainSettings
+from surrogate_hpo.data.models import LeftOut, TrainedModel, write_model
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.documents import read_document
-from surrogate_hpo.data.models import LeftOut, TrainedModel, write_model
-from surrogate_hpo.run.provenance import fingerprint, provenance
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.energy_terms import EnergyTerms
@@ -22,14 +20,6 @@ from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.readout import fit_readout
 from surrogate_hpo.networks.training import HistoryRow
-from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
-from surrogate_hpo.training.fitting import (
-    OUTPUT_SCALING_KEY,
-    SCALING_KEY,
-    ScaledData,
-    new_training,
-)
 from surrogate_hpo.run.interface import (
     Argument,
     DescriptorStores,
@@ -39,10 +29,20 @@ from surrogate_hpo.run.interface import (
     Output,
     State,
 )
+from surrogate_hpo.run.provenance import fingerprint, provenance
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.train.settings import TrainSettings
+from surrogate_hpo.stages.train.validation_losses import losses_by_snapshot
+from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
+from surrogate_hpo.training.fitting import (
+    OUTPUT_SCALING_KEY,
+    SCALING_KEY,
+    ScaledData,
+    new_training,
+)
 from surrogate_hpo.training.processes import run_processes
 from surrogate_hpo.training.resumable import run_resumable
 from surrogate_hpo.training.streaming import Stores, read_scaled
-from surrogate_hpo.stages.train.validation_losses import losses_by_snapshot
 
 logger = logging.getLogger(__name__)
 

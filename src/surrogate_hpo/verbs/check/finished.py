@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError, SurrogateHpoError
 from surrogate_hpo.formats.finished.calculation import FinishedCalculation
 from surrogate_hpo.formats.finished.opening import open_finished
-from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.formats.upf.reader import Pseudopotential
-from surrogate_hpo.physics.ewald import ewald_energy
 from surrogate_hpo.labels.import_guards import check_imported
+from surrogate_hpo.physics.ewald import ewald_energy
 from surrogate_hpo.units import RYDBERG_EV
 
 # Arrays of all snapshots together that are read here; the ldos stage reads every one.

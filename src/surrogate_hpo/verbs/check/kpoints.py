@@ -5,8 +5,8 @@ from pathlib import Path
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.dft.kpoint_noise import largest_spacing
-from surrogate_hpo.stages.knoise.records import read_noise_summary
 from surrogate_hpo.run.size_classes import size_classes
+from surrogate_hpo.stages.knoise.records import read_noise_summary
 
 SUMMARY = Path("results/knoise/summary.json")
 # At this spacing, of a supercell of 28 Å, aluminium at 5000 K is off by a few meV/atom.

@@ -8,16 +8,27 @@ from ase import Atoms
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.elements import element_parameters
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, SurrogateHpoError
-from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.formats.espresso.engine import find_engine
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.formats.structures.labelled import read_labelled
-from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.formats.upf.reader import Pseudopotential, read_upf
+from surrogate_hpo.labels.dft_guards import (
+    check_bands,
+    check_kinds,
+    check_one_functional,
+    check_potentials,
+    check_window,
+)
+from surrogate_hpo.labels.floors import BLIND
+from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
+from surrogate_hpo.stages.contest.space import check_contestant
+from surrogate_hpo.stages.snapshots.stage import make_snapshot
 from surrogate_hpo.verbs.check.cells import (
     cell_facts,
     cell_warnings,
@@ -33,18 +44,7 @@ from surrogate_hpo.verbs.check.finished import (
 from surrogate_hpo.verbs.check.kpoints import kpoint_hints
 from surrogate_hpo.verbs.check.leaks import check_leaks, near_frames
 from surrogate_hpo.verbs.check.repeats import repeated_dft
-from surrogate_hpo.stages.contest.space import check_contestant
-from surrogate_hpo.verbs.estimate import case_of
-from surrogate_hpo.labels.floors import BLIND
-from surrogate_hpo.labels.dft_guards import (
-    check_bands,
-    check_kinds,
-    check_one_functional,
-    check_potentials,
-    check_window,
-)
-from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
-from surrogate_hpo.stages.snapshots.stage import make_snapshot
+from surrogate_hpo.verbs.estimate.verb import case_of
 
 logger = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surrogate_hpo.errors import DataError, EngineError
 from surrogate_hpo.archive.collect import CONFIG, PATCH, RUN, SOURCE
 from surrogate_hpo.archive.comparison import number_differences
 from surrogate_hpo.archive.jobs import METADATA, Job
 from surrogate_hpo.archive.source import apply_patch
-from surrogate_hpo.run.outputs import stand_in
+from surrogate_hpo.errors import DataError, EngineError
 from surrogate_hpo.files.programs import last_lines, run_program
+from surrogate_hpo.run.outputs import stand_in
 
 _PLANNED = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 _NOTHING = "Nothing to be done"

@@ -13,20 +13,20 @@ from typing import Annotated, Any
 import yaml
 
 from surrogate_hpo import limits
-from surrogate_hpo.config.yaml_core import CoreLoader
-from surrogate_hpo.config.yaml_limits import UNREADABLE, check_yaml
-from surrogate_hpo.errors import DataError, InterruptedRun, SurrogateHpoError
 from surrogate_hpo.archive.collect import CONFIG, RUN, SOURCE
 from surrogate_hpo.archive.crate import CRATE, crate_faults
 from surrogate_hpo.archive.jobs import Job, jobs_of, read_records
 from surrogate_hpo.archive.manifest import MANIFEST, differences, read_manifest
 from surrogate_hpo.archive.stale import stale_inputs, stale_settings
 from surrogate_hpo.archive.unpack import Unpacked, leads_out, unpack
+from surrogate_hpo.config.yaml_core import CoreLoader
+from surrogate_hpo.config.yaml_limits import UNREADABLE, check_yaml
+from surrogate_hpo.errors import DataError, InterruptedRun, SurrogateHpoError
 from surrogate_hpo.files.documents import read_document
-from surrogate_hpo.run.outputs import changed_outputs
 from surrogate_hpo.limits import require_size
-from surrogate_hpo.stages.archive.stage import CONTENTS, FORMAT
 from surrogate_hpo.run.interface import Option, Positional, require_option
+from surrogate_hpo.run.outputs import changed_outputs
+from surrogate_hpo.stages.archive.stage import CONTENTS, FORMAT
 from surrogate_hpo.verbs.verify.snakemake_run import (
     check_repeatable,
     planned_jobs,

@@ -10,26 +10,26 @@ from typing import Annotated, Any, cast
 import numpy as np
 from ase import Atoms
 
-from surrogate_hpo.stages.descriptors.settings import Engine
-from surrogate_hpo.errors import DataError
-from surrogate_hpo.formats.cubes.writer import write_cube
 from surrogate_hpo.data.density_store import DensityData, write_density
-from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.data.ldos_writer import writing_ldos
-from surrogate_hpo.run.provenance import checksums, versions
-from surrogate_hpo.files.scratch import Scratch
-from surrogate_hpo.formats.structures.contents import UNUSED
-from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.formats.cubes.writer import write_cube
+from surrogate_hpo.formats.structures.contents import UNUSED
+from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.predict.energies import TOTAL
 from surrogate_hpo.predict.error_bars import described
-from surrogate_hpo.run.interface import Option, Output, Positional
 from surrogate_hpo.predict.prediction import check_elements, predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions, Prediction
+from surrogate_hpo.run.interface import Option, Output, Positional
+from surrogate_hpo.run.provenance import checksums, versions
+from surrogate_hpo.stages.descriptors.settings import Engine
 
 logger = logging.getLogger(__name__)
 

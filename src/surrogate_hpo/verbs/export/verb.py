@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.config.load import DEFAULT_CONFIG, load_config
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.mala.writer import write_mala_snapshot
-from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.run.interface import Option, Positional
+from surrogate_hpo.run.provenance import provenance
 
 logger = logging.getLogger(__name__)
 

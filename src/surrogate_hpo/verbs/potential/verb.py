@@ -5,10 +5,10 @@ from typing import Annotated
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.atomic import replacing
-from surrogate_hpo.formats.upf.hgh_rows import read_hgh_row
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.formats.upf.writer import hgh_upf
 from surrogate_hpo.run.interface import Output, Positional, require_option
+from surrogate_hpo.verbs.potential.rows import read_hgh_row
 
 
 def potential(

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from ase import Atoms
 
-from surrogate_hpo.run.case import Case
-from surrogate_hpo.run.request import request
 from surrogate_hpo.config.frames import file_of
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size, size_of
-from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
 from surrogate_hpo.formats.finished.sizes import size_of_finished
 from surrogate_hpo.formats.structures.frames import first_frame
 from surrogate_hpo.formats.structures.labelled import read_labelled
+from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.plan import gpus, rules, snapshots_of
+from surrogate_hpo.run.request import request
+from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
 from surrogate_hpo.stages.snapshots.stage import rest_structure
 
 _COLUMNS = (

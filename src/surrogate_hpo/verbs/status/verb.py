@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.run.job_logs import JobLog, Queue, batch_error, read_job_log
 from surrogate_hpo.run.graph import AUDITS, CONTESTS, CONVERGENCE
+from surrogate_hpo.run.job_logs import JobLog, Queue, batch_error, read_job_log
 from surrogate_hpo.run.plan import chain, cost_path, items, log_path
 
 State = Literal["done", "running", "failed", "unknown", "waiting"]

@@ -1,0 +1,1 @@
+"""Energies, density and density of states of any structure, from a surrogate file."""
