@@ -142,7 +142,7 @@ def test_a_colour_reruns_no_snapshot_and_a_line_of_the_command_line_all(run, tmp
     shutil.copytree(
         REPOSITORY / "src", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
     )
-    for name, expected in (("figures/palette.py", set()), ("cli.py", {"snapshots"})):
+    for name, expected in (("report/palette.py", set()), ("cli.py", {"snapshots"})):
         path = source / "surrogate_hpo" / name
         path.write_text(path.read_text() + "\nEDITED = True\n")
         assert planned(run, SNAPSHOT, OTHER, source=source) == expected

@@ -29,6 +29,7 @@ from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.predict.transferred import read_transferred
+from surrogate_hpo.run.cases import case_of
 from surrogate_hpo.run.graph import HELPERS, TRANSFER_DEPENDENCIES
 from surrogate_hpo.run.plan import chain, rules
 from surrogate_hpo.run.request import NEEDS
@@ -41,9 +42,8 @@ from surrogate_hpo.stages.report.figure_time_by_size import (
     time_by_size,
 )
 from surrogate_hpo.stages.report.times import size_times
+from surrogate_hpo.stages.transfer import stage
 from surrogate_hpo.stages.transfer.settings import TransferSettings
-from surrogate_hpo.stages.transfer.stage import stage
-from surrogate_hpo.verbs.estimate.verb import case_of
 
 SHIPPED = REPOSITORY / "benchmarks" / "data" / "aluminium_larger_cells.extxyz"
 TINY = REPOSITORY / "config" / "tiny.yaml"

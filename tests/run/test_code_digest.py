@@ -13,6 +13,7 @@ from surrogate_hpo.run.graph import (
     SHOWING,
     STAGES,
     TRANSFERS,
+    home,
 )
 
 RULES = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *HELPERS, *FIGURES)
@@ -45,9 +46,11 @@ def changed(package: Path, file: str, old: str, new: str) -> set[str]:
 
 
 def test_an_edit_reaches_the_stages_that_use_the_code_and_no_other(package):
-    path = package / "selection" / "acsd.py"
+    path = package / "scores" / "descriptors" / "acsd.py"
     path.write_text(path.read_text() + "\nEXTRA = 1\n")
-    assert changed(package, "selection/acsd.py", "EXTRA = 1", "EXTRA = 2") & {*STAGES} == {"acsd"}
+    assert changed(package, "scores/descriptors/acsd.py", "EXTRA = 1", "EXTRA = 2") & {*STAGES} == {
+        "acsd"
+    }
     path = package / "descriptors" / "bispectrum.py"
     path.write_text(path.read_text() + "\nEXTRA = 1\n")
     users = changed(package, "descriptors/bispectrum.py", "EXTRA = 1", "EXTRA = 2")
@@ -62,10 +65,10 @@ def test_the_way_from_the_config_to_a_stage_is_part_of_all(package, file):
 
 
 def test_comments_docstrings_and_formatting_are_not_code(package):
-    path = package / "selection" / "acsd.py"
+    path = package / "scores" / "descriptors" / "acsd.py"
     path.write_text(path.read_text() + '\ndef extra():\n    """Old."""\n    return 1\n')
     for old, new in (('"""Old."""', '"""New."""'), ("    return 1", "    # why\n    return (1)")):
-        assert changed(package, "selection/acsd.py", old, new) == set()
+        assert changed(package, "scores/descriptors/acsd.py", old, new) == set()
 
 
 def test_error_messages_rerun_nothing(package):
@@ -74,8 +77,8 @@ def test_error_messages_rerun_nothing(package):
 
 def test_every_stage_reaches_its_own_config_section_only():
     for stage in (*STAGES, *AUDITS):
-        modules = module.imported_modules(f"surrogate_hpo.stages.{stage}")
-        sections = {name.rpartition(".")[2] for name in modules if ".config." in name}
+        modules = module.imported_modules(f"surrogate_hpo.{home(stage)}")
+        sections = {name.split(".")[2] for name in modules if name.endswith(".settings")}
         assert stage in sections
         # A surrogate predicts its validation snapshots, and so makes descriptors as `predict` does.
         own = {"surrogate", "descriptors"} if stage == "surrogate" else {stage}
@@ -85,9 +88,9 @@ def test_every_stage_reaches_its_own_config_section_only():
 def test_expensive_stages_do_not_depend_on_what_comes_after_them():
     """An edited network must not rerun DFT: neither directly nor through the LDOS."""
     for stage in ("snapshots", "dft", "ldos"):
-        modules = module.imported_modules(f"surrogate_hpo.stages.{stage}")
+        modules = module.imported_modules(f"surrogate_hpo.{home(stage)}")
         rooms = {name.split(".")[1] for name in modules}
-        assert not rooms & {"networks", "selection", "search", "descriptors", "figures"}, stage
+        assert not rooms & {"networks", "scores", "search", "descriptors", "report"}, stage
     assert not any(
         ".physics" in name for name in module.imported_modules("surrogate_hpo.stages.dft.stage")
     )
@@ -133,27 +136,27 @@ def test_where_nothing_can_be_kept_the_digests_are_the_same(package, monkeypatch
 def test_no_stage_that_computes_depends_on_figures_or_on_what_counts_costs(rule):
     modules = {
         name.removeprefix("surrogate_hpo.")
-        for name in module.imported_modules(f"surrogate_hpo.stages.{rule}")
+        for name in module.imported_modules(f"surrogate_hpo.{home(rule)}")
     }
-    drawing = {m for m in modules if m.startswith("figures.")} | modules & {"stages.drawings"}
-    assert not drawing
-    costs = {m for m in modules if m == "io.cost" or m.endswith("_needs")}
+    drawing = {m for m in modules if m.startswith("report.") or ".figure" in m}
+    assert not drawing | modules & {"data.drawings"}
+    costs = {m for m in modules if m == "run.cost" or "needs" in m}
     # Its summary tells them; what takes long of it is done by evaluate_snapshot.
-    assert costs == ({"io.cost"} if rule == "evaluate" else set())
+    assert costs == ({"run.cost"} if rule == "evaluate" else set())
 
 
 def test_a_colour_reruns_what_draws_and_nothing_else(package):
-    path = package / "figures" / "palette.py"
+    path = package / "report" / "palette.py"
     path.write_text(path.read_text() + '\nEXTRA = "#000000"\n')
-    drawn = changed(package, "figures/palette.py", "#000000", "#111111")
+    drawn = changed(package, "report/palette.py", "#000000", "#111111")
     assert drawn == {"report", "compare", *FIGURES}
 
 
 def test_how_costs_are_counted_reruns_what_shows_them_and_nothing_else(package):
-    path = package / "io" / "cost.py"
+    path = package / "run" / "cost.py"
     path.write_text(path.read_text() + "\nEXTRA = 1\n")
-    assert changed(package, "io/cost.py", "EXTRA = 1", "EXTRA = 2") == {"report", "evaluate"}
+    assert changed(package, "run/cost.py", "EXTRA = 1", "EXTRA = 2") == {"report", "evaluate"}
 
 
 def test_the_template_beside_a_module_is_part_of_its_code(package):
-    assert changed(package, "figures/report.html", "<html", "<html class='new'") == {"report"}
+    assert changed(package, "report/page.html", "<html", "<html class='new'") == {"report"}

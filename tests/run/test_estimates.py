@@ -23,6 +23,7 @@ from surrogate_hpo.config.sizes import Size, fft_grid, k_points, size_of
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.run.case import Case
+from surrogate_hpo.run.cases import case_of
 from surrogate_hpo.run.graph import (
     ARCHIVES,
     AUDITS,
@@ -42,7 +43,6 @@ from surrogate_hpo.run.plan import gpus, parts, rules
 from surrogate_hpo.run.request import NEEDS, request
 from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.stages.evaluate.control import FORCE_ATOMS
-from surrogate_hpo.verbs.estimate.verb import case_of
 
 TUTORIAL = Path(__file__).parent / "measured_tutorial.yaml"
 BIG = REPOSITORY / "config" / "examples" / "aluminium-256.yaml"

@@ -18,7 +18,7 @@ NEEDS = {
 @pytest.mark.parametrize("stage", NEEDS)
 def test_a_stage_imports_only_what_it_needs(stage):
     code = (
-        f"import sys, surrogate_hpo.cli, surrogate_hpo.stages.{stage}; "
+        f"import sys, surrogate_hpo.cli, surrogate_hpo.stages.{stage}.stage; "
         f"print(*(name for name in {HEAVY} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

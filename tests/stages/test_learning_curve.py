@@ -12,12 +12,12 @@ from tiny_workflow import REPOSITORY, edit_config, new_folder, planned
 
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.run.cases import case_of
 from surrogate_hpo.run.graph import LEARNING_CURVE_DEPENDENCIES
 from surrogate_hpo.run.plan import curve, curve_model, gpus, parts
 from surrogate_hpo.stages.learning_curve.figure import error_by_snapshots
 from surrogate_hpo.stages.learning_curve.settings import LearningCurveSettings, spread
 from surrogate_hpo.stages.learning_curve.stage import _sources
-from surrogate_hpo.verbs.estimate.verb import case_of
 
 TINY = REPOSITORY / "config" / "tiny.yaml"
 

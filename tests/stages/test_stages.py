@@ -25,7 +25,7 @@ from surrogate_hpo.labels.dft_guards import check_bands, check_window
 from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
 from surrogate_hpo.run.graph import AUDITS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
 from surrogate_hpo.stages.dft.stage import dft
-from surrogate_hpo.stages.snapshots.stage import stage as snapshots
+from surrogate_hpo.stages.snapshots import stage as snapshots
 from surrogate_hpo.verbs.check.verb import check
 
 ENERGY = np.arange(-6, 13.25, 0.25)

@@ -14,7 +14,7 @@ from snakemake.logging import logger
 from surrogate_hpo.run.request import request
 from surrogate_hpo.stages.learning_curve.settings import spread
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.verbs.estimate.verb import case_of
+from surrogate_hpo.run.cases import case_of
 from surrogate_hpo.run.graph import STAGES
 from surrogate_hpo.run import plan
 from surrogate_hpo.run.size_classes import size_classes

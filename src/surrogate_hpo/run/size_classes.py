@@ -4,7 +4,8 @@ from ase import Atoms
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.verbs.estimate.verb import case_of, structure_at_rest
+from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.rest import structure_at_rest
 
 
 def size_classes(config: Config) -> dict[str, Atoms]:

@@ -132,8 +132,8 @@ def _build_kernel(sources: str) -> AdjointKernel:
 
 
 def _digest_of_sources() -> str:
-    names = ("adjoint_kernel", "adjoint_rotations", "geometry", "lanes")
-    modules = (sys.modules[f"{__package__}.{name}"] for name in names)
+    names = ("adjoint.kernel", "adjoint.rotations", "geometry", "lanes")
+    modules = (sys.modules[f"surrogate_hpo.descriptors.{name}"] for name in names)
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 

@@ -11,8 +11,9 @@ from surrogate_hpo.config.sizes import Size
 from surrogate_hpo.config.splits import SPLITS, Split
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.structures.structures import checked_structure
+from surrogate_hpo.run.rest import rest_structure
 from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
-from surrogate_hpo.stages.snapshots.stage import make_snapshot, rest_structure
+from surrogate_hpo.stages.snapshots.stage import make_snapshot
 from surrogate_hpo.verbs.check.contents import usual_volume
 
 # Of a size, below which their errors tell little.

@@ -7,9 +7,9 @@ import numpy as np
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.ldos_store import read_ldos
+from surrogate_hpo.run.cases import case_of, wavefunction_bytes
 from surrogate_hpo.run.request import request
 from surrogate_hpo.stages.ldos.settings import LdosSettings
-from surrogate_hpo.verbs.estimate.verb import case_of, wavefunction_bytes
 
 _FIRST_PLANE = slice(0, 1)
 
