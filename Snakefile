@@ -1,5 +1,5 @@
 # From DFT snapshots to a trained surrogate of the electronic structure.
-# Each stage is one word: the rule, the verb of `surrogate-hpo`, the module in
+# Each stage is one word: the rule, the verb of `surrogate-hpo`, the room in
 # src/surrogate_hpo/stages/, the folder in results/ and the section of the config.
 from snakemake.utils import min_version
 
