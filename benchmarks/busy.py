@@ -29,6 +29,7 @@ from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptor
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.triples import n_components
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.networks.architecture import Architecture
 
 OUT = Path("benchmarks/out/busy.json")
@@ -94,7 +95,7 @@ def write_inputs(folder: Path) -> None:
             write_descriptors(
                 folder / "descriptors" / file, DescriptorData(values, CELL, definition), {}
             )
-            data = LdosData(ldos, ENERGIES, CELL, "gaussian", 1.0, 12.0)
+            data = LdosData(ldos, LdosAxis(ENERGIES, "gaussian", 1.0), CELL, 12.0)
             write_ldos(folder / "ldos" / file, data, {})
     choice = {"architecture": Architecture((192, 192, 192), "tanh").to_dict()}
     (folder / "naswot.json").write_text(json.dumps(choice), encoding="utf-8")

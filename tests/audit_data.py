@@ -7,6 +7,7 @@ import numpy as np
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.stages.audit.settings import AuditSettings
 
 GRID, CELL = (8, 8, 8), 4.0 * np.eye(3)
@@ -29,7 +30,10 @@ def write_snapshots(folder: Path) -> Path:
             write_ldos(
                 folder / "ldos" / f"{split}-{number:04d}.zarr.zip",
                 LdosData(
-                    ldos.astype(np.float32), np.arange(float(ENERGIES)), CELL, "gaussian", 1.0, 3.0
+                    ldos.astype(np.float32),
+                    LdosAxis(np.arange(float(ENERGIES)), "gaussian", 1.0),
+                    CELL,
+                    3.0,
                 ),
                 {},
             )

@@ -11,6 +11,7 @@ from ase.io import write
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 
 TRUE_TWOJMAX = 4
 
@@ -37,10 +38,8 @@ def write_snapshots(
         )
         ldos = LdosData(
             values.reshape(*grid, -1).astype(np.float32),
-            np.arange(values.shape[1], dtype=float),
+            LdosAxis(np.arange(values.shape[1], dtype=float), "gaussian", 0.5),
             atoms.cell[:],
-            "gaussian",
-            0.5,
             12.0,
         )
         write_ldos(folder / f"{name}.zarr.zip", ldos, {})

@@ -14,6 +14,7 @@ from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler
@@ -62,9 +63,7 @@ def small_surrogate(
     return Surrogate(
         models=models,
         definition=DEFINITION,
-        energy=ENERGY,
-        kernel="gaussian",
-        width=0.5,
+        axis=LdosAxis(ENERGY, "gaussian", 0.5),
         ions={"Al": _ion(core=core)},
         origin=Origin(functional, 400.0, 5000.0, (KnownGrid(cell, GRID),), 3),
         known=training_range([descriptors]),

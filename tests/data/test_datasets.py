@@ -7,6 +7,7 @@ from surrogate_hpo.data.datasets import read_points
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError
 
 DEFINITION = DescriptorDefinition(4.0, 2)
@@ -21,10 +22,8 @@ def stores(tmp_path):
     def write(index, ldos_changes=None, descriptor_changes=None):
         ldos = LdosData(
             generator.random((*shape, 6), dtype=np.float32),
-            np.arange(6.0),
+            LdosAxis(np.arange(6.0), "gaussian", 1.0),
             cell,
-            "gaussian",
-            1.0,
             3.0,
         )
         descriptors = DescriptorData(
@@ -61,8 +60,12 @@ def test_points_of_all_snapshots_in_order(stores):
             r"different grids(.|\n)*\(2, 3, 5\)(.|\n)*\(2, 3, 4\)",
         ),
         ({"cell": 5 * np.eye(3)}, {}, "different cells"),
-        ({"width": 0.5}, {}, r"different energy axes or kernels(.|\n)*gaussian 0.5 eV"),
-        ({"energy": np.arange(6.0) + 1}, {}, "different energy axes"),
+        (
+            {"axis": LdosAxis(np.arange(6.0), "gaussian", 0.5)},
+            {},
+            r"different energy axes or kernels(.|\n)*gaussian 0.5 eV",
+        ),
+        ({"axis": LdosAxis(np.arange(6.0) + 1, "gaussian", 1.0)}, {}, "different energy axes"),
         (
             {},
             {"definition": DescriptorDefinition(5.0, 2)},

@@ -17,6 +17,7 @@ from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.data.ldos_writer import writing_ldos
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import GridBox
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files import zarr_zip
 from surrogate_hpo.files.zarr_zip import read_provenance
@@ -30,7 +31,10 @@ RANDOM = np.random.default_rng(5)
 SHAPE = (5, 3, 4)
 CELL = np.diag([4.0, 4.1, 4.2])
 LDOS = LdosData(
-    RANDOM.random((*SHAPE, 6), dtype=np.float32), np.arange(6.0), CELL, "gaussian", 0.5, 12.0
+    RANDOM.random((*SHAPE, 6), dtype=np.float32),
+    LdosAxis(np.arange(6.0), "gaussian", 0.5),
+    CELL,
+    12.0,
 )
 
 

@@ -19,6 +19,7 @@ from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.files.documents import read_document
@@ -181,7 +182,7 @@ def inputs(tmp_path):
     for seed, model in enumerate(made.models):
         files["models"].append(tmp_path / f"{seed}.pt")
         left_out = LeftOut(LEFT_OUT[seed], math.nan, 1.0, 1e-3)
-        trained = TrainedModel(model, ENERGY, "gaussian", 0.5, DEFINITION, left_out)
+        trained = TrainedModel(model, LdosAxis(ENERGY, "gaussian", 0.5), DEFINITION, left_out)
         write_model(files["models"][-1], trained, {})
     for name in ("Al", "Mg"):  # the second is in no snapshot
         files["pseudopotentials"].append(tmp_path / f"{name}.UPF")
@@ -307,11 +308,13 @@ def test_error_bars_that_make_no_sense_are_refused(tmp_path, wrong):
 
 def test_models_and_calculations_that_do_not_belong_together_are_refused(inputs, tmp_path):
     made = small_surrogate()
-    other = TrainedModel(made.models[1], ENERGY, "fermi_dirac", 0.5, DEFINITION)
+    other = TrainedModel(made.models[1], LdosAxis(ENERGY, "fermi_dirac", 0.5), DEFINITION)
     write_model(inputs["models"][1], other, {})
     with pytest.raises(DataError, match=r"models were trained on different data(.|\n)*1\.pt"):
         run(inputs, tmp_path)
-    write_model(inputs["models"][1], dataclasses.replace(other, kernel="gaussian"), {})
+    write_model(
+        inputs["models"][1], dataclasses.replace(other, axis=LdosAxis(ENERGY, "gaussian", 0.5)), {}
+    )
     text = inputs["dft"][1].read_text()
     inputs["dft"][1].write_text(text.replace('"smearing_width_ev": 0.43', '"smearing_width_ev": 1'))
     with pytest.raises(DataError, match=r"different settings(.|\n)*dft-1\.json"):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.atomic import replacing, write_text
 from surrogate_hpo.files.documents import read_document, write_document
@@ -26,10 +27,8 @@ def ldos() -> LdosData:
     generator = np.random.default_rng(0)
     return LdosData(
         values=generator.random((4, 5, 6, 7), dtype=np.float32),
-        energy=np.linspace(-1, 2, 7),
+        axis=LdosAxis(np.linspace(-1, 2, 7), "gaussian", 0.5),
         cell=np.array([[4.0, 0, 0], [1, 4, 0], [0, 1, 5]]),
-        kernel="gaussian",
-        width=0.5,
         electrons=12.0,
     )
 

@@ -25,6 +25,7 @@ from finished_data import (
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.data.dft_results import read_dft_result, write_dft_result
 from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.files.tables import read_table, write_table
 from surrogate_hpo.formats.finished.opening import open_finished
@@ -77,7 +78,7 @@ def test_what_the_sidecar_does_not_know_is_not_known_and_never_zero(sidecar, tmp
     assert back.eigenvalues.shape == (0, 0)
     assert back.k_points.shape == (0, 3)
     check_bands(back, where="x")
-    check_window(back, LDOS.energy, "gaussian", 0.5, where="x")
+    check_window(back, LdosAxis(LDOS.energy, "gaussian", 0.5), where="x")
 
 
 @pytest.mark.parametrize(

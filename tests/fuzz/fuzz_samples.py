@@ -22,6 +22,7 @@ from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.triples import n_components
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.files.journal import journal_storage
 from surrogate_hpo.formats.cubes.writer import write_cube
 from surrogate_hpo.formats.mala.openpmd import UNITS_SI
@@ -118,10 +119,8 @@ def samples(folder: Path) -> dict[str, bytes]:
     energy = LDOS.energy
     ldos = LdosData(
         np.ones((3, 3, 3, len(energy)), np.float32),
-        energy,
+        LdosAxis(energy, "gaussian", 0.5),
         bulk("Al").cell[:],
-        "gaussian",
-        0.5,
         3.0,
     )
     write_ldos(folder / "ldos.zip", ldos, {"made": "here"})

@@ -14,6 +14,7 @@ from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import write_structure
@@ -98,7 +99,7 @@ class Case:
     def data(self, atoms) -> LdosData:
         values = self.model.predict(torch.from_numpy(self.descriptors(atoms)).float())
         values = values.numpy().reshape(*GRID, -1)
-        return LdosData(values, ENERGY, atoms.cell[:], "gaussian", 0.5, 12.0)
+        return LdosData(values, LdosAxis(ENERGY, "gaussian", 0.5), atoms.cell[:], 12.0)
 
     def energy(self, atoms) -> float:
         data = self.data(atoms)

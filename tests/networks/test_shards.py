@@ -18,6 +18,7 @@ from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptor
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.data.stored_points import open_points
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
@@ -241,7 +242,7 @@ def test_a_job_trains_on_data_larger_than_its_memory(tmp_path):
             descriptors = DescriptorData(values, CELL, DescriptorDefinition(4.0, 4))
             write_descriptors(tmp_path / "descriptors" / name, descriptors, {})
             ldos = np.ascontiguousarray(values[..., :ENERGIES])
-            data = LdosData(ldos, np.arange(float(ENERGIES)), CELL, "gaussian", 1.0, 3.0)
+            data = LdosData(ldos, LdosAxis(np.arange(float(ENERGIES)), "gaussian", 1.0), CELL, 3.0)
             write_ldos(tmp_path / "ldos" / name, data, {})
     training, validation = both(stores(tmp_path))
     size = sum(open_points(*s).points for s in (training, validation)) * 4 * (COMPONENTS + ENERGIES)

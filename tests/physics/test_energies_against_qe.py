@@ -11,6 +11,7 @@ from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
 from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.formats.espresso.scf import save_folder
 from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.formats.upf.reader import read_upf
@@ -140,7 +141,7 @@ def ldos_of(result, save, energy, kernel, width) -> LdosData:
         kernel=kernel,
         width=width,
     )
-    return LdosData(values, energy, result.cell, kernel, width, result.electrons)
+    return LdosData(values, LdosAxis(energy, kernel, width), result.cell, result.electrons)
 
 
 @pytest.fixture(scope="module")

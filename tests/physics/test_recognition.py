@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.finished import ImportLimits
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.labels.import_guards import check_imported
@@ -42,7 +43,7 @@ def data(tmp_path):
     path = write_snapshot(tmp_path)
     result = result_of(path)
     values = open_finished(path).ldos(LDOS, result)
-    ldos = LdosData(values, LDOS.energy, result.cell, "gaussian", 0.5, result.electrons)
+    ldos = LdosData(values, LdosAxis(LDOS.energy, "gaussian", 0.5), result.cell, result.electrons)
     return ldos, result
 
 
@@ -115,7 +116,7 @@ def test_a_mixed_up_snapshot_gets_no_advice_to_rearrange_it(data, seed):
 
 
 def shifted(ldos, step):
-    return dataclasses.replace(ldos, energy=ldos.energy + step)
+    return dataclasses.replace(ldos, axis=dataclasses.replace(ldos.axis, energy=ldos.energy + step))
 
 
 def test_a_shifted_energy_axis_is_an_error_that_says_how_far(data):
@@ -147,8 +148,10 @@ def test_what_is_declared_wrongly_of_an_ldos_shows_in_its_energies(data, change)
         result = dataclasses.replace(
             result, cell=change["cell"], positions=1.003 * result.positions
         )
+        ldos, change = dataclasses.replace(ldos, cell=change["cell"]), {}
+    wrong = dataclasses.replace(ldos, axis=dataclasses.replace(ldos.axis, **change))
     with pytest.raises(DataError, match=r"other energies than(.|\n)*(usual causes|shifted)"):
-        check_imported(dataclasses.replace(ldos, **change), result, LIMITS, where="x")
+        check_imported(wrong, result, LIMITS, where="x")
 
 
 def test_in_a_gap_the_fermi_energy_is_not_compared(data):

@@ -11,6 +11,7 @@ import pytest
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.run.case import FLOAT32
 from surrogate_hpo.run.needs.basis import BATCH_BYTES, COMPLEX, FLOAT64
 from surrogate_hpo.run.needs.evaluation import ENERGY_BYTES
@@ -115,7 +116,7 @@ def stores(folder: Path, n: int) -> Path:
     values = generator.random((n, n, n, COMPONENTS), dtype=np.float32)
     write_descriptors(folder / "d.zarr.zip", DescriptorData(values, cell, definition), {})
     values = generator.random((n, n, n, ENERGIES), dtype=np.float32)
-    data = LdosData(values, np.linspace(-1, 1, ENERGIES), cell, "gaussian", 0.5, 12.0)
+    data = LdosData(values, LdosAxis(np.linspace(-1, 1, ENERGIES), "gaussian", 0.5), cell, 12.0)
     write_ldos(folder / "s.zarr.zip", data, {})
     return folder
 

@@ -19,6 +19,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.zarr_zip import read_provenance
 from surrogate_hpo.scores.descriptors.acsd import acsd as acsd_score
@@ -277,7 +278,10 @@ def mixed_snapshots(folder: Path) -> Path:
     shape = (*grid, values.shape[1])
     energy = np.arange(values.shape[1], dtype=float)
     ldos = LdosData(
-        values.reshape(shape).astype(np.float32), energy, atoms.cell[:], "gaussian", 0.5, 12.0
+        values.reshape(shape).astype(np.float32),
+        LdosAxis(energy, "gaussian", 0.5),
+        atoms.cell[:],
+        12.0,
     )
     write_ldos(folder / "training-0003.zarr.zip", ldos, {})
     return folder
@@ -348,7 +352,9 @@ def test_one_snapshot_is_too_few_to_compare_snapshots(snapshots, tmp_path, chang
 @pytest.mark.parametrize("changes", [{"guard": True}, {"pairs": "across"}])
 def test_different_energy_axes_are_not_compared(snapshots, tmp_path, changes):
     store = read_ldos(files(snapshots, ".zarr.zip")[1])
-    shifted = dataclasses.replace(store, energy=store.energy + 0.5)
+    shifted = dataclasses.replace(
+        store, axis=dataclasses.replace(store.axis, energy=store.energy + 0.5)
+    )
     write_ldos(tmp_path / "training-0001.zarr.zip", shifted, {})
     ldos = [files(snapshots, ".zarr.zip")[0], tmp_path / "training-0001.zarr.zip"]
     with pytest.raises(DataError, match=r"different energy axes(.|\n)*training-0001"):

@@ -17,6 +17,7 @@ from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.run.code_digest import imported_modules
 from surrogate_hpo.run.graph import CONTEST_DEPENDENCIES, CONTESTS
@@ -118,7 +119,7 @@ def points() -> PointData:
     descriptors = rng.normal(size=(600, 12)).astype(np.float32)
     ldos = np.abs(np.tanh(descriptors @ rng.normal(size=(12, 9)))).astype(np.float32)
     definition = DescriptorDefinition(3.0, 4, {"Al": 1.0}, {"Al": 0.5})
-    return PointData(descriptors, ldos, np.arange(9.0), "gaussian", 0.5, definition)
+    return PointData(descriptors, ldos, LdosAxis(np.arange(9.0), "gaussian", 0.5), definition)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.data.models import TrainedModel, write_model
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import write_document
@@ -73,7 +74,7 @@ def write_snapshot(folder: Path, name: str, number: int) -> None:
     modulation = 1 + 0.2 * generator.random((*GRID, 1))
     states = np.sqrt(np.clip(ENERGY, 0, None)) * 0.795 / 4.05**3
     ldos = (modulation / modulation.mean() * states).astype(np.float32)
-    data = LdosData(ldos, ENERGY, atoms.cell[:], "gaussian", 0.5, 12.0)
+    data = LdosData(ldos, LdosAxis(ENERGY, "gaussian", 0.5), atoms.cell[:], 12.0)
     write_ldos(folder / f"{name}.ldos.zarr.zip", data, {})
     values = generator.normal(size=(*GRID, COMPONENTS)).astype(np.float32)
     descriptors = DescriptorData(values, atoms.cell[:], DEFINITION)
@@ -92,7 +93,7 @@ def write_network(path: Path, ldos: np.ndarray, seed: int) -> None:
         fit_output_scaler(rows, "standardised"),
     )
     path.parent.mkdir(exist_ok=True)
-    write_model(path, TrainedModel(model, ENERGY, "gaussian", 0.5, DEFINITION), {})
+    write_model(path, TrainedModel(model, LdosAxis(ENERGY, "gaussian", 0.5), DEFINITION), {})
 
 
 def evaluate_one(folder: Path, name: str, output: Path, **settings: object) -> None:

@@ -17,6 +17,7 @@ from surrogate_hpo.data.dft_results import read_dft_result, write_dft_result
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, radial_potential
 from surrogate_hpo.dft.ldos import ldos_from_bands
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import ConfigError, DataError, PhysicsError
 from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.formats.structures.structures import read_structure, read_structure_provenance
@@ -42,22 +43,22 @@ def ldos(tiny_run) -> LdosData:
         kernel="gaussian",
         width=0.5,
     )
-    return LdosData(values, ENERGY, result.cell, "gaussian", 0.5, result.electrons)
+    return LdosData(values, LdosAxis(ENERGY, "gaussian", 0.5), result.cell, result.electrons)
 
 
 @pytest.mark.qe
 def test_a_window_that_loses_states_is_refused(tiny_run):
     result = tiny_run.result
-    check_window(result, ENERGY, "gaussian", 0.5, where="x")
+    check_window(result, LdosAxis(ENERGY, "gaussian", 0.5), where="x")
     with pytest.raises(
         PhysicsError, match=r"begins above the tail(.|\n)*ldos\.minimum_ev to -4"
     ) as error:
-        check_window(result, np.arange(-3, 13, 0.25), "gaussian", 0.5, where="here.json")
+        check_window(result, LdosAxis(np.arange(-3, 13, 0.25), "gaussian", 0.5), where="here.json")
     assert "here.json" in str(error.value)
     with pytest.raises(
         PhysicsError, match=r"too close to the Fermi energy(.|\n)*ldos\.maximum_ev to 1[1-3]"
     ):
-        check_window(result, np.arange(-6, 9, 0.25), "gaussian", 0.5, where="x")
+        check_window(result, LdosAxis(np.arange(-6, 9, 0.25), "gaussian", 0.5), where="x")
 
 
 @pytest.mark.qe
@@ -201,12 +202,13 @@ def test_a_loose_convergence_is_told(project, caplog):
 
 
 def test_dft_that_another_ldos_will_repeat_is_told(project, caplog):
+    caplog.set_level("INFO", logger="surrogate_hpo")
     config = load_config([project / "config.yaml"])
     energy = config.ldos.energy_axis()
     values = np.ones((2, 2, 2, len(energy)), dtype=np.float32)
     store = project / "results/ldos/training-0000.zarr.zip"
     store.parent.mkdir(parents=True)
-    data = LdosData(values, energy, 4 * np.eye(3), config.ldos.kernel, config.ldos.width_ev, 12.0)
+    data = LdosData(values, config.ldos.axis(), 4 * np.eye(3), 12.0)
     write_ldos(store, data, {})
     check(config)
     assert "will run again" not in caplog.text

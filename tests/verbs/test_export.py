@@ -30,6 +30,7 @@ from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.formats.finished.sizes import size_of_finished
@@ -64,7 +65,9 @@ def run(project) -> Path:
     # As the workflow has it: extended xyz keeps eight decimals.
     write_structure(project / "a.extxyz", displaced_cell())
     atoms = read_structure(project / "a.extxyz")
-    ldos = LdosData(ldos_values(atoms, SHAPE), LDOS.energy, result.cell, "gaussian", 0.5, ELECTRONS)
+    ldos = LdosData(
+        ldos_values(atoms, SHAPE), LdosAxis(LDOS.energy, "gaussian", 0.5), result.cell, ELECTRONS
+    )
     snap = bispectrum(
         grid_points(SHAPE, atoms.cell[:]),
         atoms.positions,

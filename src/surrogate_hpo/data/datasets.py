@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from surrogate_hpo.data.descriptor_store import DescriptorData, read_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
 from surrogate_hpo.errors import DataError
 
 CELL_TOLERANCE_ANGSTROM = 1e-4
@@ -17,7 +18,7 @@ REMAKE = "delete both files and run the workflow again; they are remade from the
 
 
 @dataclass(frozen=True)
-class PointData:
+class PointData(HasLdosAxis):
     """Grid points of some snapshots, one after the other, and what is common to all of them.
 
     Attributes
@@ -26,21 +27,15 @@ class PointData:
         `[point, component]`, dimensionless, float32.
     ldos
         `[point, energy]`, 1/(eV Å³), float32.
-    energy
-        `[energy]`, eV.
-    kernel
-        Broadening of the LDOS.
-    width
-        Its width in eV.
+    axis
+        Energies and broadening of the LDOS.
     definition
         What the descriptors are.
     """
 
     descriptors: NDArray[np.float32]
     ldos: NDArray[np.float32]
-    energy: NDArray[np.float64]
-    kernel: str
-    width: float
+    axis: LdosAxis
     definition: DescriptorDefinition
 
 
@@ -75,9 +70,7 @@ def read_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
     return PointData(
         descriptors=np.concatenate([flat(d.values) for d, _ in pairs]),
         ldos=np.concatenate([flat(s.values) for _, s in pairs]),
-        energy=ldos.energy,
-        kernel=ldos.kernel,
-        width=ldos.width,
+        axis=ldos.axis,
         definition=descriptors.definition,
     )
 
@@ -205,13 +198,12 @@ def check_same_kind(
     """
     (d0, s0), (d1, s1) = first, other
     check_same_definition(d0, d1, descriptor_path)
-    same_axis = s0.energy.shape == s1.energy.shape and np.allclose(s0.energy, s1.energy)
-    if not same_axis or (s0.kernel, s0.width) != (s1.kernel, s1.width):
+    if not s0.axis.agrees(s1.axis):
         raise DataError(
             "LDOS stores have different energy axes or kernels",
             where=str(ldos_path),
-            expected=_axis(s0),
-            got=_axis(s1),
+            expected=str(s0.axis),
+            got=str(s1.axis),
             remedy="delete results/ldos and run the workflow again with one set of ldos settings",
         )
 
@@ -226,8 +218,3 @@ def check_same_definition(first: DescriptorData, other: DescriptorData, path: Pa
             got=str(other.definition.as_document()),
             remedy="delete results/descriptors and run the workflow again",
         )
-
-
-def _axis(data: LdosData) -> str:
-    window = f"{data.energy[0]:g}..{data.energy[-1]:g} eV in {len(data.energy)} points"
-    return f"{window}, {data.kernel} {data.width:g} eV"

@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.zarr_zip import (
     COMPRESSED,
@@ -34,30 +35,24 @@ _ENERGY_ATTRIBUTES = {"units": "eV", "long_name": "energy"}
 
 
 @dataclass(frozen=True)
-class LdosData:
+class LdosData(HasLdosAxis):
     """Local density of states of one snapshot.
 
     Attributes
     ----------
     values
         `[x, y, z, energy]`, 1/(eV Å³), float32.
-    energy
-        `[energy]`, eV, uniform.
+    axis
+        Energies and broadening.
     cell
         `[3, 3]`, Å, rows are lattice vectors.
-    kernel
-        Broadening kernel, e.g. `gaussian`.
-    width
-        Kernel width in eV (QE's degauss convention).
     electrons
         Electrons of the cell, as the DFT run counted them.
     """
 
     values: NDArray[np.float32]
-    energy: NDArray[np.float64]
+    axis: LdosAxis
     cell: NDArray[np.float64]
-    kernel: str
-    width: float
     electrons: float
 
     @property
@@ -166,9 +161,11 @@ def read_ldos(path: Path, planes: slice = slice(None)) -> LdosData:
 def _ldos_data(dataset: "xr.Dataset") -> LdosData:
     return LdosData(
         values=np.ascontiguousarray(dataset["ldos"].values, dtype=np.float32),
-        energy=np.array(dataset["energy"].values, dtype=np.float64),
+        axis=LdosAxis(
+            energy=np.array(dataset["energy"].values, dtype=np.float64),
+            kernel=str(dataset.attrs["kernel"]),
+            width=float(dataset.attrs["width_ev"]),
+        ),
         cell=np.array(dataset["cell"].values, dtype=np.float64),
-        kernel=str(dataset.attrs["kernel"]),
-        width=float(dataset.attrs["width_ev"]),
         electrons=float(dataset.attrs["electrons"]),
     )

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
 from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.torch_checks import check_container, check_tensors
@@ -45,19 +46,15 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class TrainedModel:
+class TrainedModel(HasLdosAxis):
     """A model and what it must be fed and read with.
 
     Attributes
     ----------
     surrogate
         Network and scalers: descriptors -> LDOS in 1/(eV Å³).
-    energy
-        `[energy]`, eV.
-    kernel
-        Broadening of the LDOS it was trained on.
-    width
-        Its width in eV.
+    axis
+        Energies and broadening of the LDOS that it was trained on.
     definition
         The descriptor that it must be fed.
     left_out
@@ -65,9 +62,7 @@ class TrainedModel:
     """
 
     surrogate: SurrogateModel
-    energy: NDArray[np.float64]
-    kernel: str
-    width: float
+    axis: LdosAxis
     definition: DescriptorDefinition
     left_out: LeftOut | None = None
 
@@ -110,9 +105,11 @@ def read_model(path: Path) -> TrainedModel:
     try:
         return TrainedModel(
             surrogate=SurrogateModel.from_state_dict(state["surrogate"]),
-            energy=np.asarray(state["energy_ev"].numpy(), dtype=np.float64),
-            kernel=str(state["kernel"]),
-            width=float(state["width_ev"]),
+            axis=LdosAxis(
+                energy=np.asarray(state["energy_ev"].numpy(), dtype=np.float64),
+                kernel=str(state["kernel"]),
+                width=float(state["width_ev"]),
+            ),
             definition=DescriptorDefinition.from_document(state["descriptor"]),
             # Files of older versions have none.
             left_out=_left_out(state.get("left_out")),

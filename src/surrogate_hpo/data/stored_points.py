@@ -20,6 +20,7 @@ from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.data.memory import KEPT_DESCRIPTOR_BYTES
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.zarr_zip import chunk_shape, grid_of
 from surrogate_hpo.networks.point_parts import PointParts
@@ -63,7 +64,7 @@ class Slab:
 
 
 @dataclass(frozen=True)
-class StoredPoints:
+class StoredPoints(HasLdosAxis):
     """Stores of some snapshots, and what is common to all of them.
 
     Attributes
@@ -72,21 +73,15 @@ class StoredPoints:
         Descriptor store, LDOS store and grid of each snapshot.
     components
         Number of descriptor components.
-    energy
-        `[energy]`, eV.
-    kernel
-        Broadening of the LDOS.
-    width
-        Its width in eV.
+    axis
+        Energies and broadening of the LDOS.
     definition
         What the descriptors are.
     """
 
     stores: tuple[tuple[Path, Path, tuple[int, int, int]], ...]
     components: int
-    energy: NDArray[np.float64]
-    kernel: str
-    width: float
+    axis: LdosAxis
     definition: DescriptorDefinition
 
     @property
@@ -168,9 +163,7 @@ def open_points(descriptor_paths: Sequence[Path], ldos_paths: Sequence[Path]) ->
     return StoredPoints(
         stores=tuple((*paths, grid_of(paths[1], "ldos")) for paths in pairs),
         components=descriptors.values.shape[-1],
-        energy=ldos.energy,
-        kernel=ldos.kernel,
-        width=ldos.width,
+        axis=ldos.axis,
         definition=descriptors.definition,
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
 from surrogate_hpo.networks.error_bar import ErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.training_range import TrainingRange
@@ -65,7 +66,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Surrogate:
+class Surrogate(HasLdosAxis):
     """Networks of several seeds and everything that a prediction with them needs.
 
     Attributes
@@ -74,12 +75,8 @@ class Surrogate:
         One per initialisation.
     definition
         The descriptor that the networks take as input.
-    energy
-        Energies of the LDOS that the networks predict, eV, [energy].
-    kernel
-        Broadening kernel of the LDOS.
-    width
-        Width of the kernel in eV.
+    axis
+        Energies and broadening of the LDOS that the networks predict.
     ions
         The ions that the networks know, by element.
     origin
@@ -96,9 +93,7 @@ class Surrogate:
 
     models: tuple[SurrogateModel, ...]
     definition: DescriptorDefinition
-    energy: NDArray[np.float64]
-    kernel: str
-    width: float
+    axis: LdosAxis
     ions: Mapping[str, Ion]
     origin: Origin
     known: TrainingRange

@@ -14,6 +14,7 @@ from surrogate_hpo.data.models import OTHER_KIND, read_state, write_state
 from surrogate_hpo.data.surrogate_checks import misfits
 from surrogate_hpo.data.surrogate_contents import Ion, Origin, Surrogate
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.networks.error_bar import ErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
@@ -76,9 +77,7 @@ def read_surrogate(path: Path) -> Surrogate:
         surrogate = Surrogate(
             models=tuple(SurrogateModel.from_state_dict(model) for model in state["models"]),
             definition=DescriptorDefinition.from_document(state["descriptor"]),
-            energy=state["energy_ev"].numpy(),
-            kernel=state["kernel"],
-            width=state["width_ev"],
+            axis=LdosAxis(state["energy_ev"].numpy(), state["kernel"], state["width_ev"]),
             ions={element: _ion(ion) for element, ion in state["ions"].items()},
             origin=_origin(state),
             known=TrainingRange.from_state_dict(state["descriptor_range"]),

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
 
 
 @dataclass(frozen=True)
@@ -26,27 +25,21 @@ class DftSupplement:
 
 
 @dataclass(frozen=True)
-class LdosRequest:
+class LdosRequest(HasLdosAxis):
     """The LDOS that the `ldos` section asks for.
 
     Attributes
     ----------
-    energy
-        Energies, eV, uniform, shape (energies,).
-    kernel
-        Broadening kernel.
+    axis
+        Energies and broadening.
     kernel_is_given
         Whether the config names it, rather than leaving it at its default.
-    width
-        Its width, eV.
     sums_orbitals
         Whether it is to be summed from wavefunctions where there are cubes as well.
     """
 
-    energy: NDArray[np.float64]
-    kernel: str
+    axis: LdosAxis
     kernel_is_given: bool
-    width: float
     sums_orbitals: bool
 
 

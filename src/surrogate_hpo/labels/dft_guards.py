@@ -8,9 +8,9 @@ import logging
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from surrogate_hpo.dft.kernels import kernel_reach
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, PhysicsError
 from surrogate_hpo.formats.upf.reader import Pseudopotential
@@ -165,9 +165,7 @@ def check_bands(result: DftResult, *, where: str) -> None:
         )
 
 
-def check_window(
-    result: DftResult, energy: NDArray[np.float64], kernel: str, width: float, *, where: str
-) -> None:
+def check_window(result: DftResult, axis: LdosAxis, *, where: str) -> None:
     """The energy window must hold all states that matter.
 
     Where the bands are not known, the LDOS has to show that it begins low enough: see
@@ -177,12 +175,8 @@ def check_window(
     ----------
     result
         The DFT run.
-    energy
-        `[energy]`, eV.
-    kernel
-        Broadening kernel.
-    width
-        Its width in eV.
+    axis
+        Energies and broadening of the LDOS.
     where
         File to name in the message.
 
@@ -192,13 +186,14 @@ def check_window(
         If it begins above the lowest band's broadened tail, or ends too close to the Fermi energy.
     """
     lowest = float(result.eigenvalues.min()) if result.knows_bands else np.inf
-    needed = lowest - kernel_reach(kernel) * width
+    energy, reach = axis.energy, kernel_reach(axis.kernel)
+    needed = lowest - reach * axis.width
     if energy[0] > needed:
         raise PhysicsError(
             "the energy window begins above the tail of the lowest band: electrons would be lost",
             where=where,
             expected=f"at most {needed:.2f} eV "
-            f"({kernel_reach(kernel):g} widths below the band bottom, {lowest:.2f} eV)",
+            f"({reach:g} widths below the band bottom, {lowest:.2f} eV)",
             got=f"{energy[0]:.2f} eV",
             remedy=f"set ldos.minimum_ev to {np.floor(needed):g} or lower",
         )

@@ -3,7 +3,6 @@
 import numpy as np
 
 from surrogate_hpo.data.ldos_store import LdosData
-from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.physics.arrays import Array
@@ -72,7 +71,7 @@ def electron_weights(energy: Array, ldos: LdosData, result: DftResult) -> Array:
         result.fermi_energy,
         result.electronic_temperature,
         "electrons",
-        broadening_variance=kernel_variance(ldos.kernel, ldos.width),
+        broadening_variance=ldos.axis.broadening_variance,
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 
 from surrogate_hpo.data.ldos_store import LdosData
-from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult, known
 from surrogate_hpo.labels.ldos_guards import electron_weights
 from surrogate_hpo.physics.hartree import hartree_energy
@@ -113,7 +112,7 @@ def differences_from_dft(ldos: LdosData, result: DftResult) -> Differences:
         energy,
         result.electrons,
         result.electronic_temperature,
-        broadening_variance=kernel_variance(ldos.kernel, ldos.width),
+        broadening_variance=ldos.axis.broadening_variance,
     )
     atoms, fermi, hartree = len(result.species), math.nan, math.nan
     band = 1000 * (float(terms.band_energy) - known(result.band_energy)) / atoms

@@ -170,14 +170,13 @@ def check_model_fits(
     DataError
         If descriptor settings, energy axis or kernel differ.
     """
-    trained = (model.definition, model.kernel, model.width, len(model.energy))
-    given = (descriptors.definition, ldos.kernel, ldos.width, len(ldos.energy))
-    if trained != given or not np.allclose(model.energy, ldos.energy):
-        names = "descriptor, kernel, width (eV), number of energies"
+    if model.definition != descriptors.definition or not model.axis.agrees(ldos.axis):
+        trained, given = (model.definition, model.axis), (descriptors.definition, ldos.axis)
+        names = "descriptor, energies, kernel"
         raise DataError(
             f"the model was trained on other data ({names})",
             where=where,
-            expected=str(trained),
-            got=str(given),
+            expected=", ".join(map(str, trained)),
+            got=", ".join(map(str, given)),
             remedy="run the workflow again, so that model and data come from the same settings",
         )

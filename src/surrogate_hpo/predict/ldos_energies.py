@@ -10,7 +10,6 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.data.ldos_store import LdosData
-from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.formats.upf.reader import Pseudopotential
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
@@ -67,7 +66,7 @@ def energies_of(
         temperature=result.electronic_temperature,
         # A plain string in the JSON; unknown ones are refused by the physics itself.
         functional=cast(Functional, result.functional),
-        broadening_variance=kernel_variance(data.kernel, data.width),
+        broadening_variance=data.axis.broadening_variance,
         density_cutoff=result.density_cutoff,
         core_density=core_density_of_all(
             potentials,

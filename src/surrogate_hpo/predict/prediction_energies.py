@@ -11,7 +11,6 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
-from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.networks.training_range import Extrapolation
 from surrogate_hpo.physics.ewald import ewald_energy
@@ -170,7 +169,7 @@ class NetworkIntegrals:
             Energies in eV, and the density in 1/Å³, [x, y, z].
         """
         origin, energy = self._surrogate.origin, torch.from_numpy(self._surrogate.energy)
-        variance = kernel_variance(self._surrogate.kernel, self._surrogate.width)
+        variance = self._surrogate.axis.broadening_variance
         band = band_terms(
             dos,
             energy,

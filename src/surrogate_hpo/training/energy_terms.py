@@ -18,7 +18,6 @@ from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.elements import atom_parameters
-from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure
@@ -269,7 +268,7 @@ def _derivatives(snapshot: _Snapshot) -> _Derivatives:
     """Integrate the reference LDOS and differentiate its free energy."""
     atoms, result, data = snapshot.atoms, snapshot.result, snapshot.data
     functional = cast(Functional, result.functional)
-    variance = kernel_variance(data.kernel, data.width)
+    variance = data.axis.broadening_variance
     cell, energy = torch.from_numpy(data.cell), torch.from_numpy(data.energy)
     ldos = torch.from_numpy(data.values)
     positions = torch.from_numpy(atoms.positions.copy()).requires_grad_()

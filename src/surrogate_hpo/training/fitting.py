@@ -85,9 +85,7 @@ def subset(points: PointData, count: int | None, seed: int) -> PointData:
     return PointData(
         descriptors=points.descriptors[rows],
         ldos=points.ldos[rows],
-        energy=points.energy,
-        kernel=points.kernel,
-        width=points.width,
+        axis=points.axis,
         definition=points.definition,
     )
 

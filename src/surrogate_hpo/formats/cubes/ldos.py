@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.files.full_disk import looking_for_space
@@ -33,25 +34,19 @@ _ENERGY_TOLERANCE = 1.1e-4
 
 
 @dataclass(frozen=True)
-class CubeLdos:
+class CubeLdos(HasLdosAxis):
     """An LDOS with what its energies need.
 
     Attributes
     ----------
-    energy
-        Energies in eV, ascending and equidistant, shape (e,).
+    axis
+        Energies, ascending and equidistant, and broadening.
     ldos
         LDOS in 1/(eV Å³), float32, shape (x, y, z, e).
-    kernel
-        Broadening kernel, a name of `surrogate_hpo.dft.kernels`.
-    width
-        Its width in eV.
     """
 
-    energy: FloatArray
+    axis: LdosAxis
     ldos: NDArray[np.float32]
-    kernel: str
-    width: float
 
 
 def run_pp_ldos(
@@ -164,7 +159,7 @@ def read_ldos_cubes(
         A file is damaged, is no LDOS of pp.x, has another grid or cell, the energies are not
         equidistant, or the smearing has negative lobes, which pp.x drops.
     """
-    energy, found, width = read_ldos_axis(paths, smearing=result.smearing, kernel=kernel)
+    axis = read_ldos_axis(paths, smearing=result.smearing, kernel=kernel)
     ordered = sorted(paths, key=lambda path: _label(path)[0])
     # The grid of the XML file is believed, and memory taken, once a cube has it.
     _check_fit(read_cube(ordered[0]), result, ordered[0])
@@ -173,12 +168,10 @@ def read_ldos_cubes(
         cube = read_cube(path)
         _check_fit(cube, result, path)
         ldos[..., column] = cube.values / (RYDBERG_EV * BOHR_ANGSTROM**3)
-    return CubeLdos(energy, ldos, found, width)
+    return CubeLdos(axis, ldos)
 
 
-def read_ldos_axis(
-    paths: Sequence[Path], *, smearing: str, kernel: str | None = None
-) -> tuple[FloatArray, str, float]:
+def read_ldos_axis(paths: Sequence[Path], *, smearing: str, kernel: str | None = None) -> LdosAxis:
     """Read what the first lines of a series of LDOS cubes say, and no values.
 
     Parameters
@@ -193,8 +186,8 @@ def read_ldos_axis(
 
     Returns
     -------
-    tuple
-        Energies in eV, ascending; kernel; width in eV.
+    LdosAxis
+        Energies, ascending, and broadening.
 
     Raises
     ------
@@ -216,7 +209,8 @@ def read_ldos_axis(
     widths = {width for _, width in labels}
     if len(widths) != 1:
         raise DataError("the cubes have different broadenings", got=f"{sorted(widths)} eV")
-    return energy, GAUSSIAN if kernel == GAUSSIAN else _KERNELS[smearing], widths.pop()
+    found = GAUSSIAN if kernel == GAUSSIAN else _KERNELS[smearing]
+    return LdosAxis(energy, found, widths.pop())
 
 
 def is_ldos_cube(path: Path) -> bool:

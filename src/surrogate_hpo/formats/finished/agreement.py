@@ -1,9 +1,7 @@
 """What files say of themselves against what the config says of them."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from surrogate_hpo.dft.finished import LdosRequest
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import ConfigError
 
 
@@ -47,9 +45,7 @@ def agree_on_setting(
 
 def agree_on_axis(
     request: LdosRequest,
-    energy: NDArray[np.float64],
-    kernel: str,
-    width: float,
+    axis: LdosAxis,
     *,
     tolerance: float,
     where: str,
@@ -60,12 +56,8 @@ def agree_on_axis(
     ----------
     request
         The section.
-    energy
-        Energies that the files state, eV.
-    kernel
-        Their kernel.
-    width
-        Its width, eV.
+    axis
+        Energies and broadening that the files state.
     tolerance
         Largest difference, eV.
     where
@@ -76,23 +68,22 @@ def agree_on_axis(
     ConfigError
         If they differ, with the keys as they should be.
     """
-    wanted = request.energy
-    same_axis = wanted.shape == energy.shape and np.abs(wanted - energy).max() <= tolerance
-    if same_axis and kernel == request.kernel and abs(width - request.width) <= tolerance:
+    if request.axis.agrees(axis, tolerance=tolerance):
         return
     raise ConfigError(
         "the finished LDOS has another energy axis, kernel or width than the ldos section",
         where=where,
-        expected=f"ldos: {_as_section(energy, kernel, width)}, as the files say",
-        got=_as_section(wanted, request.kernel, request.width),
+        expected=f"ldos: {_as_section(axis)}, as the files say",
+        got=_as_section(request.axis),
         remedy="set these keys; if other snapshots of the list differ from this one, they cannot "
         "be learnt together: leave them out",
     )
 
 
-def _as_section(energy: NDArray[np.float64], kernel: str, width: float) -> str:
+def _as_section(axis: LdosAxis) -> str:
+    energy = axis.energy
     spacing = (energy[-1] - energy[0]) / max(len(energy) - 1, 1)
     return (
-        f"{{kernel: {kernel}, width_ev: {width:.6g}, minimum_ev: {energy[0]:.6g}, "
+        f"{{kernel: {axis.kernel}, width_ev: {axis.width:.6g}, minimum_ev: {energy[0]:.6g}, "
         f"maximum_ev: {energy[-1]:.6g}, spacing_ev: {spacing:.6g}}} ({len(energy)} energies)"
     )

@@ -136,10 +136,8 @@ class EspressoCalculation:
 
     def _check_axis(self, request: LdosRequest, result: DftResult) -> None:
         told = request.kernel if request.kernel_is_given else None
-        energy, kernel, width = read_ldos_axis(
-            self._ldos_cubes(), smearing=result.smearing, kernel=told
-        )
-        agree_on_axis(request, energy, kernel, width, tolerance=_PRINTED, where=str(self._folder))
+        axis = read_ldos_axis(self._ldos_cubes(), smearing=result.smearing, kernel=told)
+        agree_on_axis(request, axis, tolerance=_PRINTED, where=str(self._folder))
 
     def ldos(self, request: LdosRequest, result: DftResult) -> NDArray[np.float32]:
         """Read the cubes."""

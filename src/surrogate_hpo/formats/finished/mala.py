@@ -9,6 +9,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.dft.finished import DftSupplement, LdosRequest
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.finished.agreement import agree_on_axis
@@ -130,7 +131,7 @@ class MalaCalculation:
             where = str(self.description)
             try:
                 energy = np.linspace(own["minimum_ev"], own["maximum_ev"], own["energies"])
-                kernel, width = str(own["kernel"]), float(own["width_ev"])
+                axis = LdosAxis(energy, str(own["kernel"]), float(own["width_ev"]))
             except (KeyError, TypeError, ValueError) as error:
                 raise DataError(
                     "the sidecar does not say all of its LDOS's axis and broadening",
@@ -139,7 +140,7 @@ class MalaCalculation:
                     got=f"{type(error).__name__}: {error}",
                     remedy="export the snapshot again",
                 ) from error
-            agree_on_axis(request, energy, kernel, width, tolerance=_OWN_TOLERANCE, where=where)
+            agree_on_axis(request, axis, tolerance=_OWN_TOLERANCE, where=where)
         elif not request.kernel_is_given:
             raise ConfigError(
                 "the finished calculation does not say how its LDOS was broadened, "

@@ -170,8 +170,6 @@ def _points(
     return PointData(
         descriptors=np.ascontiguousarray(vectors),
         ldos=np.concatenate([snapshot.values for snapshot in snapshots]),
-        energy=ldos.energy,
-        kernel=ldos.kernel,
-        width=ldos.width,
+        axis=ldos.axis,
         definition=definition,
     )

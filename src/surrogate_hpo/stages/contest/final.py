@@ -119,9 +119,7 @@ def train_finally(
         )
         model = TrainedModel(
             surrogate=fit.model,
-            energy=training.energy,
-            kernel=training.kernel,
-            width=training.width,
+            axis=training.axis,
             definition=training.definition,
         )
         network = _train(fit, model, state / f"final-{number}.pt", use_gpu=settings.use_gpu)

@@ -10,6 +10,7 @@ from surrogate_hpo import limits
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, Section
 from surrogate_hpo.dft.finished import ImportLimits, LdosRequest
 from surrogate_hpo.dft.kernels import KernelName
+from surrogate_hpo.dft.ldos_axis import LdosAxis
 
 
 class LdosSettings(Section):
@@ -58,16 +59,18 @@ class LdosSettings(Section):
     def request(self) -> LdosRequest:
         """The LDOS that is wanted of a finished calculation."""
         return LdosRequest(
-            energy=self.energy_axis(),
-            kernel=self.kernel,
+            axis=self.axis(),
             kernel_is_given="kernel" in self.model_fields_set,
-            width=self.width_ev,
             sums_orbitals=self.sums_orbitals,
         )
 
     def import_limits(self) -> ImportLimits:
         """How far a finished LDOS may be from what came with it."""
         return ImportLimits(self.largest_reference_error_mev_per_atom, self.largest_density_misfit)
+
+    def axis(self) -> LdosAxis:
+        """Energies of the window and broadening."""
+        return LdosAxis(self.energy_axis(), self.kernel, self.width_ev)
 
     def energy_axis(self) -> NDArray[np.float64]:
         """The uniform energies of the window, both ends included, in eV."""

@@ -6,9 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
-
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.dft.ldos import ldos_from_bands
@@ -42,13 +39,13 @@ def ldos(
     are compared with the calculation's.
     """
     result, inputs = read_dft_result(dft), [dft]
-    check_window(result, settings.energy_axis(), settings.kernel, settings.width_ev, where=str(dft))
+    check_window(result, settings.axis(), where=str(dft))
     if finished is not None:
         data, files = _from_finished(settings, result, finished)
         inputs += files
     elif save is not None:
         make = _from_wavefunctions if settings.sums_orbitals else _from_cubes
-        data = make(settings, result, settings.energy_axis(), save)
+        data = make(settings, result, save)
         check_electrons(data, result, where=str(save))
     else:
         raise ConfigError(
@@ -74,40 +71,32 @@ def _from_finished(
     if wavefunctions is not None:
         # Summed here: axis and kernel are what the config says, whatever their bias.
         limits = replace(limits, error_mev_per_atom=math.inf)
-        data = _from_wavefunctions(settings, result, settings.energy_axis(), wavefunctions)
+        data = _from_wavefunctions(settings, result, wavefunctions)
     else:
         values = calculation.ldos(settings.request(), result)
         data = LdosData(
             values,
-            settings.energy_axis(),
+            settings.axis(),
             result.cell,
-            settings.kernel,
-            settings.width_ev,
             result.electrons,
         )
     check_imported(data, result, limits, where=str(finished))
     return data, calculation.files(settings.request())
 
 
-def _from_wavefunctions(
-    settings: LdosSettings, result: DftResult, energy: NDArray[np.float64], save: Path
-) -> LdosData:
+def _from_wavefunctions(settings: LdosSettings, result: DftResult, save: Path) -> LdosData:
     values = ldos_from_bands(
         orbital_densities=orbital_densities(save, result),
         eigenvalues=result.eigenvalues,
         k_weights=result.k_weights,
-        energy=energy,
+        energy=settings.energy_axis(),
         kernel=settings.kernel,
         width=settings.width_ev,
     )
-    return LdosData(
-        values, energy, result.cell, settings.kernel, settings.width_ev, result.electrons
-    )
+    return LdosData(values, settings.axis(), result.cell, result.electrons)
 
 
-def _from_cubes(
-    settings: LdosSettings, result: DftResult, energy: NDArray[np.float64], save: Path
-) -> LdosData:
+def _from_cubes(settings: LdosSettings, result: DftResult, save: Path) -> LdosData:
     """Let pp.x write a cube per energy into a scratch folder, which goes when they are read."""
     work = save.parent / f"{save.stem}.cubes"
     shutil.rmtree(work, ignore_errors=True)
@@ -116,13 +105,11 @@ def _from_cubes(
     paths = run_pp_ldos(
         work,
         prefix="espresso",
-        energy=energy,
+        energy=settings.energy_axis(),
         width=settings.width_ev,
         kernel=settings.kernel,
         command=settings.command,
     )
     cubes = read_ldos_cubes(paths, result=result, kernel=settings.kernel)
     shutil.rmtree(work)
-    return LdosData(
-        cubes.ldos, cubes.energy, result.cell, cubes.kernel, cubes.width, result.electrons
-    )
+    return LdosData(cubes.ldos, cubes.axis, result.cell, result.electrons)

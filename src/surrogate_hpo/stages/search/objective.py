@@ -144,9 +144,7 @@ class TrialValue:
         training, _ = self._points_of(fold)
         return TrainedModel(
             surrogate=fit.model,
-            energy=training.energy,
-            kernel=training.kernel,
-            width=training.width,
+            axis=training.axis,
             definition=training.definition,
         )
 

@@ -64,9 +64,7 @@ def surrogate(
     made = Surrogate(
         models=tuple(model.surrogate for model in trained),
         definition=first.definition,
-        energy=first.energy,
-        kernel=first.kernel,
-        width=first.width,
+        axis=first.axis,
         ions=_ions(pseudopotentials, {symbol for r in results for symbol in r.species}),
         origin=_origin(results, dft),
         known=training_range(_Parts(descriptors, first)),
@@ -81,8 +79,7 @@ def surrogate(
 def _check_alike(trained: Sequence[TrainedModel], paths: Sequence[Path]) -> None:
     first = trained[0]
     for model, path in zip(trained, paths, strict=True):
-        same = model.definition == first.definition and np.array_equal(model.energy, first.energy)
-        if not same or (model.kernel, model.width) != (first.kernel, first.width):
+        if model.definition != first.definition or not model.axis.agrees(first.axis):
             raise DataError(
                 "the models were trained on different data",
                 where=f"{paths[0]} and {path}",

@@ -192,9 +192,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     write_table(validation_losses, split)
     trained = TrainedModel(
         surrogate=surrogate,
-        energy=points.energy,
-        kernel=points.kernel,
-        width=points.width,
+        axis=points.axis,
         definition=points.definition,
         left_out=left_out,
     )

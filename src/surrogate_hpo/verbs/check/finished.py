@@ -105,10 +105,8 @@ def _check_array(config: Config, calculation: FinishedCalculation) -> None:
         return  # said already
     data = LdosData(
         calculation.ldos(settings.request(), result),
-        settings.energy_axis(),
+        settings.axis(),
         result.cell,
-        settings.kernel,
-        settings.width_ev,
         result.electrons,
     )
     check_imported(data, result, settings.import_limits(), where=str(calculation.description))

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.run.cases import case_of, wavefunction_bytes
@@ -48,6 +46,4 @@ def _needs_dft(settings: LdosSettings, name: str) -> bool:
     store = Path(f"results/ldos/{name}.zarr.zip")
     if not store.exists() or Path(f"results/dft/{name}.save").exists():
         return False
-    found, axis = read_ldos(store, _FIRST_PLANE), settings.energy_axis()
-    same = found.energy.shape == axis.shape and np.allclose(found.energy, axis)
-    return not (same and (found.kernel, found.width) == (settings.kernel, settings.width_ev))
+    return not read_ldos(store, _FIRST_PLANE).axis.agrees(settings.axis())

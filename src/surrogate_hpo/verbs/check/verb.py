@@ -177,7 +177,7 @@ def _check_finished(config: Config, potentials: dict[str, Pseudopotential], name
     window = config.ldos
     check_bands(result, where=where)
     calculation.check(window.request(), result)
-    check_window(result, window.energy_axis(), window.kernel, window.width_ev, where=where)
+    check_window(result, window.axis(), where=where)
 
 
 def _check_transfer(config: Config) -> None:
@@ -219,8 +219,7 @@ def _check_results(config: Config, potentials: dict[str, Pseudopotential], name:
     if set(result.species) <= set(potentials):
         check_potentials(result, potentials, where=str(dft_path))
     check_bands(result, where=str(dft_path))
-    axis = config.ldos.energy_axis()
-    check_window(result, axis, config.ldos.kernel, config.ldos.width_ev, where=str(dft_path))
+    check_window(result, config.ldos.axis(), where=str(dft_path))
     ldos_path = Path(f"results/ldos/{name}.zarr.zip")
     if ldos_path.exists():
         ldos = read_ldos(ldos_path)

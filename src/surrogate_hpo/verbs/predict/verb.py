@@ -160,10 +160,8 @@ def _log_energy(atoms: Atoms, found: Prediction) -> None:
 def _frame(surrogate: Surrogate, atoms: Atoms) -> LdosData:
     return LdosData(
         values=np.empty((0, 0, 0, 0), np.float32),
-        energy=surrogate.energy,
+        axis=surrogate.axis,
         cell=atoms.cell[:],
-        kernel=surrogate.kernel,
-        width=surrogate.width,
         electrons=sum(surrogate.ions[symbol].charge for symbol in atoms.get_chemical_symbols()),
     )
 
