@@ -44,7 +44,7 @@ test: .venv/dev-installed quantum-espresso  ## all tests, with real Quantum ESPR
 FUZZ ?= --mutations 2000 --seed 1
 
 fuzz: .venv/dev-installed  ## damage files of every form, print what their readers say; fails on tracebacks, hangs, GiBs
-	.venv/bin/python tests/fuzz/fuzz_run.py $(FUZZ)
+	PYTHONPATH=tests .venv/bin/python tests/fuzz/fuzz_run.py $(FUZZ)
 
 # Which of them: files, or single tests.
 SLURM_TESTS ?= tests/slurm

@@ -30,7 +30,7 @@ BUDGET = Budget(trials=26, initialisations=2)
 # A search in a process of its own that kills itself in the middle of an evaluation.
 SCRIPT = """
 import os, pathlib, signal, sys
-sys.path.insert(0, sys.argv[4])
+sys.path[:0] = [sys.argv[4], os.path.dirname(sys.argv[4])]
 from test_memo import BUDGET, fragile
 from analytic_search import score, space_of
 from surrogate_hpo.files.evaluations import EvaluationStore

@@ -30,7 +30,7 @@ SCRIPT = """
 import json, os, pathlib, signal, sys
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-sys.path.insert(0, sys.argv[4])
+sys.path[:0] = [sys.argv[4], os.path.dirname(sys.argv[4])]
 from test_study import SPACE, FIRST, objective
 from surrogate_hpo.search.study import run_study
 folder, kill_at, moment = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]

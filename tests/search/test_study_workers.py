@@ -33,7 +33,7 @@ QUICK = {"grace_seconds": 4.0, "poll_seconds": 0.01}
 # signal given, in the middle of the n-th or the next one that comes that far.
 SCRIPT = """
 import json, os, pathlib, random, sys, time
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], os.path.dirname(sys.argv[1])]
 from test_study import SPACE, FIRST, objective
 from test_study_workers import QUICK, TRIALS, rows
 from surrogate_hpo.files.journal import journal_storage

@@ -19,9 +19,9 @@ from surrogate_hpo.stages.search.worker import search_worker
 # A worker in a process of its own, which kills itself at the n-th checkpoint.
 WORKER = """
 import os, pathlib, signal, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], os.path.dirname(sys.argv[1])]
 from test_search_stage import inputs, search_settings
-from surrogate_hpo.stages import resumable
+from surrogate_hpo.training import resumable
 from surrogate_hpo.stages.search.worker import search_worker
 folder, worker, kill_at = pathlib.Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 write, count = resumable.write_state, 0

@@ -192,7 +192,7 @@ def render_report(context: ReportContext) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(cell=format_value, svg=inline, is_number=is_number, cite=cite)
-    return environment.get_template("report.html").render(
+    return environment.get_template("page.html").render(
         context=context,
         headline=headline(
             error,
