@@ -81,6 +81,15 @@ def test_partial_occupancy_is_refused_with_the_site(tmp_path, sites, occupied):
     assert len(read_structure(path)) == 3
 
 
+@pytest.mark.parametrize("word", ["Al1", "0x10", "1.2.3"])
+def test_an_occupancy_that_is_no_number_is_refused(tmp_path, word):
+    path = tmp_path / "x.cif"
+    path.write_text(CIF + f"Al3 Al 0 0 0 {word}\n")
+    message = rf"no number\n  where: .*x\.cif.*\n.*\n  got: site .*{word}.*\n  remedy: mend"
+    with pytest.raises(DataError, match=message):
+        read_structure(path)
+
+
 def test_occupancies_of_other_formats_count_too(tmp_path):
     atoms = ALUMINIUM.copy()
     atoms.new_array("occupancy", np.array([1.0, 0.25, 1.0, 1.0]))

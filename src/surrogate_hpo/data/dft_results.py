@@ -138,6 +138,8 @@ def _check_kinds(values: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is no number")
         if value is not None and not np.isfinite(float(value)):
             raise ValueError(f"{name} is not finite")
+    if missing := [name for name in _ARRAYS if values[name] is None]:
+        raise ValueError(f"{missing[0]} may not be unknown")
     atoms, k_points, bands = len(values["species"]), len(values["k_points"]), values["eigenvalues"]
     shapes = {
         "cell": (3, 3),

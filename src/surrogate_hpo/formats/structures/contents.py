@@ -98,9 +98,9 @@ def refuse_disorder(atoms: Atoms, where: str) -> None:
     Raises
     ------
     DataError
-        Naming the first such site and its atoms.
+        Naming the first such site and its atoms, or an occupancy that is no number.
     """
-    for index, site in _sites(atoms):
+    for index, site in _sites(atoms, where):
         whole = len(site) == 1 and abs(sum(site.values()) - 1) < _NONE
         if site and not whole:
             shares = ", ".join(f"{share:.4g} {symbol}" for symbol, share in site.items())
@@ -115,14 +115,25 @@ def refuse_disorder(atoms: Atoms, where: str) -> None:
             )
 
 
-def _sites(atoms: Atoms) -> Iterator[tuple[int, dict[str, float]]]:
+def _sites(atoms: Atoms, where: str) -> Iterator[tuple[int, dict[str, float]]]:
     """Occupancies by element, of each site of which the file says any."""
     kinds = atoms.info.get("occupancy")
     labels = atoms.arrays.get("spacegroup_kinds")
     if isinstance(kinds, dict):
         for kind, site in kinds.items():
-            first = 0 if labels is None else int(np.argmax(labels == int(kind)))
-            yield first, {symbol: float(share) for symbol, share in site.items()}
+            try:
+                first = 0 if labels is None else int(np.argmax(labels == int(kind)))
+                by_symbol = {symbol: float(share) for symbol, share in site.items()}
+            except (AttributeError, TypeError, ValueError) as error:
+                # ASE hands on whatever word stands in the column.
+                raise DataError(
+                    "an occupancy of the structure is no number",
+                    where=where,
+                    expected="a number from 0 to 1 for each site",
+                    got=f"site {kind}: {site}",
+                    remedy="mend the column of occupancies, or leave it out if each site is full",
+                ) from error
+            yield first, by_symbol
     for name in ("occupancy", "occupancies", "occupation"):
         shares = np.asarray(atoms.arrays.get(name, []))
         # Of all zeros some programs mean nothing.
