@@ -36,7 +36,7 @@ from surrogate_hpo.run.graph import (
 )
 from surrogate_hpo.run.interface import Argument, Input, Option, Output, Positional, State
 from surrogate_hpo.run.plan import gpus
-from surrogate_hpo.run.profile import install_profile
+from surrogate_hpo.run.profile import install_profile, profile_folder
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
@@ -46,7 +46,7 @@ _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
 JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES)
 PACKAGE_FOLDER = Path(surrogate_hpo.__file__).parent
-PROFILE_HELP = "Make a profile of this checkout known to Snakemake by its name."
+PROFILE_HELP = "Make a profile known to Snakemake by its name, or ask Slurm what it takes of it."
 GROUPS = {
     Positional: "files",
     Input: "inputs",
@@ -105,7 +105,15 @@ def _print(answer: str | None) -> None:
 
 
 def _profile(action: str, name: str, profiles: Path) -> None:
-    link = {"install": install_profile}[action](name, profiles=profiles)
+    if action == "check":
+        # Jobs need neither.
+        from surrogate_hpo.run.slurm.profile import read_slurm_profile  # noqa: PLC0415
+        from surrogate_hpo.run.slurm.refusals import check_with_slurm  # noqa: PLC0415
+
+        profile = read_slurm_profile(profile_folder(name, profiles=profiles))
+        _print("\n".join(check_with_slurm(profile)))
+        return
+    link = install_profile(name, profiles=profiles)
     sys.stdout.write(f"{link} -> {link.resolve()}\nuse it: snakemake --profile {name}\n")
 
 
@@ -201,7 +209,7 @@ def _add_common(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_profile(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("action", choices=["install"])
+    verb.add_argument("action", choices=["install", "check"])
     verb.add_argument("name", help="slurm, for example")
     verb.add_argument("--profiles", type=Path, default=Path("profiles"), help="their folder")
 

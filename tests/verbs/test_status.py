@@ -258,3 +258,50 @@ def test_a_finished_run_has_the_logs_and_records_that_status_looks_for(finished)
     records = sorted((finished / "results/cost").rglob("*.json"))
     assert records == sorted(finished / cost_path(job.stage, job.item) for job in jobs)
     assert len(list((finished / "logs").rglob("*.log"))) == len(jobs)
+
+
+# --- what sbatch refused ---
+
+REFUSED = """SLURM run ID: 4486fca5
+    message: Error in group structures
+    jobs:
+        rule snapshots:
+            jobid: 0
+    message: Error in group grids
+    log: logs/slurm/group_grids/17.log (check log file(s) for error details)
+    jobs:
+        rule descriptors:
+Error in rule train:
+    message: SLURM sbatch failed. The error message was 'sbatch: error: invalid partition
+sbatch: error: Batch job submission failed'.
+    sbatch call:
+"""
+
+
+def test_refused_jobs_are_told_with_what_is_known_of_the_reason(run):
+    logs = run / ".snakemake" / "log"
+    logs.mkdir(parents=True)
+    (logs / "2026-01-01.snakemake.log").write_text("SLURM run ID: 0\n")
+    (logs / "2026-01-02.snakemake.log").write_text(REFUSED)
+    text = status(load_config([run / "config/config.yaml"]))
+    assert (
+        "Refused by sbatch in the last run of snakemake (.snakemake/log/2026-01-02.snakemake.log):\n"
+        "  train: sbatch: error: invalid partition; sbatch: error: Batch job submission failed\n"
+        "  group structures: no reason was kept\n"
+        "  `surrogate-hpo profile check slurm`"
+    ) in text
+    assert "group grids" not in text
+    (logs / "2026-01-03.snakemake.log").write_text(REFUSED.replace("SLURM run ID", "at home"))
+    assert "Refused" not in status(load_config([run / "config/config.yaml"]))
+
+
+def test_what_jobs_in_the_queue_wait_for_is_counted(run, monkeypatch):
+    squeue = run / "squeue"
+    squeue.write_text(
+        "#!/bin/sh\necho 1 RUNNING None\necho 2 PENDING Priority\n"
+        "echo 3 PENDING PartitionTimeLimit\necho 4 PENDING Priority\n"
+    )
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{run}{os.pathsep}{os.environ['PATH']}")
+    text = status(load_config([run / "config/config.yaml"]))
+    assert "3 of your Slurm jobs wait in the queue (Priority 2, PartitionTimeLimit 1)" in text

@@ -6,8 +6,9 @@ import shutil
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -126,9 +127,12 @@ class Queue:
     ----------
     states
         State by number of the job; None if Slurm did not answer.
+    reasons
+        How many jobs wait for what, in Slurm's words: Priority, or PartitionTimeLimit, for ever.
     """
 
     states: Mapping[str, str] | None
+    reasons: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def ask(cls) -> "Queue":
@@ -138,7 +142,7 @@ class Queue:
             return cls(None)
         try:
             answer = subprocess.run(
-                [program, "--noheader", "--user", getpass.getuser(), "--format", "%A %T"],
+                [program, "--noheader", "--user", getpass.getuser(), "--format", "%A %T %r"],
                 capture_output=True,
                 text=True,
                 check=True,
@@ -146,8 +150,9 @@ class Queue:
             )
         except (OSError, KeyError, subprocess.SubprocessError):
             return cls(None)
-        rows = (line.split() for line in answer.stdout.splitlines())
-        return cls({row[0]: row[1] for row in rows if len(row) == 2})
+        rows = [line.split(maxsplit=2) for line in answer.stdout.splitlines()]
+        states = {row[0]: row[1] for row in rows if len(row) > 1}
+        return cls(states, Counter(row[2] for row in rows if len(row) == 3 and row[1] == "PENDING"))
 
     @property
     def pending(self) -> int:

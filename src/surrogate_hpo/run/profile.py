@@ -28,15 +28,7 @@ def install_profile(name: str, *, profiles: Path) -> Path:
     ConfigError
         If there is no such profile, or another one of this name is already there.
     """
-    source = (profiles / name).resolve()
-    if not (source / "config.yaml").is_file():
-        there = sorted(file.parent.name for file in profiles.glob("*/config.yaml"))
-        raise ConfigError(
-            f"there is no profile `{name}`",
-            where=str(profiles),
-            expected=f"one of {', '.join(there)}" if there else "a folder of profiles",
-            remedy="run this in the checkout, or name its folder: --profiles path/to/profiles",
-        )
+    source = profile_folder(name, profiles=profiles)
     link = user_profiles() / name
     if link.is_symlink() and link.resolve() == source:
         return link
@@ -51,6 +43,38 @@ def install_profile(name: str, *, profiles: Path) -> Path:
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(source, target_is_directory=True)
     return link
+
+
+def profile_folder(name: str, *, profiles: Path) -> Path:
+    """Folder of a profile of the checkout.
+
+    Parameters
+    ----------
+    name
+        Name of the profile.
+    profiles
+        Folder that holds it.
+
+    Returns
+    -------
+    Path
+        Absolute.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such profile, with those that there are.
+    """
+    source = (profiles / name).resolve()
+    if not (source / "config.yaml").is_file():
+        there = sorted(file.parent.name for file in profiles.glob("*/config.yaml"))
+        raise ConfigError(
+            f"there is no profile `{name}`",
+            where=str(profiles),
+            expected=f"one of {', '.join(there)}" if there else "a folder of profiles",
+            remedy="run this in the checkout, or name its folder: --profiles path/to/profiles",
+        )
+    return source
 
 
 def user_profiles() -> Path:

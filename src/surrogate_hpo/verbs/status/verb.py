@@ -11,6 +11,7 @@ from surrogate_hpo.config.project import Config
 from surrogate_hpo.run.graph import AUDITS, CONTESTS, CONVERGENCE
 from surrogate_hpo.run.job_logs import JobLog, Queue, batch_error, read_job_log
 from surrogate_hpo.run.plan import chain, cost_path, items, log_path
+from surrogate_hpo.run.slurm.snakemake_log import refused_submissions
 
 State = Literal["done", "running", "failed", "unknown", "waiting"]
 STATES: tuple[State, ...] = ("done", "running", "failed", "unknown", "waiting")
@@ -70,6 +71,7 @@ def status(config: Config) -> str:
         [
             *_table(jobs),
             *(line for state in _EXPLAINED for line in _details(jobs, state)),
+            *(["", *lines] if (lines := refused(folder)) else []),
             "",
             *_summary(jobs, folder, queue),
         ]
@@ -103,6 +105,30 @@ def job_states(folder: Path, config: Config, queue: Queue) -> list[JobStatus]:
         made = (folder / cost_path(stage, item)).exists()
         found.append(JobStatus(stage, item, _state(log, made, queue), log))
     return found
+
+
+def refused(folder: Path) -> list[str]:
+    """Tell which jobs sbatch refused; no log of theirs does, because Slurm never had them.
+
+    Parameters
+    ----------
+    folder
+        In which snakemake ran.
+
+    Returns
+    -------
+    list of str
+        Lines; none if it refused nothing in the last run.
+    """
+    log, refusals = refused_submissions(folder)
+    if not refusals:
+        return []
+    lines = [f"Refused by sbatch in the last run of snakemake ({log}):"]
+    lines += [f"  {job.name}: {job.reason or 'no reason was kept'}" for job in refusals[:_NAMED]]
+    if len(refusals) > _NAMED:
+        lines.append(f"  and {len(refusals) - _NAMED} more")
+    ask = "  `surrogate-hpo profile check slurm` asks Slurm which entry of the profile it refuses."
+    return [*lines, ask]
 
 
 def _jobs(stages: Sequence[str], config: Config) -> list[tuple[str, str]]:
@@ -174,8 +200,11 @@ def _error(job: JobStatus) -> str:
 
 def _summary(jobs: Sequence[JobStatus], folder: Path, queue: Queue) -> Iterator[str]:
     done = sum(job.state == "done" for job in jobs)
-    yield f"{done} of {len(jobs)} jobs done" + (
-        f", {queue.pending} of your Slurm jobs wait in the queue" if queue.pending else ""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in queue.reasons.most_common())
+    yield (
+        f"{done} of {len(jobs)} jobs done"
+        + (f", {queue.pending} of your Slurm jobs wait in the queue" if queue.pending else "")
+        + (f" ({reasons})" if reasons else "")
     )
     locks = folder / ".snakemake" / "locks"
     if locks.is_dir() and any(locks.iterdir()):
