@@ -217,6 +217,8 @@ XYZ = 'Lattice="{a} 0 0 0 {b} 0 0 0 4" Properties=species:S:1:pos:R:3 pbc="T T T
     [
         ("a.xyz", "99999999999\n" + XYZ.format(a=4, b=4), "more atoms than its file has bytes"),
         ("a.xyz", 2 * ("1\n" + XYZ.format(a=4, b=4)) + "99999999999\n", "more atoms than its"),
+        ("a.xyz", "1\n" + XYZ.format(a=4, b=4).replace("R:3", "R:99999999999999"), "more columns"),
+        ("a.xyz", "1\n" + XYZ.format(a=4, b=4).replace("R:3", "R:3:x:I:9999_9999"), "more columns"),
         ("a.xyz", "1\n" + XYZ.format(a=1e-9, b=4), "a cell that is too flat"),
         ("a.xyz", "1\n" + XYZ.format(a=1e9, b=4), "lengths without sense"),
         ("a.xyz", "1\n" + XYZ.format(a=4, b=4).replace("0 0 0\n", "1e300 0 0\n"), "lengths"),

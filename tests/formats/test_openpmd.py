@@ -56,6 +56,16 @@ def test_the_grid_of_another_cell_is_recognised(sidecar, tmp_path):
         open_finished(sidecar).check(LDOS, result_of(sidecar))
 
 
+def test_a_number_type_that_is_none_is_a_damaged_file(sidecar, tmp_path):
+    path = tmp_path / "a.out.h5"
+    whole = path.read_bytes()
+    start = whole.index(b"gridSpacing")
+    bias = whole.index(b"\x34\xff\x03\x00\x00", start) + 1
+    path.write_bytes(whole[:bias] + bytes(4) + whole[bias + 4 :])
+    with pytest.raises(DataError, match=r"the file is damaged(.|\n)*RuntimeError"):
+        open_finished(sidecar).check(LDOS, result_of(sidecar))
+
+
 def test_wrong_numbers_of_energies_and_damaged_files(sidecar, tmp_path):
     result, path = result_of(sidecar), tmp_path / "a.out.h5"
     write_openpmd(path, ldos_values(displaced_cell(), SHAPE)[..., :70])

@@ -133,6 +133,7 @@ def open_openpmd(path: Path, quantity: str) -> OpenPmdArray:
             raise ValueError(f"features in different units: unitSI {sorted(units)}")
         if not all(np.isfinite(unit) and unit > 0 for unit in units):
             raise ValueError(f"no unit: unitSI {sorted(units)}")
+        stated = {name: mesh.attrs.get(name) for name in ("gridSpacing", "gridUnitSI")}
     except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise DataError(
             f"the file is damaged, or holds no {quantity} in MALA's openPMD layout",
@@ -142,7 +143,7 @@ def open_openpmd(path: Path, quantity: str) -> OpenPmdArray:
             got=f"{type(error).__name__}: {error}",
         ) from error
     scale = units.pop() / UNITS_SI[quantity]
-    spacing = _spacing(mesh.attrs, str(path))
+    spacing = _spacing(stated, str(path))
     return OpenPmdArray(features, 1.0 if abs(scale - 1) < _SAME_UNIT else scale, spacing)
 
 

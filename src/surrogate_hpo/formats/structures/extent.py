@@ -1,5 +1,7 @@
 """Structures whose atoms, cell or images are more than can be gone through."""
 
+import contextlib
+import re
 from collections import deque
 from itertools import islice
 from pathlib import Path
@@ -14,6 +16,7 @@ from surrogate_hpo.errors import DataError
 _LARGEST_ANGSTROM = 1e6
 # Of a cell within reach: 200 of the smallest primitive cells.
 _MOST_IMAGES = 10_000
+_PROPERTIES = re.compile(rb"""Properties\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|\S+)""")
 
 
 def check_extent(atoms: Atoms, reach: float, where: str) -> None:
@@ -51,9 +54,9 @@ def check_extent(atoms: Atoms, reach: float, where: str) -> None:
 
 
 def check_counts(path: Path) -> None:
-    """Raise DataError if a number of atoms in an xyz file is larger than the file.
+    """Raise DataError if a number of atoms or columns in an xyz file is larger than the file.
 
-    ASE would read as many lines, which do not exist.
+    ASE would read as many lines, which do not exist, or name as many columns, one by one.
 
     Parameters
     ----------
@@ -72,7 +75,24 @@ def check_counts(path: Path) -> None:
                 raise _refused(
                     "has more atoms than its file has bytes", str(path), size, line.decode()
                 )
-            deque(islice(stream, int(line) + 1), maxlen=0)
+            columns = _columns(stream.readline())
+            if columns > size:
+                raise _refused(
+                    "has more columns than its file has bytes", str(path), size, f"{columns:.3g}"
+                )
+            deque(islice(stream, int(line)), maxlen=0)
+
+
+def _columns(comment: bytes) -> float:
+    """Columns of an atom, of the comment of an extended xyz file."""
+    found = _PROPERTIES.search(comment)
+    words = found[1].strip(b"\"'{}").split(b":") if found else []
+    total = 0.0
+    for word in words:
+        # What is no number to Python, ASE refuses by itself.
+        with contextlib.suppress(ValueError, OverflowError):
+            total += int(word)
+    return total
 
 
 def _refused(what: str, where: str, most: object, got: object) -> DataError:
