@@ -30,7 +30,7 @@ from surrogate_hpo.formats.espresso.engine import decided_engine
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.run.module_config import module_config
 from surrogate_hpo.run.outputs import changed_outputs
-from surrogate_hpo.run.slurm_end import slurm_end_time
+from surrogate_hpo.run.slurm.end import slurm_end_time
 
 # Jobs call `surrogate-hpo`, also when the environment was not activated.
 os.environ |= {
