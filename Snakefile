@@ -46,10 +46,4 @@ rule all:
         of("results/descriptors/{snapshot}.zarr.zip", *SPLITS),
 
 
-# What sbatch refuses in a group fails without a word about it.
-onerror:
-    for line in refused(Path()):
-        logger.error(line)
-
-
 include: "workflow/rules/archive.smk"

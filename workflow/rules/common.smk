@@ -313,3 +313,9 @@ def own_files(wildcards):
         return finished_description(wildcards)
     file = CONFIG.snapshots.own_file(wildcards.snapshot)
     return [] if file is None else [file]
+
+
+# What sbatch refuses in a group fails without a word about it.
+onerror:
+    for line in refused(Path()):
+        logger.error(line)

@@ -117,7 +117,7 @@ def read_slurm_profile(folder: Path) -> SlurmProfile:
     )
 
 
-def _resources(given: object) -> dict[str, list[str]]:
+def _resources(given: dict[str, object] | list[object] | None) -> dict[str, list[str]]:
     """Options by resource, from a mapping or from a list of `name=value`."""
     entries = given.items() if isinstance(given, dict) else (
         (name, value) for name, _, value in (str(entry).partition("=") for entry in given or [])
