@@ -56,16 +56,16 @@ MEASURED = {
     "ldos": (323, 2.0),
     "acsd": (289, 2.2),
     "descriptors": (261, 1.7),
-    "naswot": (484, 3.3),
-    "search": (936, 96.4),
+    "naswot_chunk": (484, 3.3),
+    "search_worker": (936, 96.4),
     "train": (1281, 74.1),
     "surrogate": (654, 4.7),
     "evaluate_snapshot": (438, 2.9),
     "evaluate": (202, 2.1),
     "report": (376, 4.0),
     "contest": (1600, 494.0),
-    "audit": (None, 253.0),
-    "acsd_audit": (None, 72.0),
+    "audit_chunk": (None, 253.0),
+    "acsd_audit_chunk": (None, 72.0),
 }
 
 
@@ -214,7 +214,7 @@ def test_estimates_bound_what_the_tutorial_measured(tutorial, stage):
 
 def test_the_tutorial_asks_for_the_threads_its_numbers_were_made_with(tutorial):
     threads = {stage: request(stage, tutorial).threads for stage in NEEDS}
-    assert threads == dict.fromkeys(NEEDS, 1) | {"search": 2, "search_worker": 2}
+    assert threads == dict.fromkeys(NEEDS, 1) | {"search_worker": 2}
 
 
 def test_a_retry_gets_more_memory_and_time_and_the_same_cores(big):
@@ -353,7 +353,7 @@ def test_a_dry_run_of_the_big_case_prints_what_the_estimates_say(tmp_path, big):
         asked = request(rule, big)
         expected += [(asked.threads, asked.memory_mebibytes, asked.minutes)] * jobs
     assert sorted(tuple(map(int, row)) for row in planned) == sorted(expected)
-    assert len(planned) == 94
+    assert len(planned) == 96
 
 
 def test_the_table_has_a_line_per_rule_and_sums(capsys, big):

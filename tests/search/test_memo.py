@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,12 @@ from analytic_search import SCORED, evaluation, objective, score, space_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.contest.memo import (
-    Memoised,
-    MemoisedScore,
-    canonical_key,
-    from_record,
-    to_record,
-)
+from surrogate_hpo.contest.memo import Memoised, MemoisedScore, canonical_key
 from surrogate_hpo.contest.methods.interface import Budget, Evaluation
 from surrogate_hpo.contest.methods.registry import METHODS
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.files.evaluations import EvaluationStore
+from surrogate_hpo.files.memo import Memo
 
 BUDGET = Budget(trials=26, initialisations=2)
 
@@ -34,7 +30,9 @@ sys.path[:0] = [sys.argv[4], os.path.dirname(sys.argv[4])]
 from test_memo import BUDGET, fragile
 from analytic_search import score, space_of
 from surrogate_hpo.files.evaluations import EvaluationStore
+from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.contest.memo import Memoised, MemoisedScore
+from surrogate_hpo.contest.methods.interface import Evaluation
 from surrogate_hpo.contest.methods.registry import METHODS
 path, name, kill_at = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 calls = 0
@@ -44,9 +42,9 @@ def killed(point, **settings):
     if calls == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
     return fragile(point, **settings)
-store = EvaluationStore(path)
-METHODS[name].run(Memoised(killed, store), space_of(name), budget=BUDGET, seed=4,
-                  training_free=MemoisedScore(score, store))
+store = Memo(Evaluation, EvaluationStore(path))
+METHODS[name].run(Memoised(killed, store.remember), space_of(name), budget=BUDGET, seed=4,
+                  training_free=MemoisedScore(score, store.remember))
 """
 
 
@@ -75,12 +73,13 @@ def counted(function, calls, kill_at=None):
 
 def run(name, store, calls=None, kill_at=None):
     calls = [] if calls is None else calls
+    remember = Memo(Evaluation, store).remember
     return METHODS[name].run(
-        Memoised(counted(fragile, calls, kill_at), store),
+        Memoised(counted(fragile, calls, kill_at), remember),
         space_of(name),
         budget=BUDGET,
         seed=4,
-        training_free=MemoisedScore(score, store),
+        training_free=MemoisedScore(score, remember),
     )
 
 
@@ -128,7 +127,7 @@ def test_sigkill_and_resume_equals_an_undisturbed_run(tmp_path, name):
 
 @pytest.mark.parametrize("name", SCORED)
 def test_scores_are_remembered_too(name):
-    store, scored = {}, []
+    remember, scored = Memo(Evaluation, {}).remember, []
 
     def once(point):
         scored.append(tuple(point.items()))
@@ -136,23 +135,23 @@ def test_scores_are_remembered_too(name):
 
     for _ in range(2):
         METHODS[name].run(
-            Memoised(objective, store),
+            Memoised(objective, remember),
             space_of(name),
             budget=BUDGET,
             seed=1,
-            training_free=MemoisedScore(once, store),
+            training_free=MemoisedScore(once, remember),
         )
     assert len(set(scored)) == len(scored) > 0
 
 
 def test_failures_are_remembered_with_what_they_cost():
-    calls, store = [], {}
+    calls = []
 
     def diverges(point, *, initialisations, fidelity=1.0):
         calls.append(point)
         raise PhysicsError("diverged")
 
-    memo = Memoised(diverges, store)
+    memo = Memoised(diverges, Memo(Evaluation, {}).remember)
     first = memo({"x": 1}, initialisations=3, fidelity=0.5)
     second = memo({"x": 1}, initialisations=3, fidelity=0.5)
     assert len(calls) == 1
@@ -178,16 +177,21 @@ numbers = st.floats(allow_nan=True, allow_infinity=True)
 
 
 @given(numbers, st.lists(numbers), numbers, numbers, st.text())
-def test_records_are_json_and_exact(value, values, seconds, trainings, reason):
-    made = Evaluation(value, tuple(values), seconds, trainings, "failed", reason)
-    text = json.dumps(to_record(made), allow_nan=False)
-    assert repr(from_record(json.loads(text), where="here")) == repr(made)
+def test_what_is_remembered_survives_json_to_the_last_bit(
+    value, values, seconds, trainings, reason
+):
+    made, store = Evaluation(value, tuple(values), seconds, trainings, "failed", reason), {}
+    assert repr(Memo(Evaluation, store).remember("a", lambda: made)) == repr(made)
+    again = Memo(Evaluation, json.loads(json.dumps(store)))
+    assert repr(again.recall("a")) == repr(made)
 
 
 @pytest.mark.parametrize(
-    "record", [{}, {"value": "1.0"}, {**to_record(evaluation(1.0)), "state": "won"}, ["value"]]
+    "record", [{}, {"value": 1.0}, {**asdict(evaluation(1.0)), "state": "won"}, ["value"]]
 )
 def test_a_record_of_something_else_is_refused(record):
-    memo = Memoised(objective, {canonical_key({"x": 1}, initialisations=1, fidelity=1.0): record})
-    with pytest.raises(DataError, match=r"(?s)cannot be read.*Delete the store"):
-        memo({"x": 1}, initialisations=1)
+    memo = Memo(Evaluation, {"a": record})
+    with pytest.raises(DataError, match=r"(?s)cannot be read.*where: a.*Delete what holds it"):
+        memo.remember("a", lambda: evaluation(1.0))
+    with pytest.raises(DataError, match=r"(?s)cannot be read.*where: b.*got: nothing"):
+        memo.recall("b")

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from audit_data import figure_files
 from bispectrum_snapshots import files, write_snapshots
+from gathered import parts, run_acsd_audit
 
 from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.stages.acsd_audit.chunk import acsd_audit_chunk
 from surrogate_hpo.stages.acsd_audit.draw import acsd_audit_figure
 from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
-from surrogate_hpo.stages.acsd_audit.stage import acsd_audit
 
 TRUE_RADIUS = 4.0
 RADII, DEGREES = (2.2, 3.0, 4.0), (2, 4)
@@ -66,14 +67,12 @@ def snapshots(folder: Path) -> dict[str, list[Path]]:
 
 
 def run(folder: Path, out: Path, *, objective: str = "acsd", radii=RADII, **changes: object):
-    acsd_audit(
-        settings=AcsdAuditSettings.model_validate(SETTINGS | changes),
+    run_acsd_audit(
+        AcsdAuditSettings.model_validate(SETTINGS | changes),
+        out,
         seed=3,
-        **scored(out, objective=objective, radii=radii),
+        acsd=scored(out, objective=objective, radii=radii),
         **snapshots(folder),
-        candidates=out / "candidates.csv",
-        verdict=out / "verdict.json",
-        state=out / "state",
     )
     with (out / "candidates.csv").open(newline="") as handle:
         return json.loads((out / "verdict.json").read_text()), list(csv.DictReader(handle))
@@ -104,33 +103,28 @@ def test_the_descriptor_behind_the_ldos_has_the_smallest_error(folder, tmp_path)
     assert "ACSD and trained error: τ = +" in svg
 
 
-def test_chunks_do_all_trainings_of_the_audit(folder, tmp_path, monkeypatch):
+def test_chunks_do_all_trainings_of_the_audit(folder, tmp_path):
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     alone.mkdir()
     shared.mkdir()
     _, expected = run(folder, alone)
-    settings = AcsdAuditSettings.model_validate(SETTINGS | {"chunks": 4})
-    inputs = scored(shared) | snapshots(folder)
-    trained = []
-    for chunk in range(4):
-        marker = shared / f"chunk-{chunk}.json"
-        acsd_audit_chunk(
-            settings=settings, seed=3, chunk=chunk, **inputs, marker=marker, state=shared / "state"
-        )
-        trained.append(json.loads(marker.read_text())["candidates"])
-    assert [len(names) for names in trained] == [2, 2, 1, 1]
-    assert len({name for names in trained for name in names}) == 6
-    monkeypatch.setattr(
-        "surrogate_hpo.training.short_recipe._train", None
-    )  # nothing is left to train
     _, found = run(folder, shared, chunks=4)
+    trained = [list(read_chunks([path]).results) for path in parts(shared, 4)]
+    assert [len(keys) for keys in trained] == [2, 2, 1, 1]
+    assert len({key for keys in trained for key in keys}) == 6
     columns = set(expected[0]) - {"training_seconds"}
     assert [[row[c] for c in columns] for row in found] == [
         [row[c] for c in columns] for row in expected
     ]
     with pytest.raises(ConfigError, match="There is no such chunk"):
         acsd_audit_chunk(
-            settings=settings, seed=3, chunk=4, **inputs, marker=marker, state=shared / "state"
+            settings=AcsdAuditSettings.model_validate(SETTINGS | {"chunks": 4}),
+            seed=3,
+            chunk=4,
+            **scored(shared),
+            **snapshots(folder),
+            results=shared / "4.json",
+            state=shared / "state",
         )
 
 
@@ -153,14 +147,13 @@ def test_bad_candidates_are_refused_before_any_training(folder, tmp_path):
 
 def test_stores_that_do_not_pair_up(folder, tmp_path):
     with pytest.raises(DataError, match="do not pair up"):
-        acsd_audit(
-            settings=AcsdAuditSettings(),
+        run_acsd_audit(
+            AcsdAuditSettings(),
+            tmp_path,
             seed=3,
-            **scored(tmp_path),
+            acsd=scored(tmp_path),
             structures=files(folder, ".extxyz"),
             ldos=[],
             validation_structures=[],
             validation_ldos=[],
-            **{n: tmp_path / n for n in ("candidates", "verdict")},
-            state=tmp_path / "state",
         )

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from audit_data import audit_settings, figure_files, stores, write_snapshots
+from gathered import gather_audit, run_audit
 from pydantic import ValidationError
 
 from surrogate_hpo.stages.audit.draw import audit_figure
-from surrogate_hpo.stages.audit.stage import audit
 from surrogate_hpo.training import short_recipe as brief
-from surrogate_hpo.training.short_recipe import Outcome
+from surrogate_hpo.training.trained_error import Outcome, TrainedError
 
 TIMES = ("seconds", "training_seconds", "cost_share")
 
@@ -23,14 +23,8 @@ def snapshots(tmp_path_factory) -> Path:
     return write_snapshots(tmp_path_factory.mktemp("snapshots"))
 
 
-def outputs(folder: Path) -> dict[str, Path]:
-    names = {"scores": "csv", "agreement": "csv", "verdict": "json"}
-    paths = {name: folder / f"{name}.{suffix}" for name, suffix in names.items()}
-    return paths | {"state": folder / "state"}
-
-
 def run(snapshots: Path, out: Path, *, seed: int = 5, **changes: object) -> Path:
-    audit(settings=audit_settings(**changes), seed=seed, **stores(snapshots), **outputs(out))
+    run_audit(audit_settings(**changes), out, seed=seed, **stores(snapshots))
     return out
 
 
@@ -117,8 +111,8 @@ def test_a_killed_audit_goes_on_and_ends_with_the_same_tables(
     monkeypatch.setattr(brief, "_train", killed_at_the_ninth)
     with pytest.raises(KeyboardInterrupt):
         run(snapshots, tmp_path)
-    (trainings,) = (tmp_path / "state").glob("*/trainings")
-    (trainings / ".partial-0").write_text('{"key": "2 relu/0", "rec')  # torn by the kill
+    (state,) = (tmp_path / "state").iterdir()
+    (state / ".partial-0").write_text('{"key": "2 relu/0", "rec')  # torn by the kill
     assert not (tmp_path / "verdict.json").exists()
     run(snapshots, tmp_path)
     assert len(trained) == 9 + 12, "eight trainings were there already"
@@ -130,15 +124,18 @@ def test_other_settings_do_not_take_up_the_state(snapshots, tmp_path, monkeypatc
     def killed(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(brief, "_train", lambda *_: Outcome(1.0, 1.0, "ok"))
-    state = tmp_path / "state"
-    monkeypatch.setattr("surrogate_hpo.stages.audit.stage.agreement_rows", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run(snapshots, tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        run(snapshots, tmp_path, initialisations=3)
-    assert len(list(state.glob("*/trainings"))) == 2
-    shutil.rmtree(state)
+    monkeypatch.setattr(brief, "_train", killed)
+    for changes in ({}, {"initialisations": 3}, {"chunks": 2}):
+        with pytest.raises(KeyboardInterrupt):
+            run(snapshots, tmp_path, **changes)
+    assert len(list((tmp_path / "state").iterdir())) == 3
+
+
+def test_a_killed_gathering_is_repeated_from_the_files_alone(done, snapshots, tmp_path):
+    shutil.copytree(done / "parts", tmp_path / "parts")
+    gather_audit(audit_settings(), tmp_path, seed=5)
+    assert (tmp_path / "scores.csv").read_text() == (done / "scores.csv").read_text()
+    assert (tmp_path / "verdict.json").read_text() == (done / "verdict.json").read_text()
 
 
 def test_a_diverged_training_neither_wins_nor_vanishes(snapshots, tmp_path):
@@ -159,7 +156,7 @@ def test_a_diverged_training_neither_wins_nor_vanishes(snapshots, tmp_path):
 
 
 def test_one_diverged_seed_spoils_the_mean():
-    error = brief.TrainedError((Outcome(0.1, 1.0, "ok"), Outcome(math.inf, 1.0, "diverged at x")))
+    error = TrainedError((Outcome(0.1, 1.0, "ok"), Outcome(math.inf, 1.0, "diverged at x")))
     assert error.mean == math.inf
     assert math.isnan(error.std)
     assert error.status == "diverged at x"

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 from audit_data import stores, write_snapshots
+from gathered import run_naswot
 
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.stages.naswot.settings import NaswotSettings
-from surrogate_hpo.stages.naswot.stage import naswot
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -32,15 +32,8 @@ def run(snapshots: Path, out: Path, *, stores_given=("descriptors", "ldos"), **c
         "points": 500,
     }
     given = {name: paths for name, paths in stores(snapshots).items() if name in stores_given}
-    naswot(
-        settings=NaswotSettings.model_validate(settings | changes),
-        seed=1,
-        verdicts=verdicts,
-        scores=out / "scores.csv",
-        choice=out / "choice.json",
-        state=out / "state",
-        **given,
-    )
+    chosen = NaswotSettings.model_validate(settings | changes)
+    run_naswot(chosen, out, seed=1, verdicts=verdicts, **given)
     return json.loads((out / "choice.json").read_text()), read_table(out / "scores.csv")
 
 
@@ -131,14 +124,12 @@ def test_a_score_that_learns_is_judged_on_validation_snapshots(snapshots, tmp_pa
 def test_a_score_that_learns_needs_more_than_one_labelled_snapshot(snapshots, tmp_path):
     given = {k: v[:1] if k == "ldos" else v for k, v in stores(snapshots).items()}
     with pytest.raises(DataError, match=r"readout learns from the LDOS(.|\n)*1 training and no"):
-        naswot(
-            settings=NaswotSettings(layers=[1], widths=[8], activations=["tanh"], score="readout"),
+        run_naswot(
+            NaswotSettings(layers=[1], widths=[8], activations=["tanh"], score="readout"),
+            tmp_path,
             seed=1,
             descriptors=given["descriptors"],
             ldos=given["ldos"],
-            scores=tmp_path / "s.csv",
-            choice=tmp_path / "c.json",
-            state=tmp_path / "state",
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from audit_data import stores, write_snapshots
+from gathered import run_search
 from test_evaluate_stage import UPF, dft_result, evaluate_one, write_network, write_snapshot
 from test_search_stage import search_settings
 from tiny_workflow import REPOSITORY, edit_config
@@ -28,7 +29,6 @@ from surrogate_hpo.search.folds import left_out
 from surrogate_hpo.stages.evaluate.evaluated import read_evaluated
 from surrogate_hpo.stages.search.energies import EnergyErrors
 from surrogate_hpo.stages.search.inputs import JudgedFiles, StudyInputs
-from surrogate_hpo.stages.search.stage import search
 from surrogate_hpo.training import resumable
 
 ENERGY = {
@@ -82,15 +82,8 @@ def test_no_training_sees_a_point_of_a_snapshot_that_it_is_judged_by(tmp_path):
 
 def run(folder: Path, out: str, files: dict[str, object], **changes: object):
     """Rows of the table and the choice."""
-    search(
-        settings=search_settings(**changes),
-        seed=3,
-        naswot=folder / "naswot.json",
-        **files,
-        trials=folder / out / "trials.csv",
-        choice=folder / out / "choice.json",
-        state=folder / f"{out}-state",
-    )
+    network = folder / "naswot.json"
+    run_search(search_settings(**changes), folder / out, seed=3, naswot=network, **files)
     with (folder / out / "trials.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     return rows, json.loads((folder / out / "choice.json").read_text())

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from audit_data import stores, write_snapshots
+from gathered import gather_search, parts, run_search
 
-from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.stages.search.settings import SearchSettings
-from surrogate_hpo.stages.search.stage import search
 from surrogate_hpo.stages.search.worker import search_worker
 
 # A worker in a process of its own, which kills itself at the n-th checkpoint.
@@ -33,7 +34,7 @@ def write_then_die(path, state):
         os.kill(os.getpid(), signal.SIGKILL)
 resumable.write_state = write_then_die
 search_worker(settings=search_settings(workers=2), seed=3, worker=worker, **inputs(folder),
-    marker=folder / f"worker-{worker}.json", state=folder / "state")
+    results=folder / f"out/parts/{worker}.json", state=folder / "out/state")
 """
 
 
@@ -63,18 +64,16 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def gather(folder: Path, name: str = "out", **changes: object) -> str:
-    """The table of trials, after a run of the stage."""
-    out = folder / name
-    search(
-        settings=search_settings(**changes),
-        seed=3,
-        **inputs(folder),
-        trials=out / "trials.csv",
-        choice=out / "choice.json",
-        state=folder / ("state" if name == "out" else f"{name}-state"),
-    )
-    return (out / "trials.csv").read_text()
+def alone(folder: Path) -> str:
+    """The table of trials of two workers, one after the other."""
+    run_search(search_settings(workers=2), folder / "alone", seed=3, **inputs(folder))
+    return (folder / "alone/trials.csv").read_text()
+
+
+def gather(folder: Path) -> str:
+    """The table of trials of what two workers have left."""
+    gather_search(search_settings(workers=2), folder / "out", seed=3)
+    return (folder / "out/trials.csv").read_text()
 
 
 def start(folder: Path, worker: int, kill_at: int = 0) -> subprocess.Popen[bytes]:
@@ -83,33 +82,41 @@ def start(folder: Path, worker: int, kill_at: int = 0) -> subprocess.Popen[bytes
 
 
 def test_a_killed_worker_goes_on_within_its_trial_and_the_table_is_that_of_one(folder):
-    expected = gather(folder, "alone", workers=2)
+    expected = alone(folder)
     # Nine checkpoints: trial 0, and the first initialisation of trial 1.
     assert start(folder, 0, kill_at=9).wait() == -signal.SIGKILL
-    (checkpoint,) = folder.glob("state/*/checkpoints/*/*-0.pt")
+    (checkpoint,) = folder.glob("out/state/*/checkpoints/*/*-0.pt")
     before = checkpoint.stat().st_mtime
     again = start(folder, 0, kill_at=4)
     assert again.wait() == -signal.SIGKILL
     assert checkpoint.stat().st_mtime == before, "the file of the dead is left alone"
     workers = [start(folder, number) for number in (0, 1)]
     assert [worker.wait() for worker in workers] == [0, 0]
-    ran = [
-        json.loads((folder / f"worker-{number}.json").read_text())["trials"] for number in (0, 1)
-    ]
-    # The second life made three checkpoints of trial 1 and one of trial 2: it went on.
-    assert sorted(ran[0] + ran[1]) == [2, 3, 4, 5]
-    assert gather(folder, workers=2) == expected
-    assert not list((folder / "state").iterdir())
+    written = [list(read_chunks([path]).results) for path in parts(folder / "out", 2)]
+    assert written == [["0", "2", "4"], ["1", "3", "5"]], "whoever ran them"
+    assert gather(folder) == expected
+    assert not list((folder / "out/state").iterdir())
     choice = json.loads((folder / "out/choice.json").read_text())
     rows = list(csv.DictReader(expected.splitlines()))
     values = {row["trial"]: float(row["value"]) for row in rows if row["state"] == "COMPLETE"}
     assert choice["value"] == min(values.values()) == values[str(choice["trial"])]
 
 
-def test_the_gatherer_does_what_the_workers_left_undone(folder):
-    expected = gather(folder, "alone", workers=2)
+def test_one_worker_does_what_another_left_undone_and_the_gatherer_only_gathers(folder):
+    expected = alone(folder)
     assert start(folder, 1, kill_at=5).wait() == -signal.SIGKILL
-    assert gather(folder, workers=2, grace_seconds=3) == expected
+    with pytest.raises(
+        DataError, match=r"(?s)what a chunk of a stage writes.*0\.json.*No such file"
+    ):
+        gather(folder)
+    assert start(folder, 1).wait() == 0
+    assert start(folder, 0).wait() == 0
+    assert gather(folder) == expected
+    (folder / "out/trials.csv").unlink()
+    assert gather(folder) == expected, "without the study, which is deleted"
+    parts(folder / "out", 2)[1].unlink()
+    assert start(folder, 1).wait() == 0
+    assert gather(folder) == expected, "a worker alone, anew"
 
 
 def test_a_worker_that_is_not_there(folder):
@@ -120,7 +127,7 @@ def test_a_worker_that_is_not_there(folder):
                 seed=3,
                 worker=worker,
                 **inputs(folder),
-                marker=folder / "marker.json",
+                results=folder / "results.json",
                 state=folder / "state",
             )
 

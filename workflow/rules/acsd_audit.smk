@@ -1,12 +1,11 @@
 rule acsd_audit:
     input:
-        expand("results/acsd_audit/{part}.json", part=parts("acsd_audit", CONFIG)),
         acsd_scores="results/acsd/scores.csv",
         acsd_choice="results/acsd/choice.json",
-        structures=of("results/snapshots/{snapshot}.extxyz", "training"),
-        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
-        validation_structures=of("results/snapshots/{snapshot}.extxyz", "validation"),
-        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
+        chunks=expand(
+            "results/acsd_audit/chunks/{chunk}.json",
+            chunk=range(CONFIG.acsd_audit.chunks),
+        ),
     output:
         candidates="results/acsd_audit/candidates.csv",
         verdict="results/acsd_audit/verdict.json",
@@ -15,24 +14,20 @@ rule acsd_audit:
         "logs/acsd_audit.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: cores("acsd_audit")
     resources:
         mem_mb=memory("acsd_audit"),
         runtime=minutes("acsd_audit"),
-        gpu=gpus("acsd_audit"),
     params:
         settings=settings("acsd_audit"),
         code=code("acsd_audit"),
         written=written("acsd_audit"),
         config=config_files,
         files=files,
-        # Outside the outputs: Snakemake deletes those of a failed job.
-        state="results/state/acsd_audit",
     message:
         asking("scores of descriptors against trained networks")
     shell:
-        "surrogate-hpo acsd_audit --config {params.config:q} --threads {threads}"
-        " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo acsd_audit --config {params.config:q}"
+        " {params.files} --cost {output.cost:q} 2> {log:q}"
 
 
 rule acsd_audit_chunk:
@@ -44,8 +39,7 @@ rule acsd_audit_chunk:
         validation_structures=of("results/snapshots/{snapshot}.extxyz", "validation"),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
     output:
-        # All are made again when the stage is: it ends by deleting what they made.
-        marker=temp("results/acsd_audit/chunk-{chunk}.json"),
+        results="results/acsd_audit/chunks/{chunk}.json",
         cost="results/cost/acsd_audit/chunk-{chunk}.json",
     log:
         "logs/acsd_audit/chunk-{chunk}.log",
@@ -58,6 +52,7 @@ rule acsd_audit_chunk:
         gpu=gpus("acsd_audit_chunk"),
     params:
         settings=settings("acsd_audit"),
+        chunks=CONFIG.acsd_audit.chunks,
         code=code("acsd_audit_chunk"),
         written=written("acsd_audit_chunk"),
         config=config_files,

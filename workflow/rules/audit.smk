@@ -1,12 +1,8 @@
 rule audit:
     input:
-        expand("results/audit/{part}.json", part=parts("audit", CONFIG)),
-        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
-        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
-        validation_descriptors=of(
-            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        chunks=expand(
+            "results/audit/chunks/{chunk}.json", chunk=range(CONFIG.audit.chunks)
         ),
-        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
     output:
         scores="results/audit/scores.csv",
         agreement="results/audit/agreement.csv",
@@ -16,24 +12,20 @@ rule audit:
         "logs/audit.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: cores("audit")
     resources:
         mem_mb=memory("audit"),
         runtime=minutes("audit"),
-        gpu=gpus("audit"),
     params:
         settings=settings("audit"),
         code=code("audit"),
         written=written("audit"),
         config=config_files,
         files=files,
-        # Outside the outputs: Snakemake deletes those of a failed job.
-        state="results/state/audit",
     message:
         asking("training-free scores against trained networks")
     shell:
-        "surrogate-hpo audit --config {params.config:q} --threads {threads}"
-        " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo audit --config {params.config:q}"
+        " {params.files} --cost {output.cost:q} 2> {log:q}"
 
 
 rule audit_chunk:
@@ -45,8 +37,7 @@ rule audit_chunk:
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
     output:
-        # All are made again when the stage is: it ends by deleting what they made.
-        marker=temp("results/audit/chunk-{chunk}.json"),
+        results="results/audit/chunks/{chunk}.json",
         cost="results/cost/audit/chunk-{chunk}.json",
     log:
         "logs/audit/chunk-{chunk}.log",
@@ -59,6 +50,7 @@ rule audit_chunk:
         gpu=gpus("audit_chunk"),
     params:
         settings=settings("audit"),
+        chunks=CONFIG.audit.chunks,
         code=code("audit_chunk"),
         written=written("audit_chunk"),
         config=config_files,

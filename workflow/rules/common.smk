@@ -19,7 +19,7 @@ from surrogate_hpo.run.graph import STAGES
 from surrogate_hpo.run import plan
 from surrogate_hpo.run.size_classes import size_classes
 from surrogate_hpo.verbs.status.verb import refused
-from surrogate_hpo.run.plan import cost_path, items, parts
+from surrogate_hpo.run.plan import cost_path, items
 from surrogate_hpo.config.splits import SPLITS
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES

@@ -1,12 +1,8 @@
 rule naswot:
     input:
-        expand("results/naswot/{part}.json", part=parts("naswot", CONFIG)),
-        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
-        ldos=of("results/ldos/{snapshot}.zarr.zip", "training", number=NASWOT_LABELS),
-        validation_descriptors=of(
-            "results/descriptors/{snapshot}.zarr.zip", *NASWOT_HELD_OUT
+        chunks=expand(
+            "results/naswot/chunks/{chunk}.json", chunk=range(CONFIG.naswot.chunks)
         ),
-        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", *NASWOT_HELD_OUT),
         verdicts=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
     output:
         scores=report(
@@ -21,24 +17,20 @@ rule naswot:
         "logs/naswot.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: cores("naswot")
     resources:
         mem_mb=memory("naswot"),
         runtime=minutes("naswot"),
-        gpu=gpus("naswot"),
     params:
         settings=settings("naswot"),
         code=code("naswot"),
         written=written("naswot"),
         config=config_files,
         files=files,
-        # Outside the outputs: Snakemake deletes those of a failed job.
-        state="results/state/naswot",
     message:
         asking("architecture chosen by NASWOT, without training")
     shell:
-        "surrogate-hpo naswot --config {params.config:q} --threads {threads}"
-        " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
+        "surrogate-hpo naswot --config {params.config:q}"
+        " {params.files} --cost {output.cost:q} 2> {log:q}"
 
 
 rule naswot_chunk:
@@ -50,8 +42,7 @@ rule naswot_chunk:
         ),
         validation_ldos=of("results/ldos/{snapshot}.zarr.zip", *NASWOT_HELD_OUT),
     output:
-        # All are made again when the stage is: it ends by deleting what they made.
-        marker=temp("results/naswot/chunk-{chunk}.json"),
+        results="results/naswot/chunks/{chunk}.json",
         cost="results/cost/naswot/chunk-{chunk}.json",
     log:
         "logs/naswot/chunk-{chunk}.log",
@@ -64,6 +55,7 @@ rule naswot_chunk:
         gpu=gpus("naswot_chunk"),
     params:
         settings=settings("naswot"),
+        chunks=CONFIG.naswot.chunks,
         code=code("naswot_chunk"),
         written=written("naswot_chunk"),
         config=config_files,

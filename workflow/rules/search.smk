@@ -11,8 +11,7 @@ rule search_worker:
         dft=of("results/dft/{snapshot}.json", *SEARCH_JUDGED),
         pseudopotentials=UPF_FILES if SEARCH_JUDGED else [],
     output:
-        # All are made again when the search is: it ends by deleting the study.
-        marker=temp("results/search/worker-{worker}.json"),
+        results="results/search/workers/{worker}.json",
         cost="results/cost/search/worker-{worker}.json",
     log:
         "logs/search/worker-{worker}.log",
@@ -42,17 +41,9 @@ rule search_worker:
 
 rule search:
     input:
-        expand("results/search/{part}.json", part=parts("search", CONFIG)),
-        naswot="results/naswot/choice.json",
-        descriptors=of("results/descriptors/{snapshot}.zarr.zip", "training"),
-        ldos=of("results/ldos/{snapshot}.zarr.zip", "training"),
-        validation_descriptors=of(
-            "results/descriptors/{snapshot}.zarr.zip", "validation"
+        workers=expand(
+            "results/search/workers/{worker}.json", worker=range(CONFIG.search.workers)
         ),
-        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", "validation"),
-        structures=of("results/snapshots/{snapshot}.extxyz", *SEARCH_JUDGED),
-        dft=of("results/dft/{snapshot}.json", *SEARCH_JUDGED),
-        pseudopotentials=UPF_FILES if SEARCH_JUDGED else [],
     output:
         trials=report(
             "results/search/trials.csv",
@@ -66,22 +57,19 @@ rule search:
         "logs/search.log",
     conda:
         "../envs/surrogate-hpo.yaml"
-    threads: cores("search")
     resources:
         mem_mb=memory("search"),
         runtime=minutes("search"),
-        gpu=gpus("search"),
     params:
         settings=settings("search"),
         code=code("search"),
         written=written("search"),
-        own=contents(UPF_FILES if SEARCH_JUDGED else []),
         config=config_files,
         files=files,
-        # Outside the outputs: Snakemake deletes those of a failed job.
+        # The study, which is deleted now that its trials are written down.
         state="results/state/search",
     message:
         asking("reduced Optuna study of the optimisation hyperparameters")
     shell:
-        "surrogate-hpo search --config {params.config:q} --threads {threads}"
+        "surrogate-hpo search --config {params.config:q}"
         " {params.files} --state {params.state:q} --cost {output.cost:q} 2> {log:q}"

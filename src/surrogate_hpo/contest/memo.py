@@ -5,7 +5,7 @@ whose store outlives the process, the objective is called only for what is not i
 """
 
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from surrogate_hpo.contest.methods.guard import guarded
@@ -15,10 +15,9 @@ from surrogate_hpo.contest.methods.interface import (
     Objective,
     TrainingFree,
 )
-from surrogate_hpo.errors import DataError
 
-Store = MutableMapping[str, dict[str, Any]]
-_STATES = ("complete", "pruned", "failed")
+# Returns what was made under a key before, or calls the function and stores what it returns.
+Remember = Callable[[str, Callable[[], Evaluation]], Evaluation]
 
 
 def canonical_key(
@@ -54,30 +53,30 @@ class Memoised:
     Parameters
     ----------
     objective
-        Asked for what is not in the store.
-    store
-        Evaluations by key, such as :class:`surrogate_hpo.files.evaluations.EvaluationStore`. It
-        must belong to this objective alone: the key knows no data and no other settings.
+        Asked for what was not made before.
+    remember
+        Of a memo such as :class:`surrogate_hpo.files.memo.Memo`. Its store must belong to this
+        objective alone: the key knows no data and no other settings.
     """
 
-    def __init__(self, objective: Objective, store: Store) -> None:
+    def __init__(self, objective: Objective, remember: Remember) -> None:
         self._objective = objective
-        self._store = store
+        self._remember = remember
 
     def __call__(
         self, hyperparameters: Hyperparameters, *, initialisations: int, fidelity: float = 1.0
     ) -> Evaluation:
         """Return the stored evaluation with the cost it had, or make and store it."""
-        key = canonical_key(hyperparameters, initialisations=initialisations, fidelity=fidelity)
-        if key not in self._store:
-            evaluation = guarded(
-                lambda: self._objective(
-                    hyperparameters, initialisations=initialisations, fidelity=fidelity
-                ),
-                trainings=initialisations * fidelity,
+
+        def make() -> Evaluation:
+            return self._objective(
+                hyperparameters, initialisations=initialisations, fidelity=fidelity
             )
-            self._store[key] = to_record(evaluation)
-        return from_record(self._store[key], where=key)
+
+        return self._remember(
+            canonical_key(hyperparameters, initialisations=initialisations, fidelity=fidelity),
+            lambda: guarded(make, trainings=initialisations * fidelity),
+        )
 
 
 class MemoisedScore:
@@ -86,77 +85,21 @@ class MemoisedScore:
     Parameters
     ----------
     training_free
-        Asked for what is not in the store.
-    store
+        Asked for what was not made before.
+    remember
         As of `Memoised`, which may share it.
     """
 
-    def __init__(self, training_free: TrainingFree, store: Store) -> None:
+    def __init__(self, training_free: TrainingFree, remember: Remember) -> None:
         self._training_free = training_free
-        self._store = store
+        self._remember = remember
 
     def __call__(self, hyperparameters: Hyperparameters) -> Evaluation:
         """Return the stored score with the cost it had, or make and store it."""
-        key = _canonical({"hyperparameters": dict(hyperparameters), "kind": "score"})
-        if key not in self._store:
-            score = guarded(lambda: self._training_free(hyperparameters), trainings=0.0)
-            self._store[key] = to_record(score)
-        return from_record(self._store[key], where=key)
-
-
-def to_record(evaluation: Evaluation) -> dict[str, Any]:
-    """Put an evaluation into JSON's types; numbers as text, for JSON has no NaN and no infinity."""
-    return {
-        "value": repr(float(evaluation.value)),
-        "values": [repr(float(value)) for value in evaluation.values],
-        "seconds": repr(float(evaluation.seconds)),
-        "trainings": repr(float(evaluation.trainings)),
-        "state": evaluation.state,
-        "reason": evaluation.reason,
-    }
-
-
-def from_record(record: Mapping[str, Any], *, where: str) -> Evaluation:
-    """Read what `to_record` made, to the last bit.
-
-    Parameters
-    ----------
-    record
-        The stored evaluation.
-    where
-        Its key, for the error.
-
-    Returns
-    -------
-    Evaluation
-        As it was.
-
-    Raises
-    ------
-    DataError
-        It is not a stored evaluation.
-    """
-    try:
-        evaluation = Evaluation(
-            value=float(record["value"]),
-            values=tuple(float(value) for value in record["values"]),
-            seconds=float(record["seconds"]),
-            trainings=float(record["trainings"]),
-            state=record["state"],
-            reason=str(record["reason"]),
+        return self._remember(
+            _canonical({"hyperparameters": dict(hyperparameters), "kind": "score"}),
+            lambda: guarded(lambda: self._training_free(hyperparameters), trainings=0.0),
         )
-        known = evaluation.state in _STATES
-    except (KeyError, TypeError, ValueError):
-        known = False
-    if not known:
-        raise DataError(
-            "A stored evaluation cannot be read.",
-            where=where,
-            expected="value, values, seconds, trainings, state and reason",
-            got=repr(dict(record) if isinstance(record, Mapping) else record),
-            remedy="Delete the store of evaluations; they will be made again.",
-        )
-    return evaluation
 
 
 def _canonical(content: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
@@ -24,8 +25,7 @@ class EvaluationStore(MutableMapping[str, dict[str, Any]]):
     may share the folder, also on a network file system, without a lock: each finds what the
     others have finished, and of two records of one key the first stays for all of them.
 
-    Records are JSON and may hold infinite numbers (``Infinity``, as Python writes it), but no
-    NaN, which equals nothing, itself included.
+    Records are JSON, with ``Infinity`` and ``NaN`` as Python writes them.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class EvaluationStore(MutableMapping[str, dict[str, Any]]):
         return self._entries[name][1]
 
     def __setitem__(self, key: str, record: dict[str, Any]) -> None:
-        text = json.dumps({"key": key, "record": record}) + "\n"
+        text = _text(key, record)
         entry, name = _entry(text), _file_name(key)  # the record as it will be read
         if name in self._entries:
-            if self._entries[name] == entry:
+            if _text(*self._entries[name]) == _text(*entry):  # NaN equals nothing, itself included
                 return
             raise DataError(
                 "An evaluation is stored already, with another result.",
@@ -74,6 +74,11 @@ class EvaluationStore(MutableMapping[str, dict[str, Any]]):
 
     def __delitem__(self, key: str) -> None:
         raise TypeError(f"{self._folder} is append-only")
+
+    def discard(self) -> None:
+        """Delete the folder, when what it holds has been written elsewhere."""
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
 
     def __iter__(self) -> Iterator[str]:
         self._read_new()
@@ -109,21 +114,19 @@ def _read(path: Path) -> Entry:
     return key, record
 
 
+def _text(key: str, record: dict[str, Any]) -> str:
+    return json.dumps({"key": key, "record": record}) + "\n"
+
+
 def _entry(text: str) -> Entry:
     """Key and record; ValueError if the text holds something else."""
-    content = limits.parse_json(text, "a stored evaluation", constants=_infinity)
+    content = limits.parse_json(text, "a stored evaluation")
     if not isinstance(content, dict) or set(content) != {"key", "record"}:
         raise ValueError("not one key and one record")
     key, record = content["key"], content["record"]
     if not isinstance(key, str) or not isinstance(record, dict):
         raise ValueError("a key must be text, and a record a JSON object")
     return key, record
-
-
-def _infinity(name: str) -> float:
-    if name == "NaN":
-        raise ValueError("NaN cannot be stored")
-    return float(name)
 
 
 def _no_record(path: Path, got: str, *, expected: str = '{"key": …, "record": {…}}') -> DataError:

@@ -30,7 +30,8 @@ TRANSFERS = ("transfer",)
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
 
-# Jobs that do part of a stage: they share its config section, its folder and its costs.
+# Jobs that do the parts of a stage, whose own job puts together what they have found: they share
+# its config section, its folder and its costs.
 HELPERS = {
     "naswot_chunk": "naswot",
     "search_worker": "search",
@@ -49,8 +50,6 @@ FIGURES = {
 }
 # What shows results, and computes none that anything but another of these reads.
 SHOWING = ("report", "compare", *FIGURES, *ARCHIVES)
-# The own job of such a stage puts together what its helpers have computed.
-GATHERING = ("evaluate", "knoise", "learning_curve")
 
 # Commands for people, who give them files.
 TOOLS = ("predict", "export", "verify", "potential")

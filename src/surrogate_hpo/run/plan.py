@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.run.graph import FIGURES, GATHERING, HELPERS, STAGES
+from surrogate_hpo.run.graph import FIGURES, HELPERS, STAGES
 
 # What trains and predicts again does it where it was done before.
 _GPUS_OF = {"learning_curve": "evaluate", "learning_curve_network": "train"}
@@ -59,7 +59,8 @@ def gpus(rule: str, config: Config) -> int:
     """
     if rule in _GPUS_OF:
         return config.gpus(_GPUS_OF[rule])
-    return 0 if rule in (*GATHERING, *FIGURES) else config.gpus(HELPERS.get(rule, rule))
+    gathering = set(HELPERS.values())
+    return 0 if rule in {*gathering, *FIGURES} else config.gpus(HELPERS.get(rule, rule))
 
 
 def items(stage: str, config: Config) -> list[str]:
@@ -119,8 +120,7 @@ def parts(stage: str, config: Config) -> list[str]:
     Returns
     -------
     list of str
-        One name per job; none for stages that are not shared. A single worker or chunk is
-        `all` itself.
+        One name per job; none for stages that one job does.
     """
     if stage == "evaluate":
         return config.snapshots.names("test")
@@ -135,8 +135,8 @@ def parts(stage: str, config: Config) -> list[str]:
         "naswot": ("chunk", config.naswot.chunks),
         "audit": ("chunk", config.audit.chunks),
         "acsd_audit": ("chunk", config.acsd_audit.chunks),
-    }.get(stage, ("", 1))
-    return [f"{name}-{number}" for number in range(count)] if count > 1 else []
+    }.get(stage, ("", 0))
+    return [f"{name}-{number}" for number in range(count)]
 
 
 def curve(config: Config) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """What made a file: versions, code, settings, seed and inputs; nothing about the host."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -61,29 +62,10 @@ def versions(stage: str) -> dict[str, Any]:
     }
 
 
-def shared_state(state: Path, record: dict[str, Any], *, helper: str) -> Path:
-    """Folder of what a stage and the helper jobs that do part of it share.
-
-    Parameters
-    ----------
-    state
-        Where stages keep what lets interrupted runs continue.
-    record
-        Provenance of the stage's outputs.
-    helper
-        Name of the helper job; its code made what lies in the folder.
-
-    Returns
-    -------
-    Path
-        Named by settings, seed, inputs and the helper's code: all of these jobs find the same.
-    """
-    return state / fingerprint(record | {"stage": helper, "code": code_digest(helper)})
-
-
 def fingerprint(record: dict[str, Any]) -> str:
     """Short digest of a provenance record: names the state of an interrupted job.
 
     A state is taken up again only by a job of the same code, settings, seed and inputs.
     """
-    return hashlib.sha256(repr(sorted(record.items())).encode()).hexdigest()[:16]
+    text = json.dumps(record, sort_keys=True)  # the same for a record that a file has held
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,16 +13,16 @@ from surrogate_hpo.run.needs import search as search_needs
 from surrogate_hpo.run.needs import training as training_needs
 from surrogate_hpo.run.needs.basis import MEBIBYTE, Need
 
-# What a rule needs; a rule that does part of another one's work has a line of its own.
+# What a rule needs; one that gathers what other jobs have found needs next to nothing.
 NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "snapshots": needs.snapshots,
     "dft": needs.dft,
     "ldos": needs.ldos,
     "acsd": needs.acsd,
     "descriptors": needs.descriptors,
-    "naswot": training_needs.naswot,
+    "naswot": comparison_needs.gathering,
     "naswot_chunk": lambda case: training_needs.naswot(case, parts=case.config.naswot.chunks),
-    "search": search_needs.search,
+    "search": comparison_needs.gathering,
     "search_worker": lambda case: search_needs.search(case, parts=case.config.search.workers),
     "train": lambda case: training_needs.train(
         case, data_mebibytes=case.config.train.data_memory_mebibytes
@@ -32,9 +32,9 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
     "evaluate": evaluation_needs.evaluate,
     "evaluate_snapshot": evaluation_needs.evaluate_snapshot,
     "report": evaluation_needs.report,
-    "audit": comparison_needs.audit,
+    "audit": comparison_needs.gathering,
     "audit_chunk": lambda case: comparison_needs.audit(case, parts=case.config.audit.chunks),
-    "acsd_audit": comparison_needs.acsd_audit,
+    "acsd_audit": comparison_needs.gathering,
     "acsd_audit_chunk": lambda case: comparison_needs.acsd_audit(
         case, parts=case.config.acsd_audit.chunks
     ),
@@ -56,18 +56,14 @@ NEEDS: Mapping[str, Callable[[Case], Need]] = {
 # These go faster with more threads. `contest` does too, but its compute is what is compared.
 _THREADED = (
     "descriptors",
-    "naswot",
     "naswot_chunk",
-    "search",
     "search_worker",
     "train",
     "transfer",
     "evaluate_snapshot",
     "learning_curve",
     "learning_curve_network",
-    "audit",
     "audit_chunk",
-    "acsd_audit",
     "acsd_audit_chunk",
 )
 _MOST_THREADS = 16

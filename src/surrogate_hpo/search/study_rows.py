@@ -1,7 +1,7 @@
 """What Optuna stored of a study, as rows and the best of them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -55,6 +55,27 @@ def result(trials: Iterable[FrozenTrial]) -> StudyResult:
         No trial completed.
     """
     rows = [row(trial) for trial in trials]
+    return StudyResult(tuple(rows), best_trial(rows))
+
+
+def best_trial(rows: Sequence[TrialRow]) -> TrialRow:
+    """The complete trial of the lowest value, the first of equals.
+
+    Parameters
+    ----------
+    rows
+        All trials.
+
+    Returns
+    -------
+    TrialRow
+        One of them.
+
+    Raises
+    ------
+    PhysicsError
+        No trial completed.
+    """
     complete = [found for found in rows if found.state == "complete"]
     if not complete:
         raise PhysicsError(
@@ -62,4 +83,4 @@ def result(trials: Iterable[FrozenTrial]) -> StudyResult:
             got="; ".join(f"trial {r.number} {r.state} {r.reason}".strip() for r in rows),
             remedy="Narrow the search space: most often, lower the learning rates.",
         )
-    return StudyResult(tuple(rows), min(complete, key=lambda found: (found.value, found.number)))
+    return min(complete, key=lambda found: (found.value, found.number))

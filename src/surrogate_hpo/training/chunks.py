@@ -1,19 +1,12 @@
-"""Parts of a list of things to do, and scores that are kept when finished."""
+"""Parts of a list of things to do, each of which is a job."""
 
-import logging
-import math
 from collections.abc import Sequence
-from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.files.evaluations import EvaluationStore
-from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.scores.architectures.proxy import Proxy, ScoreData
-from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
-from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.run.provenance import fingerprint
 
-logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 
@@ -54,68 +47,23 @@ def chunk_of(
     return list(items[chunk::chunks])
 
 
-def score_all(
-    architectures: Sequence[Architecture],
-    proxy: Proxy,
-    data: ScoreData,
-    finished: EvaluationStore,
-    *,
-    stage: str,
-    seed: int,
-    initialisations: int,
-) -> list[ArchitectureScore]:
-    """Score architectures, except those whose score is there already.
+def chunk_state(state: Path, record: dict[str, Any], chunk: int, *, chunks: int) -> Path:
+    """Folder of what a job has finished before it was stopped, which no other job shares.
 
     Parameters
     ----------
-    architectures
-        What to score.
-    proxy
-        The score.
-    data
-        What the score sees.
-    finished
-        Scores of this run, an interrupted one, or one beside it.
-    stage
-        Name of the stage, from which and the root seed the seeds follow.
-    seed
-        Root seed.
-    initialisations
-        Of each network.
+    state
+        Where the stage keeps such.
+    record
+        Provenance of the job.
+    chunk
+        Which chunk, from 0.
+    chunks
+        Number of chunks.
 
     Returns
     -------
-    list of ArchitectureScore
-        In the order of the architectures.
+    Path
+        Taken up again only with the same code, settings, seed, inputs and number of chunks.
     """
-    found = []
-    for number, architecture in enumerate(architectures, start=1):
-        key = f"{proxy.name} {architecture.label}"
-        if key not in finished:
-            score = proxy(
-                architecture,
-                data,
-                seed=derive_seed(seed, stage, architecture.label),
-                initialisations=initialisations,
-            )
-            finished[key] = _record(score)
-            logger.info("%d/%d %s %s", number, len(architectures), key, score.status)
-        found.append(_score(architecture, finished[key]))
-    return found
-
-
-def _record(score: ArchitectureScore) -> dict[str, Any]:
-    """All but the architecture; NaN, which equals nothing and cannot be stored, as null."""
-    names = [field.name for field in fields(score) if field.name != "architecture"]
-    record = {name: _null_for_nan(getattr(score, name)) for name in names}
-    return record | {"values": [_null_for_nan(value) for value in score.values]}
-
-
-def _score(architecture: Architecture, record: dict[str, Any]) -> ArchitectureScore:
-    content = {name: math.nan if value is None else value for name, value in record.items()}
-    values = tuple(math.nan if value is None else value for value in record["values"])
-    return ArchitectureScore(architecture, **content | {"values": values})
-
-
-def _null_for_nan(value: Any) -> Any:  # noqa: ANN401 (any field of a score)
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return state / f"{fingerprint(record)}-{chunk}-of-{chunks}"

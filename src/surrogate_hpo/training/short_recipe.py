@@ -2,72 +2,20 @@
 
 import logging
 import math
-import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from functools import partial
 
 from surrogate_hpo.config.short_recipe import BriefTrainingSettings
 from surrogate_hpo.files.evaluations import EvaluationStore
+from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.training import DivergenceError
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.training.fitting import ScaledData, new_training
+from surrogate_hpo.training.trained_error import Outcome, training_key
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One brief training.
-
-    Attributes
-    ----------
-    error
-        Validation loss of the scaled LDOS; +inf if the training diverged.
-    seconds
-        CPU time, or wall time on a GPU.
-    status
-        ``ok``, or how it diverged.
-    """
-
-    error: float
-    seconds: float
-    status: str
-
-
-@dataclass(frozen=True)
-class TrainedError:
-    """The trainings of one network from several seeds.
-
-    Attributes
-    ----------
-    outcomes
-        One per seed.
-    """
-
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def mean(self) -> float:
-        """Mean error; +inf if any training diverged, because then the network is no good."""
-        return statistics.fmean(outcome.error for outcome in self.outcomes)
-
-    @property
-    def std(self) -> float:
-        """Population standard deviation over the seeds; NaN if a training diverged."""
-        errors = [outcome.error for outcome in self.outcomes]
-        return statistics.pstdev(errors) if all(map(math.isfinite, errors)) else math.nan
-
-    @property
-    def status(self) -> str:
-        """``ok``, or what happened to the first training that diverged."""
-        return next((o.status for o in self.outcomes if o.status != "ok"), "ok")
-
-    @property
-    def seconds(self) -> float:
-        """Mean cost of one training."""
-        return statistics.fmean(outcome.seconds for outcome in self.outcomes)
 
 
 def train_all(
@@ -76,8 +24,10 @@ def train_all(
     finished: EvaluationStore,
     *,
     seed: int,
-) -> dict[str, TrainedError]:
+) -> None:
     """Train every network from every seed, except those that are finished.
+
+    A diverged training is recorded and does not stop the others.
 
     Parameters
     ----------
@@ -86,32 +36,20 @@ def train_all(
     settings
         The recipe.
     finished
-        Trainings of this run, an interrupted one, or one beside it.
+        Takes each training as an `Outcome` by its `training_key`; those of an interrupted run are
+        there already.
     seed
         All networks share the seeds derived from it, so that they see the points in one order.
-
-    Returns
-    -------
-    dict
-        Errors by name. A diverged training is recorded and does not stop the others.
     """
-    total, found = len(networks) * settings.seeds, {}
-    if len(finished):
-        logger.info("%d of %d trainings are there already", len(finished), total)
+    memo, total = Memo(Outcome, finished), len(networks) * settings.seeds
+    if finished:
+        logger.info("%d results are there already", len(finished))
     for place, (name, (architecture, data)) in enumerate(networks.items()):
         for number in range(settings.seeds):
-            key = f"{name}/{number}"
-            if key not in finished:
-                outcome = _train(
-                    architecture, data, settings, derive_seed(seed, "initialisation", number)
-                )
-                finished[key] = asdict(outcome)
-                count = place * settings.seeds + number + 1
-                logger.info("%d/%d %s %.3e %s", count, total, key, outcome.error, outcome.status)
-        found[name] = TrainedError(
-            tuple(Outcome(**finished[f"{name}/{number}"]) for number in range(settings.seeds))
-        )
-    return found
+            key, own = training_key(name, number), derive_seed(seed, "initialisation", number)
+            outcome = memo.remember(key, partial(_train, architecture, data, settings, own))
+            count = place * settings.seeds + number + 1
+            logger.info("%d/%d %s %.3e %s", count, total, key, outcome.error, outcome.status)
 
 
 def _train(
@@ -137,8 +75,3 @@ def _train(
 def _place(failure: DivergenceError) -> str:
     """Epoch and learning rate, the second line of the message."""
     return str(failure).splitlines()[1].strip().removeprefix("where: ")
-
-
-def diverged(errors: Mapping[str, TrainedError]) -> list[str]:
-    """Names of the networks of which a training diverged."""
-    return [name for name, error in errors.items() if error.status != "ok"]

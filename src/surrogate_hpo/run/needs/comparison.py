@@ -144,6 +144,11 @@ def learning_curve(case: Case) -> Need:
     return replace(one, cpu_seconds=times * one.cpu_seconds, gpu_seconds=times * one.gpu_seconds)
 
 
+def gathering(_: Case) -> Need:
+    """Tables from what other jobs have found; the libraries behind them are imported."""
+    return Need(TORCH_BASE, STARTUP_SECONDS)
+
+
 def compare(_: Case) -> Need:
     """Tables and figures of the contests."""
     return Need(NUMPY_BASE + NUMBA_BASE, REPORT_SECONDS)

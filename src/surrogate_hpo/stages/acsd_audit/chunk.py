@@ -1,22 +1,21 @@
-"""One of several jobs that do the trainings of the audit of descriptors."""
+"""One of the jobs of the audit of descriptors: trainings on every n-th candidate."""
 
-from pathlib import Path
-from typing import Annotated
-
-from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.chunk_results import write_chunk
+from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.run.interface import (
     AcsdChoice,
     AcsdScores,
     CandidateState,
     ChunkNumber,
+    ChunkResults,
     LdosStores,
-    Output,
     Structures,
 )
-from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.acsd_audit.candidates import scored_candidates
 from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.stages.acsd_audit.trainings import CandidateInputs, train_candidates
-from surrogate_hpo.training.chunks import chunk_of
+from surrogate_hpo.training.chunks import chunk_of, chunk_state
 
 
 def acsd_audit_chunk(
@@ -30,21 +29,30 @@ def acsd_audit_chunk(
     ldos: LdosStores,
     validation_structures: Structures,
     validation_ldos: LdosStores,
-    marker: Annotated[Path, Output("JSON: the candidates of this chunk, now done")],
+    results: ChunkResults,
     state: CandidateState,
 ) -> None:
-    """Train on every n-th candidate of the audit, which then finds the trainings done."""
+    """Train one network briefly on candidate descriptors.
+
+    Descriptors are computed at the training and validation points only. The error is the
+    validation loss of the scaled LDOS, which is the same for all candidates. A killed job goes on
+    after its last training and ends with the same numbers.
+    """
+    _, scored = scored_candidates(acsd_scores, acsd_choice, settings)
+    candidates = chunk_of(scored, chunk, chunks=settings.chunks)
     inputs = CandidateInputs(
         acsd_scores, acsd_choice, structures, ldos, validation_structures, validation_ldos
     )
     record = provenance("acsd_audit_chunk", settings, seed, inputs.paths())
-    folder = shared_state(state, record, helper="acsd_audit_chunk")
-    _, scored = inputs.scored(settings)
-    mine = chunk_of(scored, chunk, chunks=settings.chunks)
-    done: list[str] = []
-    if mine:
-        _, errors = train_candidates(
-            scored, inputs, folder, settings=settings, seed=seed, trained=mine
+    finished = EvaluationStore(chunk_state(state, record, chunk, chunks=settings.chunks))
+    if candidates:
+        train_candidates(
+            candidates,
+            inputs,
+            finished,
+            settings=settings,
+            seed=seed,
+            highest=max(row["twojmax"] for row in scored),
         )
-        done = list(errors)
-    write_document(marker, {"chunk": chunk, "candidates": done})
+    write_chunk(results, finished, record)
+    finished.discard()

@@ -20,6 +20,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.networks.options import InputScaling
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.acsd_audit.candidates import candidate_name
 from surrogate_hpo.training.fitting import ScaledData, scale
 
 Candidate = tuple[float, int]
@@ -157,7 +158,7 @@ def candidate_data(
             _points(vectors[:, columns], snapshots, definition)
             for vectors, snapshots in zip(by_radius[radius], (training, validation), strict=True)
         )
-        found[f"{radius:g}-{twojmax}"] = scale(train, judge, input_scaling)
+        found[candidate_name(radius, twojmax)] = scale(train, judge, input_scaling)
     return found
 
 

@@ -1,35 +1,29 @@
 """Audit of the ACSD: scores of descriptors against the error of networks trained on them."""
 
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.run.interface import (
-    AcsdChoice,
-    AcsdScores,
-    CandidateState,
-    LdosStores,
-    Output,
-    Structures,
-)
-from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.run.interface import AcsdChoice, AcsdScores, ChunkFiles, Output
 from surrogate_hpo.scores.agreement import Agreement, agreement
 from surrogate_hpo.scores.agreement import verdict as judge
 from surrogate_hpo.scores.regret import top_regret
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
-from surrogate_hpo.stages.acsd_audit.trainings import (
+from surrogate_hpo.stages.acsd_audit.candidates import (
     SCORES,
-    CandidateInputs,
     Row,
-    train_candidates,
+    candidate_name,
+    scored_candidates,
+    trained_network,
 )
-from surrogate_hpo.training.short_recipe import TrainedError, diverged
+from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
+from surrogate_hpo.training.trained_error import Outcome, TrainedError, diverged, trained_error
 
 
 def acsd_audit(
@@ -38,37 +32,29 @@ def acsd_audit(
     seed: int,
     acsd_scores: AcsdScores,
     acsd_choice: AcsdChoice,
-    structures: Structures,
-    ldos: LdosStores,
-    validation_structures: Structures,
-    validation_ldos: LdosStores,
+    chunks: ChunkFiles,
     candidates: Annotated[
         Path, Output("CSV: a row per candidate, its score and its trained error (scaled)")
     ],
     verdict: Annotated[Path, Output("JSON: whether the score says anything about the error")],
-    state: CandidateState,
 ) -> None:
-    """Train one network briefly on every candidate descriptor and compare with its score.
+    """Compare the score of every candidate descriptor with the error of its brief trainings.
 
-    Descriptors are computed at the training and validation points only. The error is the
-    validation loss of the scaled LDOS, which is the same for all candidates. What
-    `acsd_audit_chunk` or a killed job has finished before is found done.
+    The trainings are of `acsd_audit_chunk`.
     """
-    inputs = CandidateInputs(
-        acsd_scores, acsd_choice, structures, ldos, validation_structures, validation_ldos
-    )
-    record = provenance("acsd_audit", settings, seed, inputs.paths())
-    folder = shared_state(state, record, helper="acsd_audit_chunk")
-    objective, scored = inputs.scored(settings)
-    architecture, errors = train_candidates(scored, inputs, folder, settings=settings, seed=seed)
+    objective, scored = scored_candidates(acsd_scores, acsd_choice, settings)
+    gathered = read_chunks(chunks)
+    trained = Memo(Outcome, gathered.results)
+    names = [candidate_name(row["cutoff_radius_angstrom"], row["twojmax"]) for row in scored]
+    errors = {name: trained_error(name, settings.training.seeds, trained) for name in names}
     rows = _rows(scored, errors)
     found = _compare(rows, settings, seed)
     write_table(candidates, rows)
     write_document(
         verdict,
-        _document(rows, found, objective, architecture, errors) | {"provenance": record},
+        _document(rows, found, objective, trained_network(settings), errors)
+        | {"provenance": gathered.provenance("acsd_audit", settings, seed)},
     )
-    shutil.rmtree(folder)
 
 
 def _rows(scored: Sequence[Row], errors: Mapping[str, TrainedError]) -> list[Row]:

@@ -1,28 +1,27 @@
 """Audit: training-free scores of architectures against the error of trained networks."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.data.datasets import read_points
+from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import write_table
-from surrogate_hpo.run.interface import AuditState, DescriptorStores, LdosStores, Output
-from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.run.interface import ChunkFiles, Output
+from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.stages.audit.evaluations import audited, evaluate
 from surrogate_hpo.stages.audit.settings import AuditSettings
+from surrogate_hpo.stages.audit.space import audited
 from surrogate_hpo.stages.audit.tables import agreement_rows, score_rows, verdict_document
+from surrogate_hpo.training.architecture_scores import score_key
+from surrogate_hpo.training.trained_error import Outcome, trained_error
 
 
 def audit(
     *,
     settings: AuditSettings,
     seed: int,
-    descriptors: DescriptorStores,
-    ldos: LdosStores,
-    validation_descriptors: DescriptorStores,
-    validation_ldos: LdosStores,
+    chunks: ChunkFiles,
     scores: Annotated[
         Path, Output("CSV: a row per architecture and score, beside the trained error (scaled)")
     ],
@@ -30,30 +29,27 @@ def audit(
         Path, Output("CSV: a row per score and group: Kendall τ, Spearman ρ, regret, cost")
     ],
     verdict: Annotated[Path, Output("JSON: what each score is worth here, and how to read it")],
-    state: AuditState,
 ) -> None:
-    """Draw architectures, train each briefly from several seeds, and compare with every score.
+    """Compare every score of the architectures with the errors of their brief trainings.
 
-    The error is the validation loss of the scaled LDOS after the fixed recipe of the
-    settings. A killed audit goes on after its last training and ends with the same numbers;
-    what `audit_chunk` has done before is found done.
+    Both are of `audit_chunk`.
     """
-    inputs = [*descriptors, *ldos, *validation_descriptors, *validation_ldos]
-    record = provenance("audit", settings, seed, inputs)
-    folder = shared_state(state, record, helper="audit_chunk")
-    found, errors = evaluate(
-        audited(settings, seed),
-        read_points(descriptors, ldos),
-        read_points(validation_descriptors, validation_ldos),
-        folder,
-        settings=settings,
-        seed=seed,
-    )
+    gathered = read_chunks(chunks)
+    architectures = audited(settings, seed)
+    known = Memo(ArchitectureScore, gathered.results)
+    trained = Memo(Outcome, gathered.results)
+    found = [
+        known.recall(score_key(name, one)) for name in settings.scores for one in architectures
+    ]
+    errors = {
+        one.label: trained_error(one.label, settings.training.seeds, trained)
+        for one in architectures
+    }
     rows = score_rows(found, errors)
     groups = agreement_rows(
         rows, seed=derive_seed(seed, "audit", "bootstrap"), resamples=settings.resamples
     )
     write_table(scores, rows)
     write_table(agreement, groups)
-    write_document(verdict, verdict_document(groups, errors) | {"provenance": record})
-    shutil.rmtree(folder)
+    made = gathered.provenance("audit", settings, seed)
+    write_document(verdict, verdict_document(groups, errors) | {"provenance": made})

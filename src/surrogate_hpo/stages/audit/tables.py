@@ -19,7 +19,7 @@ from surrogate_hpo.scores.architectures.proxies import PROXIES
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
 from surrogate_hpo.scores.regret import Regret, top_regret
 from surrogate_hpo.stages.audit.groups import ALL
-from surrogate_hpo.training.short_recipe import TrainedError, diverged
+from surrogate_hpo.training.trained_error import TrainedError, diverged
 
 Row = dict[str, Any]
 TOP = (1, 5)

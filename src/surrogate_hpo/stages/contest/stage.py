@@ -5,12 +5,13 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.contest.memo import Memoised, MemoisedScore
+from surrogate_hpo.contest.memo import Memoised, MemoisedScore, Remember
 from surrogate_hpo.contest.methods.base import SearchMethod
-from surrogate_hpo.contest.methods.interface import MethodResult, Trial
+from surrogate_hpo.contest.methods.interface import Evaluation, MethodResult, Trial
 from surrogate_hpo.data.datasets import read_points
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.evaluations import EvaluationStore
+from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.run.interface import (
@@ -117,12 +118,16 @@ def _search(
         )
 
     found = method.run(
-        Memoised(objective, EvaluationStore(folder / "trainings")),
+        Memoised(objective, _remember(folder / "trainings")),
         contest_space(settings),
         budget=budget_of(method, settings),
         seed=derive_seed(seed, "contest", "search"),
-        training_free=MemoisedScore(score, EvaluationStore(folder / "scores")),
+        training_free=MemoisedScore(score, _remember(folder / "scores")),
         on_trial=report,
     )
     logger.info("%s: %s", method.label, found.reason)
     return found
+
+
+def _remember(folder: Path) -> Remember:
+    return Memo(Evaluation, EvaluationStore(folder)).remember

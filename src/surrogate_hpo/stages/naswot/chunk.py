@@ -1,19 +1,21 @@
-"""One of several jobs that do the scan of the naswot stage."""
+"""One of the jobs of the naswot stage: the scores of every n-th architecture."""
 
-from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.chunk_results import write_chunk
+from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.run.interface import (
-    ChunkMarker,
     ChunkNumber,
+    ChunkResults,
     DescriptorStores,
     HeldOutDescriptors,
     HeldOutLdos,
     LdosStores,
     ScanState,
 )
-from surrogate_hpo.run.provenance import provenance, shared_state
-from surrogate_hpo.stages.naswot.scan import ScanInputs, scan, scanned
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.naswot.scan import ScanInputs, scan
 from surrogate_hpo.stages.naswot.settings import NaswotSettings
-from surrogate_hpo.training.chunks import chunk_of
+from surrogate_hpo.stages.naswot.space import scanned
+from surrogate_hpo.training.chunks import chunk_of, chunk_state
 
 
 def naswot_chunk(
@@ -25,13 +27,20 @@ def naswot_chunk(
     ldos: LdosStores,
     validation_descriptors: HeldOutDescriptors = None,
     validation_ldos: HeldOutLdos = None,
-    marker: ChunkMarker,
+    results: ChunkResults,
     state: ScanState,
 ) -> None:
-    """Score every n-th architecture of the scan; the naswot stage then finds the scores."""
+    """Score untrained networks, by default by the correlation of their input Jacobians.
+
+    These are taken at one minibatch of grid points (Fiedler et al. 2022, eq. 13-14). Scores that
+    learn from the LDOS need it for all training snapshots, and are judged on the validation
+    snapshots; without these, on the last training snapshot. A killed job goes on after its last
+    score.
+    """
     architectures = chunk_of(scanned(settings, seed), chunk, chunks=settings.chunks)
     inputs = ScanInputs(descriptors, ldos, validation_descriptors, validation_ldos)
     record = provenance("naswot_chunk", settings, seed, inputs.paths())
-    folder = shared_state(state, record, helper="naswot_chunk")
-    scan(architectures, inputs, folder, settings=settings, seed=seed)
-    write_document(marker, {"chunk": chunk, "architectures": [a.label for a in architectures]})
+    finished = EvaluationStore(chunk_state(state, record, chunk, chunks=settings.chunks))
+    minibatch = scan(architectures, inputs, finished, settings=settings, seed=seed)
+    write_chunk(results, finished, record, minibatch_points=minibatch)
+    finished.discard()

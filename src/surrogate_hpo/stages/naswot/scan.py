@@ -7,14 +7,13 @@ from surrogate_hpo.data.datasets import PointData, read_points
 from surrogate_hpo.data.stored_points import stored_descriptors
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.evaluations import EvaluationStore
-from surrogate_hpo.networks.architecture import Architecture, search_space
+from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.scores.architectures.naswot import Naswot, OriginalNaswot
 from surrogate_hpo.scores.architectures.proxies import PROXIES
 from surrogate_hpo.scores.architectures.proxy import Proxy, ScoreData
-from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.naswot.settings import NaswotSettings
-from surrogate_hpo.training.chunks import score_all
+from surrogate_hpo.training.architecture_scores import score_all
 from surrogate_hpo.training.score_data import halves, make_score_data
 
 
@@ -45,18 +44,6 @@ class ScanInputs:
         return [*self.descriptors, *self.ldos, *held_out]
 
 
-def scanned(settings: NaswotSettings, seed: int) -> list[Architecture]:
-    """The architectures to choose from."""
-    return search_space(
-        settings.layers,
-        settings.widths,
-        settings.activations,
-        equal_widths=settings.equal_widths,
-        sample=settings.sample,
-        seed=derive_seed(seed, "naswot", "sample"),
-    )
-
-
 def proxy_of(settings: NaswotSettings) -> Proxy:
     """The score of the settings."""
     known = PROXIES[settings.score]
@@ -68,11 +55,11 @@ def proxy_of(settings: NaswotSettings) -> Proxy:
 def scan(
     architectures: list[Architecture],
     inputs: ScanInputs,
-    folder: Path,
+    finished: EvaluationStore,
     *,
     settings: NaswotSettings,
     seed: int,
-) -> tuple[list[ArchitectureScore], int]:
+) -> int:
     """Score architectures, except those whose score is there already.
 
     Parameters
@@ -81,8 +68,8 @@ def scan(
         All that can be chosen, or a part of them.
     inputs
         Where the points come from.
-    folder
-        Of the finished scores, which other jobs may share.
+    finished
+        Takes the scores; those of an interrupted run are there already.
     settings
         The section of the config.
     seed
@@ -90,20 +77,20 @@ def scan(
 
     Returns
     -------
-    list of ArchitectureScore, int
-        The scores, and the number of points in the minibatch.
+    int
+        The number of points in the minibatch.
     """
     data = _score_data(inputs, settings, seed)
-    scores = score_all(
+    score_all(
         architectures,
         proxy_of(settings),
         data,
-        EvaluationStore(folder),
+        finished,
         stage="naswot",
         seed=seed,
         initialisations=settings.initialisations,
     )
-    return scores, len(data.minibatch)
+    return len(data.minibatch)
 
 
 def _score_data(inputs: ScanInputs, settings: NaswotSettings, seed: int) -> ScoreData:

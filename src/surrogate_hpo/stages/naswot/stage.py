@@ -1,26 +1,19 @@
 """NASWOT: choose the architecture of the network without training, or nearly so."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
+from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import Cell, write_table
-from surrogate_hpo.run.interface import (
-    DescriptorStores,
-    HeldOutDescriptors,
-    HeldOutLdos,
-    Input,
-    LdosStores,
-    Output,
-    ScanState,
-)
-from surrogate_hpo.run.provenance import checksums, provenance, shared_state
+from surrogate_hpo.run.interface import ChunkFiles, Input, Output
 from surrogate_hpo.scores.architectures.proxies import PROXIES
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore, best_architecture, rank
 from surrogate_hpo.stages.naswot.direction import Reading, reading
-from surrogate_hpo.stages.naswot.scan import ScanInputs, proxy_of, scan, scanned
 from surrogate_hpo.stages.naswot.settings import NaswotSettings
+from surrogate_hpo.stages.naswot.space import scanned
+from surrogate_hpo.training.architecture_scores import score_key
 
 Verdicts = Annotated[
     list[Path] | None, Input("JSON: verdict of the audit stage, for naswot.direction: audit")
@@ -31,36 +24,27 @@ def naswot(
     *,
     settings: NaswotSettings,
     seed: int,
-    descriptors: DescriptorStores,
-    ldos: LdosStores,
-    validation_descriptors: HeldOutDescriptors = None,
-    validation_ldos: HeldOutLdos = None,
+    chunks: ChunkFiles,
     verdicts: Verdicts = None,
     scores: Annotated[Path, Output("CSV: a row per architecture, best first (dimensionless)")],
     choice: Annotated[Path, Output("JSON: the chosen architecture, and why")],
-    state: ScanState,
 ) -> None:
-    """Score untrained networks and choose one.
+    """Choose one of the untrained networks that `naswot_chunk` has scored.
 
-    By default by the correlation of their input Jacobians at one minibatch of grid points
-    (Fiedler et al. 2022, eq. 13-14). Which score, and which way it is read, are settings.
-    Scores that learn from the LDOS need it for all training snapshots, and are judged on
-    the validation snapshots; without these, on the last training snapshot. Scores that
-    `naswot_chunk` or a killed job has finished before are found done.
+    Which score that is, and which way it is read, are settings.
     """
-    read = reading(settings, proxy_of(settings), verdicts or [])
-    inputs = ScanInputs(descriptors, ldos, validation_descriptors, validation_ldos)
-    record = provenance("naswot", settings, seed, inputs.paths())
-    folder = shared_state(state, record, helper="naswot_chunk")
-    found, batch = scan(scanned(settings, seed), inputs, folder, settings=settings, seed=seed)
+    read = reading(settings, PROXIES[settings.score], verdicts or [])
+    gathered = read_chunks(chunks)
+    batch = int(gathered.facts["minibatch_points"])
+    memo = Memo(ArchitectureScore, gathered.results)
+    found = [memo.recall(score_key(settings.score, one)) for one in scanned(settings, seed)]
     best = best_architecture(found, read.direction)
-    record["inputs"] |= checksums(verdicts or [])
+    record = gathered.provenance("naswot", settings, seed, *(verdicts or []))
     write_table(scores, _rows(rank(found, read.direction), best))
     write_document(
         choice,
         _document(settings, read, found, best, batch) | {"provenance": record},
     )
-    shutil.rmtree(folder)
 
 
 def _rows(ranking: list[ArchitectureScore], best: ArchitectureScore) -> list[dict[str, Cell]]:

@@ -4,23 +4,16 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
+from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import Cell, write_table
-from surrogate_hpo.run.interface import (
-    DescriptorStores,
-    JudgedDft,
-    JudgedPotentials,
-    JudgedStructures,
-    LdosStores,
-    NaswotChoice,
-    Output,
-)
-from surrogate_hpo.run.provenance import provenance, shared_state
+from surrogate_hpo.run.interface import Input, Output, StudyState
+from surrogate_hpo.run.provenance import fingerprint
 from surrogate_hpo.search.options import OBJECTIVES
 from surrogate_hpo.search.space import TrialRow
-from surrogate_hpo.stages.search.inputs import StudyInputs
+from surrogate_hpo.search.study_rows import best_trial
 from surrogate_hpo.stages.search.settings import SearchSettings
-from surrogate_hpo.stages.search.study import StudyState, run_trials
 
 STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
@@ -29,14 +22,7 @@ def search(
     *,
     settings: SearchSettings,
     seed: int,
-    naswot: NaswotChoice,
-    descriptors: DescriptorStores,
-    ldos: LdosStores,
-    validation_descriptors: DescriptorStores,
-    validation_ldos: LdosStores,
-    structures: JudgedStructures = None,
-    dft: JudgedDft = None,
-    pseudopotentials: JudgedPotentials = None,
+    workers: Annotated[list[Path], Input("JSON: the trials, as all workers wrote them down")],
     trials: Annotated[
         Path, Output("CSV: a row per trial with its value, the scaled loss or meV/atom")
     ],
@@ -45,38 +31,27 @@ def search(
 ) -> None:
     """Tune learning rate, batch size and the like by TPE; architecture and descriptor stay.
 
-    Each trial averages short trainings from several initialisations, each judged on snapshots
-    that it has not seen. A killed study goes on from its journal and ends with the same trials
-    as an undisturbed one. Trials that workers have finished before (see `search_worker`) are
-    found in the journal; what is missing is done here.
+    The trials are those of `search_worker`, of which the best is chosen.
     """
-    inputs = StudyInputs(
-        naswot,
-        (descriptors, ldos),
-        (validation_descriptors, validation_ldos),
-        (structures or [], dft or []),
-        pseudopotentials or [],
-    )
-    record = provenance("search", settings, seed, inputs.paths())
-    folder = shared_state(state, record, helper="search_worker")
-    # Beside several workers it is one more: theirs are the numbers below.
-    number = settings.workers if settings.workers > 1 else 0
-    result = run_trials(inputs, folder, settings=settings, seed=seed, worker=number)
+    gathered = read_chunks(workers)
+    memo = Memo(TrialRow, gathered.results)
+    rows = [memo.recall(str(number)) for number in range(settings.trials)]
+    best = best_trial(rows)
     objective = OBJECTIVES[settings.objective]
-    write_table(trials, [_row(row, objective.column) for row in result.trials])
+    write_table(trials, [_row(row, objective.column) for row in rows])
     write_document(
         choice,
         {
-            "hyperparameters": result.best.hyperparameters,
-            "value": result.best.value,
-            "trial": result.best.number,
+            "hyperparameters": best.hyperparameters,
+            "value": best.value,
+            "trial": best.number,
             "objective": objective.label,
             "objective_unit": objective.unit,
             "folds": settings.folds,
-            "provenance": record,
+            "provenance": gathered.provenance("search", settings, seed),
         },
     )
-    shutil.rmtree(folder)
+    shutil.rmtree(state / fingerprint(gathered.made), ignore_errors=True)  # of all workers
 
 
 def _row(row: TrialRow, column: str) -> dict[str, Cell]:

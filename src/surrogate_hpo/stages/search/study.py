@@ -6,14 +6,13 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.journal import journal_storage
 from surrogate_hpo.interruption import deferred, stop_if_asked
-from surrogate_hpo.run.interface import State
 from surrogate_hpo.search.claims import Sharing
 from surrogate_hpo.search.space import StudyResult, TrialRow
 from surrogate_hpo.search.study import run_study
@@ -24,7 +23,6 @@ from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.training.space import training_space
 
 logger = logging.getLogger(__name__)
-StudyState = Annotated[Path, State("folder of the study's journal and checkpoints")]
 
 
 def run_trials(
@@ -34,7 +32,6 @@ def run_trials(
     settings: SearchSettings,
     seed: int,
     worker: int,
-    on_trial: Callable[[TrialRow], None] | None = None,
 ) -> StudyResult:
     """Take part in the study until all of its trials have ended.
 
@@ -50,8 +47,6 @@ def run_trials(
         Root seed of the config.
     worker
         Number of this worker.
-    on_trial
-        Called after each trial that was run here.
 
     Returns
     -------
@@ -61,8 +56,6 @@ def run_trials(
 
     def log(row: TrialRow) -> None:
         logger.info("trial %d/%d %s", row.number + 1, settings.trials, row)
-        if on_trial is not None:
-            on_trial(row)
 
     # A signal must not end the process while it writes to the journal that all share.
     with deferred():

@@ -1,10 +1,11 @@
-"""One of several workers of the search."""
+"""One of the workers of the search."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.chunk_results import write_chunk
 from surrogate_hpo.run.interface import (
     Argument,
     DescriptorStores,
@@ -14,12 +15,13 @@ from surrogate_hpo.run.interface import (
     LdosStores,
     NaswotChoice,
     Output,
+    StudyState,
 )
-from surrogate_hpo.run.provenance import provenance, shared_state
-from surrogate_hpo.search.space import TrialRow
+from surrogate_hpo.run.provenance import fingerprint, provenance
 from surrogate_hpo.stages.search.inputs import StudyInputs
 from surrogate_hpo.stages.search.settings import SearchSettings
-from surrogate_hpo.stages.search.study import StudyState, run_trials
+from surrogate_hpo.stages.search.study import run_trials
+from surrogate_hpo.training.chunks import chunk_of
 
 
 def search_worker(
@@ -35,13 +37,15 @@ def search_worker(
     structures: JudgedStructures = None,
     dft: JudgedDft = None,
     pseudopotentials: JudgedPotentials = None,
-    marker: Annotated[Path, Output("JSON: the trials that this worker ran")],
+    results: Annotated[Path, Output("JSON: every n-th trial of the study, whoever ran it")],
     state: StudyState,
 ) -> None:
     """Run trials of the search beside other workers, until all trials have ended.
 
-    Which worker runs which trial, and when, does not change what a trial finds. A trial whose
-    worker gives no sign of life any more is taken over.
+    Each trial averages short trainings from several initialisations, each judged on snapshots
+    that it has not seen. Which worker runs which trial, and when, does not change what a trial
+    finds. A trial whose worker gives no sign of life any more is taken over. A killed study goes on
+    from its journal and ends with the same trials as an undisturbed one.
     """
     if not 0 <= worker < settings.workers:
         raise ConfigError(
@@ -58,13 +62,8 @@ def search_worker(
         pseudopotentials or [],
     )
     record = provenance("search_worker", settings, seed, inputs.paths())
-    ran: list[TrialRow] = []
-    run_trials(
-        inputs,
-        shared_state(state, record, helper="search_worker"),
-        settings=settings,
-        seed=seed,
-        worker=worker,
-        on_trial=ran.append,
-    )
-    write_document(marker, {"worker": worker, "trials": [row.number for row in ran]})
+    folder = state / fingerprint(record)
+    study = run_trials(inputs, folder, settings=settings, seed=seed, worker=worker)
+    # All workers know all trials now, so what each writes down does not depend on who ran what.
+    mine = chunk_of(study.trials, worker, chunks=settings.workers)
+    write_chunk(results, {str(row.number): asdict(row) for row in mine}, record)
