@@ -18,7 +18,7 @@ RULES = (*STAGES, *HELPERS)
 
 # No stage runs on these GPUs, which are null devices: `use_gpu` stays false and only the request
 # is made, so that Slurm chooses the partition, counts the GPU and names it to the job.
-ON_GPUS = ("search", "train", "evaluate_snapshot")
+ON_GPUS = ("search_worker", "train", "evaluate_snapshot")
 GPU_REQUESTS = ["--set-resources", *(f"{rule}:gpu=1" for rule in ON_GPUS)]
 # More kinds of short jobs in bundles, as config.yaml of the profile says for small cells.
 BUNDLES = [

@@ -30,17 +30,17 @@ def test_jobs_and_nodes_and_the_controller_fail(lab, finished, tmp_path, start):
     requests = ["--set-resources", "train:gpu=1"]
     run = start(folder, *TRAININGS, *requests)
 
-    first = run.job("rule_search", "RUNNING")
+    first = run.job("rule_search_worker", "RUNNING")
     until(lambda: saved(folder, "search"), "the search gets to work")
     lab.run("scancel", str(first.number))
-    second = run.job("rule_search", "RUNNING")
+    second = run.job("rule_search_worker", "RUNNING")
     assert second.number != first.number
-    until(lambda: stage_processes(folder, "search"), "the search goes on")
+    until(lambda: stage_processes(folder, "search_worker"), "the search goes on")
     node = second.fields["NodeList"]
     # The node comes back by itself as soon as its slurmd answers. For two minutes Slurm would hold
     # the job, lest the old one is not over.
     lab.run("scontrol", "update", f"NodeName={node}", "State=down", "Reason=test")
-    assert run.job("rule_search", "PENDING").number == second.number
+    assert run.job("rule_search_worker", "PENDING").number == second.number
     until(lambda: not is_on_a_node(second), "the node ends the job")
     # A moment more: the node takes no job that it has not forgotten.
     lab.run("scontrol", "update", f"JobId={second.number}", "StartTime=now+8")
@@ -56,10 +56,11 @@ def test_jobs_and_nodes_and_the_controller_fail(lab, finished, tmp_path, start):
     text = run.succeeds()
     assert histories(folder) == histories(finished)
     assert text.count("Trying to restart job") == 1, "the cancelled job, and none else"
-    states = {job.number: job.state for job in run.jobs("rule_search")}
+    states = {job.number: job.state for job in run.jobs("rule_search_worker")}
     assert states[first.number] == "CANCELLED"
     by_number = {job.number: job for job in run.jobs()}
     assert by_number[second.number].restarts == 1, "Slurm itself put it back to the queue"
     assert {job.rule for job in run.jobs()} == {
-        "rule_search", "rule_train_wildcards_0", "rule_train_wildcards_1"
+        "rule_search_worker_wildcards_0", "rule_search",
+        "rule_train_wildcards_0", "rule_train_wildcards_1",
     }  # fmt: skip

@@ -117,7 +117,7 @@ def test_ticks_belong_to_one_process():
 
 def test_nothing_begun_is_all_waiting(run):
     text = status(load_config([run / "config/config.yaml"]))
-    assert "0 of 50 jobs done" in text
+    assert "0 of 52 jobs done" in text
     assert "Running" not in text
     assert "Failed" not in text
 
@@ -227,7 +227,7 @@ def test_half_written_and_foreign_logs_are_no_error(run, content):
     (run / "logs" / "foreign.txt").write_text("not ours")
     (run / "results").mkdir()
     (run / "results" / "notes").write_text("not ours")
-    assert "0 of 50 jobs done" in status(load_config([run / "config/config.yaml"]))
+    assert "0 of 52 jobs done" in status(load_config([run / "config/config.yaml"]))
     assert of(run, "search", "all").state == "unknown"
 
 

@@ -34,8 +34,9 @@ from surrogate_hpo.run.plan import cost_path, rules
 
 pytestmark = [pytest.mark.workflow, pytest.mark.qe]
 TRAINING = {"train", "surrogate", "evaluate_snapshot", "evaluate", "report"}
+CHOICES = {"naswot_chunk", "naswot", "search_worker", "search"}
 DOWNSTREAM = {
-    "acsd": {"acsd", "descriptors", "naswot", "search", *TRAINING},
+    "acsd": {"acsd", "descriptors", *CHOICES, *TRAINING},
     "train": TRAINING,
 }
 
@@ -268,7 +269,7 @@ def at_work(folder: Path, job: psutil.Process, stage: str, seconds: float) -> bo
     state = folder / "results" / "state"
     if stage == "dft":
         return any("pw.x" in " ".join(child.cmdline()) for child in job.children(recursive=True))
-    if stage == "search":
+    if stage == "search_worker":
         return any(p.read_text().count("\n") > 20 for p in state.glob("search/*/journal.log"))
     if stage == "train":
         return any(state.glob("train/*.pt"))
@@ -327,7 +328,7 @@ def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_pa
     names = [rule for rule, _ in rules(load_config([folder / "config.yaml"]))]
     killed = [s for s in names if kill_in_the_middle(folder, s, half_of_a_job(finished, s))]
     # The others are killed at half their usual time, which on a busy machine may be too late.
-    assert {"dft", "search", "train"} <= set(killed), killed
+    assert {"dft", "search_worker", "train"} <= set(killed), killed
     assert snakemake(folder, "--unlock").returncode == 0
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -356,11 +357,14 @@ def test_several_jobs_make_the_tables_of_one_and_leave_nothing_behind(run):
     assert costs == {"all", "worker-0", "worker-1"}
     for stage in ("naswot", "audit", "search"):
         assert not list((run / "results" / "state" / stage).glob("*"))
-        assert not list((run / "results" / stage).glob("worker-*"))
-        assert not list((run / "results" / stage).glob("chunk-*"))
     assert planned(run, "search") == set()
+    table = (run / "results/search/trials.csv").read_text()
     (run / "results/search/trials.csv").unlink()
-    assert planned(run, "search") == {"search", "search_worker"}
+    assert planned(run, "search") == {"search"}
+    assert snakemake(run, "search").returncode == 0
+    assert (run / "results/search/trials.csv").read_text() == table
+    (run / "results/naswot/chunks/1.json").unlink()
+    assert {"naswot_chunk", "naswot"} <= planned(run, "search")
 
 
 def timeless(folder: Path) -> tuple[object, object]:
@@ -376,7 +380,7 @@ def rows(table: Path) -> list[dict[str, str]]:
 
 def test_the_audits_run_when_asked_for_and_disturb_nothing(run):
     before = numbers(run)
-    assert planned(run, "audit") == {"audit"}
+    assert planned(run, "audit") == {"audit_chunk", "audit"}
     done = snakemake(run, "audit")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert planned(run, "audit_figure") == {"audit_figure"}
@@ -402,7 +406,7 @@ def test_the_audits_run_when_asked_for_and_disturb_nothing(run):
 
 def test_the_direction_of_the_audit_is_used_reported_and_paid_for(run):
     edit_config(run, "naswot", direction="audit", score="short_training")
-    assert planned(run) == {"audit", "naswot", "search", *TRAINING}
+    assert planned(run) == {"audit_chunk", "audit", *CHOICES, *TRAINING}
     done = snakemake(run)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     verdict = json.loads((run / "results/audit/verdict.json").read_text())
