@@ -9,8 +9,9 @@ from fictional_run import methods_arguments
 from tiny_workflow import REPOSITORY
 
 from surrogate_hpo.dft.kernels import KERNEL_NAMES
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.upf.reader import FUNCTIONALS, read_upf_origin
-from surrogate_hpo.report.bibliography import BIBLIOGRAPHY
+from surrogate_hpo.report.bibliography import BIBLIOGRAPHY, read_bibliography
 from surrogate_hpo.report.error_summary import QuantityError
 from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.snapshot_errors import SnapshotEnergies, snapshot_errors_table
@@ -174,6 +175,36 @@ def test_an_entry_is_plain_and_balanced_bibtex(key):
     assert reference.kind != "article" or {"journal", "volume", "pages", "doi"} <= fields
     assert reference.doi or reference.arxiv or key == "bergstra2011"
     assert str(reference.year) in reference.text
+
+
+GOOD = "@misc{a2024,\n  author = {A, B and others},\n  title = {{T {x}}},\n  year = {2024},\n}\n"
+
+
+def test_a_bibliography_is_read_as_it_is_written():
+    (reference,) = read_bibliography(f"% a comment\n\n{GOOD}").values()
+    assert (reference.authors, reference.title, reference.year) == (
+        ("A, B", "others"),
+        "T {x}",
+        2024,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("@misc{a, title = {T}}\n", r"one `  field = \{value\},` a line.*got: @misc\{a, title"),
+        (f"{GOOD}\nmore\n", "got: more"),
+        (GOOD + GOOD, "each key once.*got: a2024"),
+        (GOOD.replace("misc", "book"), "article, inproceedings, misc.*got: a2024: book"),
+        (GOOD.replace("author", "editor"), "got: a2024: misc with editor, title, year"),
+        (GOOD.replace("  title", "  note = {x},\n  title"), "got: a2024: misc with author, note"),
+        (GOOD.replace("  title", "  key = {x},\n  titel"), "got: a2024: misc with author, key"),
+        (GOOD.replace("{2024}", "{soon}"), "a year.*got: a2024"),
+    ],
+)
+def test_a_bibliography_of_something_else_is_refused(text, message):
+    with pytest.raises(DataError, match=f"(?s)the bibliography cannot be read.*{message}"):
+        read_bibliography(text)
 
 
 def test_letters_beyond_ascii_are_written_as_latex():

@@ -160,3 +160,4 @@ def test_how_costs_are_counted_reruns_what_shows_them_and_nothing_else(package):
 
 def test_the_template_beside_a_module_is_part_of_its_code(package):
     assert changed(package, "report/page.html", "<html", "<html class='new'") == {"report"}
+    assert changed(package, "report/references.bib", "{1965}", "{1966}") == {"report"}

@@ -46,7 +46,7 @@ class Gathered:
             Its section of the config.
         seed
             Root seed of the config.
-        own
+        *own
             Input files that the chunks have not read.
 
         Returns
@@ -74,7 +74,7 @@ def write_chunk(
         Records by key.
     made
         Provenance of the job.
-    facts
+    **facts
         What is the same for all chunks and does not follow from their results.
     """
     content = {"facts": facts, "results": dict(results), "provenance": made}

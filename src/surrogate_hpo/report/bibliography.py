@@ -1,221 +1,79 @@
 """The publications that a run may have used, by the key under which they are cited."""
 
-from surrogate_hpo.report.bibliography_learning import LEARNING
-from surrogate_hpo.report.references import Reference
+import re
+from importlib.resources import files
+from typing import cast, get_args
 
-_CONDENSED_MATTER = "Journal of Physics: Condensed Matter"
-_PRB = "Physical Review B"
-_PRL = "Physical Review Letters"
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.report.references import Kind, Reference
 
-_PHYSICS: dict[str, Reference] = {
-    "fiedler2022": Reference(
-        "article",
-        (
-            *("Fiedler, Lenz", "Hoffmann, Nils", "Mohammed, Parvez", "Popoola, Gabriel A."),
-            *("Yovell, Tamar", "Oles, Vladyslav", "Ellis, J. Austin"),
-            *("Rajamanickam, Sivasankaran", "Cangi, Attila"),
-        ),
-        "Training-free hyperparameter optimization of neural networks for electronic structures "
-        "in matter",
-        2022,
-        "Machine Learning: Science and Technology",
-        "3",
-        "045008",
-        "10.1088/2632-2153/ac9956",
-    ),
-    "ellis2021": Reference(
-        "article",
-        (
-            *("Ellis, J. A.", "Fiedler, L.", "Popoola, G. A.", "Modine, N. A.", "Stephens, J. A."),
-            *("Thompson, A. P.", "Cangi, A.", "Rajamanickam, S."),
-        ),
-        "Accelerating finite-temperature Kohn-Sham density functional theory with deep neural "
-        "networks",
-        2021,
-        _PRB,
-        "104",
-        "035120",
-        "10.1103/PhysRevB.104.035120",
-    ),
-    "cangi2025": Reference(
-        "article",
-        ("Cangi, A.", "Fiedler, L.", "Brzoza, B.", "others"),
-        "Materials Learning Algorithms (MALA): Scalable machine learning for electronic structure "
-        "calculations in large-scale atomistic simulations",
-        2025,
-        "Computer Physics Communications",
-        "314",
-        "109654",
-        "10.1016/j.cpc.2025.109654",
-    ),
-    "thompson2015": Reference(
-        "article",
-        ("Thompson, A. P.", "Swiler, L. P.", "Trott, C. R.", "Foiles, S. M.", "Tucker, G. J."),
-        "Spectral neighbor analysis method for automated generation of quantum-accurate "
-        "interatomic potentials",
-        2015,
-        "Journal of Computational Physics",
-        "285",
-        "316–330",
-        "10.1016/j.jcp.2014.12.018",
-    ),
-    "kohn1965": Reference(
-        "article",
-        ("Kohn, W.", "Sham, L. J."),
-        "Self-Consistent Equations Including Exchange and Correlation Effects",
-        1965,
-        "Physical Review",
-        "140",
-        "A1133",
-        "10.1103/PhysRev.140.A1133",
-    ),
-    "mermin1965": Reference(
-        "article",
-        ("Mermin, N. David",),
-        "Thermal Properties of the Inhomogeneous Electron Gas",
-        1965,
-        "Physical Review",
-        "137",
-        "A1441–A1443",
-        "10.1103/PhysRev.137.A1441",
-    ),
-    "giannozzi2009": Reference(
-        "article",
-        ("Giannozzi, Paolo", "Baroni, Stefano", "Bonini, Nicola", "others"),
-        "QUANTUM ESPRESSO: a modular and open-source software project for quantum simulations of "
-        "materials",
-        2009,
-        _CONDENSED_MATTER,
-        "21",
-        "395502",
-        "10.1088/0953-8984/21/39/395502",
-    ),
-    "giannozzi2017": Reference(
-        "article",
-        ("Giannozzi, P.", "Andreussi, O.", "Brumme, T.", "others"),
-        "Advanced capabilities for materials modelling with Quantum ESPRESSO",
-        2017,
-        _CONDENSED_MATTER,
-        "29",
-        "465901",
-        "10.1088/1361-648X/aa8f79",
-    ),
-    "larsen2017": Reference(
-        "article",
-        ("Larsen, Ask Hjorth", "Mortensen, Jens Jørgen", "Blomqvist, Jakob", "others"),
-        "The atomic simulation environment: a Python library for working with atoms",
-        2017,
-        _CONDENSED_MATTER,
-        "29",
-        "273002",
-        "10.1088/1361-648X/aa680e",
-    ),
-    "perdew1981": Reference(
-        "article",
-        ("Perdew, J. P.", "Zunger, Alex"),
-        "Self-interaction correction to density-functional approximations for many-electron "
-        "systems",
-        1981,
-        _PRB,
-        "23",
-        "5048–5079",
-        "10.1103/PhysRevB.23.5048",
-    ),
-    "perdew1992": Reference(
-        "article",
-        ("Perdew, John P.", "Wang, Yue"),
-        "Accurate and simple analytic representation of the electron-gas correlation energy",
-        1992,
-        _PRB,
-        "45",
-        "13244",
-        "10.1103/PhysRevB.45.13244",
-    ),
-    "perdew1996": Reference(
-        "article",
-        ("Perdew, John P.", "Burke, Kieron", "Ernzerhof, Matthias"),
-        "Generalized Gradient Approximation Made Simple",
-        1996,
-        _PRL,
-        "77",
-        "3865–3868",
-        "10.1103/PhysRevLett.77.3865",
-    ),
-    "perdew2008": Reference(
-        "article",
-        (
-            *("Perdew, J. P.", "Ruzsinszky, A.", "Csonka, G. I.", "Vydrov, O. A."),
-            *("Scuseria, G. E.", "Constantin, L. A.", "Zhou, X.", "Burke, K."),
-        ),
-        "Restoring the Density-Gradient Expansion for Exchange in Solids and Surfaces",
-        2008,
-        _PRL,
-        "100",
-        "136406",
-        "10.1103/PhysRevLett.100.136406",
-    ),
-    "hartwigsen1998": Reference(
-        "article",
-        ("Hartwigsen, C.", "Goedecker, S.", "Hutter, J."),
-        "Relativistic separable dual-space Gaussian pseudopotentials from H to Rn",
-        1998,
-        _PRB,
-        "58",
-        "3641–3662",
-        "10.1103/PhysRevB.58.3641",
-    ),
-    "monkhorst1976": Reference(
-        "article",
-        ("Monkhorst, Hendrik J.", "Pack, James D."),
-        "Special points for Brillouin-zone integrations",
-        1976,
-        _PRB,
-        "13",
-        "5188–5192",
-        "10.1103/PhysRevB.13.5188",
-    ),
-    "methfessel1989": Reference(
-        "article",
-        ("Methfessel, M.", "Paxton, A. T."),
-        "High-precision sampling for Brillouin-zone integration in metals",
-        1989,
-        _PRB,
-        "40",
-        "3616–3621",
-        "10.1103/PhysRevB.40.3616",
-    ),
-    "marzari1999": Reference(
-        "article",
-        ("Marzari, N.", "Vanderbilt, D.", "De Vita, A.", "Payne, M. C."),
-        "Thermal Contraction and Disordering of the Al(110) Surface",
-        1999,
-        _PRL,
-        "82",
-        "3296–3299",
-        "10.1103/PhysRevLett.82.3296",
-    ),
-    "jacobsen1996": Reference(
-        "article",
-        ("Jacobsen, K. W.", "Stoltze, P.", "Nørskov, J. K."),
-        "A semi-empirical effective medium theory for metals and alloys",
-        1996,
-        "Surface Science",
-        "366",
-        "394–402",
-        "10.1016/0039-6028(96)00816-3",
-    ),
-    "thompson2022": Reference(
-        "article",
-        ("Thompson, A. P.", "Aktulga, H. M.", "Berger, R.", "others"),
-        "LAMMPS - a flexible simulation tool for particle-based materials modeling at the atomic, "
-        "meso, and continuum scales",
-        2022,
-        "Computer Physics Communications",
-        "271",
-        "108171",
-        "10.1016/j.cpc.2021.108171",
-    ),
+_ENTRY = re.compile(r"@(\w+)\{(\w+),\n((?:  \w+ = \{.*\},\n)+)\}\n+")
+_FIELD = re.compile(r"  (\w+) = \{(.*)\},\n")
+# Fields of an entry, and what they are called here.
+_NAMES = {
+    "title": "title",
+    "journal": "container",
+    "booktitle": "container",
+    "volume": "volume",
+    "pages": "pages",
+    "doi": "doi",
+    "eprint": "arxiv",
 }
+_READ = {*_NAMES, "author", "year", "archivePrefix"}
 
-BIBLIOGRAPHY = _PHYSICS | LEARNING
+
+def read_bibliography(text: str) -> dict[str, Reference]:
+    """Read BibTeX in UTF-8: lines that begin with %, and entries with one field a line.
+
+    Parameters
+    ----------
+    text
+        Content of the file.
+
+    Returns
+    -------
+    dict
+        Key to reference, in the order of the file.
+
+    Raises
+    ------
+    DataError
+        If something else is in the text, an entry has a field that is not read or lacks one that
+        every reference has, or a key comes twice.
+    """
+    rest = re.sub(r"^%.*\n", "", text, flags=re.MULTILINE).lstrip("\n")
+    found: dict[str, Reference] = {}
+    while rest:
+        entry = _ENTRY.match(rest)
+        if entry is None:
+            raise _unreadable(
+                rest.splitlines()[0], "@kind{key, with one `  field = {value},` a line"
+            )
+        kind, key, fields = entry.groups()
+        if key in found:
+            raise _unreadable(key, "each key once")
+        found[key] = _reference(kind, key, dict(_FIELD.findall(fields)))
+        rest = rest[entry.end() :]
+    return found
+
+
+def _reference(kind: str, key: str, fields: dict[str, str]) -> Reference:
+    known = kind in get_args(Kind) and {"author", "title", "year"} <= fields.keys() <= _READ
+    if not known or not fields["year"].isdecimal():
+        expected = f"{', '.join(get_args(Kind))} with author, title, a year, and of {sorted(_READ)}"
+        raise _unreadable(f"{key}: {kind} with {', '.join(fields)}", expected)
+    named = {_NAMES[name]: value for name, value in fields.items() if name in _NAMES}
+    # Braces within keep the capitals of a title.
+    named["title"] = named["title"].removeprefix("{").removesuffix("}")
+    authors = tuple(fields["author"].split(" and "))
+    return Reference(cast(Kind, kind), authors, year=int(fields["year"]), **named)
+
+
+def _unreadable(got: str, expected: str) -> DataError:
+    return DataError("the bibliography cannot be read", expected=expected, got=got)
+
+
+BIBLIOGRAPHY = read_bibliography(
+    files("surrogate_hpo.report").joinpath("references.bib").read_text(encoding="utf-8")
+)
 """Key to reference."""

@@ -1,8 +1,4 @@
-"""What the methods of a run are cited by, and how a reference is written.
-
-Every entry was checked against public bibliographies. Page ranges on which these disagree, and
-all but the first of very many authors, are left out.
-"""
+"""A publication that a run is cited by, and how a reference is written."""
 
 import unicodedata
 from dataclasses import dataclass

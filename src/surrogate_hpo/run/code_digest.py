@@ -88,10 +88,11 @@ def _direct_imports(module: str) -> frozenset[str]:
 @cache
 def _module_digest(module: str) -> str:
     digest = hashlib.sha256(_parsed(module)["code"].encode())
-    # A template decides what its module does as much as the code.
-    template = _file(module).with_suffix(".html")
-    if template.is_file():
-        digest.update(template.read_bytes())
+    # A template or a bibliography decides what its module does as much as the code.
+    for suffix in (".html", ".bib"):
+        beside = _file(module).with_suffix(suffix)
+        if beside.is_file():
+            digest.update(beside.read_bytes())
     return digest.hexdigest()
 
 
