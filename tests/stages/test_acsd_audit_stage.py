@@ -10,8 +10,8 @@ from bispectrum_snapshots import files, write_snapshots
 from gathered import parts, run_acsd_audit
 
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.run.chunk_results import read_chunks
 from surrogate_hpo.stages.acsd_audit.chunk import acsd_audit_chunk
 from surrogate_hpo.stages.acsd_audit.draw import acsd_audit_figure
 from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings

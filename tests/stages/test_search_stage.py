@@ -12,8 +12,8 @@ from audit_data import stores, write_snapshots
 from gathered import gather_search, parts, run_search
 
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.run.chunk_results import read_chunks
 from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.search.worker import search_worker
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from test_audit_stage import TIMES
 
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.files.chunk_results import read_chunks, write_chunk
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.run.chunk_results import read_chunks, write_chunk
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
 from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.stages.naswot.settings import NaswotSettings

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.run.chunk_results import read_chunks
 from surrogate_hpo.run.interface import AcsdChoice, AcsdScores, ChunkFiles, Output
 from surrogate_hpo.scores.agreement import Agreement, agreement
 from surrogate_hpo.scores.agreement import verdict as judge

@@ -1,8 +1,8 @@
 """One of the jobs of the audit: scores and trainings of every n-th architecture."""
 
 from surrogate_hpo.data.datasets import read_points
-from surrogate_hpo.files.chunk_results import write_chunk
 from surrogate_hpo.files.evaluations import EvaluationStore
+from surrogate_hpo.run.chunk_results import write_chunk
 from surrogate_hpo.run.interface import (
     AuditState,
     ChunkNumber,

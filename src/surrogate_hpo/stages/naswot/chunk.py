@@ -1,7 +1,7 @@
 """One of the jobs of the naswot stage: the scores of every n-th architecture."""
 
-from surrogate_hpo.files.chunk_results import write_chunk
 from surrogate_hpo.files.evaluations import EvaluationStore
+from surrogate_hpo.run.chunk_results import write_chunk
 from surrogate_hpo.run.interface import (
     ChunkNumber,
     ChunkResults,

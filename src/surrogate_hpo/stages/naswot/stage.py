@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import Cell, write_table
+from surrogate_hpo.run.chunk_results import read_chunks
 from surrogate_hpo.run.interface import ChunkFiles, Input, Output
 from surrogate_hpo.scores.architectures.proxies import PROXIES
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore, best_architecture, rank

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.files.chunk_results import read_chunks
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import Cell, write_table
+from surrogate_hpo.run.chunk_results import read_chunks
 from surrogate_hpo.run.interface import Input, Output, StudyState
 from surrogate_hpo.run.provenance import fingerprint
 from surrogate_hpo.search.options import OBJECTIVES

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.files.chunk_results import write_chunk
+from surrogate_hpo.run.chunk_results import write_chunk
 from surrogate_hpo.run.interface import (
     Argument,
     DescriptorStores,
