@@ -18,6 +18,7 @@ from surrogate_hpo.config.load import DEFAULT_CONFIG, load_config
 from surrogate_hpo.errors import InterruptedRun, SurrogateHpoError
 from surrogate_hpo.files.full_disk import full_disk
 from surrogate_hpo.interruption import handling_signals
+from surrogate_hpo.loading import loading
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.run.allocation import job_header
 from surrogate_hpo.run.cost import recording_cost
@@ -45,6 +46,7 @@ logger = logging.getLogger(__name__)
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
 JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES)
+VERBS = (*JOBS, *TOOLS, *QUESTIONS, "profile")
 PACKAGE_FOLDER = Path(surrogate_hpo.__file__).parent
 PROFILE_HELP = "Make a profile known to Snakemake by its name, or ask Slurm what it takes of it."
 GROUPS = {
@@ -153,17 +155,15 @@ def _outputs(function: Callable[..., str | None], options: Mapping[str, Any]) ->
 
 
 def _stage_function(stage: str) -> Callable[..., str | None]:
-    # What is imported stays: to look through it for garbage takes an eighth of the time.
-    gc.disable()
-    module = importlib.import_module(f"surrogate_hpo.{home(stage)}")
-    gc.freeze()
-    gc.enable()
+    with loading():
+        module = importlib.import_module(f"surrogate_hpo.{home(stage)}")
+        gc.freeze()
     function: Callable[..., str | None] = getattr(module, stage)
     return function
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Parser of all verbs; only the chosen stage is imported, since torch takes seconds."""
+    """Parser of the chosen verb, else of all; only the chosen stage is imported."""
     parser = argparse.ArgumentParser(
         prog="surrogate-hpo",
         description="From DFT snapshots to a surrogate of the electronic structure. Each stage "
@@ -171,22 +171,27 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=surrogate_hpo.__version__)
     verbs = parser.add_subparsers(dest="stage", required=True, metavar="stage")
-    for stage in JOBS:
-        verb = verbs.add_parser(stage, help=_summary(stage), description=_summary(stage))
-        _add_common(verb)
-    for tool in TOOLS:
-        verbs.add_parser(tool, help=_summary(tool), description=_summary(tool))
-    if chosen in (*JOBS, *TOOLS):
-        verb = verbs.choices[chosen]
-        verb.description = inspect.getdoc(_stage_function(chosen))
-        verb.formatter_class = argparse.RawDescriptionHelpFormatter
-        _add_stage_options(verb, _stage_function(chosen))
-    for question in QUESTIONS:
-        verb = verbs.add_parser(question, help=_summary(question), description=_summary(question))
-        verb.add_argument(
-            "config", nargs="*", type=Path, default=DEFAULT_CONFIG, help="config files, later win"
-        )
-    _add_profile(verbs.add_parser("profile", help=PROFILE_HELP, description=PROFILE_HELP))
+    # Summaries are read from the files of the stages, and only the list of all verbs shows them.
+    shown = [chosen] if chosen in VERBS else VERBS
+    for name in map(str, shown):
+        summary = PROFILE_HELP if name == "profile" else _summary(name)
+        verb = verbs.add_parser(name, help=summary, description=summary)
+        if name in JOBS:
+            _add_common(verb)
+        if name == chosen and name in (*JOBS, *TOOLS):
+            verb.description = inspect.getdoc(_stage_function(name))
+            verb.formatter_class = argparse.RawDescriptionHelpFormatter
+            _add_stage_options(verb, _stage_function(name))
+        if name in QUESTIONS:
+            verb.add_argument(
+                "config",
+                nargs="*",
+                type=Path,
+                default=DEFAULT_CONFIG,
+                help="config files, later win",
+            )
+        if name == "profile":
+            _add_profile(verb)
     return parser
 
 

@@ -14,6 +14,7 @@ from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.formats.lammps.engine import find_lammps
 from surrogate_hpo.formats.lammps.reference import lammps_bispectrum
+from surrogate_hpo.loading import loading
 from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
 
@@ -112,5 +113,7 @@ def grid_engine(
         device = "cuda" if settings.use_gpu else "cpu"
         by_torch = TorchBispectrum(atoms.positions, cell, device=device, **options)
         return GridEngine(lambda box: by_torch(box.points(shape, cell)))
-    bispectrum = Bispectrum(atoms.positions, cell, **options)
+    # numba loads itself and a compiled function.
+    with loading():
+        bispectrum = Bispectrum(atoms.positions, cell, **options)
     return GridEngine(lambda box: bispectrum(box.points(shape, cell), threads=threads))
