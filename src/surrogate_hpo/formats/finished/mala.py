@@ -19,7 +19,8 @@ from surrogate_hpo.formats.mala.arrays import (
     check_spacing,
     open_array,
 )
-from surrogate_hpo.formats.mala.sidecar import OWN, Sidecar, read_sidecar
+from surrogate_hpo.formats.mala.sidecar import Sidecar, read_sidecar
+from surrogate_hpo.formats.mala.sidecar_keys import OWN
 
 SIDECAR = ".info.json"
 ARRAYS = (".npy", ".h5")

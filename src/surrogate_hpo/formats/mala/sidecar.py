@@ -6,7 +6,6 @@ MALA passes over it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,11 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.espresso.checks import check_sense
 from surrogate_hpo.formats.finished.agreement import agree_on_setting
+from surrogate_hpo.formats.mala.sidecar_keys import OWN, SidecarKeys
 from surrogate_hpo.formats.structures.structures import checked_structure
 from surrogate_hpo.limits import require_size
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN, RYDBERG_EV
 
-OWN = "surrogate_hpo"
 _CELL_TOLERANCE = 1e-3
 # pw.x prints degauss with four decimals, from where MALA takes it: half of the last one, in K.
 _ROUNDED_KELVIN = 0.5e-4 * RYDBERG_EV / BOLTZMANN_EV_PER_KELVIN + 0.1
@@ -40,42 +39,24 @@ _TERMS = (
 _SUM_TOLERANCE = 1e-3
 
 
-@dataclass(frozen=True)
-class Sidecar:
-    """A sidecar file, read.
-
-    Attributes
-    ----------
-    path
-        The file.
-    document
-        Its content.
-    """
-
-    path: Path
-    document: Mapping[str, Any]
-
-    def own(self, part: str) -> Mapping[str, Any] | None:
-        """A part of the section that this package adds, if it is there."""
-        section = self.document.get(OWN)
-        found = section.get(part) if isinstance(section, dict) else None
-        return found if isinstance(found, dict) else None
+class Sidecar(SidecarKeys):
+    """A sidecar file, read."""
 
     @property
     def grid(self) -> tuple[int, int, int]:
         """Points along the three cell vectors."""
-        grid = self._needed("grid_dimensions")
+        grid = self.needed("grid_dimensions")
         if not (
             isinstance(grid, list) and len(grid) == 3 and all(n in range(1, 10**6) for n in grid)
         ):
-            raise self._fault("three numbers of points", "grid_dimensions", grid)
+            raise self.fault("three numbers of points", "grid_dimensions", grid)
         return int(grid[0]), int(grid[1]), int(grid[2])
 
     def cell(self) -> NDArray[np.float64]:
         """Cell vectors as rows, Å, which voxel and atoms must agree on."""
-        cell = self._array(self._needed("atoms").get("cell"), (3, 3), "atoms.cell")
-        if (voxel := self._mapping("voxel")) is not None:
-            edges = self._array(voxel.get("array"), (3, 3), "voxel.array")
+        cell = self.array(self.needed("atoms").get("cell"), (3, 3), "atoms.cell")
+        if (voxel := self.mapping("voxel")) is not None:
+            edges = self.array(voxel.get("array"), (3, 3), "voxel.array")
             spanned = edges * np.array(self.grid)[:, None]
             if np.abs(spanned - cell).max() > _CELL_TOLERANCE:
                 raise DataError(
@@ -90,13 +71,13 @@ class Sidecar:
 
     def structure(self) -> Atoms:
         """The atoms, Å."""
-        atoms = self._needed("atoms")
-        positions = self._array(atoms.get("positions"), (-1, 3), "atoms.positions")
-        numbers = self._array(atoms.get("numbers"), (len(positions),), "atoms.numbers")
+        atoms = self.needed("atoms")
+        positions = self.array(atoms.get("positions"), (-1, 3), "atoms.positions")
+        numbers = self.array(atoms.get("numbers"), (len(positions),), "atoms.numbers")
         known = range(1, len(chemical_symbols))
         if not all(number in known for number in numbers):
-            raise self._fault("atomic numbers", "atoms.numbers", numbers.tolist())
-        pbc = self._array(atoms.get("pbc", [True] * 3), (3,), "atoms.pbc").astype(bool)
+            raise self.fault("atomic numbers", "atoms.numbers", numbers.tolist())
+        pbc = self.array(atoms.get("pbc", [True] * 3), (3,), "atoms.pbc").astype(bool)
         built = Atoms(numbers.astype(int), positions=positions, cell=self.cell(), pbc=pbc)
         return checked_structure(built, str(self.path))
 
@@ -112,18 +93,18 @@ class Sidecar:
         self._check_sum(len(atoms))
         temperature = self._temperature(supplement)
         cutoff = self._density_cutoff(supplement)
-        waves = self._optional("ecutwfc")
-        pseudopotentials = self._mapping("pseudopotentials") or {}
+        waves = self.optional("ecutwfc")
+        pseudopotentials = self.mapping("pseudopotentials") or {}
         return DftResult(
-            total_free_energy=self._optional("total_energy_dft_calculation"),
-            band_energy=self._optional("band_energy_dft_calculation"),
-            entropy_contribution=self._optional("entropy_contribution_dft_calculation"),
-            hartree_energy=self._optional("hartree_contribution"),
-            xc_energy=self._optional("xc_contribution"),
+            total_free_energy=self.optional("total_energy_dft_calculation"),
+            band_energy=self.optional("band_energy_dft_calculation"),
+            entropy_contribution=self.optional("entropy_contribution_dft_calculation"),
+            hartree_energy=self.optional("hartree_contribution"),
+            xc_energy=self.optional("xc_contribution"),
             xc_potential_energy=None,
-            ewald_energy=self._optional("ewald_contribution"),
-            fermi_energy=self._number("fermi_energy_dft"),
-            electrons=self._number("number_of_electrons_exact"),
+            ewald_energy=self.optional("ewald_contribution"),
+            fermi_energy=self.number("fermi_energy_dft"),
+            electrons=self.number("number_of_electrons_exact"),
             eigenvalues=np.empty((0, 0)),
             occupations=np.empty((0, 0)),
             k_weights=np.empty(0),
@@ -166,13 +147,13 @@ class Sidecar:
             "ecutwfc": None if waves is None else waves / RYDBERG_EV,
         }
         for key, value in pairs.items():
-            stated = self._optional(key)
+            stated = self.optional(key)
             if value is not None and (
                 stated is None or abs(stated - value) > _OWN_TOLERANCE * max(1.0, abs(value))
             ):
-                raise self._fault(f"{value!r}, as in {OWN}.dft", key, stated)
+                raise self.fault(f"{value!r}, as in {OWN}.dft", key, stated)
         if result.fft_grid != self.grid:
-            raise self._fault(f"{result.fft_grid}, as in {OWN}.dft", "grid_dimensions", self.grid)
+            raise self.fault(f"{result.fft_grid}, as in {OWN}.dft", "grid_dimensions", self.grid)
         self._same_atoms(result)
         for key, setting, found, tolerance in (
             ("functional", supplement.functional, result.functional, 0.0),
@@ -218,8 +199,8 @@ class Sidecar:
 
     def _check_sum(self, atoms: int) -> None:
         """Where all terms of the total energy are told, they must add up to it."""
-        total = self._optional("total_energy_dft_calculation")
-        terms = [self._optional(key) for key in _TERMS]
+        total = self.optional("total_energy_dft_calculation")
+        terms = [self.optional(key) for key in _TERMS]
         told = [term for term in terms if term is not None]
         if total is None or len(told) < len(terms):
             return
@@ -239,24 +220,24 @@ class Sidecar:
         return supplement.functional
 
     def _density_cutoff(self, supplement: DftSupplement) -> float:
-        stated, key = self._optional("ecutrho"), "dft.density_cutoff_rydberg"
+        stated, key = self.optional("ecutrho"), "dft.density_cutoff_rydberg"
         if stated is None:
             if supplement.density_cutoff_rydberg is None:
                 raise self._unsaid("the plane-wave cutoff of the density", key, "160")
             return supplement.density_cutoff_rydberg
         if stated <= 0:
-            raise self._fault("more than 0 Ry", "ecutrho", stated)
+            raise self.fault("more than 0 Ry", "ecutrho", stated)
         agree_on_setting(key, supplement.density_cutoff_rydberg, stated, 1e-3, where=str(self.path))
         return stated
 
     def _temperature(self, supplement: DftSupplement) -> float:
         """The config's, if the file's is the same rounded; K."""
-        stated, key = self._optional("temperature"), "dft.electronic_temperature_kelvin"
+        stated, key = self.optional("temperature"), "dft.electronic_temperature_kelvin"
         exact = supplement.electronic_temperature_kelvin
         if stated is None and exact is None:
             raise self._unsaid("the electronic temperature", key, "298")
         if stated is not None and stated <= 0:
-            raise self._fault("more than 0 K", "temperature", stated)
+            raise self.fault("more than 0 K", "temperature", stated)
         if stated is not None:
             agree_on_setting(key, exact, stated, _ROUNDED_KELVIN, where=str(self.path))
         return exact if exact is not None else float(stated or 0)
@@ -267,51 +248,6 @@ class Sidecar:
             where=str(self.path),
             expected=f"{key} in the config, for example {key.split('.')[1]}: {example}",
             remedy="look it up in the input of the calculation",
-        )
-
-    def _needed(self, key: str) -> Any:  # noqa: ANN401 (any JSON value)
-        if self.document.get(key) is None:
-            raise self._fault("a value", key, None)
-        return self.document[key]
-
-    def _number(self, key: str) -> float:
-        self._needed(key)
-        return float(self._optional(key) or 0)
-
-    def _mapping(self, key: str) -> Mapping[str, Any] | None:
-        value = self.document.get(key)
-        if value is not None and not isinstance(value, dict):
-            raise self._fault("a JSON object", key, value)
-        return value
-
-    def _optional(self, key: str) -> float | None:
-        value = self.document.get(key)
-        if value is None:
-            return None
-        try:
-            number = np.nan if isinstance(value, bool | str) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = np.nan
-        if not np.isfinite(number):
-            raise self._fault("a finite number", key, value)
-        return number
-
-    def _array(self, value: object, shape: tuple[int, ...], key: str) -> NDArray[np.float64]:
-        try:
-            array = np.array(value, dtype=np.float64).reshape(shape)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise self._fault(f"numbers of shape {shape}", key, value) from error
-        if not np.isfinite(array).all():
-            raise self._fault("finite numbers", key, value)
-        return array
-
-    def _fault(self, expected: str, key: str, got: object) -> DataError:
-        return DataError(
-            "the sidecar of the snapshot is incomplete or damaged",
-            where=f"{self.path}, key {key}",
-            expected=expected,
-            got="nothing" if got is None else repr(got)[:200],
-            remedy="write it again with MALA's DataConverter from the output of the calculation",
         )
 
 

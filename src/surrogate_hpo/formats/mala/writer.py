@@ -17,7 +17,7 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.files.atomic import replacing, write_text
 from surrogate_hpo.files.zarr_zip import grid_of
 from surrogate_hpo.formats.mala.arrays import COORDINATES
-from surrogate_hpo.formats.mala.sidecar import OWN
+from surrogate_hpo.formats.mala.sidecar_keys import OWN
 from surrogate_hpo.units import RYDBERG_EV
 
 _SLAB_BYTES = 64 * 2**20

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.atomic import replacing
@@ -21,13 +20,9 @@ from surrogate_hpo.formats.structures.contents import (
 )
 from surrogate_hpo.formats.structures.extent import check_extent
 from surrogate_hpo.formats.structures.frames import is_file, read_frames, selected_frames
+from surrogate_hpo.formats.structures.overlap import OVERLAP, refuse_overlap
 from surrogate_hpo.formats.structures.written import LABELS, read_written
 
-# Share of the sum of covalent radii below which two atoms are taken to overlap. Thermal and even
-# strongly compressed solids stay above 0.7.
-_OVERLAP = 0.5
-# Of so many atoms all pairs are looked at: faster than to import a search of neighbours.
-_FEW_ATOMS = 32
 _INDEX = re.compile(
     r"(?P<file>.+)@(?P<index>-?\d{1,18}|-?\d{0,18}:-?\d{0,18}(?::-?0*[1-9]\d{0,17})?)", re.DOTALL
 )
@@ -158,7 +153,7 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
             "coordinates",
             remedy="look for what wrote the file: a calculation that failed or was cut off",
         )
-    check_extent(atoms, 2 * _OVERLAP * covalent_radii.max(), where)
+    check_extent(atoms, 2 * OVERLAP * covalent_radii.max(), where)
     if not atoms.numbers.all():
         raise DataError(
             "an atom of the structure has no element",
@@ -169,7 +164,7 @@ def checked_structure(atoms: Atoms, where: str) -> Atoms:
     refuse_disorder(atoms, where)
     bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
     bare.info |= _labels(atoms, where)
-    _refuse_overlap(bare, where)
+    refuse_overlap(bare, where)
     return bare
 
 
@@ -184,54 +179,6 @@ def _labels(atoms: Atoms, where: str) -> dict[str, float]:
                 got=f"{key}={value!r}",
             )
     return found
-
-
-def _refuse_overlap(atoms: Atoms, where: str) -> None:
-    radii = covalent_radii[atoms.numbers]
-    neighbours = _close_pairs if len(atoms) <= _FEW_ATOMS else _neighbour_list
-    first, second, distance = neighbours(atoms, 2 * _OVERLAP * radii.max())
-    share = distance / (radii[first] + radii[second])
-    if len(share) and share.min() < _OVERLAP:
-        worst = int(share.argmin())
-        i, j = int(first[worst]), int(second[worst])
-        raise DataError(
-            "two atoms overlap",
-            where=where,
-            expected=f"at least {_OVERLAP * (radii[i] + radii[j]):.2f} Å between "
-            f"{atoms.symbols[i]} and {atoms.symbols[j]}",
-            got=f"{distance[worst]:.3f} Å between atoms {i} and {j} (or their images)",
-            remedy="check that lengths are in Å and that no atom is given twice",
-        )
-
-
-_Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
-
-
-def _neighbour_list(atoms: Atoms, reach: float) -> _Pairs:
-    from ase.neighborlist import neighbor_list  # noqa: PLC0415 - it loads half of SciPy
-
-    first, second, distance = neighbor_list("ijd", atoms, reach)
-    return first, second, distance
-
-
-def _close_pairs(atoms: Atoms, reach: float) -> _Pairs:
-    """The same of few atoms, whose extent is checked: all of their images within reach."""
-    cell = atoms.cell.array
-    inverse = np.linalg.inv(cell)
-    scaled = atoms.positions @ inverse
-    home = (scaled - np.floor(scaled)) @ cell
-    images = [int(count) for count in np.floor(reach * np.linalg.norm(inverse, axis=0)) + 1]
-    shifts = np.stack(
-        np.meshgrid(*(np.arange(-count, count + 1) for count in images), indexing="ij"), axis=-1
-    ).reshape(-1, 3)
-    found: list[_Pairs] = []
-    for atom in range(len(atoms)):
-        distance = np.linalg.norm(home - home[atom] + (shifts @ cell)[:, None], axis=2)
-        distance[len(shifts) // 2, atom] = np.inf  # the atom itself, not an image of it
-        shift, other = np.nonzero(distance < reach)
-        found.append((np.full(len(other), atom), other, distance[shift, other]))
-    first, second, lengths = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return first, second, lengths
 
 
 def read_structure(source: Path | str) -> Atoms:

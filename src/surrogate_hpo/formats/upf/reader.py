@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from surrogate_hpo import limits
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.files.bounded_xml import RefusedXml, parse_xml, with_ampersands
-from surrogate_hpo.limits import require, require_size
+from surrogate_hpo.formats.upf.text import parse_upf, upf_text
+from surrogate_hpo.limits import require
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 FloatArray = NDArray[np.float64]
@@ -30,14 +30,6 @@ _KINDS = {
     "PAW": "paw",
     "1/R": "coulomb",
 }
-
-
-# Comments hold what they like, and generator inputs are quoted with & and < that are no XML.
-_VERBATIM = (
-    ("<!--", "-->"),
-    (r"<PP_INFO\b", r"</PP_INFO\s*>"),
-    (r"<PP_INPUTFILE\b", r"</PP_INPUTFILE\s*>"),
-)
 
 
 @dataclass(frozen=True)
@@ -125,7 +117,7 @@ def read_upf(path: Path) -> Pseudopotential:
     DataError
         The file is missing, damaged, of version 1, or of an unsupported functional.
     """
-    root = _parse(path)
+    root = parse_upf(path)
     header = _section(root, "PP_HEADER", path).attrib
     core_correction = _flag(_attribute(header, "core_correction", path), path)
     radius = _numbers(_section(root, "PP_MESH/PP_R", path), path)
@@ -166,64 +158,9 @@ def read_upf_origin(path: Path) -> str:
     str
         The text of its PP_INFO section; empty if there is none.
     """
-    _, _, behind = _read(path).partition("<PP_INFO>")
+    _, _, behind = upf_text(path).partition("<PP_INFO>")
     info, end, _ = behind.partition("</PP_INFO>")
     return info.strip() if end else ""
-
-
-def _read(path: Path) -> str:
-    try:
-        require_size(path, limits.UPF_BYTES, "pseudopotential file")
-        return path.read_text(errors="replace")
-    except OSError as error:
-        raise DataError(
-            "the pseudopotential file cannot be read",
-            where=str(path),
-            got=error.strerror,
-            remedy="check the path in the dft section of the configuration",
-        ) from error
-
-
-def _parse(path: Path) -> ET.Element:
-    text = _read(path)
-    if not re.search(r"<UPF\s+version", text) and "<PP_HEADER" in text:
-        raise DataError(
-            "the pseudopotential is in the old UPF version 1",
-            where=str(path),
-            expected='UPF version 2 (starts with <UPF version="2...">)',
-            remedy="convert it with Quantum ESPRESSO's upfconv.x -u",
-        )
-    try:
-        return parse_xml(_as_xml(text))
-    except (ET.ParseError, ValueError) as error:
-        raise DataError(
-            "the pseudopotential file is not a complete UPF file",
-            where=str(path),
-            expected="well-formed UPF version 2",
-            got=str(error),
-            remedy="fetch the file again: it is damaged or cut off",
-        ) from error
-
-
-def _as_xml(text: str) -> str:
-    """The part of a file that pw.x reads, as XML: it takes no offence at what surrounds it."""
-    for begin, end in _VERBATIM:
-        text = _without(text, begin, end)
-    head, root, rest = text.partition("<UPF")
-    if "<!DOCTYPE" in head:
-        raise RefusedXml("a document type declaration")
-    whole, end, _ = (root + rest if root else text).partition("</UPF>")
-    return with_ampersands(whole + end)
-
-
-def _without(text: str, begin: str, end: str) -> str:
-    """Without what stands from one to another; in linear time, if very many begin and none ends."""
-    first, last = re.compile(begin), re.compile(end)
-    parts, place = [], 0
-    while (start := first.search(text, place)) and (stop := last.search(text, start.end())):
-        parts.append(text[place : start.start()])
-        place = stop.end()
-    return "".join(parts) + text[place:]
 
 
 def _section(root: ET.Element, name: str, path: Path) -> ET.Element:

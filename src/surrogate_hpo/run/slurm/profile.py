@@ -56,8 +56,10 @@ class SlurmProfile:
 
     Attributes
     ----------
-    config, partitions_file
-        Its files.
+    config
+        Its `config.yaml`.
+    partitions_file
+        The file that describes partitions.
     resources
         Options of sbatch for all jobs, by what the config says of them.
     partitions
