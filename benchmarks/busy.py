@@ -65,13 +65,13 @@ def main() -> None:
                 rows["the same, spinning"] = times(folder, SPINNING)
     print("| | search, s | training, s |\n|---|---|---|")
     for what, seconds in rows.items():
-        print(f"| {what} | {seconds['search']:.1f} | {seconds['train']:.1f} |")
+        print(f"| {what} | {seconds['search_worker']:.1f} | {seconds['train']:.1f} |")
     first, second = rows["alone"], rows["beside one process per core"]
     report = {
         "machine": platform.processor() or platform.machine(),
         "threads": THREADS,
         "competing_processes": others,
-        "search_slowdown": second["search"] / first["search"],
+        "search_slowdown": second["search_worker"] / first["search_worker"],
         "training_slowdown": second["train"] / first["train"],
         "seconds": rows,
         "rounds": {"alone": alone, "beside one process per core": busy},
@@ -106,7 +106,7 @@ def write_inputs(folder: Path) -> None:
 
 
 def times(folder: Path, environment: dict[str, str] | None = None) -> dict[str, float]:
-    """Elapsed seconds of the two stages, one after the other."""
+    """Elapsed seconds of the jobs, one after the other."""
     data: dict[str, list[Any]] = {
         "config": [folder / "config.yaml"],
         "threads": [THREADS],
@@ -123,10 +123,15 @@ def times(folder: Path, environment: dict[str, str] | None = None) -> dict[str, 
     with tempfile.TemporaryDirectory(dir=folder) as name:
         out = Path(name)
         state: dict[str, list[Any]] = {"state": [out / "state"]}
-        chosen = out / "choice.json"
+        trials, chosen = out / "0.json", out / "choice.json"
         stages: dict[str, dict[str, list[Any]]] = {
-            "search": {"trials": [out / "trials.csv"], "choice": [chosen]},
-            "train": {
+            "search_worker": data | state | {"worker": [0], "results": [trials]},
+            "search": state
+            | {"config": data["config"], "workers": [trials]}
+            | {"trials": [out / "trials.csv"], "choice": [chosen]},
+            "train": data
+            | state
+            | {
                 "search": [chosen],
                 "initialisation": [0],
                 "model": [out / "model.pt"],
@@ -134,10 +139,10 @@ def times(folder: Path, environment: dict[str, str] | None = None) -> dict[str, 
                 "validation-losses": [out / "losses.csv"],
             },
         }
-        for stage, own in stages.items():
+        for stage, options in stages.items():
             words = [
                 word
-                for option, values in (data | own | state).items()
+                for option, values in options.items()
                 for word in (f"--{option}", *map(str, values))
             ]
             begun = time.perf_counter()

@@ -28,6 +28,7 @@ from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.journal import journal_storage
+from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.formats.cubes.files import read_cube
 from surrogate_hpo.formats.espresso.size import espresso_size
@@ -37,6 +38,8 @@ from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.formats.mala.arrays import open_array
 from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.formats.upf.reader import read_upf, read_upf_origin
+from surrogate_hpo.run.chunk_results import read_chunks
+from surrogate_hpo.training.trained_error import Outcome
 from surrogate_hpo.verbs.verify.verb import verify
 
 Reader = Callable[[bytes, Path], object]
@@ -94,6 +97,13 @@ def _evaluation(content: bytes, folder: Path) -> None:
     dict(EvaluationStore(store))
 
 
+def _chunk(path: Path) -> None:
+    gathered = read_chunks([path])
+    memo = Memo(Outcome, gathered.results)
+    for key in gathered.results:
+        memo.recall(key)
+
+
 def _archive(content: bytes, folder: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
@@ -144,6 +154,7 @@ READERS: dict[str, tuple[Mutation, Reader]] = {
     "descriptors": (mutate_zip, _of_file("d.zarr.zip", read_descriptors)),
     "journal": (mutate_json_lines, _of_file("journal.log", _journal)),
     "evaluation": (mutate_json, _evaluation),
+    "chunk": (mutate_json, _of_file("0.json", _chunk)),
     "manifest": (mutate_text, lambda c, _: read_manifest(c.decode("utf-8", "replace"))),
     "tar": (mutate_bytes, _tar),
     "archive": (_zip_of_archive, _archive),

@@ -142,6 +142,10 @@ def samples(folder: Path) -> dict[str, bytes]:
     members = [Member.of(f"run/{'a' * 50 * n}{n}", bytes(700 * n)) for n in range(5)]
     found["tar"] = b"".join(_packed(members, 1_700_000_000)) + bytes(1024)
     found["evaluation"] = json.dumps({"key": "a", "record": {"loss": 1.0}}).encode()
+    outcome = {"error": float("inf"), "seconds": 1.0, "status": "ok"}
+    made = {"code": "c", "settings": {"points": 1}, "seed": 1, "inputs": {"a/b": "0"}}
+    chunk = {"facts": {}, "results": {"a/0": outcome}, "provenance": made}
+    found["chunk"] = json.dumps(chunk).encode()
     return found
 
 
