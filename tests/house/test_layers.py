@@ -27,7 +27,7 @@ NUMERICS = ("dft", "physics", "descriptors", "potential", "networks", "scores", 
 # From the ground up. A file of a stage's room may belong to a layer of its own: its settings, its
 # figures, what its jobs need.
 LAYERS = (
-    ("figure_widths", "units", "errors", "seeds", "log", "interruption", "limits"),
+    ("figure_widths", "loading", "units", "errors", "seeds", "log", "interruption", "limits"),
     NUMERICS,
     ("report", "figure"),
     ("config", "settings"),

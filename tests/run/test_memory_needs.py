@@ -13,8 +13,9 @@ from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.run.case import FLOAT32
-from surrogate_hpo.run.needs.basis import BATCH_BYTES, COMPLEX, FLOAT64
-from surrogate_hpo.run.needs.evaluation import ENERGY_BYTES
+from surrogate_hpo.run.needs.basis import COMPLEX, FLOAT64
+from surrogate_hpo.run.needs.predictions import ENERGY_BYTES
+from surrogate_hpo.stages.ldos.needs import BATCH_BYTES
 
 COMPONENTS, ENERGIES = 91, 77
 # Not ru_maxrss, which a process inherits from the one that started it.

@@ -1,57 +1,13 @@
 """Threads, memory and time that a job asks for, from what it needs and how often it failed."""
 
+import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from surrogate_hpo.run.case import Case
-from surrogate_hpo.run.needs import basis as needs
-from surrogate_hpo.run.needs import comparison as comparison_needs
-from surrogate_hpo.run.needs import evaluation as evaluation_needs
-from surrogate_hpo.run.needs import knoise as knoise_needs
-from surrogate_hpo.run.needs import search as search_needs
-from surrogate_hpo.run.needs import training as training_needs
-from surrogate_hpo.run.needs.basis import MEBIBYTE, Need
-
-# What a rule needs; one that gathers what other jobs have found needs next to nothing.
-NEEDS: Mapping[str, Callable[[Case], Need]] = {
-    "snapshots": needs.snapshots,
-    "dft": needs.dft,
-    "ldos": needs.ldos,
-    "acsd": needs.acsd,
-    "descriptors": needs.descriptors,
-    "naswot": comparison_needs.gathering,
-    "naswot_chunk": lambda case: training_needs.naswot(case, parts=case.config.naswot.chunks),
-    "search": comparison_needs.gathering,
-    "search_worker": lambda case: search_needs.search(case, parts=case.config.search.workers),
-    "train": lambda case: training_needs.train(
-        case, data_mebibytes=case.config.train.data_memory_mebibytes
-    ),
-    "surrogate": evaluation_needs.surrogate,
-    "transfer": evaluation_needs.transfer,
-    "evaluate": evaluation_needs.evaluate,
-    "evaluate_snapshot": evaluation_needs.evaluate_snapshot,
-    "report": evaluation_needs.report,
-    "audit": comparison_needs.gathering,
-    "audit_chunk": lambda case: comparison_needs.audit(case, parts=case.config.audit.chunks),
-    "acsd_audit": comparison_needs.gathering,
-    "acsd_audit_chunk": lambda case: comparison_needs.acsd_audit(
-        case, parts=case.config.acsd_audit.chunks
-    ),
-    "contest": comparison_needs.contest,
-    "compare": comparison_needs.compare,
-    "knoise": knoise_needs.knoise,
-    "knoise_snapshot": knoise_needs.knoise_snapshot,
-    "learning_curve": comparison_needs.learning_curve,
-    "learning_curve_network": lambda case: training_needs.train(
-        case, data_mebibytes=case.config.train.data_memory_mebibytes
-    ),
-    "floor": evaluation_needs.floor,
-    "archive": comparison_needs.archive,
-    "audit_figure": comparison_needs.figure,
-    "acsd_audit_figure": comparison_needs.figure,
-    "learning_curve_figure": comparison_needs.figure,
-}
+from surrogate_hpo.run.graph import FIGURES, HELPERS
+from surrogate_hpo.run.needs.basis import MEBIBYTE, Need, figure, gathering
 
 # These go faster with more threads. `contest` does too, but its compute is what is compared.
 _THREADED = (
@@ -102,6 +58,31 @@ class Request:
     expected_seconds: float
 
 
+def need_of(rule: str) -> Callable[[Case], Need]:
+    """What finds the need of a rule's jobs: the function of its name in its stage's `needs.py`.
+
+    Parameters
+    ----------
+    rule
+        Name of a stage, or of a job that does part of one.
+
+    Returns
+    -------
+    callable
+        From the case to the need. A stage whose parts do all the work has no such function, and
+        needs next to nothing itself.
+    """
+    if rule in FIGURES:
+        return figure
+    module = importlib.import_module(f"surrogate_hpo.stages.{HELPERS.get(rule, rule)}.needs")
+    found: Callable[[Case], Need] | None = getattr(module, rule, None)
+    if found is None and rule in HELPERS.values():
+        return gathering
+    if found is None:
+        raise AttributeError(f"{module.__name__} lacks a function {rule}")
+    return found
+
+
 def request(rule: str, case: Case, *, attempt: int = 1) -> Request:
     """What a job of a rule asks for.
 
@@ -120,7 +101,7 @@ def request(rule: str, case: Case, *, attempt: int = 1) -> Request:
         Memory with a margin of 20 % and room for Snakemake's own process, time with a margin
         of a factor of three.
     """
-    need = NEEDS[rule](case)
+    need = need_of(rule)(case)
     threads = _threads(rule, need)
     speed = threads * _PARALLEL_EFFICIENCY if threads > 1 else 1.0
     seconds = need.gpu_seconds or need.cpu_seconds / speed

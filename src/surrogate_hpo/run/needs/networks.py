@@ -4,21 +4,12 @@ As in `surrogate_hpo.run.needs.basis`: memory from the arrays held at the worst 
 floating point operations. P is a number of points, C of components, E of energies.
 """
 
-import math
 from itertools import pairwise
 
-from surrogate_hpo.data.memory import KEPT_DESCRIPTOR_BYTES
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import CUDA_BASE, FLOAT64, MEBIBYTE, TORCH_BASE, Need
-from surrogate_hpo.run.needs.readout import (
-    COARSENING,
-    readout_bytes,
-    tangent_bytes,
-    tangent_seconds,
-)
-from surrogate_hpo.stages.search.settings import SearchSettings
 
-STARTUP_SECONDS = 6.0
+TORCH_STARTUP_SECONDS = 6.0
 _RATE = 50e9
 DOUBLE_RATE = 8e9
 # A network this small does not fill a GPU: its steps are bound by their launches.
@@ -27,13 +18,8 @@ _GPU_SECONDS_PER_STEP = 5e-3
 READING_RATE = 2e8
 # Work of autograd, float64 chunks of the scalers, activations of a chunk of validation points.
 TRAINING_WORK = 350 * MEBIBYTE
-INT64 = 8
-# Of the descriptors: mean, covariance, and to pick a minibatch.
-_PASSES = 3
 # A score that learns takes about 50 steps, some passes over its few points.
 _SCORE_PASSES = 6
-# A step that differentiates along a displacement, over one that does not.
-_TANGENT_PASSES = 3
 
 
 def parameters(layers: list[int]) -> int:
@@ -98,97 +84,6 @@ def epoch_operations(layers: list[int], points: int, batch: int) -> float:
         20 * inputs * outputs * (inputs + outputs) for inputs, outputs in pairwise(layers)
     )
     return 6.0 * parameters(layers) * points + steps * rotations
-
-
-def naswot(case: Case, *, parts: int = 1) -> Need:
-    """Scores of all architectures; the descriptors of all training points fit the scaler.
-
-    Memory: P C, at most as much as is kept, or 2 N C, one snapshot in use and one on its way, if
-    that is more; an order of the points; one snapshot with its LDOS, for the length of that, or
-    all where the score learns; Jacobians of a minibatch.
-
-    Parameters
-    ----------
-    case
-        The case.
-    parts
-        Jobs that share the work; each reads all data.
-
-    Returns
-    -------
-    Need
-        Of one of them.
-    """
-    settings = case.config.naswot
-    training = case.points("training")
-    labelled = training if settings.needs_ldos else case.grid_points
-    held_out = case.points("validation") if settings.needs_ldos else case.grid_points
-    inputs, one = (FLOAT32 * rows * case.components for rows in (training, case.grid_points))
-    held = max(min(inputs, KEPT_DESCRIPTOR_BYTES), 2 * one) + INT64 * training
-    labels = case.point_bytes * (labelled + held_out)
-    read = inputs * (1 if inputs <= KEPT_DESCRIPTOR_BYTES else _PASSES) + labels
-    architectures = len(settings.activations) * sum(
-        len(settings.widths) ** (1 if settings.equal_widths else layers)
-        for layers in settings.layers
-    )
-    networks = min(architectures, settings.sample or architectures) * settings.initialisations
-    networks = math.ceil(networks / parts)
-    return Need(
-        TORCH_BASE + TRAINING_WORK + jacobians(case, settings.batch_size) + held + labels,
-        STARTUP_SECONDS
-        + read / READING_RATE
-        + moments_seconds(case, training)
-        + networks * score_seconds(case.network, settings.points if settings.needs_ldos else 0),
-    )
-
-
-def train(case: Case, *, data_mebibytes: float | None = None) -> Need:
-    """One initialisation on all training points: 2 (P_training + P_validation) (C + E).
-
-    Each of several processes holds the data, and has a core.
-
-    Parameters
-    ----------
-    case
-        The case.
-    data_mebibytes
-        Bound of the points in memory, where they are streamed.
-
-    Returns
-    -------
-    Need
-        Of one job.
-    """
-    settings = case.config.train
-    training, validation = case.points("training"), case.points("validation")
-    batch = min(case.config.search.batch_size)
-    operations = epoch_operations(case.network, training, batch)
-    held = bounded(held_points(case, training, validation), data_mebibytes)
-    if settings.learns_energies:
-        # Whole snapshots on grids of half as many points along each axis, with their tangents.
-        training //= COARSENING
-        operations *= _TANGENT_PASSES / COARSENING
-        held += tangent_bytes(case)
-    held *= settings.processes
-    differentiated = settings.learns_energies * settings.processes
-    if settings.readout:  # by one process
-        held += readout_bytes(case)
-        differentiated += settings.force_weight == 0
-    return fit(
-        case,
-        held + TORCH_BASE * (settings.processes - 1),
-        settings.maximum_epochs * operations,
-        settings.maximum_epochs * training // batch,
-        settings.use_gpu,
-        host_seconds=differentiated * tangent_seconds(case),
-        threads=settings.processes,
-    )
-
-
-def trial_points(case: Case, settings: SearchSettings) -> tuple[int, int]:
-    """Training and validation points of a trial."""
-    everything = case.points("training")
-    return min(settings.points or everything, everything), case.points("validation")
 
 
 def fit(
@@ -263,7 +158,7 @@ def network_job(
         Reading and libraries included.
     """
     memory = TORCH_BASE + TRAINING_WORK + held
-    host = STARTUP_SECONDS + host_seconds + held / READING_RATE
+    host = TORCH_STARTUP_SECONDS + host_seconds + held / READING_RATE
     if not use_gpu:
         return Need(memory, host + operations / _RATE, fewest_threads=threads)
     seconds = operations / _GPU_RATE + steps * _GPU_SECONDS_PER_STEP

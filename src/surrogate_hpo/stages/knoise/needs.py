@@ -4,19 +4,20 @@ import math
 from dataclasses import replace
 
 from surrogate_hpo.run.case import Case
-from surrogate_hpo.run.needs import basis as needs
 from surrogate_hpo.run.needs.basis import NUMPY_BASE, STARTUP_SECONDS, TORCH_BASE, Need
+from surrogate_hpo.stages.dft.needs import dft
+from surrogate_hpo.stages.ldos.needs import ldos
 
 
 def knoise_snapshot(case: Case) -> Need:
     """A DFT run and its LDOS with as many k points more as the factor's third power says."""
     k_points = math.ceil(case.size.k_points * case.config.knoise.factor**3)
     denser = replace(case, size=replace(case.size, k_points=k_points))
-    run, ldos = needs.dft(denser), needs.ldos(denser)
+    run, summed = dft(denser), ldos(denser)
     # pw.x runs beside a process that has imported torch.
     return Need(
-        max(TORCH_BASE + run.memory_bytes, ldos.memory_bytes),
-        run.cpu_seconds + ldos.cpu_seconds,
+        max(TORCH_BASE + run.memory_bytes, summed.memory_bytes),
+        run.cpu_seconds + summed.cpu_seconds,
         fewest_threads=run.fewest_threads,
     )
 

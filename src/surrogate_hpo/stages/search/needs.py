@@ -1,28 +1,27 @@
 """Bytes and CPU or GPU seconds of the jobs that search the hyperparameters of the training.
 
-Made as those of `surrogate_hpo.run.needs.training`.
+Made as those of `surrogate_hpo.run.needs.networks`.
 """
 
 import math
 
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import Need
-from surrogate_hpo.run.needs.evaluation import (
-    ENERGY_BYTES,
-    integral_seconds,
-    prediction_seconds,
-)
-from surrogate_hpo.run.needs.training import (
+from surrogate_hpo.run.needs.networks import (
     READING_RATE,
-    bounded,
     epoch_operations,
     fit,
     held_points,
     parameters,
 )
+from surrogate_hpo.run.needs.predictions import (
+    ENERGY_BYTES,
+    integral_seconds,
+    prediction_seconds,
+)
 
 
-def search(case: Case, *, parts: int = 1, data_mebibytes: float | None = None) -> Need:
+def search_worker(case: Case) -> Need:
     """Trials one after the other; the points are kept once per pair of scalings.
 
     Of several folds one is kept at a time, and each trial reads all of them. Where energies are
@@ -32,10 +31,6 @@ def search(case: Case, *, parts: int = 1, data_mebibytes: float | None = None) -
     ----------
     case
         The case.
-    parts
-        Jobs that share the work; each reads all data.
-    data_mebibytes
-        Bound of the points in memory, where they are streamed.
 
     Returns
     -------
@@ -47,8 +42,8 @@ def search(case: Case, *, parts: int = 1, data_mebibytes: float | None = None) -
     training = min(settings.points or everything, everything)
     pairs = 1 if settings.folds > 1 else len(settings.input_scaling) * len(settings.output_scaling)
     held = held_points(case, training, held_out, copies=min(pairs, settings.trials))
-    held = bounded(max(held, 2 * case.point_bytes * everything), data_mebibytes)
-    trials = math.ceil(settings.trials / parts)
+    held = max(held, 2 * case.point_bytes * everything)
+    trials = math.ceil(settings.trials / settings.workers)
     epochs = trials * settings.folds * settings.initialisations * settings.maximum_epochs
     operations = epochs * epoch_operations(case.network, training, min(settings.batch_size))
     steps = epochs * (training // min(settings.batch_size))

@@ -1,0 +1,45 @@
+"""Bytes and CPU or GPU seconds of predictions and of the integrals of an LDOS."""
+
+from collections.abc import Sequence
+
+from surrogate_hpo.run.case import Case
+from surrogate_hpo.run.needs.basis import (
+    FLOAT64,
+    Need,
+    snap_seconds,
+)
+from surrogate_hpo.run.needs.networks import (
+    DOUBLE_RATE,
+    network_job,
+    parameters,
+)
+
+# Integrals of the density per grid point: measured with PBE and a core density, which takes most.
+ENERGY_BYTES = 20 * FLOAT64
+# Grid points that a prediction holds at a time.
+_BLOCK_POINTS = 16384
+
+
+def prediction_seconds(case: Case, points: int) -> float:
+    """Seconds of one core for the scalings of predicted points, whose matrices are full."""
+    return 2.0 * (case.components**2 + case.energies**2) * points / DOUBLE_RATE
+
+
+def integral_seconds(case: Case, points: int) -> float:
+    """Seconds of one core to integrate the LDOS of so many points to energies."""
+    return points * (1000 + 4 * case.energies) / DOUBLE_RATE
+
+
+def predictions(case: Case, sizes: Sequence[int]) -> Need:
+    """Predictions of structures with so many grid points, one after the other.
+
+    Memory is that of `surrogate-hpo predict`: a few real arrays on the grid of the largest
+    structure; the LDOS is on disk. Time: descriptors, networks and integrals of all points.
+    """
+    points, networks = sum(sizes), case.config.train.seeds
+    operations = 2.0 * parameters(case.network) * points * networks
+    seconds = prediction_seconds(case, points * networks)
+    seconds += integral_seconds(case, points * networks)
+    seconds += points * snap_seconds(case, "native")
+    held = max(sizes, default=0) * ENERGY_BYTES + _BLOCK_POINTS * case.point_bytes
+    return network_job(held, operations, 0, False, host_seconds=seconds)
