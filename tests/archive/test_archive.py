@@ -307,6 +307,6 @@ def test_an_interruption_is_no_fault_of_the_archive(tmp_path, monkeypatch):
 
     monkeypatch.setattr("surrogate_hpo.verbs.verify.verb.restore_source", stopped)
     archive = {"jobs": 1, "left_out": []}
-    monkeypatch.setattr("surrogate_hpo.verbs.verify.verb._contents", lambda _: archive)
+    monkeypatch.setattr("surrogate_hpo.verbs.verify.verb.archived_contents", lambda _: archive)
     with pytest.raises(InterruptedRun):
         list(_executed(tmp_path, [], None, 1))

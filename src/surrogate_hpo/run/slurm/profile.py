@@ -121,9 +121,8 @@ def read_slurm_profile(folder: Path) -> SlurmProfile:
 
 def _resources(given: dict[str, object] | list[object] | None) -> dict[str, list[str]]:
     """Options by resource, from a mapping or from a list of `name=value`."""
-    entries = given.items() if isinstance(given, dict) else (
-        (name, value) for name, _, value in (str(entry).partition("=") for entry in given or [])
-    )  # fmt: skip
+    listed = [str(entry).partition("=") for entry in given] if isinstance(given, list) else []
+    entries = given.items() if isinstance(given, dict) else ((n, value) for n, _, value in listed)
     found = {}
     for name, value in entries:
         if name in _RESOURCES:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.scores.descriptors.moments import Line, Moments
 from surrogate_hpo.scores.descriptors.scores import Candidate
 
 # Damps directions that hold less than this share of a component's variance: enough to keep the
@@ -40,90 +41,6 @@ class GuardScore:
     training_unexplained: float
     sum_error: float
     larger_sum_error: float = np.nan
-
-
-@dataclass(frozen=True)
-class _Moments:
-    """Sums over points: all that a linear regression and its errors need.
-
-    Attributes
-    ----------
-    count
-        Number of points P.
-    x
-        Sum of the components, [n].
-    y
-        Sum of the LDOS, [energies].
-    xx
-        Sum of products of components, [n, n].
-    xy
-        Sum of products with the LDOS, [n, energies].
-    yy
-        Sum of squares of the LDOS over points and energies.
-    """
-
-    count: int
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    xx: NDArray[np.float64]
-    xy: NDArray[np.float64]
-    yy: float
-
-    @classmethod
-    def of(cls, x: NDArray[np.float64], y: NDArray[np.float64]) -> "_Moments":
-        return cls(len(x), x.sum(0), y.sum(0), x.T @ x, x.T @ y, float(np.square(y).sum()))
-
-    def __add__(self, other: "_Moments") -> "_Moments":
-        return _Moments(
-            self.count + other.count,
-            self.x + other.x,
-            self.y + other.y,
-            self.xx + other.xx,
-            self.xy + other.xy,
-            self.yy + other.yy,
-        )
-
-    def of_columns(self, columns: NDArray[np.integer]) -> "_Moments":
-        """Keep some of the components."""
-        kept = np.ix_(columns, columns)
-        return _Moments(
-            self.count, self.x[columns], self.y, self.xx[kept], self.xy[columns], self.yy
-        )
-
-    @property
-    def variation(self) -> float:
-        """Sum of squares of the LDOS about its mean at each energy."""
-        return self.yy - float(np.square(self.y).sum()) / self.count
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A linear regression: y = x·weights + intercept."""
-
-    weights: NDArray[np.float64]
-    intercept: NDArray[np.float64]
-
-    @classmethod
-    def fitted(cls, m: _Moments, ridge: float) -> "_Line":
-        covariance = m.xx / m.count - np.outer(m.x, m.x) / m.count**2
-        with_ldos = m.xy / m.count - np.outer(m.x, m.y) / m.count**2
-        spread = np.sqrt(np.maximum(covariance.diagonal(), 0))
-        spread = np.where(spread > 0, spread, 1)
-        standardised = covariance / np.outer(spread, spread) + ridge * np.eye(len(spread))
-        weights = np.linalg.solve(standardised, with_ldos / spread[:, None]) / spread[:, None]
-        return cls(weights, (m.y - m.x @ weights) / m.count)
-
-    def squared_error(self, m: _Moments) -> float:
-        """Sum over points and energies."""
-        w, b = self.weights, self.intercept
-        cross = 2 * (w * m.xy).sum() + 2 * b @ m.y
-        squares = (w * (m.xx @ w)).sum() + 2 * b @ (m.x @ w) + m.count * b @ b
-        return max(0.0, float(m.yy - cross + squares))
-
-    def mean_error(self, m: _Moments) -> NDArray[np.float64]:
-        """Error of the mean over the points, per energy."""
-        error: NDArray[np.float64] = (m.y - m.x @ self.weights) / m.count - self.intercept
-        return error
 
 
 def guard_scores(
@@ -196,19 +113,17 @@ def guard_scores(
 
 def _moments(
     vectors: Sequence[NDArray[np.floating]], targets: Sequence[NDArray[np.float64]]
-) -> list[_Moments]:
+) -> list[Moments]:
     """Moments per snapshot, of components that are centred and scaled for the rounding's sake."""
     together = np.concatenate(vectors).astype(np.float64, copy=False)
     with np.errstate(invalid="ignore", over="ignore"):
         centre, spread = together.mean(0), together.std(0)
         spread = np.where(spread > 0, spread, 1)
-        return [
-            _Moments.of((x - centre) / spread, y) for x, y in zip(vectors, targets, strict=True)
-        ]
+        return [Moments.of((x - centre) / spread, y) for x, y in zip(vectors, targets, strict=True)]
 
 
 def _judged(
-    moments: Sequence[_Moments],
+    moments: Sequence[Moments],
     folds: Sequence[NDArray[np.intp]],
     larger: NDArray[np.intp],
     ridge: float,
@@ -218,28 +133,28 @@ def _judged(
     held_out = training = training_variation = 0.0
     errors = []
     for left_out, fitted_to in _splits(moments, folds):
-        line = _Line.fitted(fitted_to, ridge)
+        line = Line.fitted(fitted_to, ridge)
         training += line.squared_error(fitted_to)
         training_variation += fitted_to.variation
         held_out += sum(line.squared_error(m) for m in left_out)
         errors += [line.mean_error(m) for m in left_out]
     return GuardScore(
-        held_out_unexplained=held_out / reduce(_Moments.__add__, moments).variation,
+        held_out_unexplained=held_out / reduce(Moments.__add__, moments).variation,
         training_unexplained=training / training_variation if training_variation > 0 else np.nan,
         sum_error=_relative(errors, moments),
         larger_sum_error=_larger_sum_error(moments, larger, ridge),
     )
 
 
-def _larger_sum_error(moments: Sequence[_Moments], larger: NDArray[np.intp], ridge: float) -> float:
+def _larger_sum_error(moments: Sequence[Moments], larger: NDArray[np.intp], ridge: float) -> float:
     if not len(larger):
         return np.nan
     ((judged, fitted_to),) = _splits(moments, [larger])
-    line = _Line.fitted(fitted_to, ridge)
+    line = Line.fitted(fitted_to, ridge)
     return _relative([line.mean_error(m) for m in judged], moments)
 
 
-def _relative(errors: Sequence[NDArray[np.float64]], moments: Sequence[_Moments]) -> float:
+def _relative(errors: Sequence[NDArray[np.float64]], moments: Sequence[Moments]) -> float:
     """Mean square of the means' errors, over the variance of the means."""
     means = np.stack([m.y / m.count for m in moments])
     variance = float(means.var(axis=0).mean())
@@ -255,12 +170,12 @@ def _largest(sizes: Sequence[int]) -> NDArray[np.intp]:
 
 
 def _splits(
-    moments: Sequence[_Moments], folds: Sequence[NDArray[np.intp]]
-) -> Iterator[tuple[list[_Moments], _Moments]]:
+    moments: Sequence[Moments], folds: Sequence[NDArray[np.intp]]
+) -> Iterator[tuple[list[Moments], Moments]]:
     """Snapshots that a fold leaves out, and the sum of the others."""
     for fold in folds:
         others = [m for number, m in enumerate(moments) if number not in fold]
-        yield [moments[number] for number in fold], reduce(_Moments.__add__, others)
+        yield [moments[number] for number in fold], reduce(Moments.__add__, others)
 
 
 def _folds(snapshots: int, seed: int) -> list[NDArray[np.intp]]:

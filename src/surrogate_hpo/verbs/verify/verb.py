@@ -10,23 +10,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-
 from surrogate_hpo import limits
-from surrogate_hpo.archive.collect import CONFIG, RUN, SOURCE
+from surrogate_hpo.archive.collect import RUN, SOURCE
 from surrogate_hpo.archive.crate import CRATE, crate_faults
 from surrogate_hpo.archive.jobs import Job, jobs_of, read_records
 from surrogate_hpo.archive.manifest import MANIFEST, differences, read_manifest
 from surrogate_hpo.archive.stale import stale_inputs, stale_settings
-from surrogate_hpo.archive.unpack import Unpacked, leads_out, unpack
-from surrogate_hpo.config.yaml_core import CoreLoader
-from surrogate_hpo.config.yaml_limits import UNREADABLE, check_yaml
+from surrogate_hpo.archive.unpack import Unpacked, unpack
 from surrogate_hpo.errors import DataError, InterruptedRun, SurrogateHpoError
-from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.limits import require_size
 from surrogate_hpo.run.interface import Option, Positional, require_option
 from surrogate_hpo.run.outputs import changed_outputs
-from surrogate_hpo.stages.archive.stage import CONTENTS, FORMAT
+from surrogate_hpo.verbs.verify.contents import archived_contents, archived_settings
 from surrogate_hpo.verbs.verify.snakemake_run import (
     check_repeatable,
     planned_jobs,
@@ -171,11 +166,11 @@ def _checksums(unpacked: Unpacked, folder: Path) -> Check:
 
 
 def _content_checks(folder: Path, unpacked: Unpacked) -> Iterator[Check]:
-    contents = _contents(folder)
+    contents = archived_contents(folder)
     described = {n: c for n, c in unpacked.checksums.items() if n not in (MANIFEST, CRATE)}
     yield _check("RO-Crate", "1.1, describes every file", crate_faults(folder, described))
     records = read_records(folder / RUN)
-    settings = _settings(folder)
+    settings = archived_settings(folder)
     if records:
         inputs = stale_inputs(folder / RUN, records, only_inside=True)
         faults = [*stale_settings(records, settings), *inputs]
@@ -188,47 +183,6 @@ def _content_checks(folder: Path, unpacked: Unpacked) -> Iterator[Check]:
     other = list(_other_versions(contents["packages"]))
     summary = "other versions here: numbers may differ" if other else "the same packages here"
     yield Check("versions", "other" if other else "passed", summary, other)
-
-
-def _contents(folder: Path) -> dict[str, Any]:
-    keys = ("format", "left_out", "packages", "jobs")
-    contents = read_document(folder / CONTENTS, keys=keys)
-    if contents["format"] != FORMAT:
-        raise DataError(
-            "the archive has another form",
-            where=CONTENTS,
-            expected=f"format {FORMAT}",
-            got=f"format {contents['format']}",
-            remedy="verify it with the surrogate-hpo that is in it, under source/",
-        )
-    left_out, packages = contents["left_out"], contents["packages"]
-    told = isinstance(left_out, list) and isinstance(packages, dict)
-    paths = [e.get("path") if isinstance(e, dict) else None for e in left_out] if told else [None]
-    if not all(isinstance(path, str) for path in paths):
-        raise DataError(
-            "what the archive says of itself is damaged",
-            where=CONTENTS,
-            expected="left_out, a list of entries with a path, and packages by name",
-        )
-    outside = [path for path in map(str, paths) if leads_out(path)]
-    if outside:
-        raise DataError("a path leads out of the archive", where=CONTENTS, got=outside[0])
-    return contents
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    """The config, without what YAML offers to make a few lines into gigabytes."""
-    path = folder / RUN / CONFIG
-    require_size(path, limits.CONFIG_BYTES, "config of the archive")
-    try:
-        text = path.read_text(encoding="utf-8")
-        check_yaml(text, CONFIG)
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise DataError("the config of the archive is not as it was packed", where=CONFIG)
-        settings = yaml.load(text, Loader=CoreLoader)  # noqa: S506 (a SafeLoader)
-    except (OSError, *UNREADABLE) as error:
-        raise DataError("the config is not valid YAML", where=CONFIG, got=str(error)) from error
-    return settings if isinstance(settings, dict) else {}
 
 
 def _other_versions(packages: dict[str, str]) -> Iterator[str]:
@@ -245,7 +199,7 @@ def _executed(
     folder: Path, rerun: Sequence[str], tolerance: float | None, cores: int
 ) -> Iterator[Check]:
     """What needs the source that is in the archive."""
-    contents = _contents(folder)
+    contents = archived_contents(folder)
     left_out = contents["left_out"]
     if not contents["jobs"]:
         # By its files alone, whose times are all the same, nothing is ever to be done.
@@ -272,7 +226,7 @@ def _executed(
 def _rerun(
     folder: Path, stage: str, jobs: Sequence[Job], tolerance: float | None, cores: int
 ) -> Check:
-    settings = _settings(folder)
+    settings = archived_settings(folder)
     if tolerance is None:
         tolerance = ENGINE_TOLERANCE if stage in ENGINE_STAGES else 0.0
         tolerance = GPU_TOLERANCE if _uses_gpu(settings.get(stage)) else tolerance
