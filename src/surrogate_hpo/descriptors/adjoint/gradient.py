@@ -1,4 +1,4 @@
-"""Derivatives of the SNAP bispectrum by the positions of the atoms."""
+"""Derivatives of the SNAP bispectrum by the positions of the atoms and by a strain."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +11,130 @@ from surrogate_hpo.descriptors.atoms import weighted_atoms
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import check_positive_integer, checked_vectors
 from surrogate_hpo.errors import DataError
+
+
+class BispectrumAdjoint:
+    r"""Derivatives of energies of one structure that depend on the bispectrum at points.
+
+    .. math::
+        \frac{\mathrm{d}E}{\mathrm{d}\mathbf{R}_i} = \sum_{p} \sum_{t}
+        \frac{\partial E}{\partial B_t(p)} \frac{\partial B_t(p)}{\partial \mathbf{R}_i},
+        \qquad
+        \frac{\mathrm{d}E}{\mathrm{d}\varepsilon_{ab}} = -\sum_{p,i}
+        (\mathbf{r}_p - \mathbf{R}_i)_a
+        \Bigl(\frac{\mathrm{d}E_p}{\mathrm{d}\mathbf{R}_i}\Bigr)_b
+
+    for any energy that depends on the atoms through the components of
+    :class:`.bispectrum.Bispectrum` at these points. For the first, the points stay where they
+    are; all periodic images of an atom move with it. For the second, the strain
+    :math:`\mathbf{r} \to \mathbf{r}(1+\varepsilon)` takes points, atoms and cell along, and
+    the sum runs over the images as single atoms. An atom on a point is not its neighbour, and
+    gets nothing from it.
+
+    Parameters
+    ----------
+    positions
+        Cartesian positions of the atoms, Å, [N, 3]; inside the cell or not.
+    cell
+        Cell vectors as rows, Å, [3, 3].
+    cutoff_radius
+        R_cut, Å.
+    twojmax
+        2·J_max, twice the largest angular momentum.
+    weights
+        w_i of each atom, dimensionless, [N]; 1 if absent.
+    radii
+        Radius factor of each atom, dimensionless, [N]; 0.5 if absent.
+
+    Raises
+    ------
+    ConfigError
+        If a setting has no meaning, or the cutoff would reach more than 100 000 atoms.
+    DataError
+        If an array has the wrong shape, holds NaN or inf, or the cell has no volume.
+
+    References
+    ----------
+    Thompson et al., J. Comput. Phys. 285, 316 (2015), section 2.4, for the chain rule; the
+    derivative of a rotation matrix of degree j is taken as one of degree j − 1.
+    """
+
+    def __init__(
+        self,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        *,
+        cutoff_radius: float,
+        twojmax: int,
+        weights: ArrayLike | None = None,
+        radii: ArrayLike | None = None,
+    ) -> None:
+        self._atoms = weighted_atoms(
+            positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
+        )
+        self._components = n_components(twojmax)
+        self._tables = adjoint_tables(int(twojmax))
+        self._bins = self._atoms.neighbour_bins()
+
+    def __call__(
+        self, points: ArrayLike, gradient: ArrayLike, *, threads: int = 1, block: int = 4096
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Carry dE/dB at points over to the atoms and to the strain.
+
+        Parameters
+        ----------
+        points
+            Cartesian coordinates, Å, [P, 3]; inside the cell or not.
+        gradient
+            ∂E/∂B, in the unit of E, [P, n_components(twojmax)].
+        threads
+            Number of threads; the numbers do not depend on it.
+        block
+            Points handed to a thread at a time; the order of the sum over points depends on it,
+            and so does rounding.
+
+        Returns
+        -------
+        array [N, 3], array [3, 3]
+            dE/dR, in the unit of E per Å, and dE/dε, in the unit of E.
+
+        Raises
+        ------
+        ConfigError
+            If `threads` or `block` is not a positive integer.
+        DataError
+            If an array has the wrong shape, or holds NaN or inf.
+        """
+        where = checked_vectors("points", points)
+        given = _checked_gradient(gradient, len(where), self._components)
+        check_positive_integer("threads", threads)
+        check_positive_integer("block", block)
+        atoms = self._atoms
+
+        def of_block(begin: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            part = slice(begin, begin + block)
+            scratch = adjoint_scratch(self._tables, self._components, self._bins.max_candidates)
+            out, virial = np.zeros_like(atoms.positions), np.zeros((3, 3))
+            adjoint_kernel(
+                where[part],
+                given[part],
+                self._bins,
+                atoms.cutoffs,
+                atoms.weights,
+                self._tables,
+                scratch,
+                out,
+                virial,
+            )
+            return out, virial
+
+        total, strain = np.zeros_like(atoms.positions), np.zeros((3, 3))
+        with ThreadPoolExecutor(threads) as pool:
+            # In the order of the blocks, whichever is done first.
+            for out, virial in pool.map(of_block, range(0, len(where), block)):
+                total += out
+                strain += virial
+        return total, strain
 
 
 def bispectrum_adjoint(
@@ -26,16 +150,9 @@ def bispectrum_adjoint(
     threads: int = 1,
     block: int = 4096,
 ) -> NDArray[np.float64]:
-    r"""Carry dE/dB at points over to dE/dR of the atoms.
+    """Carry dE/dB at points over to dE/dR of the atoms, see :class:`BispectrumAdjoint`.
 
-    .. math::
-        \frac{\mathrm{d}E}{\mathrm{d}\mathbf{R}_i} = \sum_{p} \sum_{t}
-        \frac{\partial E}{\partial B_t(p)} \frac{\partial B_t(p)}{\partial \mathbf{R}_i}
-
-    for any energy that depends on the atoms through the components of
-    :func:`.bispectrum.bispectrum` at these points. The points stay where they are; all
-    periodic images of an atom move with it. An atom on a point is not its neighbour, and
-    gets nothing from it. Forces are the negative of what is returned.
+    Forces are the negative of what is returned.
 
     Parameters
     ----------
@@ -56,10 +173,9 @@ def bispectrum_adjoint(
     radii
         Radius factor of each atom, dimensionless, [N]; 0.5 if absent.
     threads
-        Number of threads; the numbers do not depend on it.
+        Number of threads.
     block
-        Points handed to a thread at a time; the order of the sum over points depends on it,
-        and so does rounding.
+        Points handed to a thread at a time.
 
     Returns
     -------
@@ -72,38 +188,17 @@ def bispectrum_adjoint(
         If a setting has no meaning, or the cutoff would reach more than 100 000 atoms.
     DataError
         If an array has the wrong shape, holds NaN or inf, or the cell has no volume.
-
-    References
-    ----------
-    Thompson et al., J. Comput. Phys. 285, 316 (2015), section 2.4, for the chain rule; the
-    derivative of a rotation matrix of degree j is taken as one of degree j − 1.
     """
-    atoms = weighted_atoms(
-        positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
+    evaluate = BispectrumAdjoint(
+        positions,
+        cell,
+        cutoff_radius=cutoff_radius,
+        twojmax=twojmax,
+        weights=weights,
+        radii=radii,
     )
-    where = checked_vectors("points", points)
-    count = n_components(twojmax)
-    given = _checked_gradient(gradient, len(where), count)
-    check_positive_integer("threads", threads)
-    check_positive_integer("block", block)
-    tables = adjoint_tables(int(twojmax))
-    bins = atoms.neighbour_bins()
-
-    def of_block(begin: int) -> NDArray[np.float64]:
-        part = slice(begin, begin + block)
-        scratch = adjoint_scratch(tables, count, bins.max_candidates)
-        out = np.zeros_like(atoms.positions)
-        adjoint_kernel(
-            where[part], given[part], bins, atoms.cutoffs, atoms.weights, tables, scratch, out
-        )
-        return out
-
-    total = np.zeros_like(atoms.positions)
-    with ThreadPoolExecutor(threads) as pool:
-        # In the order of the blocks, whichever is done first.
-        for out in pool.map(of_block, range(0, len(where), block)):
-            total += out
-    return total
+    derivative, _ = evaluate(points, gradient, threads=threads, block=block)
+    return derivative
 
 
 def _checked_gradient(values: ArrayLike, n_points: int, count: int) -> NDArray[np.float64]:

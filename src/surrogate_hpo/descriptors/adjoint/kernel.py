@@ -1,4 +1,4 @@
-"""Compiled adjoint of the SNAP bispectrum: from dE/dB at points to dE/dR of atoms.
+"""Compiled adjoint of the SNAP bispectrum: from dE/dB at points to dE/dR of atoms and the virial.
 
 For each group of points, one per SIMD lane: the sums U_j over neighbours, dE/dU_j by the
 product rule for B = Σ c U_x U_y U_z*, and from these the derivative by each neighbour.
@@ -88,6 +88,7 @@ AdjointKernel = Callable[
         AdjointTables,
         AdjointScratch,
         NDArray[np.float64],
+        NDArray[np.float64],
     ],
     None,
 ]
@@ -106,6 +107,7 @@ def _build_kernel(sources: str) -> AdjointKernel:
         tables: AdjointTables,
         scratch: AdjointScratch,
         gradient: NDArray[np.float64],
+        virial: NDArray[np.float64],
     ) -> None:
         _ = sources
         geometry, owners = scratch.geometry, scratch.owners
@@ -126,7 +128,7 @@ def _build_kernel(sources: str) -> AdjointKernel:
             fold(scratch.adjoint, tables, sums)
             slope_factors(sums, tables, scratch.slopes)
             differentiate(rotations, n, sums, scratch.slopes, tables, recursion, scratch.result)
-            pull(geometry, owners, n, scratch.result, gradient)
+            pull(geometry, owners, n, scratch.result, gradient, virial)
 
     return kernel
 

@@ -234,8 +234,9 @@ def pull(
     n_neighbours: int,
     result: Lanes,
     gradient: NDArray[np.float64],
+    virial: NDArray[np.float64],
 ) -> None:
-    """Turn derivatives by weight and quaternion into those by the atoms' positions.
+    """Turn derivatives by weight and quaternion into those by the atoms' positions and a strain.
 
     The quaternion is (cos θ, sin θ n_z, −sin θ n_y, −sin θ n_x) with n the direction from the
     atom to the point, and θ and the switching function depend on the distance.
@@ -258,7 +259,20 @@ def pull(
             radial = falling * result[from_ + 4, lane]
             radial += switch * ANGLE_FACTOR * steepness * turning
             across = switch * np.sin(theta) / r
+            pull_x = radial * x + across * (tx - along * x)
+            pull_y = radial * y + across * (ty - along * y)
+            pull_z = radial * z + across * (tz - along * z)
             atom = owners[k, lane]
-            gradient[atom, 0] -= radial * x + across * (tx - along * x)
-            gradient[atom, 1] -= radial * y + across * (ty - along * y)
-            gradient[atom, 2] -= radial * z + across * (tz - along * z)
+            gradient[atom, 0] -= pull_x
+            gradient[atom, 1] -= pull_y
+            gradient[atom, 2] -= pull_z
+            # A strain stretches the vector from the atom to the point.
+            virial[0, 0] += r * x * pull_x
+            virial[0, 1] += r * x * pull_y
+            virial[0, 2] += r * x * pull_z
+            virial[1, 0] += r * y * pull_x
+            virial[1, 1] += r * y * pull_y
+            virial[1, 2] += r * y * pull_z
+            virial[2, 0] += r * z * pull_x
+            virial[2, 1] += r * z * pull_y
+            virial[2, 2] += r * z * pull_z
