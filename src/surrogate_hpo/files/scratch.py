@@ -5,16 +5,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from surrogate_hpo.errors import DataError
 
 
 class Scratch:
-    """Rows of float32 that are appended once and read back in order.
+    """Rows of numbers that are appended once and read back in order.
 
     The file has no name, so that even a killed process leaves nothing behind.
 
@@ -24,10 +24,12 @@ class Scratch:
         Where the file is; on a disk, not in memory.
     columns
         Length of a row.
+    dtype
+        Precision of the numbers.
     """
 
-    def __init__(self, folder: Path, columns: int) -> None:
-        self._columns = columns
+    def __init__(self, folder: Path, columns: int, dtype: DTypeLike = np.float32) -> None:
+        self._columns, self._dtype = columns, np.dtype(dtype)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
 
     def __enter__(self) -> Self:
@@ -41,15 +43,15 @@ class Scratch:
     ) -> None:
         self._file.close()
 
-    def append(self, rows: NDArray[np.float32]) -> None:
+    def append(self, rows: NDArray[Any]) -> None:
         """Write some rows, [rows, columns], behind the others."""
-        self._file.write(np.ascontiguousarray(rows, np.float32).data)
+        self._file.write(np.ascontiguousarray(rows, self._dtype).data)
 
-    def blocks(self, rows: int) -> Iterator[NDArray[np.float32]]:
+    def blocks(self, rows: int) -> Iterator[NDArray[Any]]:
         """Read all rows from the first, so many at a time; the last block may be shorter."""
         self._file.seek(0)
-        while content := self._file.read(rows * self._columns * 4):
-            yield np.frombuffer(bytearray(content), np.float32).reshape(-1, self._columns)
+        while content := self._file.read(rows * self._columns * self._dtype.itemsize):
+            yield np.frombuffer(bytearray(content), self._dtype).reshape(-1, self._columns)
 
 
 def check_room(folder: Path, needed: int) -> None:

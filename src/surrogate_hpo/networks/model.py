@@ -1,8 +1,9 @@
 """The surrogate model: a network with the scalings it was trained with."""
 
+import copy
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -34,6 +35,15 @@ class SurrogateModel:
     network: nn.Module
     input_scaler: AffineScaler
     output_scaler: AffineScaler
+
+    @property
+    def precision(self) -> torch.dtype:
+        """Floating-point type of the weights: float32, unless it is a copy in double precision."""
+        return next(self.network.parameters()).dtype
+
+    def in_double_precision(self) -> "SurrogateModel":
+        """Return a copy that computes in float64, for derivatives by finite differences."""
+        return replace(self, network=copy.deepcopy(self.network).to(torch.float64))
 
     def state_dict(self) -> dict[str, Any]:
         """Return tensors, numbers and strings only, on the CPU.
@@ -93,7 +103,7 @@ class SurrogateModel:
         Parameters
         ----------
         descriptors
-            Shape (points, components), float32, unscaled.
+            Shape (points, components), unscaled, in the precision of the weights.
         points_per_chunk
             Points held at a time, which bounds the memory.
         device
@@ -102,7 +112,7 @@ class SurrogateModel:
         Returns
         -------
         torch.Tensor
-            Shape (points, energies), float32 on the CPU, in 1/(eV Å³). Small negative
+            Shape (points, energies), of the same precision, on the CPU, in 1/(eV Å³). Small negative
             values are left as they are: cutting them off would bias every integral.
 
         Raises

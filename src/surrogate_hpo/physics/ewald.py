@@ -1,6 +1,7 @@
 """Ewald energy of point charges in a neutralising background."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ def ewald_energy(
     Returns
     -------
     Tensor
-        Energy in eV per cell, shape []; differentiable with respect to `positions`.
+        Energy in eV per cell, shape []; differentiable with respect to `positions` and `cell`.
 
     Raises
     ------
@@ -60,16 +61,61 @@ def ewald_energy(
     PhysicsError
         If two ions coincide.
     """
+    return sum(_parts(positions, charges, cell, splitting), start=positions.new_zeros(()))
+
+
+def ewald_gradient(positions: Tensor, charges: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Differentiate the Ewald energy, some pairs and wave vectors at a time.
+
+    Parameters
+    ----------
+    positions
+        As for :func:`ewald_energy`.
+    charges
+        As for :func:`ewald_energy`.
+    cell
+        As for :func:`ewald_energy`.
+
+    Returns
+    -------
+    tuple of Tensor
+        Derivatives in eV/Å by the positions, shape [atoms, 3], at a fixed cell, and by the
+        lattice vectors, shape [3, 3], at fixed positions.
+
+    Raises
+    ------
+    DataError
+        If an argument has the wrong shape or precision.
+    PhysicsError
+        If two ions coincide.
+    """
+    variables = [array.detach().requires_grad_() for array in (positions, cell)]
+    found = [torch.zeros_like(array) for array in variables]
+    for part in _parts(variables[0], charges, variables[1], None):
+        # What all parts have in common, as the reciprocal vectors, is needed again.
+        slopes = torch.autograd.grad(part, variables, retain_graph=True, allow_unused=True)
+        for total, slope in zip(found, slopes, strict=True):
+            if slope is not None:
+                total += slope
+    return found[0], found[1]
+
+
+def _parts(
+    positions: Tensor, charges: Tensor, cell: Tensor, splitting: float | None
+) -> Iterator[Tensor]:
+    """Terms of the energy in eV, each of them of bounded memory."""
     volume = check_cell(cell)
     _check_ions(positions, charges)
-    atoms = positions.shape[0]
     if splitting is None:
+        atoms = positions.shape[0]
         splitting = math.sqrt(math.pi) * (atoms / float(volume.detach()) ** 2) ** (1 / 6)
-    energy = _real_space_sum(positions, charges, cell, splitting)
-    energy = energy + _reciprocal_sum(positions, charges, cell, splitting) * 2 * math.pi / volume
-    energy = energy - splitting / math.sqrt(math.pi) * (charges**2).sum()
-    energy = energy - math.pi / (2 * volume * splitting**2) * charges.sum() ** 2
-    return COULOMB_EV_ANGSTROM * energy
+    for part in _real_space_parts(positions, charges, cell, splitting):
+        yield COULOMB_EV_ANGSTROM * part
+    for part in _reciprocal_parts(positions, charges, cell, splitting):
+        yield COULOMB_EV_ANGSTROM * 2 * math.pi / volume * part
+    own = splitting / math.sqrt(math.pi) * (charges**2).sum()
+    background = math.pi / (2 * volume * splitting**2) * charges.sum() ** 2
+    yield -COULOMB_EV_ANGSTROM * (own + background)
 
 
 def _check_ions(positions: Tensor, charges: Tensor) -> None:
@@ -83,15 +129,15 @@ def _check_ions(positions: Tensor, charges: Tensor) -> None:
         )
 
 
-def _real_space_sum(positions: Tensor, charges: Tensor, cell: Tensor, splitting: float) -> Tensor:
-    energy = positions.new_zeros(())
+def _real_space_parts(
+    positions: Tensor, charges: Tensor, cell: Tensor, splitting: float
+) -> Iterator[Tensor]:
     for first, second, shifts in ion_pairs(positions, cell, _REACH / splitting):
         vectors = positions[second] - positions[first] + shifts @ cell
         distance = torch.linalg.norm(vectors, dim=-1)
         _check_apart(distance.detach(), first, second)
         pair = torch.special.erfc(splitting * distance) / distance
-        energy = energy + (charges[first] * charges[second] * pair).sum() / 2
-    return energy
+        yield (charges[first] * charges[second] * pair).sum() / 2
 
 
 def _check_apart(distance: Tensor, first: Tensor, second: Tensor) -> None:
@@ -105,17 +151,18 @@ def _check_apart(distance: Tensor, first: Tensor, second: Tensor) -> None:
         )
 
 
-def _reciprocal_sum(positions: Tensor, charges: Tensor, cell: Tensor, splitting: float) -> Tensor:
+def _reciprocal_parts(
+    positions: Tensor, charges: Tensor, cell: Tensor, splitting: float
+) -> Iterator[Tensor]:
     reciprocal = reciprocal_cell(cell)
     radius = 2 * _REACH * splitting
-    vectors = _half_sphere(reciprocal.detach(), radius) @ reciprocal
-    energy = positions.new_zeros(())
-    for chunk in torch.split(vectors, max(1, _CHUNK_PHASES // len(charges))):
-        squared = (chunk**2).sum(dim=-1)
-        phases = chunk @ positions.transpose(0, 1)
+    indices = _half_sphere(reciprocal.detach(), radius)
+    for chunk in torch.split(indices, max(1, _CHUNK_PHASES // len(charges))):
+        vectors = chunk @ reciprocal
+        squared = (vectors**2).sum(dim=-1)
+        phases = vectors @ positions.transpose(0, 1)
         structure = (torch.cos(phases) @ charges) ** 2 + (torch.sin(phases) @ charges) ** 2
-        energy = energy + (torch.exp(-squared / (4 * splitting**2)) / squared * structure).sum()
-    return 2 * energy
+        yield 2 * (torch.exp(-squared / (4 * splitting**2)) / squared * structure).sum()
 
 
 def _half_sphere(reciprocal: Tensor, radius: float) -> Tensor:

@@ -138,6 +138,95 @@ def ldos_cotangent(
     LdosCotangent
         The derivative in factors.
     """
+    volume = float(check_cell(cell)) / density.numel()
+    varied = density.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(
+        energy_of_density(varied, cell, functional, core_density, density_cutoff), varied
+    )
+    return cotangent_from_slope(
+        slope,
+        density_slope,
+        energy,
+        fermi_energy=fermi_energy,
+        temperature=temperature,
+        volume_element=volume,
+        broadening_variance=broadening_variance,
+    )
+
+
+def energy_of_density(
+    density: Tensor,
+    cell: Tensor,
+    functional: Functional,
+    core_density: Tensor | None,
+    density_cutoff: float | None,
+) -> Tensor:
+    """Part of the free energy that the density alone decides, -E_H + E_xc - ∫v_xc n, in eV.
+
+    Parameters
+    ----------
+    density
+        Density n in 1/Å³, shape [x, y, z], float64, with `requires_grad`.
+    cell
+        Lattice vectors in Å as rows, shape [3, 3].
+    functional
+        "lda_pz", "lda_pw92", "pbe" or "pbesol".
+    core_density
+        Core density in 1/Å³, shape [x, y, z], or None.
+    density_cutoff
+        As in :func:`~surrogate_hpo.physics.total_energy.density_terms`.
+
+    Returns
+    -------
+    Tensor
+        Shape []; to be differentiated.
+    """
+    terms = density_terms(
+        density,
+        cell,
+        functional,
+        core_density=core_density,
+        density_cutoff=density_cutoff,
+        create_graph=True,
+    )
+    exchange_correlation = terms.exchange_correlation_energy
+    return exchange_correlation - terms.exchange_correlation_potential_energy - terms.hartree_energy
+
+
+def cotangent_from_slope(
+    slope: Tensor,
+    density_slope: Tensor,
+    energy: Tensor,
+    *,
+    fermi_energy: Tensor,
+    temperature: float,
+    volume_element: float,
+    broadening_variance: float | None = None,
+) -> LdosCotangent:
+    """Assemble the derivative by the LDOS from that by the density, see `ldos_cotangent`.
+
+    Parameters
+    ----------
+    slope
+        Derivative of :func:`energy_of_density` by the density at each point, eV·Å³, [x, y, z].
+    density_slope
+        n' = dn/dmu in 1/(eV Å³), shape [x, y, z].
+    energy
+        Uniform energy axis in eV, shape [E].
+    fermi_energy
+        mu in eV, shape [].
+    temperature
+        Electronic temperature in K.
+    volume_element
+        Volume of a grid point in Å³.
+    broadening_variance
+        As in :func:`~surrogate_hpo.physics.quadrature.occupation_weights`.
+
+    Returns
+    -------
+    LdosCotangent
+        The derivative in factors.
+    """
     band, entropy, electrons = (
         occupation_weights(
             energy, fermi_energy, temperature, quantity, broadening_variance=broadening_variance
@@ -145,25 +234,9 @@ def ldos_cotangent(
         for quantity in ("band_energy", "entropy", "electrons")
     )
     free = band - BOLTZMANN_EV_PER_KELVIN * temperature * entropy - fermi_energy * electrons
-    volume = float(check_cell(cell)) / density.numel()
-    varied = density.detach().requires_grad_()
-    terms = density_terms(
-        varied,
-        cell,
-        functional,
-        core_density=core_density,
-        density_cutoff=density_cutoff,
-        create_graph=True,
-    )
-    energy_of_density = (
-        terms.exchange_correlation_energy
-        - terms.exchange_correlation_potential_energy
-        - terms.hartree_energy
-    )
-    (slope,) = torch.autograd.grad(energy_of_density, varied)
-    potential = slope / volume
+    potential = slope / volume_element
     mean = (potential * density_slope).sum() / density_slope.sum()
-    return LdosCotangent(volume * free, volume * electrons, potential - mean)
+    return LdosCotangent(volume_element * free, volume_element * electrons, potential - mean)
 
 
 def ion_gradient(

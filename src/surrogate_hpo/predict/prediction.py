@@ -27,6 +27,7 @@ from surrogate_hpo.predict.prediction_energies import (
     Spread,
     warnings_of,
 )
+from surrogate_hpo.predict.prediction_forces import ForceScope, FreeEnergyGradients
 from surrogate_hpo.run.devices import device_name
 from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
@@ -41,8 +42,9 @@ def predict_structure(
     scratch: Path,
     *,
     on_ldos: OnLdos | None = None,
+    forces: ForceScope | None = None,
 ) -> Prediction:
-    """Predict DOS, density and energies of a structure.
+    """Predict DOS, density and energies of a structure, and forces and stress if asked for.
 
     The LDOS of each network goes to a scratch file, block by block, while the DOS is summed up;
     the density follows from the file once the DOS has given the Fermi energy. So memory does not
@@ -57,9 +59,13 @@ def predict_structure(
     conditions
         How to predict it.
     scratch
-        Folder for a temporary file of 4 bytes per grid point, energy and network.
+        Folder for a temporary file of 4 bytes per grid point, energy and network; with forces also
+        per grid point and component of the descriptors.
     on_ldos
         Receives the mean LDOS over the networks, 1/(eV Å³), box by box.
+    forces
+        "mean" for forces and stress of the mean over the networks, "each" for those of each
+        network, too; None for neither.
 
     Returns
     -------
@@ -77,27 +83,37 @@ def predict_structure(
     check_elements(surrogate, atoms)
     torch.set_num_threads(conditions.threads)
     grid = conditions.grid or prediction_grid(atoms.cell[:], surrogate.origin.grids)
-    models = len(surrogate.models)
-    check_room(scratch, 4 * math.prod(grid) * len(surrogate.energy) * models)
+    models, energy = surrogate.models, surrogate.energy
+    columns = [len(energy) for _ in models] + [surrogate.known.minimum.numel()] * bool(forces)
+    dtype = np.dtype(str(models[0].precision).removeprefix("torch."))
+    check_room(scratch, dtype.itemsize * math.prod(grid) * sum(columns))
     with ExitStack() as stack:
-        files = [
-            stack.enter_context(Scratch(scratch, len(surrogate.energy))) for _ in range(models)
-        ]
-        dos, extrapolation = _predict_ldos(surrogate, atoms, grid, conditions, files, on_ldos)
+        files = [stack.enter_context(Scratch(scratch, width, dtype)) for width in columns]
+        ldos, descriptors = files[: len(models)], files[len(models) :]
+        dos, extrapolation = _predict_ldos(
+            surrogate, atoms, grid, conditions, ldos, on_ldos, keep=descriptors
+        )
         warnings = warnings_of(surrogate, atoms, grid, conditions, extrapolation)
         for warning in warnings:  # before the integrals, which may find the reason impossible
             logger.warning(warning)
         integrals = NetworkIntegrals(surrogate, atoms, grid, conditions)
+        gradients = FreeEnergyGradients(integrals, energy) if forces else None
         energies: dict[str, list[float]] = {}
         spread = Spread(grid)
-        for number, (states, file) in enumerate(zip(dos, files, strict=True)):
+        for number, (states, file) in enumerate(zip(dos, ldos, strict=True)):
             try:
-                terms, density = integrals.energies_and_density(states, file)
+                found = integrals.integrate(states, file, with_slope=forces is not None)
             except PhysicsError as error:
                 raise _senseless(error, number, warnings) from error
-            spread.add(density)
-            for name, value in terms.as_floats().items():
+            spread.add(found.density)
+            for name, value in found.terms.as_floats().items():
                 energies.setdefault(name, []).append(value)
+            if gradients is not None:
+                gradients.add(states, found)
+        derivatives = None
+        if gradients is not None and forces is not None:
+            (kept,) = descriptors
+            derivatives = gradients.to_atoms(surrogate, atoms, conditions, kept, forces)
     return Prediction(
         grid=grid,
         electrons=integrals.electrons,
@@ -109,6 +125,7 @@ def predict_structure(
         extrapolation=extrapolation,
         warnings=warnings,
         error_bar=_error_bar(surrogate, energies["total_free_energy"], len(atoms)),
+        derivatives=derivatives,
     )
 
 
@@ -158,20 +175,24 @@ def _predict_ldos(
     conditions: Conditions,
     files: list[Scratch],
     on_ldos: OnLdos | None,
+    *,
+    keep: Sequence[Scratch],
 ) -> tuple[torch.Tensor, Extrapolation]:
-    """Fill the scratch files; return the DOS of each network in 1/eV."""
+    """Fill the scratch files, and those that keep the descriptors; return the DOS of each network in 1/eV."""
     settings = DescriptorsSettings(engine=conditions.engine, use_gpu=conditions.use_gpu)
     compute = grid_engine(settings, surrogate.definition, atoms, grid, threads=conditions.threads)
     device = device_name(use_gpu=conditions.use_gpu)
     monitor = RangeMonitor(surrogate.known)
-    energies = len(surrogate.energy)
+    energies, precision = len(surrogate.energy), surrogate.models[0].precision
     dos = torch.zeros(len(files), energies, dtype=torch.float64)
     progress = Progress(logger, math.prod(grid), unit="points")
     # These boxes follow each other in the order of the grid, as the scratch files are read.
     x, y, z, _ = chunk_shape((*grid, energies))
     for box in grid_boxes(grid, (x, y, z), points=conditions.block_points):
-        descriptors = torch.from_numpy(compute(box).astype(np.float32, copy=False))
+        descriptors = torch.from_numpy(compute(box)).to(precision)
         monitor.watch(descriptors)
+        for kept in keep:
+            kept.append(descriptors.numpy())
         mean = torch.zeros(box.size, energies)
         for number, (model, file) in enumerate(zip(surrogate.models, files, strict=True)):
             ldos = model.predict(descriptors, device=device)

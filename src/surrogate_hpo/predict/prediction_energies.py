@@ -1,7 +1,7 @@
 """From the predicted LDOS of each network to densities and energies, with what to warn of."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast, get_args
 
@@ -14,6 +14,8 @@ from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.networks.training_range import Extrapolation
 from surrogate_hpo.physics.ewald import ewald_energy
+from surrogate_hpo.physics.forces import Ions
+from surrogate_hpo.physics.free_energy_gradient import electron_slope
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.prediction_grid import Grid, grid_spacing
 from surrogate_hpo.physics.quadrature import occupation_weights
@@ -81,6 +83,45 @@ class Conditions:
 
 
 @dataclass(frozen=True)
+class Derivatives:
+    r"""Forces and stress: derivatives of the total free energy A that a prediction gives.
+
+    Attributes
+    ----------
+    forces
+        :math:`-\mathrm{d}A/\mathrm{d}R` in eV/Å, [atom, 3]: the mean over the networks.
+    stress
+        :math:`(1/V)\,\mathrm{d}A/\mathrm{d}\varepsilon` in eV/Å³, [3, 3], ASE's sign: positive
+        under tension; the mean over the networks.
+    forces_per_network
+        [network, atom, 3], if asked for.
+    stress_per_network
+        [network, 3, 3], if asked for.
+    """
+
+    forces: NDArray[np.float64]
+    stress: NDArray[np.float64]
+    forces_per_network: NDArray[np.float64] | None = None
+    stress_per_network: NDArray[np.float64] | None = None
+
+    @property
+    def forces_std(self) -> NDArray[np.float64] | None:
+        """Standard deviation (ddof 1) of the forces over the networks; None if not known."""
+        return _deviation(self.forces_per_network)
+
+    @property
+    def stress_std(self) -> NDArray[np.float64] | None:
+        """Standard deviation (ddof 1) of the stress over the networks; None if not known."""
+        return _deviation(self.stress_per_network)
+
+
+def _deviation(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    if values is None or len(values) < 2:
+        return None
+    return np.asarray(values.std(axis=0, ddof=1), np.float64)
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What the networks say of a structure.
 
@@ -106,6 +147,8 @@ class Prediction:
         What speaks against trusting the numbers.
     error_bar
         Expected error of the mean total free energy, eV per cell; None if it is not known.
+    derivatives
+        Forces and stress, if asked for.
     """
 
     grid: Grid
@@ -118,6 +161,26 @@ class Prediction:
     extrapolation: Extrapolation
     warnings: list[str]
     error_bar: float | None
+    derivatives: Derivatives | None = None
+
+
+@dataclass(frozen=True)
+class Integrated:
+    """What the LDOS of one network integrates to.
+
+    Attributes
+    ----------
+    terms
+        Energies in eV per cell.
+    density
+        1/Å³, [x, y, z].
+    density_slope
+        Its derivative by the Fermi energy, 1/(eV Å³), [x, y, z], if asked for.
+    """
+
+    terms: EnergyTerms
+    density: torch.Tensor
+    density_slope: torch.Tensor | None = None
 
 
 class NetworkIntegrals:
@@ -139,21 +202,45 @@ class NetworkIntegrals:
         self, surrogate: Surrogate, atoms: Atoms, grid: Grid, conditions: Conditions
     ) -> None:
         origin, symbols = surrogate.origin, atoms.get_chemical_symbols()
-        self._surrogate, self._grid = surrogate, grid
+        self._surrogate, self.grid = surrogate, grid
         self._block_points = conditions.block_points
         self.temperature = conditions.electronic_temperature or origin.electronic_temperature
-        self._cell = torch.tensor(atoms.cell[:], dtype=torch.float64)
-        positions = torch.tensor(atoms.positions, dtype=torch.float64)
-        charges = torch.tensor([surrogate.ions[s].charge for s in symbols], dtype=torch.float64)
-        self.electrons = float(charges.sum())
-        self._ewald = ewald_energy(positions, charges, self._cell)
-        self._core = core_density_of_all(
-            surrogate.ions, symbols, positions, grid, self._cell, origin.density_cutoff
+        self._symbols = symbols
+        self.variance = surrogate.axis.broadening_variance
+        # A plain string in the file; unknown ones are refused by the physics itself.
+        self.functional = cast(Functional, origin.functional)
+        self.density_cutoff = origin.density_cutoff
+        self.ions = Ions(
+            positions=torch.tensor(atoms.positions, dtype=torch.float64),
+            charges=torch.tensor([surrogate.ions[s].charge for s in symbols], dtype=torch.float64),
+            cell=torch.tensor(atoms.cell[:], dtype=torch.float64),
+        )
+        self.electrons = float(self.ions.charges.sum())
+        self._ewald = ewald_energy(self.ions.positions, self.ions.charges, self.ions.cell)
+        self._core = self.core_density(self.ions.positions, self.ions.cell)
+
+    def core_density(self, positions: torch.Tensor, cell: torch.Tensor) -> torch.Tensor | None:
+        """Core density on the grid, were the atoms elsewhere in another cell.
+
+        Parameters
+        ----------
+        positions
+            Å, [atom, 3].
+        cell
+            Lattice vectors in Å as rows, [3, 3].
+
+        Returns
+        -------
+        Tensor or None
+            1/Å³, [x, y, z], differentiable; none if no ion has one.
+        """
+        return core_density_of_all(
+            self._surrogate.ions, self._symbols, positions, self.grid, cell, self.density_cutoff
         )
 
-    def energies_and_density(
-        self, dos: torch.Tensor, ldos: Scratch
-    ) -> tuple[EnergyTerms, torch.Tensor]:
+    def integrate(
+        self, dos: torch.Tensor, ldos: Scratch, *, with_slope: bool = False
+    ) -> Integrated:
         """Integrate the LDOS of one network.
 
         Parameters
@@ -162,49 +249,48 @@ class NetworkIntegrals:
             Its density of states in 1/eV, [energy].
         ldos
             Its LDOS, all grid points.
+        with_slope
+            Whether the derivative of the density by the Fermi energy is wanted, too.
 
         Returns
         -------
-        tuple
-            Energies in eV, and the density in 1/Å³, [x, y, z].
+        Integrated
+            Energies and density.
         """
-        origin, energy = self._surrogate.origin, torch.from_numpy(self._surrogate.energy)
-        variance = self._surrogate.axis.broadening_variance
+        energy = torch.from_numpy(self._surrogate.energy)
         band = band_terms(
             dos,
             energy,
             self.electrons,
             self.temperature,
-            broadening_variance=variance,
+            broadening_variance=self.variance,
             # The noise of a prediction at the window's bottom is the networks' error, no fault.
             bottom_tolerance=math.inf,
         )
-        weights = occupation_weights(
-            energy,
-            band.fermi_energy,
-            self.temperature,
-            "electrons",
-            broadening_variance=variance,
-        )
-        density = self._density(ldos, weights)
+        mu, options = band.fermi_energy, {"broadening_variance": self.variance}
+        weights = [occupation_weights(energy, mu, self.temperature, "electrons", **options)]
+        if with_slope:
+            weights.append(electron_slope(energy, mu, self.temperature, **options))
+        density, *slope = self._densities(ldos, weights)
         terms = density_terms(
             density,
-            self._cell,
-            # A plain string in the file; unknown ones are refused by the physics itself.
-            cast(Functional, origin.functional),
+            self.ions.cell,
+            self.functional,
             core_density=self._core,
-            density_cutoff=origin.density_cutoff,
+            density_cutoff=self.density_cutoff,
         )
-        return total_energy_terms(band, terms, self._ewald), density
+        energies = total_energy_terms(band, terms, self._ewald)
+        return Integrated(energies, density, *slope)
 
-    def _density(self, ldos: Scratch, weights: torch.Tensor) -> torch.Tensor:
-        density = torch.empty(math.prod(self._grid), dtype=torch.float64)
+    def _densities(self, ldos: Scratch, weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        densities = [torch.empty(math.prod(self.grid), dtype=torch.float64) for _ in weights]
         begin = 0
         for block in ldos.blocks(self._block_points):
             end = begin + len(block)
-            density[begin:end] = density_from_ldos(torch.from_numpy(block), weights)
+            for density, weight in zip(densities, weights, strict=True):
+                density[begin:end] = density_from_ldos(torch.from_numpy(block), weight)
             begin = end
-        return density.reshape(self._grid)
+        return [density.reshape(self.grid) for density in densities]
 
 
 class Spread:

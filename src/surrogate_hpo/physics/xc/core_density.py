@@ -123,7 +123,8 @@ def core_density(
     Returns
     -------
     Tensor
-        Core density in 1/Å³, shape [x, y, z]; differentiable with respect to `positions`.
+        Core density in 1/Å³, shape [x, y, z]; differentiable with respect to `positions` and
+        `cell`.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def core_density(
     _check_radial(radial_grid, radial_weights, radial_core_density)
     check_float64("positions", positions, 2)
     volume = check_cell(cell)
-    vectors = wave_vectors(shape, cell.detach(), half=True)
+    vectors = wave_vectors(shape, cell, half=True)
     kept = inside_cutoff(vectors, density_cutoff)
     lengths = torch.linalg.norm(vectors, dim=-1)
     del vectors
@@ -166,11 +167,17 @@ def _check_radial(grid: Tensor, weights: Tensor, core: Tensor) -> None:
 
 def _form_factor(lengths: Tensor, grid: Tensor, integrand: Tensor) -> Tensor:
     """Integral of integrand times sin(Gr)/(Gr) for every length G, from a table of them."""
-    steps = max(8, int(float(lengths.max()) / _TABLE_SPACING) + 2)
+    fixed = lengths.detach()
+    steps = max(8, int(float(fixed.max()) / _TABLE_SPACING) + 2)
     table = _TABLE_SPACING * torch.arange(steps, dtype=grid.dtype, device=grid.device)
     values = radial_transform(table, grid, integrand)
     spline = make_interp_spline(table.cpu().numpy(), values.detach().cpu().numpy(), k=5)
-    return torch.from_numpy(spline(lengths.cpu().numpy())).to(lengths)
+    found = torch.from_numpy(spline(fixed.cpu().numpy())).to(fixed)
+    if not lengths.requires_grad:
+        return found
+    # The spline is no graph: its slope makes one that is right to first order.
+    slope = torch.from_numpy(spline(fixed.cpu().numpy(), nu=1)).to(fixed)
+    return found + slope * (lengths - fixed)
 
 
 def radial_transform(lengths: Tensor, grid: Tensor, integrand: Tensor) -> Tensor:

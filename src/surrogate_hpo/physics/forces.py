@@ -1,0 +1,187 @@
+r"""How the total free energy changes when atoms move or the cell is strained.
+
+The free energy depends on the atoms through the LDOS d at the points of the grid, and directly,
+
+.. math::
+    \frac{\mathrm{d}A}{\mathrm{d}X} = \sum_{r,k} \frac{\partial A}{\partial d_k(r)}
+    \frac{\mathrm{d}d_k(r)}{\mathrm{d}X} + \frac{\partial A}{\partial X}\Big|_d,
+    \qquad X = \mathbf{R}_i \text{ or } \varepsilon_{ab}.
+
+The first factor is of rank two (`LdosCotangent`). The strain takes the points of the grid, whose
+number stays, along with the atoms.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from surrogate_hpo.physics.ewald import ewald_gradient
+from surrogate_hpo.physics.free_energy_gradient import (
+    LdosCotangent,
+    cotangent_from_slope,
+    energy_of_density,
+)
+from surrogate_hpo.physics.guards import check_cell
+from surrogate_hpo.physics.xc.functionals import Functional
+
+CoreOf = Callable[[Tensor, Tensor], Tensor | None]
+"""Core density in 1/Å³ on the grid from positions and cell, differentiable; None without one."""
+
+
+@dataclass(frozen=True)
+class FreeEnergyGradient:
+    r"""Derivatives of the total free energy: by the LDOS, and directly.
+
+    Attributes
+    ----------
+    cotangent
+        Derivative by the LDOS at each point of the grid.
+    positions
+        Derivative by the positions at a fixed LDOS, eV/Å, shape [atoms, 3].
+    strain
+        Derivative by the strain at a fixed LDOS, eV, shape [3, 3].
+    """
+
+    cotangent: LdosCotangent
+    positions: Tensor
+    strain: Tensor
+
+
+@dataclass(frozen=True)
+class Ions:
+    """Ions of a cell, as far as their direct part of the free energy goes.
+
+    Attributes
+    ----------
+    positions
+        Positions in Å, shape [atoms, 3], float64.
+    charges
+        Valence charges, shape [atoms].
+    cell
+        Lattice vectors in Å as rows, shape [3, 3].
+    """
+
+    positions: Tensor
+    charges: Tensor
+    cell: Tensor
+
+    def ewald(self) -> tuple[Tensor, Tensor]:
+        """Derivatives of the Ewald energy by the positions, eV/Å, and by the strain, eV."""
+        by_position, by_vector = ewald_gradient(self.positions, self.charges, self.cell)
+        return by_position, strained(self.positions, by_position, self.cell, by_vector)
+
+
+def strained(positions: Tensor, by_position: Tensor, cell: Tensor, by_vector: Tensor) -> Tensor:
+    r"""Derivative by the strain from those by the positions and by the lattice vectors.
+
+    .. math::
+        \frac{\mathrm{d}E}{\mathrm{d}\varepsilon_{ab}} =
+        \sum_i R_{ia} \frac{\partial E}{\partial R_{ib}}
+        + \sum_j h_{ja} \frac{\partial E}{\partial h_{jb}},
+        \qquad \mathbf{R} \to \mathbf{R}(1 + \varepsilon), \quad h \to h(1 + \varepsilon)
+
+    Parameters
+    ----------
+    positions
+        R in Å, shape [atoms, 3].
+    by_position
+        Derivative at a fixed cell, eV/Å, shape [atoms, 3].
+    cell
+        Lattice vectors h in Å as rows, shape [3, 3].
+    by_vector
+        Derivative at fixed positions, eV/Å, shape [3, 3].
+
+    Returns
+    -------
+    Tensor
+        eV, shape [3, 3].
+    """
+    return positions.T @ by_position + cell.T @ by_vector
+
+
+def free_energy_gradient(
+    density: Tensor,
+    density_slope: Tensor,
+    dos: Tensor,
+    energy: Tensor,
+    *,
+    fermi_energy: Tensor,
+    temperature: float,
+    ions: Ions,
+    ewald: tuple[Tensor, Tensor],
+    functional: Functional,
+    core: CoreOf,
+    broadening_variance: float | None = None,
+    density_cutoff: float | None = None,
+) -> FreeEnergyGradient:
+    r"""Differentiate the total free energy at a fixed number of electrons.
+
+    At a fixed LDOS, a strain changes the volume that each point stands for, by which the DOS
+    grows, and so the Fermi energy and the density fall,
+
+    .. math::
+        \frac{\partial A}{\partial\varepsilon_{ab}}\Big|_d =
+        \delta_{ab} \Bigl(\sum_k a_k D_k - \bar v N_e\Bigr)
+        + \frac{\partial}{\partial\varepsilon_{ab}}
+        \Bigl(-E_H + E_{xc} - \int v_{xc} n + E_{Ewald}\Bigr)_n ,
+
+    with a and v as in `ldos_cotangent`, and the volume, the wave vectors and the core density in
+    the last term.
+
+    Parameters
+    ----------
+    density
+        Density n in 1/Å³, shape [x, y, z], float64.
+    density_slope
+        n' = dn/dmu in 1/(eV Å³), shape [x, y, z], see `electron_slope`.
+    dos
+        Density of states in 1/eV, shape [E].
+    energy
+        Uniform energy axis in eV, shape [E].
+    fermi_energy
+        mu in eV, shape [].
+    temperature
+        Electronic temperature in K.
+    ions
+        Positions, charges and cell.
+    ewald
+        What their `ewald` gives: it is the same for all networks.
+    functional
+        "lda_pz", "lda_pw92", "pbe" or "pbesol".
+    core
+        Core density by positions and cell.
+    broadening_variance
+        As in :func:`~surrogate_hpo.physics.quadrature.occupation_weights`.
+    density_cutoff
+        As in :func:`~surrogate_hpo.physics.total_energy.density_terms`.
+
+    Returns
+    -------
+    FreeEnergyGradient
+        Derivatives by the LDOS, and direct ones by positions and strain.
+    """
+    varied, positions, cell = (
+        array.detach().requires_grad_() for array in (density, ions.positions, ions.cell)
+    )
+    total = energy_of_density(varied, cell, functional, core(positions, cell), density_cutoff)
+    slope, by_position, by_vector = torch.autograd.grad(
+        total, (varied, positions, cell), allow_unused=True, materialize_grads=True
+    )
+    volume = float(check_cell(ions.cell)) / density.numel()
+    cotangent = cotangent_from_slope(
+        slope,
+        density_slope,
+        energy,
+        fermi_energy=fermi_energy,
+        temperature=temperature,
+        volume_element=volume,
+        broadening_variance=broadening_variance,
+    )
+    mean = (slope * density_slope).sum() / (volume * density_slope.sum())
+    electrons = volume * density.sum()
+    growth = (cotangent.band / volume) @ dos - mean * electrons
+    strain = strained(ions.positions, by_position, ions.cell, by_vector)
+    strain = strain + growth * torch.eye(3, dtype=strain.dtype)
+    return FreeEnergyGradient(cotangent, ewald[0] + by_position, ewald[1] + strain)
