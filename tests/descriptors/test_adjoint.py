@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from snap_oracle import neighbour_vectors
 from test_bispectrum import CASES, FCC, sample
 
-from surrogate_hpo.descriptors.adjoint.gradient import bispectrum_adjoint
+from surrogate_hpo.descriptors.adjoint.gradient import BispectrumAdjoint, bispectrum_adjoint
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.torch_engine.bispectrum import torch_bispectrum_of_neighbours
 from surrogate_hpo.descriptors.triples import n_components
@@ -103,6 +103,37 @@ def test_equals_finite_differences_for_two_elements(twojmax):
         for direction in np.eye(9).reshape(9, 3, 3)
     ]
     assert_close(got.ravel(), np.array(expected), 1e-6)
+
+
+@pytest.mark.parametrize("twojmax", [2, 8])
+def test_the_derivative_by_a_strain_equals_finite_differences(twojmax):
+    cell, positions, cutoff = CASES["triclinic"]
+    points = sample(cell, 20)
+    settings_ = {
+        "cutoff_radius": cutoff,
+        "twojmax": twojmax,
+        "weights": [1.0, -0.4, 1.7],
+        "radii": [0.5, 0.36, 0.61],
+    }
+    gradient = np.random.default_rng(twojmax).normal(size=(20, n_components(twojmax)))
+
+    def energy(strain):
+        scale = np.eye(3) + strain
+        return np.vdot(
+            gradient, bispectrum(points @ scale, positions @ scale, cell @ scale, **settings_)
+        )
+
+    derivative, strain = BispectrumAdjoint(positions, cell, **settings_)(points, gradient)
+    expected = [
+        (8 * (energy(u) - energy(-u)) - (energy(2 * u) - energy(-2 * u))) / (12 * 1e-5)
+        for u in 1e-5 * np.eye(9).reshape(9, 3, 3)
+    ]
+    assert_close(strain.ravel(), np.array(expected), 1e-6)
+    # Turning everything changes nothing.
+    np.testing.assert_allclose(strain, strain.T, rtol=0, atol=1e-11 * np.abs(strain).max())
+    np.testing.assert_array_equal(
+        derivative, bispectrum_adjoint(points, positions, cell, gradient, **settings_)
+    )
 
 
 @settings(max_examples=20, deadline=None)

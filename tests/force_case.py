@@ -1,0 +1,82 @@
+"""Small surrogates and cells for tests of forces, and derivatives by finite differences."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+from small_surrogate import small_surrogate
+
+from surrogate_hpo.data.surrogate_contents import Surrogate
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
+from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.predict.prediction_energies import Conditions
+
+GRID = (9, 10, 8)
+CONDITIONS = Conditions(grid=GRID, block_points=300)
+
+
+def double(surrogate: Surrogate) -> Surrogate:
+    """The same networks in float64: finite differences need it."""
+    models = tuple(model.in_double_precision() for model in surrogate.models)
+    return dataclasses.replace(surrogate, models=models)
+
+
+def compound(*, functional: str, core: bool, seeds: int = 2) -> Surrogate:
+    """A surrogate in float64 that knows two elements, whose ions differ."""
+    surrogate = double(small_surrogate(seeds=seeds, functional=functional, core=core))
+    aluminium = surrogate.ions["Al"]
+    magnesium = dataclasses.replace(
+        aluminium, charge=2.0, core_density=0.7 * aluminium.core_density
+    )
+    definition = DescriptorDefinition(4.0, 2, {"Al": 1.0, "Mg": 0.6}, {"Al": 0.5, "Mg": 0.45})
+    ions = {"Al": aluminium, "Mg": magnesium}
+    return dataclasses.replace(surrogate, definition=definition, ions=ions)
+
+
+def triclinic(seed: int) -> Atoms:
+    """Two elements in a distorted and turned cell, disordered."""
+    rng = np.random.default_rng(seed)
+    atoms = Atoms(
+        "AlMgAlAl",
+        scaled_positions=[[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
+        cell=4.1 * (np.eye(3) + 0.08 * rng.normal(size=(3, 3))),
+        pbc=True,
+    )
+    atoms.positions += 0.15 * rng.normal(size=(4, 3))
+    return atoms
+
+
+def free_energies(surrogate: Surrogate, atoms: Atoms, folder: Path) -> np.ndarray:
+    """Free energy of each network in eV."""
+    found = predict_structure(surrogate, atoms, CONDITIONS, folder)
+    return np.array(found.energies["total_free_energy"])
+
+
+def slope(function: Callable[[float], np.ndarray], step: float) -> np.ndarray:
+    """Derivative at zero by central differences of fourth order."""
+    near, far = function(step) - function(-step), function(2 * step) - function(-2 * step)
+    return (8 * near - far) / (12 * step)
+
+
+def inside(atoms: Atoms) -> int:
+    """Number of wave vectors inside the cutoff of the density: an energy jumps with it."""
+    vectors = wave_vectors(GRID, torch.tensor(atoms.cell[:]), half=True)
+    return int(inside_cutoff(vectors, small_surrogate().origin.density_cutoff).sum())
+
+
+def moved(atoms: Atoms, change: np.ndarray) -> Atoms:
+    """Atoms displaced by so many Å."""
+    copy = atoms.copy()
+    copy.positions += change
+    return copy
+
+
+def strained(atoms: Atoms, strain: np.ndarray) -> Atoms:
+    """Cell and atoms deformed: r -> r (1 + strain)."""
+    copy = atoms.copy()
+    copy.set_cell(atoms.cell[:] @ (np.eye(3) + strain), scale_atoms=True)
+    return copy
