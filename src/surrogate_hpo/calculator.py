@@ -1,4 +1,4 @@
-"""An ASE calculator on a surrogate file: energies of a structure without DFT."""
+"""An ASE calculator on a surrogate file: energies, forces and stress without DFT."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,23 @@ from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
 
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import checked_structure
+from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
+from surrogate_hpo.predict.prediction_energies import Conditions, Derivatives
+from surrogate_hpo.predict.prediction_forces import ForceScope, stress_warnings
 from surrogate_hpo.stages.descriptors.settings import Engine
 
-_WITHOUT = ("forces", "stress", "stresses", "energies", "magmom", "magmoms", "dipole", "charges")
+_WITHOUT = ("stresses", "energies", "magmom", "magmoms", "dipole", "charges")
+_DERIVATIVES = {"forces", "stress"}
 
 
 class SurrogateCalculator(Calculator):
-    """Energies of periodic structures from a surrogate file.
+    """Energies, forces and stress of periodic structures from a surrogate file.
 
     ``energy`` and ``free_energy`` are both the total free energy A = E - TS of the electrons at
     the electronic temperature, as in ASE's calculator for Quantum ESPRESSO; no extrapolation to
@@ -30,7 +34,12 @@ class SurrogateCalculator(Calculator):
     ``warnings`` of :func:`surrogate_hpo.predict.prediction.predict_structure`. Values are means
     over the networks, in eV per cell.
 
-    There are no forces and no stress: the energy is not differentiated.
+    ``forces`` (eV/Å) and ``stress`` (eV/Å³, Voigt order, positive under tension) are the exact
+    derivatives of that energy on the grid of the structure. They are computed, both of them, once
+    one is asked for, which takes some three times as long again as the energy. With
+    `force_spread`, ``forces_std`` and ``stress_std`` are their standard deviations over the
+    networks; ``stress_warnings`` says where the training cannot have taught a stress. The networks
+    stay in memory between structures.
 
     Parameters
     ----------
@@ -49,6 +58,12 @@ class SurrogateCalculator(Calculator):
     scratch
         Folder for a temporary file of 4 bytes per grid point, energy and network; by default the
         folder of the system for temporary files.
+    grid
+        Number of grid points along each lattice vector; by default they follow from the cell.
+        Where a cell changes shape step by step, give those of the first cell: the energy jumps
+        where the number of points does, and stress is its derivative with that number kept.
+    force_spread
+        Compute forces and stress of each network, for their spread.
 
     Raises
     ------
@@ -63,7 +78,9 @@ class SurrogateCalculator(Calculator):
         The properties that ASE may ask for.
     """
 
-    implemented_properties: list[str] = ["energy", "free_energy"]  # noqa: RUF012 - as ASE has it
+    implemented_properties: list[str] = [  # noqa: RUF012 - as ASE has it
+        *("energy", "free_energy", "forces", "stress")
+    ]
 
     def __init__(
         self,
@@ -75,6 +92,8 @@ class SurrogateCalculator(Calculator):
         use_gpu: bool = False,
         block_points: int = 16384,
         scratch: Path | str | None = None,
+        grid: Grid | None = None,
+        force_spread: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # ASE has few types
         self.surrogate = read_surrogate(Path(path))
@@ -84,7 +103,9 @@ class SurrogateCalculator(Calculator):
             use_gpu=use_gpu,
             block_points=block_points,
             electronic_temperature=electronic_temperature,
+            grid=grid,
         )
+        self._scope: ForceScope = "each" if force_spread else "mean"
         self._scratch = Path(tempfile.gettempdir() if scratch is None else scratch)
         if not self._scratch.is_dir():
             raise DataError(
@@ -106,7 +127,7 @@ class SurrogateCalculator(Calculator):
         atoms
             Periodic structure, Å.
         properties
-            The properties wanted; all that are available are computed at once.
+            The properties wanted; energies come at once, and so do forces and stress.
         system_changes
             What has changed; ignored.
 
@@ -127,16 +148,22 @@ class SurrogateCalculator(Calculator):
                 remedy="atoms.pbc = True, with a cell",
             )
         bare = checked_structure(structure, "the structure that the calculator was given")
-        found = predict_structure(self.surrogate, bare, self._conditions, self._scratch)
+        scope = self._scope if _DERIVATIVES.intersection(properties) else None
+        found = predict_structure(
+            self.surrogate, bare, self._conditions, self._scratch, forces=scope
+        )
         self.results = _results(found.energies) | {
             "free_energy_error_bar": found.error_bar,
             "warnings": found.warnings,
         }
+        if found.derivatives is not None:
+            self.results |= _derivatives(found.derivatives)
+            self.results["stress_warnings"] = stress_warnings(self.surrogate)
 
     def get_property(
         self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
     ) -> Any:  # noqa: ANN401 - ASE's
-        """Get a result as ASE does, but say why there are no forces.
+        """Get a result as ASE does, but say why some do not exist.
 
         Parameters
         ----------
@@ -155,15 +182,26 @@ class SurrogateCalculator(Calculator):
         Raises
         ------
         PropertyNotImplementedError
-            For forces and everything else that the calculator does not have.
+            For energies of single atoms, moments and charges.
         """
         if name in _WITHOUT:
             raise PropertyNotImplementedError(
-                f"the surrogate gives energies only, no {name}: they are not differentiated"
+                f"the surrogate gives energies, forces and stress of a structure, no {name}"
             )
         return super().get_property(  # type: ignore[no-untyped-call]
             name, atoms, allow_calculation
         )
+
+
+def _derivatives(found: Derivatives) -> dict[str, Any]:
+    results: dict[str, Any] = {
+        "forces": found.forces,
+        "stress": full_3x3_to_voigt_6_stress(found.stress),
+    }
+    if found.forces_std is not None and found.stress_std is not None:
+        results["forces_std"] = found.forces_std
+        results["stress_std"] = full_3x3_to_voigt_6_stress(found.stress_std)
+    return results
 
 
 def _results(energies: Mapping[str, Sequence[float]]) -> dict[str, Any]:

@@ -6,16 +6,21 @@ import json
 import numpy as np
 import pytest
 from ase.calculators.calculator import PropertyNotImplementedError
-from ase.io import write
+from ase.calculators.fd import calculate_numerical_forces
+from ase.io import read, write
 from ase.io.cube import read_cube_data
+from ase.optimize import BFGS
 from small_surrogate import ENERGY, GRID, aluminium, electrons_of, written
 
 from surrogate_hpo.calculator import SurrogateCalculator
 from surrogate_hpo.cli import main
 from surrogate_hpo.data.density_store import read_density
 from surrogate_hpo.data.ldos_store import read_ldos
+from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.cubes.ldos import read_cube
+from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 ENERGIES = ("total_free_energy_ev", "fermi_energy_ev", "band_energy_ev", "entropy_term_ev")
@@ -159,7 +164,7 @@ def test_all_frames_are_looked_at_before_the_first_is_computed(folder):
     assert not (folder / "mixed").exists()
 
 
-def test_the_calculator_gives_the_same_energies_and_no_forces(folder, predicted, tmp_path):
+def test_the_calculator_gives_the_same_energies(folder, predicted, tmp_path):
     atoms = aluminium(1)
     atoms.calc = SurrogateCalculator(folder / "surrogate.pt", scratch=tmp_path)
     document = json.loads((predicted / "prediction.json").read_text())
@@ -167,24 +172,107 @@ def test_the_calculator_gives_the_same_energies_and_no_forces(folder, predicted,
     assert atoms.get_potential_energy() == pytest.approx(expected["mean"], abs=1e-6)
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
     results = atoms.calc.results
+    assert "forces" not in results  # nobody has asked for them
     assert results["free_energy_std"] == pytest.approx(expected["std_over_seeds"], abs=1e-6)
     assert results["fermi_energy"] == pytest.approx(document["fermi_energy_ev"]["mean"], abs=1e-6)
     assert results["warnings"] == []
-    for quantity in (atoms.get_forces, atoms.get_stress):
-        with pytest.raises(PropertyNotImplementedError, match=r"energies only.*not differentiated"):
-            quantity()
+    with pytest.raises(PropertyNotImplementedError, match=r"energies, forces and stress.*dipole"):
+        atoms.get_dipole_moment()
     before = atoms.get_potential_energy()
     atoms.positions[0, 0] += 0.05
     assert abs(atoms.get_potential_energy() - before) > 1e-6
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_calculator_has_forces_and_stress_in_the_form_of_ase(folder, tmp_path):
+    atoms = aluminium(1)
+    atoms.calc = SurrogateCalculator(
+        folder / "surrogate.pt", scratch=tmp_path, grid=GRID, force_spread=True
+    )
+    found = predict_structure(
+        read_surrogate(folder / "surrogate.pt"), atoms, Conditions(grid=GRID), tmp_path,
+        forces="each",
+    ).derivatives  # fmt: skip
+    np.testing.assert_allclose(atoms.get_forces(), found.forces, atol=1e-9)
+    np.testing.assert_allclose(atoms.get_stress(voigt=False), found.stress, atol=1e-9)
+    xx, yy, zz, yz, xz, xy = atoms.get_stress()
+    np.testing.assert_allclose([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]], found.stress, atol=1e-9)
+    np.testing.assert_allclose(atoms.calc.results["forces_std"], found.forces_std, atol=1e-9)
+    assert atoms.calc.results["stress_std"].shape == (6,)
+    (warning,) = atoms.calc.results["stress_warnings"]
+    assert "the pressure means nothing" in warning
+    # ASE's own finite differences of the energy: single precision and a step of 0.01 Å.
+    numerical = calculate_numerical_forces(atoms, 0.01, iatoms=[2])
+    np.testing.assert_allclose(numerical[0], found.forces[2], rtol=0, atol=1e-3)
+
+
+def test_a_relaxation_runs_downhill_on_one_reading_of_the_file(folder, monkeypatch):
+    atoms = aluminium(1)
+    atoms.calc = SurrogateCalculator(folder / "surrogate.pt")
+    monkeypatch.setattr("surrogate_hpo.calculator.read_surrogate", None)
+    before = np.linalg.norm(atoms.get_forces(), axis=1).max()
+    energy = atoms.get_potential_energy()
+    BFGS(atoms, logfile=None, maxstep=0.02).run(fmax=0.3 * before, steps=10)
+    assert np.linalg.norm(atoms.get_forces(), axis=1).max() < 0.3 * before
+    assert atoms.get_potential_energy() < energy
+
+
+def test_forces_and_stress_are_written_where_ase_reads_them(folder):
+    predict(folder, "POSCAR", "forces", "--forces", "--stress")
+    document = json.loads((folder / "forces/prediction.json").read_text())
+    atoms = read(folder / "forces/structure.extxyz")
+    forces, stress = (
+        document[name] for name in ("forces_ev_per_angstrom", "stress_ev_per_cubic_angstrom")
+    )
+    total = document["total_free_energy_ev"]["mean"]
+    assert atoms.get_potential_energy() == pytest.approx(total, abs=1e-6)
+    assert atoms.get_potential_energy(force_consistent=True) == pytest.approx(total, abs=1e-6)
+    np.testing.assert_allclose(atoms.get_forces(), forces["mean"], atol=1e-6)
+    np.testing.assert_allclose(atoms.arrays["forces_std"], forces["std_over_seeds"], atol=1e-6)
+    np.testing.assert_allclose(atoms.get_stress(voigt=False), stress["mean"], atol=1e-6)
+    np.testing.assert_allclose(np.mean(stress["per_seed"], axis=0), stress["mean"])
+    np.testing.assert_allclose(np.std(stress["per_seed"], axis=0, ddof=1), stress["std_over_seeds"])
+    assert any("no change of volume" in warning for warning in document["warnings"])
+    calculator = SurrogateCalculator(folder / "surrogate.pt")
+    again = aluminium(1)
+    again.calc = calculator
+    np.testing.assert_allclose(again.get_forces(), forces["mean"], atol=1e-5)
+
+
+def test_several_frames_have_their_forces_in_one_file(folder):
+    predict(folder, "three.xyz", "frames", "--index", ":", "--forces")
+    frames = read(folder / "frames/predictions.extxyz", ":")
+    with (folder / "frames/predictions.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    for number, (atoms, row) in enumerate(zip(frames, rows, strict=True)):
+        alone = read(folder / f"frames/{number:04d}/structure.extxyz")
+        np.testing.assert_array_equal(atoms.get_forces(), alone.get_forces())
+        assert "stress" not in atoms.calc.results
+        largest = np.linalg.norm(atoms.get_forces(), axis=1).max()
+        assert float(row["largest_force_ev_per_angstrom"]) == pytest.approx(largest, abs=1e-6)
+        spread = np.sqrt((atoms.arrays["forces_std"] ** 2).mean())
+        assert float(row["forces_std_rms_ev_per_angstrom"]) == pytest.approx(spread, abs=1e-6)
+    assert "pressure_ev_per_cubic_angstrom" not in rows[0]
+    predict(folder, "three.xyz", "frames", "--index", ":")  # without forces: none may stay
+    assert not (folder / "frames/predictions.extxyz").exists()
+    assert not (folder / "frames/0000/structure.extxyz").exists()
+
+
+def test_stress_alone_and_one_network(folder):
+    predict(folder, "three.xyz@0", "stress", "--stress", surrogate="one/surrogate.pt")
+    document = json.loads((folder / "stress/prediction.json").read_text())
+    assert "forces_ev_per_angstrom" not in document
+    assert document["stress_ev_per_cubic_angstrom"]["std_over_seeds"] is None
+    assert "forces_std" not in read(folder / "stress/structure.extxyz").arrays
+
+
 def test_the_calculator_refuses_molecules(folder):
     atoms = aluminium(1)
     atoms.pbc = False
     atoms.calc = SurrogateCalculator(folder / "surrogate.pt")
-    with pytest.raises(DataError, match=r"not periodic(.|\n)*atoms\.pbc = True"):
-        atoms.get_potential_energy()
+    for wanted in (atoms.get_potential_energy, atoms.get_forces, atoms.get_stress):
+        with pytest.raises(DataError, match=r"not periodic(.|\n)*atoms\.pbc = True"):
+            wanted()
 
 
 @pytest.mark.parametrize(
@@ -199,8 +287,9 @@ def test_the_calculator_refuses_what_the_verb_refuses(folder, change, message):
     atoms = aluminium(1)
     change(atoms)
     atoms.calc = SurrogateCalculator(folder / "surrogate.pt")
-    with pytest.raises(DataError, match=message):
-        atoms.get_potential_energy()
+    for wanted in (atoms.get_potential_energy, atoms.get_forces):
+        with pytest.raises(DataError, match=message):
+            wanted()
 
 
 @pytest.mark.parametrize(

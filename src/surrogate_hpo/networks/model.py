@@ -112,8 +112,8 @@ class SurrogateModel:
         Returns
         -------
         torch.Tensor
-            Shape (points, energies), of the same precision, on the CPU, in 1/(eV Å³). Small negative
-            values are left as they are: cutting them off would bias every integral.
+            Shape (points, energies), of the same precision on the CPU, in 1/(eV Å³). Small
+            negative values are left as they are: cutting them off would bias every integral.
 
         Raises
         ------

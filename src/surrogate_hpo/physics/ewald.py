@@ -90,14 +90,15 @@ def ewald_gradient(positions: Tensor, charges: Tensor, cell: Tensor) -> tuple[Te
         If two ions coincide.
     """
     variables = [array.detach().requires_grad_() for array in (positions, cell)]
-    found = [torch.zeros_like(array) for array in variables]
+    by_position, by_vector = (torch.zeros_like(array) for array in variables)
     for part in _parts(variables[0], charges, variables[1], None):
         # What all parts have in common, as the reciprocal vectors, is needed again.
-        slopes = torch.autograd.grad(part, variables, retain_graph=True, allow_unused=True)
-        for total, slope in zip(found, slopes, strict=True):
-            if slope is not None:
-                total += slope
-    return found[0], found[1]
+        slopes = torch.autograd.grad(
+            part, variables, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        by_position += slopes[0]
+        by_vector += slopes[1]
+    return by_position, by_vector
 
 
 def _parts(

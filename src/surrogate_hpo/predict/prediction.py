@@ -178,7 +178,7 @@ def _predict_ldos(
     *,
     keep: Sequence[Scratch],
 ) -> tuple[torch.Tensor, Extrapolation]:
-    """Fill the scratch files, and those that keep the descriptors; return the DOS of each network in 1/eV."""
+    """Fill the scratch files, and that of the descriptors; return each network's DOS in 1/eV."""
     settings = DescriptorsSettings(engine=conditions.engine, use_gpu=conditions.use_gpu)
     compute = grid_engine(settings, surrogate.definition, atoms, grid, threads=conditions.threads)
     device = device_name(use_gpu=conditions.use_gpu)

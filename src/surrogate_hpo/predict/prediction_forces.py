@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,9 @@ from surrogate_hpo.run.devices import device_name
 logger = logging.getLogger(__name__)
 ForceScope = Literal["mean", "each"]
 FloatArray = NDArray[np.float64]
+
+# Relative; cells of one material at one density, on grids of one cutoff, differ by rounding.
+_SAME_VOLUME = 1e-3
 
 
 class FreeEnergyGradients:
@@ -147,12 +151,12 @@ class FreeEnergyGradients:
             end = begin + len(block)
             points = grid_points(grid, cell, indices=np.arange(begin, end))
             given = torch.from_numpy(block)
-            slopes = (
+            slopes: Iterable[torch.Tensor] = (
                 pullback(given, field[begin:end])
                 for pullback, field in zip(pullbacks, fields, strict=True)
             )
             if scope == "mean":  # before the adjoint, which costs most
-                slopes = iter([sum(slopes, start=torch.zeros(())) / len(pullbacks)])
+                slopes = [sum(slopes, start=torch.zeros(())) / len(pullbacks)]
             for row, slope in enumerate(slopes):
                 moved, stretched = adjoint(points, slope.numpy(), threads=conditions.threads)
                 gradient[row] += moved
@@ -161,6 +165,30 @@ class FreeEnergyGradients:
             begin = end
         progress.finish()
         return gradient, strain
+
+
+def stress_warnings(surrogate: Surrogate) -> list[str]:
+    """Say whether the training can have taught networks how a cell answers to a strain.
+
+    Parameters
+    ----------
+    surrogate
+        Networks and what they were trained on.
+
+    Returns
+    -------
+    list of str
+        A sentence if it cannot; else empty.
+    """
+    volumes = [
+        abs(np.linalg.det(known.cell)) / math.prod(known.grid) for known in surrogate.origin.grids
+    ]
+    if max(volumes) > min(volumes) * (1 + _SAME_VOLUME):
+        return []
+    return [
+        "the cells of the training all have the same volume per grid point: the networks have seen "
+        "no change of volume, so that the pressure means nothing, and the rest of the stress little"
+    ]
 
 
 def _adjoint(surrogate: Surrogate, atoms: Atoms) -> BispectrumAdjoint:

@@ -21,12 +21,15 @@ from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.cubes.writer import write_cube
 from surrogate_hpo.formats.structures.contents import UNUSED
+from surrogate_hpo.formats.structures.predicted import write_predicted
 from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.predict.energies import TOTAL
 from surrogate_hpo.predict.error_bars import described
+from surrogate_hpo.predict.force_tables import STRUCTURE_FILE, STRUCTURES_FILE, Wanted
 from surrogate_hpo.predict.prediction import check_elements, predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions, Prediction
+from surrogate_hpo.predict.prediction_forces import stress_warnings
 from surrogate_hpo.run.interface import Option, Output, Positional
 from surrogate_hpo.run.provenance import checksums, versions
 from surrogate_hpo.stages.descriptors.settings import Engine
@@ -35,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 _FILES = (
     *("prediction.json", "dos.csv", "density.cube", "density.zarr.zip", "ldos.zarr.zip"),
-    "predictions.csv",
+    *("predictions.csv", STRUCTURE_FILE, STRUCTURES_FILE),
 )
 
 
@@ -48,6 +51,10 @@ def predict(
         str | None, Option("which structures of the file, as in ASE: 0, -1, :, 10:20 or ::50")
     ] = None,
     ldos: Annotated[bool, Option("also write ldos.zarr.zip, the mean over the networks")] = False,
+    forces: Annotated[
+        bool, Option("also forces with their spread; in prediction.json and structure.extxyz")
+    ] = False,
+    stress: Annotated[bool, Option("also the stress; it has ASE's sign, eV/Å³")] = False,
     electronic_temperature: Annotated[
         float | None, Option("K, for the occupations; that of the training if left out")
     ] = None,
@@ -65,7 +72,8 @@ def predict(
 
     Writes prediction.json (Fermi energy, band energy, entropy term, total free energy and its
     other terms: mean and standard deviation over the networks, and each; of the total free energy
-    the expected error, too), dos.csv, density.cube and density.zarr.zip. Warns where the structure
+    the expected error, too), dos.csv, density.cube and density.zarr.zip; with forces or stress
+    structure.extxyz, too. Warns where the structure
     leaves what the networks were trained on. See docs/howto/predict.md.
     """
     conditions = Conditions(
@@ -90,15 +98,23 @@ def predict(
         "structures": source,
         "surrogate": dict(networks.provenance),
     }
-    rows = []
+    wanted = Wanted(forces, stress)
+    for warning in stress_warnings(networks) if stress else []:
+        logger.warning(warning)
+    rows, predicted = [], []
     _empty_folder(output)
     for number, atoms in enumerate(frames):
         folder = output / f"{number:04d}" if len(frames) > 1 else output
         _empty_folder(folder)
-        found = _predict_one(networks, atoms, conditions, folder, record, with_ldos=ldos)
-        rows.append({"structure": number, "atoms": len(atoms)} | _row(found))
+        found = _predict_one(networks, atoms, conditions, folder, record, wanted, with_ldos=ldos)
+        rows.append({"structure": number, "atoms": len(atoms)} | _row(found) | wanted.row(found))
+        if wanted:
+            predicted.append(wanted.structure(atoms, found))
+            write_predicted(folder / STRUCTURE_FILE, predicted[-1:])
     if len(frames) > 1:
         write_table(output / "predictions.csv", rows)
+        if wanted:
+            write_predicted(output / STRUCTURES_FILE, predicted)
 
 
 def _empty_folder(folder: Path) -> None:
@@ -125,6 +141,7 @@ def _predict_one(
     conditions: Conditions,
     folder: Path,
     record: dict[str, Any],
+    wanted: Wanted,
     *,
     with_ldos: bool,
 ) -> Prediction:
@@ -135,17 +152,24 @@ def _predict_one(
             frame = _frame(surrogate, atoms)
             path = folder / "ldos.zarr.zip"
             writer = stack.enter_context(writing_ldos(path, shape, frame, record))
+        on_ldos = writer.write if writer else None
         found = predict_structure(
-            surrogate, atoms, conditions, folder, on_ldos=writer.write if writer else None
+            surrogate, atoms, conditions, folder, on_ldos=on_ldos, forces=wanted.scope
         )
+    if wanted.stress:
+        found.warnings.extend(stress_warnings(surrogate))
     write_table(folder / "dos.csv", _dos_rows(surrogate, found))
     write_cube(folder / "density.cube", found.density, atoms, "surrogate-hpo predict")
     density = DensityData(found.density, found.density_deviation, atoms.cell[:])
     write_density(folder / "density.zarr.zip", density, record)
-    document = _document(atoms, found) | {
-        "error_bar_calibration": described(surrogate.error_bar),
-        "provenance": record,
-    }
+    document = (
+        _document(atoms, found)
+        | wanted.document(found)
+        | {
+            "error_bar_calibration": described(surrogate.error_bar),
+            "provenance": record,
+        }
+    )
     write_document(folder / "prediction.json", document)
     _log_energy(atoms, found)
     return found

@@ -1,0 +1,76 @@
+"""Predicted structures as extended xyz: energies, forces and stress where ASE looks for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from surrogate_hpo.files.atomic import replacing
+
+
+@dataclass(frozen=True)
+class PredictedStructure:
+    """A structure with what was predicted of it.
+
+    Attributes
+    ----------
+    atoms
+        The structure, Å.
+    free_energy
+        eV per cell.
+    forces
+        eV/Å, [atom, 3], or None.
+    forces_std
+        Their standard deviation over the networks, or None.
+    stress
+        eV/Å³, [3, 3], ASE's sign, or None.
+    """
+
+    atoms: Atoms
+    free_energy: float
+    forces: NDArray[np.float64] | None = None
+    forces_std: NDArray[np.float64] | None = None
+    stress: NDArray[np.float64] | None = None
+
+
+def write_predicted(path: Path, structures: Sequence[PredictedStructure]) -> None:
+    """Write structures with their predictions, atomically.
+
+    ASE reads energy, free energy, forces and stress as results of a calculator, and the spread of
+    the forces as the array `forces_std`.
+
+    Parameters
+    ----------
+    path
+        File to write; replaced if it exists.
+    structures
+        In the order of the frames.
+    """
+    from ase.io import write  # noqa: PLC0415 - it loads half of SciPy
+
+    with replacing(path) as partial, partial.open("w") as stream:
+        write(stream, [_frame(structure) for structure in structures], format="extxyz")
+
+
+def _frame(structure: PredictedStructure) -> Atoms:
+    from ase.calculators.singlepoint import SinglePointCalculator  # noqa: PLC0415 - see above
+    from ase.stress import full_3x3_to_voigt_6_stress  # noqa: PLC0415
+
+    given = structure.atoms
+    frame = Atoms(given.symbols, positions=given.positions, cell=given.cell, pbc=given.pbc)
+    results: dict[str, Any] = {
+        "energy": structure.free_energy,
+        "free_energy": structure.free_energy,
+    }
+    if structure.forces is not None:
+        results["forces"] = structure.forces
+    if structure.stress is not None:
+        results["stress"] = full_3x3_to_voigt_6_stress(structure.stress)
+    if structure.forces_std is not None:
+        frame.arrays["forces_std"] = structure.forces_std
+    frame.calc = SinglePointCalculator(frame, **results)
+    return frame
