@@ -21,7 +21,7 @@ from surrogate_hpo.physics.ewald import ewald_gradient
 from surrogate_hpo.physics.free_energy_gradient import (
     LdosCotangent,
     cotangent_from_slope,
-    energy_of_density,
+    density_slopes,
 )
 from surrogate_hpo.physics.guards import check_cell
 from surrogate_hpo.physics.xc.functionals import Functional
@@ -162,16 +162,21 @@ def free_energy_gradient(
     FreeEnergyGradient
         Derivatives by the LDOS, and direct ones by positions and strain.
     """
-    varied, positions, cell = (
-        array.detach().requires_grad_() for array in (density, ions.positions, ions.cell)
+    positions, cell = (array.detach().requires_grad_() for array in (ions.positions, ions.cell))
+    with torch.no_grad():
+        at_rest = core(positions, cell)
+    slopes = density_slopes(
+        density, ions.cell, functional, core_density=at_rest, density_cutoff=density_cutoff
     )
-    total = energy_of_density(varied, cell, functional, core(positions, cell), density_cutoff)
-    slope, by_position, by_vector = torch.autograd.grad(
-        total, (varied, positions, cell), allow_unused=True, materialize_grads=True
-    )
+    by_position, by_vector = torch.zeros_like(ions.positions), slopes.vectors
+    if slopes.core is not None:
+        moving = core(positions, cell)
+        assert moving is not None  # noqa: S101 - as before
+        of_core = torch.autograd.grad(moving, (positions, cell), slopes.core)
+        by_position, by_vector = of_core[0], by_vector + of_core[1]
     volume = float(check_cell(ions.cell)) / density.numel()
     cotangent = cotangent_from_slope(
-        slope,
+        slopes.density,
         density_slope,
         energy,
         fermi_energy=fermi_energy,
@@ -179,7 +184,7 @@ def free_energy_gradient(
         volume_element=volume,
         broadening_variance=broadening_variance,
     )
-    mean = (slope * density_slope).sum() / (volume * density_slope.sum())
+    mean = (slopes.density * density_slope).sum() / (volume * density_slope.sum())
     electrons = volume * density.sum()
     growth = (cotangent.band / volume) @ dos - mean * electrons
     strain = strained(ions.positions, by_position, ions.cell, by_vector)

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from surrogate_hpo.physics.ewald import ewald_energy
 from surrogate_hpo.physics.guards import check_cell
+from surrogate_hpo.physics.hartree import hartree_energy
 from surrogate_hpo.physics.quadrature import occupation_weights
-from surrogate_hpo.physics.total_energy import density_terms
+from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
 from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
@@ -139,12 +140,11 @@ def ldos_cotangent(
         The derivative in factors.
     """
     volume = float(check_cell(cell)) / density.numel()
-    varied = density.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(
-        energy_of_density(varied, cell, functional, core_density, density_cutoff), varied
+    slopes = density_slopes(
+        density, cell, functional, core_density=core_density, density_cutoff=density_cutoff
     )
     return cotangent_from_slope(
-        slope,
+        slopes.density,
         density_slope,
         energy,
         fermi_energy=fermi_energy,
@@ -154,19 +154,39 @@ def ldos_cotangent(
     )
 
 
-def energy_of_density(
+@dataclass(frozen=True)
+class DensitySlopes:
+    """Derivatives of -E_H + E_xc - ∫v_xc n, which the density alone decides.
+
+    Attributes
+    ----------
+    density
+        By the density at each point, eV·Å³, [x, y, z].
+    core
+        By the core density at each point, eV·Å³, [x, y, z]; None without one.
+    vectors
+        By the lattice vectors, with the densities at the points as they are, eV/Å, [3, 3].
+    """
+
+    density: Tensor
+    core: Tensor | None
+    vectors: Tensor
+
+
+def density_slopes(
     density: Tensor,
     cell: Tensor,
     functional: Functional,
-    core_density: Tensor | None,
-    density_cutoff: float | None,
-) -> Tensor:
-    """Part of the free energy that the density alone decides, -E_H + E_xc - ∫v_xc n, in eV.
+    *,
+    core_density: Tensor | None = None,
+    density_cutoff: float | None = None,
+) -> DensitySlopes:
+    """Differentiate the energies of the density, one after the other to save memory.
 
     Parameters
     ----------
     density
-        Density n in 1/Å³, shape [x, y, z], float64, with `requires_grad`.
+        Density n in 1/Å³, shape [x, y, z], float64.
     cell
         Lattice vectors in Å as rows, shape [3, 3].
     functional
@@ -178,19 +198,20 @@ def energy_of_density(
 
     Returns
     -------
-    Tensor
-        Shape []; to be differentiated.
+    DensitySlopes
+        The derivatives.
     """
-    terms = density_terms(
-        density,
-        cell,
-        functional,
-        core_density=core_density,
-        density_cutoff=density_cutoff,
-        create_graph=True,
+    varied, vectors = (array.detach().requires_grad_() for array in (density, cell))
+    hartree = hartree_energy(varied, vectors, density_cutoff=density_cutoff)
+    of_hartree = torch.autograd.grad(hartree, (varied, vectors))
+    core = [] if core_density is None else [core_density.detach().requires_grad_()]
+    exchange, potential = exchange_correlation(
+        varied, vectors, functional, *core, density_cutoff=density_cutoff, create_graph=True
     )
-    exchange_correlation = terms.exchange_correlation_energy
-    return exchange_correlation - terms.exchange_correlation_potential_energy - terms.hartree_energy
+    slope, by_vector, *by_core = torch.autograd.grad(exchange - potential, (varied, vectors, *core))
+    return DensitySlopes(
+        slope - of_hartree[0], by_core[0] if by_core else None, by_vector - of_hartree[1]
+    )
 
 
 def cotangent_from_slope(
@@ -208,7 +229,7 @@ def cotangent_from_slope(
     Parameters
     ----------
     slope
-        Derivative of :func:`energy_of_density` by the density at each point, eV·Å³, [x, y, z].
+        The density's part of :func:`density_slopes`, eV·Å³, [x, y, z].
     density_slope
         n' = dn/dmu in 1/(eV Å³), shape [x, y, z].
     energy
