@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict bench-forces bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -75,6 +75,12 @@ bench-acsd: environment  ## cost and stability of the descriptor choice; needs a
 
 bench-predict: environment  ## cost per atom and memory of predictions, 32 to 2 048 atoms; needs a finished `make run`
 	.venv/bin/python benchmarks/predict.py
+
+# Finished runs elsewhere: FORCES="--tutorial other/results --flagship other/results-flagship".
+FORCES ?=
+
+bench-forces: environment  ## forces: finite differences, cost, agreement with DFT; needs finished `make run`, `make flagship`
+	.venv/bin/python benchmarks/forces.py $(FORCES)
 
 bench-busy: environment  ## search and training on a machine whose cores are taken
 	.venv/bin/python benchmarks/busy.py
