@@ -13,7 +13,6 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import checked_structure
-from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions, Derivatives
 from surrogate_hpo.predict.prediction_forces import ForceScope, stress_warnings
@@ -92,7 +91,7 @@ class SurrogateCalculator(Calculator):
         use_gpu: bool = False,
         block_points: int = 16384,
         scratch: Path | str | None = None,
-        grid: Grid | None = None,
+        grid: tuple[int, int, int] | None = None,
         force_spread: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # ASE has few types
