@@ -152,12 +152,12 @@ def finite_differences(surrogate: Surrogate, directions: int = 3) -> dict[str, f
             displacement, strain = rng.normal(size=(len(atoms), 3)), rng.normal(size=(3, 3))
 
             def moved(x: float, by: np.ndarray = displacement) -> Atoms:
-                changed = atoms.copy()
+                changed: Atoms = atoms.copy()
                 changed.positions += x * by
                 return changed
 
             def strained(x: float, by: np.ndarray = strain) -> Atoms:
-                changed = atoms.copy()
+                changed: Atoms = atoms.copy()
                 changed.set_cell(atoms.cell[:] @ (np.eye(3) + x * by), scale_atoms=True)
                 return changed
 
@@ -180,7 +180,8 @@ def measure(surrogate: Path, atoms: int, scope: str | None) -> dict[str, Any]:
     """Predict one size in a process of its own."""
     command = [sys.executable, __file__, "--work", str(surrogate), str(atoms), str(scope)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return {"atoms": atoms, "scope": scope} | json.loads(done.stdout)
+    row: dict[str, Any] = json.loads(done.stdout)
+    return {"atoms": atoms, "scope": scope} | row
 
 
 def work(path: Path, atoms: int, scope: ForceScope | None) -> None:
