@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from surrogate_hpo.networks.architecture import Architecture, build_network
-from surrogate_hpo.networks.energy_terms import EnergyTerms
-from surrogate_hpo.networks.readout import Readout
-from surrogate_hpo.networks.readout import fit_readout as fit_last_layer
-from surrogate_hpo.networks.snapshot_energy import EnergyTerm, StreamedTerm
+from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
+from surrogate_hpo.networks.energies.readout import Readout
+from surrogate_hpo.networks.energies.readout import fit_readout as fit_last_layer
+from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 
 GRID, COMPONENTS, ENERGIES, HIDDEN = (4, 4, 3), 5, 6, 4
 POINTS = GRID[0] * GRID[1] * GRID[2]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.networks.batches import Batch, TrainingSource
 from surrogate_hpo.networks.checkpoints import check_same_training, copy_weights, load_weights
-from surrogate_hpo.networks.energy_terms import EnergyTerms, SnapshotBatch
+from surrogate_hpo.networks.energies.energy_terms import EnergyTerms, SnapshotBatch
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.losses import group_loss, ldos_error, normalised_weights
 from surrogate_hpo.networks.recipe import Recipe, build_optimiser

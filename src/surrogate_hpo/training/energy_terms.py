@@ -22,10 +22,10 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import Pseudopotential, read_upf
-from surrogate_hpo.networks.energy_terms import EnergyTerms
+from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
+from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 from surrogate_hpo.networks.options import number_of_directions
 from surrogate_hpo.networks.scaling import AffineScaler
-from surrogate_hpo.networks.snapshot_energy import EnergyTerm, StreamedTerm
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
 from surrogate_hpo.physics.free_energy_gradient import (
     LdosCotangent,

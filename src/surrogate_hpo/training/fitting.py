@@ -10,7 +10,7 @@ import torch
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData, TrainingSource
-from surrogate_hpo.networks.energy_terms import EnergyTerms
+from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.options import OutputScaling

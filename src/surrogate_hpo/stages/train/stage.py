@@ -15,10 +15,10 @@ from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.networks.energy_terms import EnergyTerms
+from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
+from surrogate_hpo.networks.energies.readout import fit_readout
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.readout import fit_readout
 from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.run.interface import (
     Argument,
@@ -89,9 +89,9 @@ def train(
     `plateau` it goes on at a lower learning rate, and the weights of the best epoch are taken.
 
     With `energy_weight` or `force_weight` each step also sees the total free energy of one
-    training snapshot and its force along a random displacement, see `networks.energy_terms`. With
+    training snapshot and its force along a random displacement, see `networks.energies.energy_terms`. With
     `readout` the last layer is in the end fitted to the energies and forces of all of them in
-    closed form, see `networks.readout`.
+    closed form, see `networks.energies.readout`.
 
     On SIGTERM, SIGUSR1 or shortly before the allocation ends it saves after the next batch. Run
     again, it goes on from there and ends with the same weights, to the last bit, as an

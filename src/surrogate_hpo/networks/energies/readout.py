@@ -29,9 +29,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from surrogate_hpo.networks.energies.readout_sums import SnapshotSums, snapshot_sums
+from surrogate_hpo.networks.energies.snapshot_energy import StreamedTerm
 from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS
-from surrogate_hpo.networks.readout_sums import SnapshotSums, snapshot_sums
-from surrogate_hpo.networks.snapshot_energy import StreamedTerm
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 RIDGES = (1e-3, 1e-2)

@@ -6,7 +6,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from surrogate_hpo.networks.snapshot_energy import EnergyTerm, StreamedTerm
+from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 
 _POINTS_AT_ONCE = 16384
 

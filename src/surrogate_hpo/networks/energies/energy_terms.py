@@ -1,6 +1,6 @@
 """What whole snapshots add to the loss of a training, step by step.
 
-See `networks.snapshot_energy` for the error of one snapshot's free energy and forces.
+See `networks.energies.snapshot_energy` for the error of one snapshot's free energy and forces.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_hpo.networks.batches import batch_count, random_order
-from surrogate_hpo.networks.snapshot_energy import EnergyTerm, StreamedTerm
+from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 
 # The terms fade in over this part of a training: those of random networks are enormous.
 _FADE_IN = 0.1

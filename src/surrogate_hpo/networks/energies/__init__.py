@@ -1,0 +1,1 @@
+"""What energies and forces of whole snapshots add to a training."""
