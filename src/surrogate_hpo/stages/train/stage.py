@@ -89,9 +89,9 @@ def train(
     `plateau` it goes on at a lower learning rate, and the weights of the best epoch are taken.
 
     With `energy_weight` or `force_weight` each step also sees the total free energy of one
-    training snapshot and its force along a random displacement, see `networks.energies.energy_terms`. With
-    `readout` the last layer is in the end fitted to the energies and forces of all of them in
-    closed form, see `networks.energies.readout`.
+    training snapshot and its force along a random displacement: `networks.energies.energy_terms`.
+    With `readout` the last layer is in the end fitted to the energies and forces of all of them in
+    closed form: `networks.energies.readout`.
 
     On SIGTERM, SIGUSR1 or shortly before the allocation ends it saves after the next batch. Run
     again, it goes on from there and ends with the same weights, to the last bit, as an
