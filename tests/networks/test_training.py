@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData, random_order
+from surrogate_hpo.networks.history import DivergenceError
 from surrogate_hpo.networks.losses import dos_error
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.recipe import Recipe, build_optimiser
 from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
 from surrogate_hpo.networks.soap import Soap
-from surrogate_hpo.networks.training import DivergenceError, Trainer
+from surrogate_hpo.networks.training import Trainer
 
 ARCHITECTURE = Architecture((24, 16), "tanh")
 SMALL = {"batch_size": 20, "maximum_epochs": 12}

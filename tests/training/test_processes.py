@@ -18,10 +18,11 @@ from surrogate_hpo.errors import DataError, EngineError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
 from surrogate_hpo.networks.group import Group
+from surrogate_hpo.networks.history import DivergenceError
 from surrogate_hpo.networks.losses import shared_training_loss, training_loss
 from surrogate_hpo.networks.options import OptimiserName
 from surrogate_hpo.networks.recipe import Recipe
-from surrogate_hpo.networks.training import DivergenceError, Trainer
+from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.training.processes import run_processes
 
 ADAMW = {"optimiser": "adamw", "dos_weight": 1.0}

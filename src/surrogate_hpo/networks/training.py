@@ -8,46 +8,19 @@ as one that was not.
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.networks.batches import Batch, TrainingSource
 from surrogate_hpo.networks.checkpoints import check_same_training, copy_weights, load_weights
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms, SnapshotBatch
 from surrogate_hpo.networks.group import ALONE, Group
+from surrogate_hpo.networks.history import HistoryRow, divergence
 from surrogate_hpo.networks.losses import group_loss, ldos_error, normalised_weights
 from surrogate_hpo.networks.recipe import Recipe, build_optimiser
-
-
-class DivergenceError(PhysicsError):
-    """The loss of a training is no longer a finite number."""
-
-
-@dataclass(frozen=True)
-class HistoryRow:
-    """One epoch of a training.
-
-    Attributes
-    ----------
-    epoch
-        Number of the epoch, from 1.
-    learning_rate
-        Learning rate of the epoch's first step.
-    training_loss
-        Mean loss over the epoch's batches, in squared units of the scaled LDOS.
-    validation_loss
-        Mean squared error of the validation data after the epoch: without the density of
-        states, which may be part of the loss, so that trainings can be compared.
-    """
-
-    epoch: int
-    learning_rate: float
-    training_loss: float
-    validation_loss: float
 
 
 class Trainer:
@@ -199,9 +172,9 @@ class Trainer:
             validation_loss = self._validation_loss(on_batch)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             # The preconditioner meets gradients that are not finite before the loss is read.
-            raise _divergence(epoch + 1, learning_rate, math.nan, math.nan) from error
+            raise divergence(epoch + 1, learning_rate, math.nan, math.nan) from error
         if not (math.isfinite(training_loss) and math.isfinite(validation_loss)):
-            raise _divergence(epoch + 1, learning_rate, training_loss, validation_loss)
+            raise divergence(epoch + 1, learning_rate, training_loss, validation_loss)
         row = HistoryRow(epoch + 1, learning_rate, training_loss, validation_loss)
         self.history.append(row)
         self._batch = 0
@@ -312,15 +285,3 @@ class Trainer:
             on_batch()
         whole = self.group.add(torch.tensor(total, dtype=torch.float64))
         return float(whole) / self._data.validation_points
-
-
-def _divergence(
-    epoch: int, learning_rate: float, training_loss: float, validation_loss: float
-) -> DivergenceError:
-    return DivergenceError(
-        "The training has diverged: its loss is no longer finite.",
-        where=f"epoch {epoch}, learning rate {learning_rate:g}",
-        expected="finite losses",
-        got=f"training loss {training_loss}, validation loss {validation_loss}",
-        remedy="Lower the learning rate, and check that descriptors and LDOS are finite.",
-    )

@@ -2,10 +2,9 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -14,33 +13,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogate_hpo.data.dft_results import read_dft_result
-from surrogate_hpo.data.ldos_store import LdosData, read_ldos
+from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.elements import atom_parameters
-from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure
-from surrogate_hpo.formats.upf.reader import Pseudopotential, read_upf
+from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 from surrogate_hpo.networks.options import number_of_directions
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
-from surrogate_hpo.physics.free_energy_gradient import (
-    LdosCotangent,
-    electron_slope,
-    ion_gradient,
-    ldos_cotangent,
-)
 from surrogate_hpo.physics.hartree import hartree_weights
-from surrogate_hpo.physics.ldos_integrals import density_from_ldos
-from surrogate_hpo.physics.quadrature import occupation_weights
-from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
-from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
-from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.stages.train.settings import TrainSettings
+from surrogate_hpo.training.reference_derivatives import ReferenceSnapshot, reference_derivatives
 
 logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
@@ -55,25 +42,6 @@ class Scalers:
 
     inputs: AffineScaler
     outputs: AffineScaler
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """What is known of a training snapshot."""
-
-    atoms: Atoms
-    result: DftResult
-    data: LdosData
-    potentials: Mapping[str, Pseudopotential]
-
-
-@dataclass(frozen=True)
-class _Derivatives:
-    """Free energy of the reference LDOS, its derivative by the LDOS, and the direct part by R."""
-
-    free_energy: float
-    cotangent: LdosCotangent
-    ions: FloatArray
 
 
 @dataclass(frozen=True)
@@ -144,7 +112,7 @@ class TrainingSnapshots:
         potentials = {p.element: p for p in map(read_upf, self.pseudopotentials)}
         without = []
         for number, (structure, dft, ldos) in enumerate(self.files):
-            snapshot = _Snapshot(
+            snapshot = ReferenceSnapshot(
                 read_structure(structure), read_dft_result(dft), read_ldos(ldos), potentials
             )
             if snapshot.result.total_free_energy is None:
@@ -197,7 +165,7 @@ def _no_energy(dft: Path) -> DataError:
 
 
 def _term(
-    snapshot: _Snapshot,
+    snapshot: ReferenceSnapshot,
     source: TrainingSnapshots,
     generator: np.random.Generator,
     *,
@@ -205,7 +173,7 @@ def _term(
 ) -> StreamedTerm:
     atoms, result, data = snapshot.atoms, snapshot.result, snapshot.data
     scalers = source.scalers
-    derivatives = _derivatives(snapshot)
+    derivatives = reference_derivatives(snapshot)
     cotangent = derivatives.cotangent
     grid = data.values.shape[:3]
     coarse = coarse_shape(grid)
@@ -263,59 +231,3 @@ def _tangents(
             ends.append(source.at(points, moved))
         change = torch.from_numpy((ends[0] - ends[1]) / (2 * _DISPLACEMENT_ANGSTROM))
         yield (change @ source.scalers.inputs.forward).float()
-
-
-def _derivatives(snapshot: _Snapshot) -> _Derivatives:
-    """Integrate the reference LDOS and differentiate its free energy."""
-    atoms, result, data = snapshot.atoms, snapshot.result, snapshot.data
-    functional = cast(Functional, result.functional)
-    variance = data.axis.broadening_variance
-    cell, energy = torch.from_numpy(data.cell), torch.from_numpy(data.energy)
-    ldos = torch.from_numpy(data.values)
-    positions = torch.from_numpy(atoms.positions.copy()).requires_grad_()
-    symbols = atoms.get_chemical_symbols()
-    charges = torch.tensor(
-        [snapshot.potentials[symbol].z_valence for symbol in symbols], dtype=torch.float64
-    )
-    core = core_density_of_all(
-        snapshot.potentials, symbols, positions, data.values.shape[:3], cell, result.density_cutoff
-    )
-    core_at_rest = None if core is None else core.detach()
-    temperature, cutoff = result.electronic_temperature, result.density_cutoff
-    terms = energy_terms_from_ldos(
-        ldos,
-        energy,
-        cell=cell,
-        positions=positions.detach(),
-        charges=charges,
-        electrons=result.electrons,
-        temperature=temperature,
-        functional=functional,
-        broadening_variance=variance,
-        density_cutoff=cutoff,
-        core_density=core_at_rest,
-    )
-    mu = terms.fermi_energy.detach()
-    weights = occupation_weights(energy, mu, temperature, "electrons", broadening_variance=variance)
-    slope = electron_slope(energy, mu, temperature, broadening_variance=variance)
-    density = density_from_ldos(ldos, weights)
-    cotangent = ldos_cotangent(
-        density,
-        density_from_ldos(ldos, slope),
-        energy,
-        fermi_energy=mu,
-        temperature=temperature,
-        cell=cell,
-        functional=functional,
-        broadening_variance=variance,
-        density_cutoff=cutoff,
-        core_density=core_at_rest,
-    )
-    core_energy = None
-    if core is not None:
-        exchange, potential = exchange_correlation(
-            density, cell, functional, core, density_cutoff=cutoff, create_graph=True
-        )
-        core_energy = exchange - potential
-    ions = ion_gradient(positions, charges, cell, core_energy=core_energy)
-    return _Derivatives(float(terms.total_free_energy.detach()), cotangent, ions.numpy())

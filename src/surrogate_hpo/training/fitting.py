@@ -12,6 +12,7 @@ from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData, TrainingSource
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.group import ALONE, Group
+from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.options import OutputScaling
 from surrogate_hpo.networks.recipe import Recipe
@@ -21,7 +22,7 @@ from surrogate_hpo.networks.scaling import (
     fit_input_scaler,
     fit_output_scaler,
 )
-from surrogate_hpo.networks.training import HistoryRow, Trainer
+from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.run.devices import device_name
 from surrogate_hpo.seeds import derive_seed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from surrogate_hpo.data.models import read_state, write_state
 from surrogate_hpo.errors import InterruptedRun
 from surrogate_hpo.interruption import deferred, stop_reason
-from surrogate_hpo.networks.training import HistoryRow
+from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.training.fitting import Training
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from surrogate_hpo.config.short_recipe import BriefTrainingSettings
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.networks.training import DivergenceError
+from surrogate_hpo.networks.history import DivergenceError
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.training.fitting import ScaledData, new_training
 from surrogate_hpo.training.trained_error import Outcome, training_key

@@ -17,7 +17,7 @@ from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.formats.upf.reader import Pseudopotential
-from surrogate_hpo.networks.training import DivergenceError, HistoryRow
+from surrogate_hpo.networks.history import DivergenceError, HistoryRow
 from surrogate_hpo.predict.accuracies import accuracies
 from surrogate_hpo.predict.energies import SnapshotEnergies, reference_energies
 from surrogate_hpo.predict.held_out import (

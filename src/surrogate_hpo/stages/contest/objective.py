@@ -11,10 +11,11 @@ from surrogate_hpo.contest.methods.interface import Evaluation, Hyperparameters
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
+from surrogate_hpo.networks.history import DivergenceError
 from surrogate_hpo.networks.options import Activation, InputScaling, OutputScaling
 from surrogate_hpo.networks.point_parts import held
 from surrogate_hpo.networks.recipe import Recipe
-from surrogate_hpo.networks.training import DivergenceError, Trainer
+from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.run.devices import device_name
 from surrogate_hpo.scores.architectures.proxies import PROXIES
 from surrogate_hpo.scores.architectures.proxy import ScoreData

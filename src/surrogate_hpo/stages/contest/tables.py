@@ -9,7 +9,7 @@ from typing import Any
 from surrogate_hpo.contest.methods.interface import MethodResult, Trial
 from surrogate_hpo.contest.parallel import batches
 from surrogate_hpo.files.tables import Cell
-from surrogate_hpo.networks.training import HistoryRow
+from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.stages.contest.final import FinalNetwork
 from surrogate_hpo.stages.contest.objective import architecture_of, recipe_of
 from surrogate_hpo.stages.contest.settings import ContestSettings

@@ -9,8 +9,8 @@ from surrogate_hpo.data.datasets import PointData, read_points
 from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.networks.architecture import Architecture
+from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.networks.options import OutputScaling
-from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.search.study import Report
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.search.energies import EnergyErrors

@@ -18,8 +18,8 @@ from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.energies.readout import fit_readout
 from surrogate_hpo.networks.group import ALONE, Group
+from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.training import HistoryRow
 from surrogate_hpo.run.interface import (
     Argument,
     DescriptorStores,
