@@ -136,6 +136,22 @@ def test_the_derivative_by_a_strain_equals_finite_differences(twojmax):
     )
 
 
+@pytest.mark.parametrize("twojmax", [0, 5])
+def test_several_energies_at_once_are_those_one_by_one(twojmax):
+    cell, positions, cutoff = CASES["triclinic"]
+    points = sample(cell, 21)
+    evaluate = BispectrumAdjoint(positions, cell, cutoff_radius=cutoff, twojmax=twojmax)
+    gradients = np.random.default_rng(1).normal(size=(3, 21, n_components(twojmax)))
+    together = evaluate(points, gradients, block=10)
+    assert [part.shape for part in together] == [(3, len(positions), 3), (3, 3, 3)]
+    for number, gradient in enumerate(gradients):
+        for part, alone in zip(together, evaluate(points, gradient, block=10), strict=True):
+            np.testing.assert_array_equal(part[number], alone)
+    gradients[2, 1, 0] = np.inf
+    with pytest.raises(DataError, match=r"gradient\[2, 1, 0\]"):
+        evaluate(points, gradients)
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), twojmax=st.integers(1, 8))
 def test_laws(seed, twojmax):

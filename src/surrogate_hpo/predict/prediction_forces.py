@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -151,16 +150,17 @@ class FreeEnergyGradients:
             end = begin + len(block)
             points = grid_points(grid, cell, indices=np.arange(begin, end))
             given = torch.from_numpy(block)
-            slopes: Iterable[torch.Tensor] = (
-                pullback(given, field[begin:end])
-                for pullback, field in zip(pullbacks, fields, strict=True)
+            slopes = torch.stack(
+                [
+                    pullback(given, field[begin:end])
+                    for pullback, field in zip(pullbacks, fields, strict=True)
+                ]
             )
             if scope == "mean":  # before the adjoint, which costs most
-                slopes = [sum(slopes, start=torch.zeros(())) / len(pullbacks)]
-            for row, slope in enumerate(slopes):
-                moved, stretched = adjoint(points, slope.numpy(), threads=conditions.threads)
-                gradient[row] += moved
-                strain[row] += stretched
+                slopes = slopes.mean(dim=0, keepdim=True)
+            moved, stretched = adjoint(points, slopes.numpy(), threads=conditions.threads)
+            gradient += moved
+            strain += stretched
             progress.advance(len(block))
             begin = end
         progress.finish()

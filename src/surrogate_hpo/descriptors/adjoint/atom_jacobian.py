@@ -64,14 +64,14 @@ def summed_jacobian(
     count, number = n_components(twojmax), len(atoms.positions)
     tables, bins = adjoint_tables(int(twojmax)), atoms.neighbour_bins()
     scratch = adjoint_scratch(tables, count, bins.max_candidates)
-    given, unused = np.eye(count), np.zeros((3, 3))
+    given, unused = np.eye(count), np.zeros((1, 3, 3))
     jacobian = np.zeros((int(kinds.max(initial=-1)) + 1, count, number, 3))
     for index, kind in enumerate(kinds):
         point, rows = atoms.positions[index : index + 1], np.zeros((count, number, 3))
         for component, out in enumerate(rows):
-            unit = given[component : component + 1]
+            unit = given[None, component : component + 1]
             adjoint_kernel(
-                point, unit, bins, atoms.cutoffs, atoms.weights, tables, scratch, out, unused
+                point, unit, bins, atoms.cutoffs, atoms.weights, tables, scratch, out[None], unused
             )
         # So far the point stood still; an atom's own images never move against it.
         rows[:, index] -= rows.sum(axis=1)

@@ -86,7 +86,8 @@ class BispectrumAdjoint:
         points
             Cartesian coordinates, Å, [P, 3]; inside the cell or not.
         gradient
-            ∂E/∂B, in the unit of E, [P, n_components(twojmax)].
+            ∂E/∂B, in the unit of E, [P, n_components(twojmax)]; of several energies,
+            [M, P, n_components(twojmax)], which costs less than one after the other.
         threads
             Number of threads; the numbers do not depend on it.
         block
@@ -96,7 +97,8 @@ class BispectrumAdjoint:
         Returns
         -------
         array [N, 3], array [3, 3]
-            dE/dR, in the unit of E per Å, and dE/dε, in the unit of E.
+            dE/dR, in the unit of E per Å, and dE/dε, in the unit of E; of several energies
+            [M, N, 3] and [M, 3, 3].
 
         Raises
         ------
@@ -107,17 +109,20 @@ class BispectrumAdjoint:
         """
         where = checked_vectors("points", points)
         given = _checked_gradient(gradient, len(where), self._components)
+        energies = given if given.ndim == 3 else given[None]
         check_positive_integer("threads", threads)
         check_positive_integer("block", block)
         atoms = self._atoms
 
         def of_block(begin: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             part = slice(begin, begin + block)
-            scratch = adjoint_scratch(self._tables, self._components, self._bins.max_candidates)
-            out, virial = np.zeros_like(atoms.positions), np.zeros((3, 3))
+            scratch = adjoint_scratch(
+                self._tables, self._components, self._bins.max_candidates, len(energies)
+            )
+            out, virial = (np.zeros_like(total) for total in totals)
             adjoint_kernel(
                 where[part],
-                given[part],
+                energies[:, part],
                 self._bins,
                 atoms.cutoffs,
                 atoms.weights,
@@ -128,13 +133,14 @@ class BispectrumAdjoint:
             )
             return out, virial
 
-        total, strain = np.zeros_like(atoms.positions), np.zeros((3, 3))
+        totals = np.zeros((len(energies), *atoms.positions.shape)), np.zeros((len(energies), 3, 3))
         with ThreadPoolExecutor(threads) as pool:
             # In the order of the blocks, whichever is done first.
-            for out, virial in pool.map(of_block, range(0, len(where), block)):
-                total += out
-                strain += virial
-        return total, strain
+            for found in pool.map(of_block, range(0, len(where), block)):
+                for total, part in zip(totals, found, strict=True):
+                    np.add(total, part, out=total)
+        derivative, strain = totals
+        return (derivative, strain) if given.ndim == 3 else (derivative[0], strain[0])
 
 
 def bispectrum_adjoint(
@@ -207,7 +213,7 @@ def _checked_gradient(values: ArrayLike, n_points: int, count: int) -> NDArray[n
         array = np.require(values, np.float64, ["C_CONTIGUOUS", "WRITEABLE"])
     except (TypeError, ValueError) as error:
         raise DataError("`gradient` is not an array of numbers.", where="gradient") from error
-    if array.shape != (n_points, count):
+    if array.ndim not in (2, 3) or array.shape[-2:] != (n_points, count):
         raise DataError(
             "`gradient` does not fit the points and components.",
             where="gradient",
@@ -215,12 +221,12 @@ def _checked_gradient(values: ArrayLike, n_points: int, count: int) -> NDArray[n
             got=f"shape {list(array.shape)}",
         )
     if not np.isfinite(array).all():
-        point, component = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        *energy, point, component = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise DataError(
             "`gradient` holds a value that is not a finite number.",
-            where=f"gradient[{point}, {component}]",
+            where=f"gradient{[*energy, point, component]}",
             expected="finite numbers",
-            got=str(array[point, component]),
+            got=str(array[*energy, point, component]),
             remedy="look for a division by zero in what depends on the descriptors",
         )
     return array

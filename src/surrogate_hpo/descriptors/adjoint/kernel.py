@@ -39,6 +39,11 @@ from surrogate_hpo.descriptors.lanes import (
 )
 from surrogate_hpo.descriptors.neighbours import NeighbourBins
 
+# Derivatives by U_x of both components, by U_y of both, by U_z1 of one and by U_z2 of the other;
+# where to find the momentum of each in the line of a coupling.
+_BLOCKS = 6
+_MOMENTUM = (0, 0, 2, 2, 4, 6)
+
 
 class AdjointScratch(NamedTuple):
     """Working memory of one thread."""
@@ -50,16 +55,24 @@ class AdjointScratch(NamedTuple):
     sums: Lanes
     total: Lanes
     given: Lanes
+    jacobian: Lanes
     adjoint: Lanes
+    folded: Lanes
     slopes: Lanes
     result: Lanes
 
 
 def adjoint_scratch(
-    tables: AdjointTables, n_components: int, max_neighbours: int
+    tables: AdjointTables, n_components: int, max_neighbours: int, energies: int = 1
 ) -> AdjointScratch:
     """Allocate working memory for points with at most `max_neighbours` neighbours."""
     double = np.dtype(np.float64)
+
+    def of_each(rows: int) -> Lanes:
+        """Rows for each energy, [energies, rows, lanes]."""
+        together = lane_array(energies * rows, double)
+        return together.reshape(energies, rows, together.shape[1])
+
     elements = 2 * int(tables.first[-1])
     per_row = tables.twojmax + 1
     geometry = neighbour_array(max_neighbours)
@@ -71,10 +84,12 @@ def adjoint_scratch(
         recursion=lane_array(2 * per_row * (tables.twojmax // 2 + 1), double),
         sums=lane_array(elements, double),
         total=lane_array(elements, double),
-        given=lane_array(n_components, double),
-        adjoint=lane_array(elements, double),
-        slopes=lane_array(ROWS_PER_SLOPE * slopes, double),
-        result=neighbour_array(max_neighbours, ROWS_PER_RESULT),
+        given=of_each(n_components),
+        jacobian=lane_array(_BLOCKS * 2 * per_row**2, double),
+        adjoint=of_each(elements),
+        folded=of_each(elements),
+        slopes=of_each(ROWS_PER_SLOPE * slopes),
+        result=of_each(len(neighbour_array(max_neighbours, ROWS_PER_RESULT))),
     )
 
 
@@ -122,13 +137,17 @@ def _build_kernel(sources: str) -> AdjointKernel:
             rotate(geometry, rotations, n)
             sum_rotations(rotations, n, tables, recursion, sums)
             complete(sums, tables, scratch.total)
-            scratch.given[:, :filled] = given[begin : begin + filled].T
-            scratch.given[:, filled:] = 0.0
-            _couple(scratch.total, scratch.given, tables, scratch.adjoint)
-            fold(scratch.adjoint, tables, sums)
-            slope_factors(sums, tables, scratch.slopes)
-            differentiate(rotations, n, sums, scratch.slopes, tables, recursion, scratch.result)
-            pull(geometry, owners, n, scratch.result, gradient, virial)
+            scratch.given[:, :, :filled] = given[:, begin : begin + filled].transpose(0, 2, 1)
+            scratch.given[:, :, filled:] = 0.0
+            _couple(scratch.total, scratch.given, tables, scratch.jacobian, scratch.adjoint)
+            for m in range(len(given)):
+                fold(scratch.adjoint[m], tables, scratch.folded[m])
+                slope_factors(scratch.folded[m], tables, scratch.slopes[m])
+            differentiate(
+                rotations, n, scratch.folded, scratch.slopes, tables, recursion, scratch.result
+            )
+            for m in range(len(given)):
+                pull(geometry, owners, n, scratch.result[m], gradient[m], virial[m])
 
     return kernel
 
@@ -153,47 +172,68 @@ def _weigh(
 
 
 @inlined
-def _couple(total: Lanes, given: Lanes, tables: AdjointTables, adjoint: Lanes) -> None:
-    """Compute dE/dU of all elements, mirrored or not, as if they were independent."""
-    for k in range(adjoint.shape[0]):
-        store(adjoint, k, splat(adjoint, 0))
-    for job in range(tables.jobs.shape[0]):
-        one, other, x, y, columns, z1, z2, start, begin, end = tables.jobs[job]
-        for line in range(begin, end):
-            rows, row_weights = tables.rows[line], tables.row_weights[line]
-            weight1 = multiply(splat(total, row_weights[0]), load(given, one))
-            weight2 = multiply(splat(total, row_weights[1]), load(given, other))
-            _differentiate_products(
-                total,
-                2 * (rows[0] + x),
-                2 * (rows[1] + y),
-                2 * (rows[2] + z1),
-                2 * (rows[3] + z2),
-                columns,
-                tables.coefficients,
-                start,
-                weight1,
-                weight2,
-                adjoint,
-            )
+def _couple(
+    total: Lanes, given: Lanes, tables: AdjointTables, jacobian: Lanes, adjoint: Lanes
+) -> None:
+    """Compute dE/dU of all elements, mirrored or not, as if they were independent.
+
+    The derivatives of two components at a time, in cache, serve all energies.
+    """
+    for m in range(len(adjoint)):
+        for k in range(adjoint.shape[1]):
+            store(adjoint[m], k, splat(total, 0))
+    size = 2 * (tables.twojmax + 1) ** 2
+    for coupling in range(tables.couplings.shape[0]):
+        first_job, end_job, one, other = tables.couplings[coupling, :4]
+        blocks = tables.couplings[coupling, 4:]
+        for block in range(_BLOCKS):
+            for k in range(2 * blocks[_MOMENTUM[block] + 1]):
+                store(jacobian, block * size + k, splat(total, 0))
+        for job in range(first_job, end_job):
+            _, _, x, y, columns, z1, z2, start, begin, end = tables.jobs[job]
+            for line in range(begin, end):
+                _differentiate_products(
+                    total,
+                    tables.rows[line],
+                    (x, y, z1, z2),
+                    (blocks[0], blocks[2], blocks[4], blocks[6]),
+                    columns,
+                    tables.coefficients,
+                    start,
+                    splat(total, tables.row_weights[line, 0]),
+                    splat(total, tables.row_weights[line, 1]),
+                    jacobian,
+                    size,
+                )
+        for m in range(len(adjoint)):
+            weight1, weight2 = load(given[m], one), load(given[m], other)
+            for block in range(_BLOCKS):
+                weight = weight1 if block % 2 == 0 else weight2
+                at = 2 * blocks[_MOMENTUM[block]]
+                for k in range(2 * blocks[_MOMENTUM[block] + 1]):
+                    slope = load(jacobian, block * size + k)
+                    store(adjoint[m], at + k, multiply_add(weight, slope, load(adjoint[m], at + k)))
 
 
 @inlined
 def _differentiate_products(
     total: Lanes,
-    x: int,
-    y: int,
-    z1: int,
-    z2: int,
+    rows: NDArray[np.int64],
+    columns_of: tuple[int, int, int, int],
+    firsts: tuple[int, int, int, int],
     columns: int,
     coefficients: NDArray[np.float64],
     start: int,
     weight1: Lanes,
     weight2: Lanes,
-    adjoint: Lanes,
+    jacobian: Lanes,
+    size: int,
 ) -> None:
-    """Differentiate Σ_z w_z Re[(Σ_columns c_z U_x U_y) U_z*] by all three."""
+    """Differentiate w_z Re[(Σ_columns c_z U_x U_y) U_z*] for both z by all three."""
     zero = splat(total, 0)
+    x, y = 2 * (rows[0] + columns_of[0]), 2 * (rows[1] + columns_of[1])
+    z1, z2 = 2 * (rows[2] + columns_of[2]), 2 * (rows[3] + columns_of[3])
+    of_x, of_y = -2 * firsts[0], 2 * size - 2 * firsts[1]
     real1, imag1, real2, imag2 = zero, zero, zero, zero
     z1_r, z1_i = multiply(weight1, load(total, z1)), multiply(weight1, load(total, z1 + 1))
     z2_r, z2_i = multiply(weight2, load(total, z2)), multiply(weight2, load(total, z2 + 1))
@@ -205,16 +245,20 @@ def _differentiate_products(
         product_i = multiply_add(x_i, y_r, multiply(x_r, y_i))
         real1, imag1 = multiply_add(c1, product_r, real1), multiply_add(c1, product_i, imag1)
         real2, imag2 = multiply_add(c2, product_r, real2), multiply_add(c2, product_i, imag2)
-        z_r = multiply_add(c2, z2_r, multiply(c1, z1_r))
-        z_i = multiply_add(c2, z2_i, multiply(c1, z1_i))
-        _add_product(adjoint, x, y_r, y_i, z_r, z_i)
-        _add_product(adjoint, y, x_r, x_i, z_r, z_i)
+        for_z1_r, for_z1_i = multiply(c1, z1_r), multiply(c1, z1_i)
+        for_z2_r, for_z2_i = multiply(c2, z2_r), multiply(c2, z2_i)
+        _add_product(jacobian, of_x + x, y_r, y_i, for_z1_r, for_z1_i)
+        _add_product(jacobian, of_x + size + x, y_r, y_i, for_z2_r, for_z2_i)
+        _add_product(jacobian, of_y + y, x_r, x_i, for_z1_r, for_z1_i)
+        _add_product(jacobian, of_y + size + y, x_r, x_i, for_z2_r, for_z2_i)
         x += 2
         y -= 2
-    store(adjoint, z1, multiply_add(weight1, real1, load(adjoint, z1)))
-    store(adjoint, z1 + 1, multiply_add(weight1, imag1, load(adjoint, z1 + 1)))
-    store(adjoint, z2, multiply_add(weight2, real2, load(adjoint, z2)))
-    store(adjoint, z2 + 1, multiply_add(weight2, imag2, load(adjoint, z2 + 1)))
+    at = 4 * size + z1 - 2 * firsts[2]
+    store(jacobian, at, multiply_add(weight1, real1, load(jacobian, at)))
+    store(jacobian, at + 1, multiply_add(weight1, imag1, load(jacobian, at + 1)))
+    at = 5 * size + z2 - 2 * firsts[3]
+    store(jacobian, at, multiply_add(weight2, real2, load(jacobian, at)))
+    store(jacobian, at + 1, multiply_add(weight2, imag2, load(jacobian, at + 1)))
 
 
 @inlined

@@ -171,21 +171,29 @@ def differentiate(
     recursion: Lanes,
     result: Lanes,
 ) -> None:
-    """Compute E = Re Σ_j F_j* u_j of each neighbour, and its derivatives by the quaternion."""
+    """Compute E = Re Σ_j F_j* u_j of each neighbour, and its derivatives by the quaternion.
+
+    The first axis of `folded`, `slopes` and `result` counts energies; u_j serves all of them.
+    """
     zero = splat(recursion, 0)
     for k in range(n_neighbours):
         into = ROWS_PER_RESULT * k
         store(recursion, 0, splat(recursion, 1))
         store(recursion, 1, zero)
-        for c in range(4):
-            store(result, into + c, zero)
-        # The row 0 is also the middle row of j = 0, which `fold` has counted twice.
-        store(result, into + 4, multiply(splat(folded, 0.5), load(folded, 0)))
+        for m in range(len(result)):
+            for c in range(4):
+                store(result[m], into + c, zero)
+            # The row 0 is also the middle row of j = 0, which `fold` has counted twice.
+            half = multiply(splat(recursion, 0.5), load(folded[m], 0))
+            store(result[m], into + 4, half)
         at = 0
         for j in range(1, tables.twojmax + 1):
             if j > 1:
                 _raise(rotations, k, recursion, j - 1, tables.twojmax + 1)
-            _add_slopes(rotations, k, recursion, j, tables.twojmax + 1, slopes, at, result)
+            for m in range(len(result)):
+                _add_slopes(
+                    rotations, k, recursion, j, tables.twojmax + 1, slopes[m], at, result[m]
+                )
             at += ROWS_PER_SLOPE * j * ((j + 1) // 2)
 
 

@@ -32,6 +32,10 @@ class AdjointTables(NamedTuple):
         components, the columns of U_x and U_y where it starts, the number of columns, the
         two columns of U_z, the first line of `coefficients`, and the first and one past
         the last line of `rows`, [jobs, 10].
+    couplings
+        For U_x, U_y and one or two U_z: the first and one past the last of their `jobs`, the
+        component of each z, and of x, y and both z the index of the first element and the
+        number of elements, [couplings, 12].
     rows
         Index of the first element of the rows of U_x, U_y and the two U_z, [lines, 4].
     row_weights
@@ -45,6 +49,7 @@ class AdjointTables(NamedTuple):
     first: NDArray[np.int64]
     norm: NDArray[np.float64]
     jobs: NDArray[np.int64]
+    couplings: NDArray[np.int64]
     rows: NDArray[np.int64]
     row_weights: NDArray[np.float64]
     coefficients: NDArray[np.float64]
@@ -54,6 +59,7 @@ class _Lists(NamedTuple):
     """The tables of the coupling as they grow."""
 
     jobs: list[tuple[int, ...]]
+    couplings: list[tuple[int, ...]]
     rows: list[tuple[int, ...]]
     row_weights: list[tuple[float, ...]]
     coefficients: list[tuple[float, ...]]
@@ -76,7 +82,7 @@ def adjoint_tables(twojmax: int) -> AdjointTables:
     first = [0, *accumulate((j + 1) ** 2 for j in range(twojmax + 1))]
     ways = [[comb(j, m) for m in range(j + 1)] for j in range(twojmax + 1)]
     norm = [sqrt(mb / ma) for of_j in ways for mb in of_j for ma in of_j]
-    lists = _Lists([], [], [], [])
+    lists = _Lists([], [], [], [], [])
     for (x, y), partners in sorted(_shared_pairs(twojmax).items()):
         for begin in range(0, len(partners), 2):
             _couple(first, x, y, partners[begin : begin + 2], lists)
@@ -85,6 +91,7 @@ def adjoint_tables(twojmax: int) -> AdjointTables:
         np.array(first, np.int64),
         np.array(norm),
         np.array(lists.jobs, np.int64),
+        np.array(lists.couplings, np.int64),
         np.array(lists.rows, np.int64),
         np.array(lists.row_weights),
         np.array(lists.coefficients),
@@ -126,7 +133,7 @@ def _couple(first: list[int], x: int, y: int, partners: list[_Partner], lists: _
         there = [total - (x + y - z) // 2 for z in momenta]
         return [m if 0 <= m <= z else 0 for m, z in zip(there, momenta, strict=True)]
 
-    begin = len(lists.rows)
+    begin, first_job = len(lists.rows), len(lists.jobs)
     for group in equal_row_pairs(x, y):
         mx, my = group[0]
         weights = [len(group) * f * c[mx, my] for c, (_, _, f) in zip(coupling, twice, strict=True)]
@@ -142,3 +149,5 @@ def _couple(first: list[int], x: int, y: int, partners: list[_Partner], lists: _
             where = low, total - low, len(columns), *targets(total), len(lists.coefficients)
             lists.jobs.append((*components, *where, begin, len(lists.rows)))
             lists.coefficients.extend(columns)
+    blocks = [n for j in (x, y, *momenta) for n in (first[j], (j + 1) ** 2)]
+    lists.couplings.append((first_job, len(lists.jobs), *(c for _, c, _ in twice), *blocks))
