@@ -185,7 +185,7 @@ def _couple(
     size = 2 * (tables.twojmax + 1) ** 2
     for coupling in range(tables.couplings.shape[0]):
         first_job, end_job, one, other = tables.couplings[coupling, :4]
-        blocks = tables.couplings[coupling, 4:]
+        blocks, paired = tables.couplings[coupling, 4:], one != other
         for block in range(_BLOCKS):
             for k in range(2 * blocks[_MOMENTUM[block] + 1]):
                 store(jacobian, block * size + k, splat(total, 0))
@@ -204,10 +204,11 @@ def _couple(
                     splat(total, tables.row_weights[line, 1]),
                     jacobian,
                     size,
+                    paired,
                 )
         for m in range(len(adjoint)):
             weight1, weight2 = load(given[m], one), load(given[m], other)
-            for block in range(_BLOCKS):
+            for block in range(0, _BLOCKS, 1 if paired else 2):
                 weight = weight1 if block % 2 == 0 else weight2
                 at = 2 * blocks[_MOMENTUM[block]]
                 for k in range(2 * blocks[_MOMENTUM[block] + 1]):
@@ -228,8 +229,9 @@ def _differentiate_products(
     weight2: Lanes,
     jacobian: Lanes,
     size: int,
+    paired: bool,
 ) -> None:
-    """Differentiate w_z Re[(Σ_columns c_z U_x U_y) U_z*] for both z by all three."""
+    """Differentiate w_z Re[(Σ_columns c_z U_x U_y) U_z*] for one z or both by all three."""
     zero = splat(total, 0)
     x, y = 2 * (rows[0] + columns_of[0]), 2 * (rows[1] + columns_of[1])
     z1, z2 = 2 * (rows[2] + columns_of[2]), 2 * (rows[3] + columns_of[3])
@@ -244,13 +246,14 @@ def _differentiate_products(
         product_r = multiply_subtract(x_i, y_i, multiply(x_r, y_r))
         product_i = multiply_add(x_i, y_r, multiply(x_r, y_i))
         real1, imag1 = multiply_add(c1, product_r, real1), multiply_add(c1, product_i, imag1)
-        real2, imag2 = multiply_add(c2, product_r, real2), multiply_add(c2, product_i, imag2)
-        for_z1_r, for_z1_i = multiply(c1, z1_r), multiply(c1, z1_i)
-        for_z2_r, for_z2_i = multiply(c2, z2_r), multiply(c2, z2_i)
-        _add_product(jacobian, of_x + x, y_r, y_i, for_z1_r, for_z1_i)
-        _add_product(jacobian, of_x + size + x, y_r, y_i, for_z2_r, for_z2_i)
-        _add_product(jacobian, of_y + y, x_r, x_i, for_z1_r, for_z1_i)
-        _add_product(jacobian, of_y + size + y, x_r, x_i, for_z2_r, for_z2_i)
+        z_r, z_i = multiply(c1, z1_r), multiply(c1, z1_i)
+        _add_product(jacobian, of_x + x, y_r, y_i, z_r, z_i)
+        _add_product(jacobian, of_y + y, x_r, x_i, z_r, z_i)
+        if paired:
+            real2, imag2 = multiply_add(c2, product_r, real2), multiply_add(c2, product_i, imag2)
+            z_r, z_i = multiply(c2, z2_r), multiply(c2, z2_i)
+            _add_product(jacobian, of_x + size + x, y_r, y_i, z_r, z_i)
+            _add_product(jacobian, of_y + size + y, x_r, x_i, z_r, z_i)
         x += 2
         y -= 2
     at = 4 * size + z1 - 2 * firsts[2]
