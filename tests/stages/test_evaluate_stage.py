@@ -100,6 +100,7 @@ def evaluate_one(folder: Path, name: str, output: Path, **settings: object) -> N
     evaluate_snapshot(
         settings=EvaluateSettings(**settings),
         seed=1,
+        threads=1,
         models=sorted(folder.glob("*/model.pt")),
         structure=folder / f"{name}.extxyz",
         dft=folder / f"{name}.json",
@@ -127,7 +128,8 @@ def gather(
         error_bar=folder / "error_bar.json",
         costs=[folder / "cost.json"],
         **{
-            n: folder / f"{n}.csv" for n in ("energies", "errors", "classes", "dos", "ldos_samples")
+            n: folder / f"{n}.csv"
+            for n in ("energies", "errors", "classes", "dos", "ldos_samples", "forces")
         },
         summary=folder / "summary.json",
     )

@@ -26,7 +26,7 @@ rule evaluate_snapshot:
         config=config_files,
         files=files,
     message:
-        asking("energies of {wildcards.snapshot}")
+        asking("energies and forces of {wildcards.snapshot}")
     shell:
         "surrogate-hpo evaluate_snapshot --config {params.config:q}"
         " --threads {threads} {params.files} --cost {output.cost:q} 2> {log:q}"
@@ -60,6 +60,7 @@ rule evaluate:
         classes="results/evaluate/classes.csv",
         dos="results/evaluate/dos.csv",
         ldos_samples="results/evaluate/ldos_samples.csv",
+        forces="results/evaluate/forces.csv",
         summary="results/evaluate/summary.json",
         cost="results/cost/evaluate/all.json",
     log:
@@ -76,7 +77,7 @@ rule evaluate:
         config=config_files,
         files=files,
     message:
-        asking("energies of the held-out snapshots against DFT")
+        asking("energies and forces of the held-out snapshots against DFT")
     shell:
         "surrogate-hpo evaluate --config {params.config:q} {params.files}"
         " --cost {output.cost:q} 2> {log:q}"

@@ -12,7 +12,9 @@ from surrogate_hpo.files.atomic import write_text
 Cell = str | int | float | bool | None
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
+def write_table(
+    path: Path, rows: Sequence[Mapping[str, Cell]], *, columns: Sequence[str] = ()
+) -> None:
     """Write rows as CSV, atomically; what is not there (None, NaN) becomes an empty cell.
 
     Parameters
@@ -21,17 +23,19 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
         The file.
     rows
         One mapping per row, all with the keys of the first.
+    columns
+        The header of a table that may have no rows.
 
     Raises
     ------
     ValueError
-        If there are no rows: a table without a header tells nobody anything.
+        If there are no rows and no columns: a table without a header tells nobody anything.
     """
-    if not rows:
+    if not rows and not columns:
         msg = f"no rows for {path}"
         raise ValueError(msg)
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(buffer, fieldnames=list(columns or rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     write_text(path, buffer.getvalue())

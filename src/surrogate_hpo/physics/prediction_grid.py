@@ -14,6 +14,8 @@ from surrogate_hpo.physics.fft_sizes import good_fft_size
 _SAME_CELL = 1e-4
 # Share of a point by which a length may exceed a whole number of spacings.
 _ROUNDING = 1e-6
+# Relative; cells of one material at one density, on grids of one cutoff, differ by rounding.
+_SAME_VOLUME = 1e-3
 
 Grid = tuple[int, int, int]
 
@@ -32,6 +34,11 @@ class KnownGrid:
 
     cell: NDArray[np.float64]
     grid: Grid
+
+    @property
+    def volume_per_point(self) -> float:
+        """Volume of the cell over the number of its grid points, in Å³."""
+        return float(abs(np.linalg.det(self.cell)) / math.prod(self.grid))
 
     @property
     def spacing(self) -> float:
@@ -84,3 +91,27 @@ def prediction_grid(cell: NDArray[np.float64], known: Sequence[KnownGrid]) -> Gr
 def grid_spacing(cell: NDArray[np.float64], grid: Grid) -> float:
     """Largest distance of neighbouring points along a lattice vector, in Å."""
     return float((np.linalg.norm(cell, axis=1) / grid).max())
+
+
+ONE_VOLUME = (
+    "the cells of the training all have the same volume per grid point: the networks have seen "
+    "no change of volume, so that the pressure means nothing, and the rest of the stress little"
+)
+"""What follows for the stress where cells are `of_one_volume`."""
+
+
+def of_one_volume(known: Sequence[KnownGrid]) -> bool:
+    """Whether all cells have the same volume per grid point.
+
+    Parameters
+    ----------
+    known
+        Cells and grids of the training data, at least one.
+
+    Returns
+    -------
+    bool
+        False if two of them differ by more than a thousandth.
+    """
+    volumes = [one.volume_per_point for one in known]
+    return max(volumes) <= min(volumes) * (1 + _SAME_VOLUME)

@@ -10,7 +10,7 @@ from surrogate_hpo.run.needs.networks import (
     fit,
     held_points,
 )
-from surrogate_hpo.stages.evaluate.needs import evaluate_snapshot
+from surrogate_hpo.stages.evaluate.needs import held_out_energies
 from surrogate_hpo.stages.search.settings import SearchSettings
 
 
@@ -37,7 +37,7 @@ def contest(case: Case) -> Need:
         layers, everything, batch
     )
     steps = (trials * training + finals * everything) // batch
-    after = evaluate_snapshot(case, snapshots=case.snapshots("test"))
+    after = held_out_energies(case, snapshots=case.snapshots("test"))
     return fit(
         case,
         held + after.memory_bytes - TORCH_BASE,

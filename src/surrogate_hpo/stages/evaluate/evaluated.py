@@ -10,8 +10,10 @@ import numpy as np
 from surrogate_hpo.dft.result import known
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import read_document, write_document
+from surrogate_hpo.files.tables import Cell
 from surrogate_hpo.predict.energies import QUANTITIES, SnapshotEnergies
-from surrogate_hpo.stages.evaluate.ldos_samples import LdosSample
+from surrogate_hpo.predict.snapshot_forces import SnapshotForces
+from surrogate_hpo.stages.evaluate.ldos_samples import LdosSample, sample_rows
 
 _KEYS = ("snapshot", "atoms", "energies", "energy_axis_ev", "dos_per_ev", "ldos_samples")
 
@@ -28,11 +30,14 @@ class EvaluatedSnapshot:
         LDOS at a few points, from the reference and from each network.
     inputs
         Checksums of the files that this was made from.
+    forces
+        Forces and stress from DFT and from each network; None if they are not known.
     """
 
     energies: Sequence[SnapshotEnergies]
     samples: Sequence[LdosSample]
     inputs: Mapping[str, str]
+    forces: SnapshotForces | None = None
 
     @property
     def name(self) -> str:
@@ -44,12 +49,18 @@ class EvaluatedSnapshot:
         """What the energies are from."""
         return [row.source for row in self.energies]
 
+    def sample_rows(self) -> list[dict[str, Cell]]:
+        """Rows of the table of LDOS samples."""
+        return list(sample_rows(self.name, self.energies[-1].energy_axis, self.samples))
+
 
 def write_evaluated(
     path: Path,
     energies: Sequence[SnapshotEnergies],
     samples: Sequence[LdosSample],
     provenance: Mapping[str, Any],
+    *,
+    forces: SnapshotForces | None = None,
 ) -> None:
     """Write what was found for one snapshot.
 
@@ -63,6 +74,8 @@ def write_evaluated(
         LDOS at a few points.
     provenance
         Of the job.
+    forces
+        Forces and stress; None if they are not known.
     """
     with_ldos = [row for row in energies if len(row.energy_axis)]
     write_document(
@@ -81,6 +94,7 @@ def write_evaluated(
                 sample.point: {"index": sample.index, "ldos_per_ev_angstrom3": sample.ldos}
                 for sample in samples
             },
+            "forces": None if forces is None else forces.as_document(),
             "provenance": provenance,
         },
     )
@@ -106,6 +120,8 @@ def read_evaluated(path: Path) -> EvaluatedSnapshot:
     """
     content = read_document(path, keys=(*_KEYS, "provenance"))
     axis, dos = np.array(content["energy_axis_ev"], dtype=np.float64), content["dos_per_ev"]
+    # Documents of older versions have none.
+    forces = content.get("forces")
     nothing = np.empty(0)
     try:
         return EvaluatedSnapshot(
@@ -128,6 +144,7 @@ def read_evaluated(path: Path) -> EvaluatedSnapshot:
                 for point, sample in content["ldos_samples"].items()
             ],
             inputs=content["provenance"]["inputs"],
+            forces=None if forces is None else SnapshotForces.from_document(forces),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(

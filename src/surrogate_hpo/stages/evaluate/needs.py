@@ -1,4 +1,4 @@
-"""Bytes and CPU or GPU seconds of the energies of held-out snapshots."""
+"""Bytes and CPU or GPU seconds of energies and forces of held-out snapshots."""
 
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
@@ -10,7 +10,14 @@ from surrogate_hpo.run.needs.networks import (
     network_job,
     parameters,
 )
-from surrogate_hpo.run.needs.predictions import ENERGY_BYTES, integral_seconds, prediction_seconds
+from surrogate_hpo.run.needs.predictions import (
+    BLOCK_POINTS,
+    ENERGY_BYTES,
+    FORCE_BYTES,
+    force_seconds,
+    integral_seconds,
+    prediction_seconds,
+)
 
 # The control's descriptors at an atom and their derivatives, and of how many atoms they are made.
 CONTROL_SECONDS_PER_ATOM = 0.06
@@ -26,31 +33,48 @@ def evaluate(case: Case) -> Need:
     return Need(NUMBA_BASE, 2 * TORCH_STARTUP_SECONDS + CONTROL_SECONDS_PER_ATOM * atoms)
 
 
-def evaluate_snapshot(case: Case, *, snapshots: int = 1) -> Need:
-    """Predictions of all networks for held-out snapshots, and their integrals.
+def evaluate_snapshot(case: Case) -> Need:
+    """Energies of one held-out snapshot, and forces if they are judged."""
+    return _held_out(case, 1, forces=case.config.evaluate.forces)
 
-    Memory per grid point: descriptors and LDOS of a snapshot, those of the one before if there
-    is one; two predictions, this one and the one before; and 20 real numbers of the density's
-    integrals. Time: the network and both scalings, whose matrices are full.
+
+def held_out_energies(case: Case, *, snapshots: int) -> Need:
+    """Energies of held-out snapshots, one after the other.
 
     Parameters
     ----------
     case
         The case.
     snapshots
-        How many, one after the other.
+        How many.
 
     Returns
     -------
     Need
         Of one job.
     """
+    return _held_out(case, snapshots, forces=False)
+
+
+def _held_out(case: Case, snapshots: int, *, forces: bool) -> Need:
+    """Predictions of all networks for held-out snapshots, their integrals and their derivatives.
+
+    Memory per grid point: descriptors and LDOS of a snapshot, those of the one before if there
+    is one; two predictions, this one and the one before; and 20 real numbers of the density's
+    integrals, or 53 of their derivatives. Time: the network and both scalings, whose matrices are
+    full; for the forces the network again, there and back, and the adjoint of the descriptors.
+    """
     settings, networks = case.config.evaluate, case.config.train.seeds
     read = min(snapshots, 2) * case.point_bytes
-    per_point = read + 2 * FLOAT32 * case.energies + ENERGY_BYTES
+    per_point = read + 2 * FLOAT32 * case.energies
+    per_point += FORCE_BYTES if forces else ENERGY_BYTES
     points = snapshots * case.grid_points
     operations = 2.0 * parameters(case.network) * points * networks
     seconds = prediction_seconds(case, points * networks)
     seconds += integral_seconds(case, points * (1 + networks))
     held = case.grid_points * per_point
+    if forces:
+        operations *= 3
+        seconds += points * networks * force_seconds(case)
+        held += min(case.grid_points, BLOCK_POINTS) * 3 * FLOAT32 * sum(case.network)
     return network_job(held, operations, 0, settings.use_gpu, host_seconds=seconds)

@@ -12,3 +12,8 @@ class EvaluateSettings(Section):
         65536, description="grid points predicted at a time", json_schema_extra=NO_RERUN
     )
     use_gpu: bool = Field(False, description="predict on a CUDA device", json_schema_extra=NO_RERUN)
+    forces: bool = Field(
+        True,
+        description="judge forces and stress, too, where the DFT results have them: each network "
+        "takes about seven times as long",
+    )

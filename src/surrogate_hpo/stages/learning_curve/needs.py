@@ -7,7 +7,7 @@ from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.needs.basis import (
     Need,
 )
-from surrogate_hpo.stages.evaluate.needs import evaluate_snapshot
+from surrogate_hpo.stages.evaluate.needs import held_out_energies
 from surrogate_hpo.stages.train.needs import train
 
 
@@ -15,7 +15,7 @@ def learning_curve(case: Case) -> Need:
     """Predictions of all held-out snapshots by networks of all numbers of training snapshots."""
     settings = case.config.learning_curve
     networks = len(settings.counts(case.snapshots("training"))) * settings.seeds
-    one = evaluate_snapshot(case, snapshots=case.snapshots("test"))
+    one = held_out_energies(case, snapshots=case.snapshots("test"))
     times = math.ceil(networks / case.config.train.seeds)
     return replace(one, cpu_seconds=times * one.cpu_seconds, gpu_seconds=times * one.gpu_seconds)
 

@@ -1,0 +1,143 @@
+"""From derivatives by the LDOS to forces and stress: through the networks and the descriptors."""
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from ase import Atoms
+from numpy.typing import NDArray
+
+from surrogate_hpo.descriptors.adjoint.gradient import BispectrumAdjoint
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.descriptors.elements import atom_parameters
+from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.log import Progress
+from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.networks.pullback import Pullback
+from surrogate_hpo.physics.forces import FreeEnergyGradient
+from surrogate_hpo.physics.prediction_grid import Grid
+
+logger = logging.getLogger(__name__)
+ForceScope = Literal["mean", "each"]
+FloatArray = NDArray[np.float64]
+
+
+class DescriptorChain:
+    """Forces and stress of one structure from the descriptors of the points of its grid.
+
+    Parameters
+    ----------
+    definition
+        The descriptor.
+    atoms
+        The structure, Å.
+    grid
+        Number of grid points along each lattice vector.
+    threads
+        CPU threads of the adjoint of the descriptors.
+    device
+        Where networks are differentiated.
+    """
+
+    def __init__(
+        self,
+        definition: DescriptorDefinition,
+        atoms: Atoms,
+        grid: Grid,
+        *,
+        threads: int,
+        device: str,
+    ) -> None:
+        self._atoms, self._grid = atoms, grid
+        self._threads, self._device = threads, device
+        self._adjoint = _adjoint(definition, atoms)
+
+    def forces_and_stress(
+        self,
+        models: Sequence[SurrogateModel],
+        gradients: Sequence[FreeEnergyGradient],
+        blocks: Iterable[NDArray[np.floating]],
+        scope: ForceScope,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Carry the derivatives back through networks and descriptors, block by block.
+
+        Parameters
+        ----------
+        models
+            The networks.
+        gradients
+            Derivatives of the free energy of each.
+        blocks
+            Descriptors of all points, in the order of the grid, [point, component].
+        scope
+            "mean" for the mean over the networks, "each" for each network.
+
+        Returns
+        -------
+        array, array
+            Forces in eV/Å, [network or 1, atom, 3], and stress in eV/Å³, [network or 1, 3, 3],
+            ASE's sign.
+        """
+        chained, strain = self._chained(models, gradients, blocks, scope)
+        direct = np.stack([found.positions.numpy() for found in gradients])
+        direct_strain = np.stack([found.strain.numpy() for found in gradients])
+        if scope == "mean":
+            direct, direct_strain = direct.mean(0)[None], direct_strain.mean(0)[None]
+        stress = (strain + direct_strain) / self._atoms.get_volume()
+        # What is not symmetric is rounding: turning everything changes no energy.
+        return -(chained + direct), (stress + stress.transpose(0, 2, 1)) / 2
+
+    def _chained(
+        self,
+        models: Sequence[SurrogateModel],
+        gradients: Sequence[FreeEnergyGradient],
+        blocks: Iterable[NDArray[np.floating]],
+        scope: ForceScope,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Derivatives through the LDOS: [network or 1, atom, 3] in eV/Å, [.., 3, 3] in eV."""
+        cell = self._atoms.cell[:]
+        pullbacks = [
+            Pullback(model, found.cotangent.band, found.cotangent.electrons, device=self._device)
+            for model, found in zip(models, gradients, strict=True)
+        ]
+        fields = [found.cotangent.field.reshape(-1) for found in gradients]
+        rows = len(pullbacks) if scope == "each" else 1
+        gradient, strain = np.zeros((rows, len(self._atoms), 3)), np.zeros((rows, 3, 3))
+        progress = Progress(logger, math.prod(self._grid), unit="points")
+        begin = 0
+        for block in blocks:
+            end = begin + len(block)
+            points = grid_points(self._grid, cell, indices=np.arange(begin, end))
+            given = torch.from_numpy(block)
+            slopes = torch.stack(
+                [
+                    pullback(given, field[begin:end])
+                    for pullback, field in zip(pullbacks, fields, strict=True)
+                ]
+            )
+            if scope == "mean":  # before the adjoint, which costs most
+                slopes = slopes.mean(dim=0, keepdim=True)
+            moved, stretched = self._adjoint(points, slopes.numpy(), threads=self._threads)
+            gradient += moved
+            strain += stretched
+            progress.advance(len(block))
+            begin = end
+        progress.finish()
+        return gradient, strain
+
+
+def _adjoint(definition: DescriptorDefinition, atoms: Atoms) -> BispectrumAdjoint:
+    weights, radii = atom_parameters(
+        atoms.get_chemical_symbols(), definition.element_weights, definition.element_radii
+    )
+    return BispectrumAdjoint(
+        atoms.positions,
+        atoms.cell[:],
+        cutoff_radius=definition.cutoff_radius,
+        twojmax=definition.twojmax,
+        weights=weights,
+        radii=radii,
+    )
