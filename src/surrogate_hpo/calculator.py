@@ -32,7 +32,8 @@ class SurrogateCalculator(Calculator):
     ``free_energy_error_bar``, the expected error of A (None if it could not be calibrated),
     ``free_energy_std``, the standard deviation over the networks (None for one network), and the
     ``warnings`` of :func:`surrogate_hpo.predict.prediction.predict_structure`. Values are means
-    over the networks, in eV per cell.
+    over the networks, in eV per cell. How far the descriptors leave the training range is in
+    ``fraction_of_points_outside`` and ``largest_excess``, the latter in standard deviations.
 
     ``forces`` (eV/Å) and ``stress`` (eV/Å³, Voigt order, positive under tension) are the exact
     derivatives of that energy on the grid of the structure. They are computed, both of them, once
@@ -155,6 +156,8 @@ class SurrogateCalculator(Calculator):
         self.results = _results(found.energies) | {
             "free_energy_error_bar": found.error_bar,
             "warnings": found.warnings,
+            "fraction_of_points_outside": found.extrapolation.fraction_of_points,
+            "largest_excess": found.extrapolation.largest_excess,
         }
         if found.derivatives is not None:
             self.results |= _derivatives(found.derivatives)

@@ -40,8 +40,10 @@ LAYERS = (
     ("predict",),
     ("labels",),
     ("stages",),
+    ("calculator",),
+    ("simulation",),
     ("verbs",),
-    ("calculator", "cli"),
+    ("cli",),
     ("__main__",),
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

@@ -32,7 +32,7 @@ from surrogate_hpo.stages.descriptors.settings import Engine
 
 # Standard deviations outside of the training range: eight atoms of aluminium at 298 K, for networks
 # that know cells of four, are 10 to 60 outside, and their energies wrong by electronvolts per atom.
-_FAR = 1.0
+FAR = 1.0
 _GPU_ENGINE = "with --engine torch"
 
 
@@ -375,6 +375,6 @@ def warnings_of(
 
 
 def _meaning(extrapolation: Extrapolation) -> str:
-    if extrapolation.largest_excess < _FAR:
+    if extrapolation.largest_excess < FAR:
         return "the networks extrapolate there"
     return "the networks know nothing of such neighbourhoods, and the numbers mean little"

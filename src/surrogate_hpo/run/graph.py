@@ -52,7 +52,7 @@ FIGURES = {
 SHOWING = ("report", "compare", *FIGURES, *ARCHIVES)
 
 # Commands for people, who give them files.
-TOOLS = ("predict", "export", "verify", "potential")
+TOOLS = ("predict", "relax", "dynamics", "export", "verify", "potential")
 # Commands that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 

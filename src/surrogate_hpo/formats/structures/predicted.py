@@ -1,9 +1,9 @@
 """Predicted structures as extended xyz: energies, forces and stress where ASE looks for them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from ase import Atoms
@@ -19,7 +19,7 @@ class PredictedStructure:
     Attributes
     ----------
     atoms
-        The structure, Å.
+        The structure, Å; momenta are written, too, if it has any.
     free_energy
         eV per cell.
     forces
@@ -28,6 +28,8 @@ class PredictedStructure:
         Their standard deviation over the networks, or None.
     stress
         eV/Å³, [3, 3], ASE's sign, or None.
+    info
+        What else to write of the structure, by name.
     """
 
     atoms: Atoms
@@ -35,6 +37,7 @@ class PredictedStructure:
     forces: NDArray[np.float64] | None = None
     forces_std: NDArray[np.float64] | None = None
     stress: NDArray[np.float64] | None = None
+    info: Mapping[str, float | int] = field(default_factory=dict)
 
 
 def write_predicted(path: Path, structures: Sequence[PredictedStructure]) -> None:
@@ -50,10 +53,24 @@ def write_predicted(path: Path, structures: Sequence[PredictedStructure]) -> Non
     structures
         In the order of the frames.
     """
+    with replacing(path) as partial, partial.open("w") as stream:
+        for structure in structures:
+            append_predicted(stream, structure)
+
+
+def append_predicted(stream: IO[str], structure: PredictedStructure) -> None:
+    """Write a structure with its prediction behind those that a file holds already.
+
+    Parameters
+    ----------
+    stream
+        The open file.
+    structure
+        As for `write_predicted`.
+    """
     from ase.io import write  # noqa: PLC0415 - it loads half of SciPy
 
-    with replacing(path) as partial, partial.open("w") as stream:
-        write(stream, [_frame(structure) for structure in structures], format="extxyz")
+    write(stream, _frame(structure), format="extxyz")
 
 
 def _frame(structure: PredictedStructure) -> Atoms:
@@ -62,6 +79,9 @@ def _frame(structure: PredictedStructure) -> Atoms:
 
     given = structure.atoms
     frame = Atoms(given.symbols, positions=given.positions, cell=given.cell, pbc=given.pbc)
+    frame.info |= structure.info
+    if given.has("momenta"):
+        frame.arrays["momenta"] = given.get_momenta()
     results: dict[str, Any] = {
         "energy": structure.free_energy,
         "free_energy": structure.free_energy,

@@ -1,0 +1,212 @@
+"""Step by step: what relaxation and dynamics have in common, with all that can stop them."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ase import Atoms
+
+from surrogate_hpo.errors import DataError, InterruptedRun, PhysicsError
+from surrogate_hpo.interruption import deferred, stop_reason
+from surrogate_hpo.log import Progress
+from surrogate_hpo.simulation.recording import STATE, Recording
+from surrogate_hpo.simulation.start import outcome
+
+logger = logging.getLogger(__name__)
+
+FRACTION = "fraction_of_points_outside_of_training_range"
+EXCESS = "largest_excess_in_standard_deviations"
+Row = dict[str, float | int | None]
+
+
+class Motion(Protocol):
+    """Something that moves atoms.
+
+    Attributes
+    ----------
+    atoms
+        The atoms, with their calculator.
+    """
+
+    atoms: Atoms
+
+    def state(self) -> dict[str, Any]:
+        """All that the next steps depend on, as plain JSON values."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state` has given."""
+
+    def step(self) -> None:
+        """Move once."""
+
+    def row(self) -> Row:
+        """Numbers of the present step for the log."""
+
+    def is_done(self) -> bool:
+        """Whether there is no need to move further."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to move, and what to write how often.
+
+    Attributes
+    ----------
+    steps
+        Number of steps, at most.
+    row_every
+        Steps from one line of the log to the next.
+    frame_every
+        Steps from one structure of the trajectory to the next.
+    largest_excess
+        How far descriptors may leave the training range, in standard deviations of the training
+        points; None for any distance.
+    """
+
+    steps: int
+    row_every: int = 1
+    frame_every: int = 1
+    largest_excess: float | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a motion has ended.
+
+    Attributes
+    ----------
+    step
+        The last step.
+    row
+        Its numbers.
+    done
+        Whether there was no need to move further; false at the last step allowed.
+    fault
+        Why it had to stop; None if it did not.
+    """
+
+    step: int
+    row: Row
+    done: bool
+    fault: DataError | None = None
+
+
+def advance(motion: Motion, recording: Recording, schedule: Schedule) -> Ending:
+    """Move until the end, from where the recording stands.
+
+    Parameters
+    ----------
+    motion
+        The motion, at its start.
+    recording
+        What is kept of it.
+    schedule
+        How long.
+
+    Returns
+    -------
+    Ending
+        How it has ended; everything is saved. Run again, it goes on from there.
+
+    Raises
+    ------
+    InterruptedRun
+        It was asked to stop; everything is saved.
+    """
+    begun = recording.motion is not None
+    if recording.motion is not None:
+        motion.restore(recording.motion)
+        logger.info("goes on from step %d", recording.step)
+    with deferred(), _without_warnings_of_each_step():
+        return _advance(motion, recording, schedule, begun=begun)
+
+
+def _advance(motion: Motion, recording: Recording, schedule: Schedule, *, begun: bool) -> Ending:
+    step = recording.step
+    row = _row(motion, step)
+    if not begun:
+        _write(motion, recording, schedule, step, row)
+    progress = Progress(logger, max(0, schedule.steps - step), unit="steps")
+    while True:
+        state = motion.state()
+        fault = _far_outside(row, schedule, f"step {step}, kept in {recording.folder}")
+        done = fault is None and motion.is_done()
+        if fault is not None or done or step >= schedule.steps:
+            recording.save(step, state)
+            progress.finish()
+            return Ending(step, row, done, fault)
+        if recording.is_due():
+            recording.save(step, state)
+        if (reason := stop_reason()) is not None:
+            recording.save(step, state)
+            raise InterruptedRun(reason, saved=f"step {step}, kept in {STATE}")
+        try:
+            motion.step()
+            row = _row(motion, step + 1)
+        except (DataError, PhysicsError) as error:
+            motion.restore(state)
+            recording.save(step, state)
+            where = f"step {step + 1}; those before it are kept in {recording.folder}"
+            return Ending(step, row, done=False, fault=_senseless(error, where))
+        step += 1
+        _write(motion, recording, schedule, step, row)
+        progress.advance(1)
+
+
+def _row(motion: Motion, step: int) -> Row:
+    motion.atoms.get_forces()  # first: the energy alone would be computed without them
+    results = motion.atoms.calc.results
+    return {
+        "step": step,
+        **motion.row(),
+        FRACTION: results["fraction_of_points_outside"],
+        EXCESS: results["largest_excess"],
+    }
+
+
+def _write(
+    motion: Motion, recording: Recording, schedule: Schedule, step: int, row: Row
+) -> None:
+    if step % schedule.row_every == 0:
+        recording.write_row(row)
+    if step % schedule.frame_every == 0:
+        recording.write_frame(outcome(motion.atoms, step))
+
+
+def _far_outside(row: Row, schedule: Schedule, where: str) -> DataError | None:
+    excess, limit = row[EXCESS], schedule.largest_excess
+    if excess is None or limit is None or excess <= limit:
+        return None
+    return DataError(
+        "the atoms have come to where the surrogate knows nothing",
+        where=where,
+        expected=f"descriptors within {limit:g} standard deviations of the training range",
+        got=f"up to {excess:.3g} standard deviations outside, at "
+        f"{100 * float(row[FRACTION] or 0):.3g} % of the grid points",
+        remedy="train on such structures, lower the temperature, or allow more and do not trust "
+        "what follows: --largest-extrapolation",
+    )
+
+
+def _senseless(error: DataError | PhysicsError, where: str) -> DataError:
+    return DataError(
+        "the atoms have moved to where nothing can be predicted",
+        where=where,
+        got="; ".join(line.strip() for line in str(error).splitlines()),
+        remedy="look at the last steps of the log; a shorter time step, a lower temperature, or a "
+        "surrogate that was trained on such structures",
+    )
+
+
+@contextmanager
+def _without_warnings_of_each_step() -> Iterator[None]:
+    """The log has a column for them."""
+    predictions = logging.getLogger("surrogate_hpo.predict")
+    before = predictions.level
+    predictions.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        predictions.setLevel(before)

@@ -1,0 +1,89 @@
+"""Relaxation whose state can be kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixCom
+from ase.filters import FrechetCellFilter
+from ase.optimize import LBFGS
+
+from surrogate_hpo.simulation.dynamics import largest
+from surrogate_hpo.simulation.motion import Row
+
+# Steps that the curvature is known from; each is kept with two numbers per coordinate.
+_MEMORY = 30
+
+
+class RelaxationMotion:
+    """Atoms, and if wanted the cell, on their way to the nearest minimum of the free energy.
+
+    LBFGS as in ASE, without line search. Without the cell the centre of mass stays: forces do not
+    quite sum up to zero on a fixed grid. With it the coordinates are those of ASE's
+    `FrechetCellFilter`.
+
+    Parameters
+    ----------
+    atoms
+        Atoms with their calculator.
+    force_threshold
+        Largest force at the end, eV/Å; with the cell also the largest derivative by its
+        logarithm, V σ / N in eV, as ASE counts it.
+    cell
+        Whether the cell relaxes, too.
+    """
+
+    def __init__(self, atoms: Atoms, force_threshold: float, *, cell: bool) -> None:
+        self.atoms = atoms
+        if not cell:
+            atoms.set_constraint(FixCom())
+        # ASE has few types.
+        moving = FrechetCellFilter(atoms) if cell else atoms  # type: ignore[no-untyped-call]
+        self._optimizer = LBFGS(moving, logfile=None, memory=_MEMORY)
+        self._optimizer.fmax = force_threshold
+
+    def state(self) -> dict[str, Any]:
+        """Give positions, cell, and what the optimiser remembers."""
+        optimizer, memory = self._optimizer, self._optimizer.state
+        return {
+            "positions": self.atoms.get_positions().tolist(),
+            "cell": self.atoms.cell.array.tolist(),
+            "iteration": memory.iteration,
+            "s": [np.asarray(step).tolist() for step in memory.s],
+            "y": [np.asarray(change).tolist() for change in memory.y],
+            "rho": [float(value) for value in memory.rho],
+            "r0": None if optimizer.r0 is None else optimizer.r0.tolist(),
+            "f0": None if optimizer.f0 is None else optimizer.f0.tolist(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state` has given."""
+        optimizer, memory = self._optimizer, self._optimizer.state
+        self.atoms.set_cell(np.array(state["cell"]))
+        self.atoms.set_positions(np.array(state["positions"]), apply_constraint=False)
+        memory.iteration = state["iteration"]
+        memory.s = [np.array(step) for step in state["s"]]
+        memory.y = [np.array(change) for change in state["y"]]
+        memory.rho = list(state["rho"])
+        optimizer.r0, optimizer.f0 = (
+            None if state[name] is None else np.array(state[name]) for name in ("r0", "f0")
+        )
+
+    def step(self) -> None:
+        """Move once."""
+        self._optimizer.step()
+
+    def row(self) -> Row:
+        """Energy in eV per cell, largest force without the net force, volume."""
+        results = self.atoms.calc.results
+        return {
+            "free_energy_ev": float(results["energy"]),
+            "largest_force_ev_per_angstrom": largest(self.atoms.get_forces()),
+            "volume_cubic_angstrom": float(self.atoms.get_volume()),
+            "free_energy_error_bar_ev": results["free_energy_error_bar"],
+        }
+
+    def is_done(self) -> bool:
+        """Whether all forces, and derivatives by the cell, are below the threshold."""
+        return bool(self._optimizer.converged())

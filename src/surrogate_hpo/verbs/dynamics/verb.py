@@ -1,0 +1,140 @@
+"""Molecular dynamics with a surrogate: NVE or NVT, to be interrupted and continued at any time."""
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.formats.structures.predicted import write_predicted
+from surrogate_hpo.predict.prediction_energies import FAR
+from surrogate_hpo.run.interface import Option, Output, Positional, require_option
+from surrogate_hpo.simulation.dynamics import (
+    TEMPERATURE,
+    TIME,
+    TOTAL_ENERGY,
+    DynamicsMotion,
+    DynamicsSettings,
+    Ensemble,
+    statistics,
+)
+from surrogate_hpo.simulation.motion import EXCESS, FRACTION, Ending, Schedule, advance
+from surrogate_hpo.simulation.recording import FINAL, SUMMARY, Recording
+from surrogate_hpo.simulation.start import Start, conditions_of, outcome, read_start, recorded
+
+
+def dynamics(
+    *,
+    surrogate: Annotated[Path, Positional("file of the surrogate stage")],
+    structure: Annotated[str, Positional("file that ASE reads, or file@index; Å")],
+    output: Annotated[Path, Output("folder")],
+    steps: Annotated[int, Option("time steps in all; more than before to go on")],
+    temperature_kelvin: Annotated[
+        float | None, Option("K, of the first velocities and of the thermostat")
+    ] = None,
+    ensemble: Annotated[
+        str, Option("nve (velocity Verlet) or nvt (Langevin); nve if left out")
+    ] = "nve",
+    time_step_femtosecond: Annotated[float, Option("fs; 1")] = 1.0,
+    friction_per_picosecond: Annotated[float, Option("1/ps, of the thermostat; 10")] = 10.0,
+    seed: Annotated[int, Option("of velocities and thermostat; 0")] = 0,
+    keep_velocities: Annotated[
+        bool, Option("start with the velocities of the file, such as final.extxyz of a run")
+    ] = False,
+    every: Annotated[int, Option("steps from one structure of the trajectory to the next; 10")] = 10,
+    log_every: Annotated[int, Option("steps from one line of log.csv to the next; 1")] = 1,
+    largest_extrapolation: Annotated[
+        float, Option("standard deviations outside of the training range that end the run; 1")
+    ] = FAR,
+    anew: Annotated[bool, Option("remove what an earlier run has left in the folder")] = False,
+    electronic_temperature: Annotated[
+        float | None, Option("K, for the occupations; that of the training if left out")
+    ] = None,
+    grid: Annotated[
+        list[int] | None, Option("points along each cell vector; as the training's if left out")
+    ] = None,
+    engine: Annotated[
+        str, Option("of the descriptors: native, torch or lammps; native if left out")
+    ] = "native",
+    use_gpu: Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")] = False,
+    block_points: Annotated[int, Option("grid points in memory at a time; 16384")] = 16384,
+    threads: Annotated[int, Option("CPU threads; 1")] = 1,
+) -> str:
+    """Molecular dynamics by forces of the surrogate; the cell and the grid stay.
+
+    Writes log.csv (time, energies, temperature, largest force, extrapolation), trajectory.extxyz,
+    final.extxyz and summary.json (drift of the total energy, mean temperature). Interrupted and
+    run again with the same options it goes on, with the numbers of an undisturbed run. Ends with
+    an error where atoms overlap or their neighbourhoods leave what the networks were trained on;
+    all until then is kept. See docs/howto/dynamics.md.
+    """
+    settings = DynamicsSettings(
+        ensemble=cast(Ensemble, ensemble),  # looked at there
+        temperature_kelvin=temperature_kelvin,
+        time_step_femtosecond=time_step_femtosecond,
+        friction_per_picosecond=friction_per_picosecond,
+        seed=seed,
+        keep_velocities=keep_velocities,
+    )
+    for name, number in (("steps", steps), ("every", every), ("log-every", log_every)):
+        require_option(number > 0, name, "1 or more", number)
+    positive = largest_extrapolation > 0
+    require_option(positive, "largest-extrapolation", "more than 0", largest_extrapolation)
+    conditions = conditions_of(
+        engine=engine,
+        threads=threads,
+        use_gpu=use_gpu,
+        block_points=block_points,
+        electronic_temperature=electronic_temperature,
+        grid=grid,
+    )
+    start = read_start(surrogate, structure, conditions, output, keep_velocities=keep_velocities)
+    schedule = Schedule(steps, log_every, every, largest_extrapolation)
+    origin = start.origin() | vars(settings) | {"every": every, "log_every": log_every}
+    with Recording(output, {"verb": "dynamics"} | origin, anew=anew) as recording:
+        atoms = start.atoms.copy()
+        atoms.calc = start.calculator(output)
+        motion = DynamicsMotion(atoms, settings)
+        require_option(
+            recording.step <= steps, "steps", f"{recording.step} or more, as are kept", steps
+        )
+        ending = advance(motion, recording, schedule)
+        write_predicted(output / FINAL, [outcome(atoms, ending.step)])
+        summary = _summary(start, recording, ending, settings, structure)
+    write_document(output / SUMMARY, summary)
+    if ending.fault is not None:
+        raise ending.fault
+    return _told(summary, output)
+
+
+def _summary(
+    start: Start, recording: Recording, ending: Ending, settings: DynamicsSettings, source: str
+) -> dict[str, Any]:
+    columns = [recording.column(name) for name in (TIME, TOTAL_ENERGY, TEMPERATURE)]
+    found = statistics(columns[0], columns[1], columns[2], len(start.atoms))
+    if settings.ensemble != "nve":  # the thermostat gives and takes
+        found = {k: None if k.endswith(("picosecond", "per_atom")) else v for k, v in found.items()}
+    extrapolation = {
+        FRACTION: max(recording.column(FRACTION)),
+        EXCESS: max(recording.column(EXCESS)),
+    }
+    return {
+        "formula": start.atoms.get_chemical_formula(),
+        "atoms": len(start.atoms),
+        "steps": ending.step,
+        "time_femtosecond": ending.row[TIME],
+        "finished": ending.fault is None,
+        "stopped_by": None if ending.fault is None else str(ending.fault),
+        **found,
+        "largest": extrapolation,
+        "settings": vars(settings),
+        "grid": list(start.conditions.grid or ()),
+        "provenance": recorded("dynamics", start, source),
+    }
+
+
+def _told(summary: dict[str, Any], output: Path) -> str:
+    drift = summary["drift_mev_per_atom_per_picosecond"]
+    drift = "" if drift is None else f", drift {drift:.3g} meV/atom/ps"
+    return (
+        f"{output}: {summary['steps']} steps, {summary['time_femtosecond']:g} fs, "
+        f"{summary['mean_temperature_kelvin']:.0f} K{drift}"
+    )

@@ -1,0 +1,1 @@
+"""Relax a structure with a surrogate."""
