@@ -61,8 +61,8 @@ class Schedule:
     frame_every
         Steps from one structure of the trajectory to the next.
     largest_excess
-        How far descriptors may leave the training range, in standard deviations of the training
-        points; None for any distance.
+        How far descriptors may leave the training range after the first step, in standard
+        deviations of the training points; None for any distance.
     """
 
     steps: int
@@ -147,6 +147,7 @@ def _advance(motion: Motion, recording: Recording, schedule: Schedule, *, begun:
             row = _row(motion, step + 1)
         except (DataError, PhysicsError) as error:
             motion.restore(state)
+            motion.atoms.get_forces()  # of the structure that is written as the last
             recording.save(step, state)
             where = f"step {step + 1}; those before it are kept in {recording.folder}"
             return Ending(step, row, done=False, fault=_senseless(error, where))
@@ -177,7 +178,8 @@ def _write(
 
 def _far_outside(row: Row, schedule: Schedule, where: str) -> DataError | None:
     excess, limit = row[EXCESS], schedule.largest_excess
-    if excess is None or limit is None or excess <= limit:
+    # Atoms on their sites may lie on grid points, which do not see them, until they have moved.
+    if row["step"] == 0 or excess is None or limit is None or excess <= limit:
         return None
     return DataError(
         "the atoms have come to where the surrogate knows nothing",
