@@ -14,6 +14,9 @@ from surrogate_hpo.stages.naswot.stage import naswot
 from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.search.stage import search
 from surrogate_hpo.stages.search.worker import search_worker
+from surrogate_hpo.stages.table.chunk import table_chunk
+from surrogate_hpo.stages.table.settings import TableSettings
+from surrogate_hpo.stages.table.stage import table
 
 
 def parts(out: Path, count: int) -> list[Path]:
@@ -56,6 +59,16 @@ def run_acsd_audit(
         )  # fmt: skip
     tables = {"candidates": out / "candidates.csv", "verdict": out / "verdict.json"}
     acsd_audit(settings=settings, seed=seed, chunks=chunks, **acsd, **tables)
+
+
+def run_table(settings: TableSettings, out: Path, *, seed: int, **given) -> None:
+    chunks = parts(out, settings.chunks)
+    for number, path in enumerate(chunks):
+        table_chunk(
+            settings=settings, seed=seed, chunk=number, **given, results=path, state=out / "state"
+        )
+    files = {"table": out / "table.csv", "description": out / "table.json"}
+    table(settings=settings, seed=seed, chunks=chunks, **files)
 
 
 def run_search(settings: SearchSettings, out: Path, *, seed: int, **given) -> None:

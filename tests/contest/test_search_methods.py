@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.contest.methods.direct import DirectSearch
 from surrogate_hpo.contest.methods.interface import Budget
-from surrogate_hpo.contest.methods.points import default_point, from_unit, levels
+from surrogate_hpo.contest.methods.points import default_point, levels
 from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.search.space import Choices, Interval
+from surrogate_hpo.search.unit_cube import from_unit
 
 
 @given(intervals, st.floats(0, 1))

@@ -160,10 +160,10 @@ def test_the_error_is_that_of_the_evaluation(gas, tmp_path, quantity):
         energies = {row.source: row.comparable(quantity) for row in rows}
         errors.append(1000 * abs(energies["seed-0"] - energies["dft"]))
     snapshots = list(judged_files(gas))
-    found = EnergyErrors(quantity, snapshots, [UPF], use_gpu=False)
+    found = EnergyErrors((quantity,), snapshots, [UPF], use_gpu=False)
     model = read_model(gas / "0" / "model.pt")
-    assert found.mean(model, snapshots) == pytest.approx(np.mean(errors), rel=1e-12)
-    assert found.mean(model, snapshots[1:]) == pytest.approx(errors[1], rel=1e-12)
+    assert found.means(model, snapshots) == pytest.approx([np.mean(errors)], rel=1e-12)
+    assert found.means(model, snapshots[1:]) == pytest.approx([errors[1]], rel=1e-12)
 
 
 def test_trials_may_be_judged_by_an_energy_and_none_is_pruned_for_its_loss(gas):

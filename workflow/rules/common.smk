@@ -82,6 +82,8 @@ NASWOT_LABELS = None if CONFIG.naswot.needs_ldos else 1
 NASWOT_HELD_OUT = ["validation"] if CONFIG.naswot.needs_ldos else []
 # Energies, where the search judges by them, are made of more than the LDOS.
 SEARCH_JUDGED = CONFIG.search.judged_splits if CONFIG.search.needs_energies else []
+# The same for the table of trained networks.
+TABLE_JUDGED = ["validation"] if CONFIG.table.energies else []
 # The audit is part of the chain only where the direction of the score is its verdict.
 NASWOT_AUDIT = ["audit"] if CONFIG.naswot.direction == "audit" else []
 # So is the comparison of search methods where the report shows it.

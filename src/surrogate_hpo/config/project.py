@@ -23,6 +23,7 @@ from surrogate_hpo.stages.report.settings import ReportSettings
 from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
+from surrogate_hpo.stages.table.settings import TableSettings
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.transfer.settings import TransferSettings
 
@@ -50,6 +51,7 @@ class Config(Section):
     acsd_audit: AcsdAuditSettings = AcsdAuditSettings()
     contest: ContestSettings = ContestSettings()
     compare: CompareSettings = CompareSettings()
+    table: TableSettings = TableSettings()
     knoise: KnoiseSettings = KnoiseSettings()
     learning_curve: LearningCurveSettings = LearningCurveSettings()
     floor: FloorSettings = FloorSettings()

@@ -17,8 +17,9 @@ STAGES = (
 # They compare choices with trainings; run when asked for, or when a setting needs their verdict.
 AUDITS = ("audit", "acsd_audit")
 
-# They let search methods compete; run when asked for.
-CONTESTS = ("contest", "compare")
+# They let search methods compete, or make the table that any search can be replayed on; run when
+# asked for.
+CONTESTS = ("contest", "compare", "table")
 
 # They ask how far labels and number of snapshots are converged, and what the LDOS of the labels
 # loses; run when asked for, the floor also where calculations are finished.
@@ -40,6 +41,7 @@ HELPERS = {
     "learning_curve_network": "learning_curve",
     "audit_chunk": "audit",
     "acsd_audit_chunk": "acsd_audit",
+    "table_chunk": "table",
 }
 # Jobs that draw what a stage has found, so that an edited figure repeats nothing of it; run when
 # asked for. They share its folder and its costs, and no setting decides them.
@@ -147,6 +149,14 @@ CONTEST_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("contest", "compare"),
 )
 
+# Of these the first two only where `table.energies` is true.
+TABLE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
+    ("snapshots", "table"),
+    ("dft", "table"),
+    ("ldos", "table"),
+    ("descriptors", "table"),
+)
+
 CONVERGENCE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
     ("snapshots", "knoise"),
     ("dft", "knoise"),
@@ -190,6 +200,7 @@ SUMMARIES = {
     "acsd_audit": "descriptors against trainings",
     "contest": "one search method",
     "compare": "search methods side by side",
+    "table": "networks trained all at once",
     "knoise": "denser mesh of k points",
     "learning_curve": "errors with fewer snapshots",
     "floor": "energies of the reference LDOS",

@@ -135,6 +135,7 @@ def parts(stage: str, config: Config) -> list[str]:
         "naswot": ("chunk", config.naswot.chunks),
         "audit": ("chunk", config.audit.chunks),
         "acsd_audit": ("chunk", config.acsd_audit.chunks),
+        "table": ("chunk", config.table.chunks),
     }.get(stage, ("", 0))
     return [f"{name}-{number}" for number in range(count)]
 

@@ -16,8 +16,9 @@ MethodName = Literal[
     "hyperband",
 ]
 ObjectiveName = Literal["ldos_loss", "band_energy", "total_free_energy"]
-# Hyperparameters of the network; all others belong to its training.
-ARCHITECTURE_KEYS = ("layers", "width", "activation")
+# Hyperparameters of the network; all others belong to its training. Not every space has a taper,
+# the width of the last hidden layer over that of the first.
+ARCHITECTURE_KEYS = ("layers", "width", "activation", "taper")
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from surrogate_hpo.contest.methods.points import from_unit
 from surrogate_hpo.search.space import SearchSpace
+from surrogate_hpo.search.unit_cube import from_unit
 from surrogate_hpo.seeds import derive_seed
 
 Vector = NDArray[np.float64]

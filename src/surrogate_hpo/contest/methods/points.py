@@ -1,39 +1,10 @@
-"""Points of a search space: from the unit cube, at random, at levels, at the defaults."""
-
-import math
+"""Points of a search space: at random, at levels, at the defaults."""
 
 import numpy as np
 
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import Choices, Interval, SearchSpace, Value
-
-
-def from_unit(dimension: Interval | Choices, unit: float) -> Value:
-    """Map a number between 0 and 1 to a value.
-
-    Parameters
-    ----------
-    dimension
-        Where the value belongs.
-    unit
-        0…1. An interval is crossed evenly on its own scale; of n choices number floor(n u)
-        is taken, which is rounding to the nearest index, with equal shares for all.
-
-    Returns
-    -------
-    Value
-        Always within the dimension.
-    """
-    if isinstance(dimension, Choices):
-        count = len(dimension.options)
-        return dimension.options[min(int(unit * count), count - 1)]
-    low, high = dimension.low, dimension.high
-    if dimension.logarithmic:
-        value = math.exp((1 - unit) * math.log(low) + unit * math.log(high))
-    else:
-        value = (1 - unit) * low + unit * high
-    # Twelve digits, so that the middle of 1e-5…1e-1 is 0.001 and not 0.0010000000000000002.
-    return min(max(float(f"{value:.12g}"), low), high)
+from surrogate_hpo.search.unit_cube import from_unit
 
 
 def random_point(space: SearchSpace, rng: np.random.Generator) -> dict[str, Value]:

@@ -2,14 +2,10 @@
 
 import logging
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
 
 from surrogate_hpo.contest.methods.interface import Hyperparameters
 from surrogate_hpo.data.datasets import PointData, flat
@@ -22,11 +18,10 @@ from surrogate_hpo.predict.accuracies import accuracies
 from surrogate_hpo.predict.energies import SnapshotEnergies, reference_energies
 from surrogate_hpo.predict.held_out import (
     BLOCK_POINTS,
-    HeldOut,
     energies_by_source,
-    predict_ldos,
     read_held_out,
 )
+from surrogate_hpo.predict.timing import inference_microseconds
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.contest.objective import (
     architecture_of,
@@ -40,7 +35,6 @@ from surrogate_hpo.training.resumable import run_resumable
 
 logger = logging.getLogger(__name__)
 QUANTITIES = ("total_free_energy", "band_energy")
-TIMED_PREDICTIONS = 5
 HeldOutFiles = tuple[Sequence[Path], Sequence[Path], Sequence[Path], Sequence[Path]]
 
 
@@ -203,7 +197,9 @@ def _errors(
     microseconds = None
     for snapshot in read_held_out(*held_out):
         if microseconds is None:
-            microseconds = _inference_microseconds(networks[0].model, snapshot, use_gpu)
+            microseconds = inference_microseconds(
+                networks[0].model, flat(snapshot.descriptors.values), use_gpu=use_gpu
+            )
         rows.append(reference_energies(snapshot.name, snapshot.result))
         found = energies_by_source(
             snapshot, models, potentials, block_points=BLOCK_POINTS, use_gpu=use_gpu
@@ -218,16 +214,3 @@ def _errors(
         for name in QUANTITIES
     }
     return {**errors, "inference_microseconds_per_point": microseconds}
-
-
-def _inference_microseconds(model: TrainedModel, snapshot: HeldOut, use_gpu: bool) -> float:
-    """Median wall time of the prediction of one snapshot, after one to warm up."""
-    points = flat(snapshot.descriptors.values)
-    seconds = []
-    for _ in range(1 + TIMED_PREDICTIONS):
-        start = time.perf_counter()
-        predict_ldos(model, points, block_points=BLOCK_POINTS, use_gpu=use_gpu)
-        if use_gpu:
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return float(1e6 * np.median(seconds[1:]) / len(points))

@@ -58,7 +58,7 @@ def warm_up(settings: ContestSettings) -> None:
 
 def architecture_of(hyperparameters: Hyperparameters) -> Architecture:
     """Return the network that `layers`, `width` and `activation` describe."""
-    layers, width, activation = (hyperparameters[key] for key in ARCHITECTURE_KEYS)
+    layers, width, activation = (hyperparameters[key] for key in ARCHITECTURE_KEYS[:3])
     return Architecture((int(width),) * int(layers), cast(Activation, activation))
 
 

@@ -14,7 +14,7 @@ from surrogate_hpo.training.space import training_space
 
 def contest_space(settings: ContestSettings) -> dict[str, Interval | Choices]:
     """Hyperparameters of network and training with their ranges and options."""
-    layers, width, activation = ARCHITECTURE_KEYS
+    layers, width, activation, _ = ARCHITECTURE_KEYS
     network = {
         layers: Choices(tuple(settings.layers)),
         width: Choices(tuple(settings.widths)),

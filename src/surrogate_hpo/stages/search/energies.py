@@ -19,12 +19,12 @@ MEV_PER_EV = 1000.0
 
 
 class EnergyErrors:
-    """Mean absolute error of one energy against DFT.
+    """Mean absolute errors of energies against DFT.
 
     Parameters
     ----------
-    quantity
-        A key of `QUANTITIES`.
+    quantities
+        Keys of `QUANTITIES`.
     snapshots
         All snapshots that will be judged.
     pseudopotentials
@@ -40,18 +40,18 @@ class EnergyErrors:
 
     def __init__(
         self,
-        quantity: str,
+        quantities: Sequence[str],
         snapshots: Iterable[JudgedFiles],
         pseudopotentials: Sequence[Path],
         *,
         use_gpu: bool,
     ) -> None:
-        self._quantity, self._use_gpu = quantity, use_gpu
+        self._quantities, self._use_gpu = quantities, use_gpu
         self._potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
-        self._references = {files.dft: self._reference(files) for files in snapshots}
+        self._references = {files.dft: self._references_of(files) for files in snapshots}
 
-    def mean(self, model: TrainedModel, snapshots: Sequence[JudgedFiles]) -> float:
-        """Predict the LDOS of some snapshots and compare its energy with DFT's.
+    def means(self, model: TrainedModel, snapshots: Sequence[JudgedFiles]) -> list[float]:
+        """Predict the LDOS of some snapshots and compare its energies with DFT's.
 
         Parameters
         ----------
@@ -62,30 +62,34 @@ class EnergyErrors:
 
         Returns
         -------
-        float
-            Mean over the snapshots of |E − E_DFT| per atom, meV/atom.
+        list of float
+            Per quantity the mean over the snapshots of |E − E_DFT| per atom, meV/atom.
         """
-        return float(np.mean([self._error(model, files) for files in snapshots]))
+        errors = [self._errors(model, files) for files in snapshots]
+        return [float(np.mean(column)) for column in zip(*errors, strict=True)]
 
-    def _error(self, model: TrainedModel, files: JudgedFiles) -> float:
+    def _errors(self, model: TrainedModel, files: JudgedFiles) -> list[float]:
         snapshot = read_snapshot(files.structure, files.dft, files.descriptors, files.ldos)
         where = f"{files.structure} and {files.ldos}"
         check_same_cell(snapshot.atoms.cell[:], snapshot.ldos.cell, where=where)
         found, _ = predicted_energies(
             snapshot, "trial", model, self._potentials, use_gpu=self._use_gpu
         )
-        return MEV_PER_EV * abs(found.comparable(self._quantity) - self._references[files.dft])
+        pairs = zip(self._quantities, self._references[files.dft], strict=True)
+        return [MEV_PER_EV * abs(found.comparable(name) - known) for name, known in pairs]
 
-    def _reference(self, files: JudgedFiles) -> float:
-        """DFT's energy, eV per atom."""
+    def _references_of(self, files: JudgedFiles) -> list[float]:
+        """DFT's energies, eV per atom."""
         result = read_dft_result(files.dft)
-        value = reference_energies(files.structure.stem, result).comparable(self._quantity)
-        if math.isnan(value):
-            raise DataError(
-                "the search is to judge by an energy that the DFT run does not tell",
-                where=str(files.dft),
-                expected=QUANTITIES[self._quantity],
-                got="not known",
-                remedy="set search.objective: ldos_loss",
-            )
-        return value
+        energies = reference_energies(files.structure.stem, result)
+        values = [energies.comparable(name) for name in self._quantities]
+        for name, value in zip(self._quantities, values, strict=True):
+            if math.isnan(value):
+                raise DataError(
+                    "the search is to judge by an energy that the DFT run does not tell",
+                    where=str(files.dft),
+                    expected=QUANTITIES[name],
+                    got="not known",
+                    remedy="set search.objective: ldos_loss",
+                )
+        return values

@@ -61,7 +61,7 @@ class TrialValue:
         if settings.needs_energies:
             judged = [files for fold in self._folds for files in fold.judged]
             self._energy_errors = EnergyErrors(
-                settings.objective, judged, inputs.pseudopotentials, use_gpu=settings.use_gpu
+                (settings.objective,), judged, inputs.pseudopotentials, use_gpu=settings.use_gpu
             )
         # Of one fold: several would need several times the memory.
         self._points: tuple[Fold, PointData, PointData] | None = None
@@ -138,7 +138,8 @@ class TrialValue:
         catch_up(used)
         if self._energy_errors is None:
             return used.validation_loss
-        return self._energy_errors.mean(self._model(fold, fit), fold.judged)
+        (error,) = self._energy_errors.means(self._model(fold, fit), fold.judged)
+        return error
 
     def _model(self, fold: Fold, fit: Training) -> TrainedModel:
         training, _ = self._points_of(fold)

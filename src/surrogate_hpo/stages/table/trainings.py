@@ -1,0 +1,179 @@
+"""The trainings of one configuration from one seed: one of each length, and what they reach."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+
+from surrogate_hpo.data.datasets import PointData
+from surrogate_hpo.data.models import TrainedModel
+from surrogate_hpo.errors import PhysicsError
+from surrogate_hpo.networks.history import DivergenceError
+from surrogate_hpo.networks.options import InputScaling
+from surrogate_hpo.predict.timing import inference_microseconds
+from surrogate_hpo.search.options import ARCHITECTURE_KEYS
+from surrogate_hpo.search.space import Value
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.search.energies import EnergyErrors
+from surrogate_hpo.stages.search.inputs import JudgedFiles
+from surrogate_hpo.stages.table.settings import TableSettings
+from surrogate_hpo.stages.table.space import architecture_of
+from surrogate_hpo.training.fitting import (
+    SCALING_KEY,
+    ScaledData,
+    Training,
+    new_training,
+    scale,
+    subset,
+)
+
+logger = logging.getLogger(__name__)
+ENERGIES = ("band_energy", "total_free_energy")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one seed of a configuration has reached.
+
+    Attributes
+    ----------
+    losses
+        Validation loss of the scaled LDOS after a training of each length; +inf if it diverged.
+    seconds
+        What each training took: CPU time, or wall time on a GPU.
+    status
+        ``ok``, or the first training that diverged and where.
+    energies
+        Mean absolute errors of the energies of the validation snapshots after the whole training,
+        meV/atom; NaN where there are none.
+    energy_status
+        ``ok``, ``not asked for``, or why there are none.
+    inference_microseconds
+        Wall time of a prediction per grid point; NaN if the whole training diverged.
+    """
+
+    losses: tuple[float, ...]
+    seconds: tuple[float, ...]
+    status: str
+    energies: tuple[float, ...]
+    energy_status: str
+    inference_microseconds: float
+
+
+class Trainings:
+    """Trains configurations, all on the same points.
+
+    Parameters
+    ----------
+    training
+        Points of the training snapshots.
+    validation
+        Points of the validation snapshots.
+    judged
+        Files behind the energies of the validation snapshots.
+    energies
+        Compares these energies with DFT's; none if no energies are asked for.
+    settings
+        The section of the config.
+    seed
+        Root seed of the config.
+    """
+
+    def __init__(
+        self,
+        training: PointData,
+        validation: PointData,
+        judged: Sequence[JudgedFiles],
+        energies: EnergyErrors | None,
+        *,
+        settings: TableSettings,
+        seed: int,
+    ) -> None:
+        self._settings, self._seed = settings, seed
+        self._training = subset(training, settings.points, derive_seed(seed, "table", "points"))
+        self._validation = subset(
+            validation, settings.validation_points, derive_seed(seed, "table", "validation")
+        )
+        self._judged, self._energies = judged, energies
+        self._scaled: dict[InputScaling, ScaledData] = {}
+
+    def __call__(self, hyperparameters: Mapping[str, Value], number: int) -> Trained:
+        """Train one configuration from one of its seeds, for every length.
+
+        Parameters
+        ----------
+        hyperparameters
+            The configuration.
+        number
+            Of the seed, from 0; the same number gives the same seed to all configurations.
+
+        Returns
+        -------
+        Trained
+            Also of trainings that diverged.
+        """
+        losses, seconds, failures = [], [], []
+        fit: Training | None = None
+        for epochs in self._settings.epochs:
+            fit = self._new(hyperparameters, epochs, number)
+            loss, cost, failure = self._run(fit)
+            losses.append(loss)
+            seconds.append(cost)
+            if failure:
+                failures.append(f"{epochs} epochs: {failure}")
+        # Energies and speed are those of the whole training.
+        whole = fit if fit is not None and math.isfinite(losses[-1]) else None
+        energies, energy_status, microseconds = self._measured(whole)
+        status = failures[0] if failures else "ok"
+        return Trained(tuple(losses), tuple(seconds), status, energies, energy_status, microseconds)
+
+    def _new(self, hyperparameters: Mapping[str, Value], epochs: int, number: int) -> Training:
+        scaling = cast(InputScaling, hyperparameters[SCALING_KEY])
+        if scaling not in self._scaled:
+            self._scaled[scaling] = scale(self._training, self._validation, scaling)
+        recipe = {k: v for k, v in hyperparameters.items() if k not in ARCHITECTURE_KEYS}
+        return new_training(
+            self._scaled[scaling],
+            architecture_of(hyperparameters),
+            recipe | {"optimiser": self._settings.optimiser},
+            maximum_epochs=epochs,
+            seed=derive_seed(self._seed, "table", "training", number),
+            use_gpu=self._settings.use_gpu,
+        )
+
+    def _run(self, fit: Training) -> tuple[float, float, str]:
+        start = self._clock()
+        try:
+            loss, failure = fit.run(lambda _: None).validation_loss, ""
+        except DivergenceError as error:
+            # Epoch and learning rate, the second line of the message.
+            loss, failure = math.inf, str(error).splitlines()[1].strip().removeprefix("where: ")
+            failure = f"diverged at {failure}"
+        return loss, self._clock() - start, failure
+
+    def _clock(self) -> float:
+        if not self._settings.use_gpu:
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def _measured(self, fit: Training | None) -> tuple[tuple[float, ...], str, float]:
+        """Errors of energies, why there are none, and microseconds of a prediction per point."""
+        nothing = (math.nan,) * len(ENERGIES)
+        if fit is None:
+            return nothing, "not asked for" if self._energies is None else "diverged", math.nan
+        model = TrainedModel(fit.model, self._training.axis, self._training.definition)
+        microseconds = inference_microseconds(
+            model, self._validation.descriptors, use_gpu=self._settings.use_gpu
+        )
+        if self._energies is None:
+            return nothing, "not asked for", microseconds
+        try:
+            return tuple(self._energies.means(model, self._judged)), "ok", microseconds
+        except PhysicsError as error:
+            # An LDOS that does not even hold the electrons.
+            return nothing, str(error).splitlines()[0], microseconds
