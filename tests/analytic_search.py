@@ -24,7 +24,9 @@ SPACE = {**ARCHITECTURES, **TRAINING}
 LISTED = {**SPACE, "learning_rate": Choices((1e-4, 3e-4, 1e-3, 3e-3, 1e-2))}
 BEST = {"layers": 2, "width": 256, "activation": "tanh", "learning_rate": 3e-3, "batch_size": 1000}
 BUDGET = Budget(trials=30, initialisations=2)
-SCORED = ("naswot_pruner", "naswot_fixed", "naswot_optimised", "swarm_two_stage")
+SCORED = (
+    "naswot_pruner", "naswot_fixed", "naswot_optimised", "swarm_two_stage", "filtered_halving",
+)  # fmt: skip
 TRAINED = tuple(name for name in METHODS if name != "naswot_fixed")
 
 intervals = st.tuples(st.floats(1e-9, 1e9), st.floats(1e-9, 1e9), st.booleans()).filter(

@@ -41,6 +41,7 @@ def batches(method: MethodName, trials: Trials, *, startup_trials: int) -> list[
         "swarm": _steps,
         "swarm_two_stage": _steps,
         "hyperband": _rungs,
+        "filtered_halving": _rungs,
         "direct": _lines,
     }
     one_by_one: Callable[[Trials], list[int]] = lambda t: [1] * len(t)  # noqa: E731

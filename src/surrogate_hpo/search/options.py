@@ -14,6 +14,7 @@ MethodName = Literal[
     "swarm",
     "swarm_two_stage",
     "hyperband",
+    "filtered_halving",
 ]
 ObjectiveName = Literal["ldos_loss", "band_energy", "total_free_energy"]
 # Hyperparameters of the network; all others belong to its training. Not every space has a taper,

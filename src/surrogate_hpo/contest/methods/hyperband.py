@@ -1,12 +1,13 @@
 """Hyperband: many short trainings, of which the best are trained longer."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from surrogate_hpo.contest.methods.base import SearchMethod
-from surrogate_hpo.contest.methods.interface import Budget, Trial
+from surrogate_hpo.contest.methods.interface import Budget, Hyperparameters, Trial
 from surrogate_hpo.contest.methods.points import random_point
 from surrogate_hpo.contest.methods.recorder import Recorder
 from surrogate_hpo.errors import ConfigError
@@ -14,7 +15,7 @@ from surrogate_hpo.search.space import SearchSpace
 from surrogate_hpo.seeds import derive_seed
 
 # Fidelities such as 1/3 are rounded; their sums are compared with whole trainings.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Hyperband(SearchMethod):
     def minimum_trials(self, space: SearchSpace) -> int:  # noqa: ARG002
         """The first bracket."""
         first = bracket(self.halvings, halvings=self.halvings, eta=self.eta)
-        return math.ceil(_cost(first) - _ROUNDING)
+        return math.ceil(cost(first) - ROUNDING)
 
     def check(self, space: SearchSpace, budget: Budget) -> None:
         """As `SearchMethod.check`, and eta of 2 or more."""
@@ -81,10 +82,11 @@ class Hyperband(SearchMethod):
         while True:
             number = self.halvings - brackets % (self.halvings + 1)
             rungs = bracket(number, halvings=self.halvings, eta=self.eta)
-            spent += _cost(rungs)
-            if spent > budget.trials + _ROUNDING:
+            spent += cost(rungs)
+            if spent > budget.trials + ROUNDING:
                 break
-            self._halve(recorder, space, rungs, derive_seed(seed, self.name, brackets))
+            rng = np.random.default_rng(derive_seed(seed, self.name, brackets))
+            halve(recorder, [random_point(space, rng) for _ in range(rungs[0].points)], rungs)
             brackets += 1
         best = recorder.best()
         return best, (
@@ -92,15 +94,25 @@ class Hyperband(SearchMethod):
             f"{best.fidelity:.3g} in {brackets} brackets (trial {best.number})"
         )
 
-    def _halve(self, recorder: Recorder, space: SearchSpace, rungs: list[Rung], seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        points = [random_point(space, rng) for _ in range(rungs[0].points)]
-        for rung in rungs:
-            # Fewer than planned, if too few of the rung before were usable.
-            trials = [recorder.train(point, rung.fidelity) for point in points[: rung.points]]
-            usable = [trial for trial in trials if trial.evaluation.usable]
-            usable.sort(key=lambda trial: trial.evaluation.value)
-            points = [trial.hyperparameters for trial in usable]
+
+def halve(recorder: Recorder, points: Sequence[Hyperparameters], rungs: Sequence[Rung]) -> None:
+    """Train points of one bracket, longer and longer, the better part of them each time.
+
+    Parameters
+    ----------
+    recorder
+        Trains.
+    points
+        Those of the first rung.
+    rungs
+        From the shortest training to the full one.
+    """
+    for rung in rungs:
+        # Fewer than planned, if too few of the rung before were usable.
+        trials = [recorder.train(point, rung.fidelity) for point in points[: rung.points]]
+        usable = [trial for trial in trials if trial.evaluation.usable]
+        usable.sort(key=lambda trial: trial.evaluation.value)
+        points = [trial.hyperparameters for trial in usable]
 
 
 def bracket(number: int, *, halvings: int, eta: int) -> list[Rung]:
@@ -127,5 +139,6 @@ def bracket(number: int, *, halvings: int, eta: int) -> list[Rung]:
     return [Rung(points // eta**rung, 1 / eta ** (number - rung)) for rung in range(number + 1)]
 
 
-def _cost(rungs: list[Rung]) -> float:
+def cost(rungs: Sequence[Rung]) -> float:
+    """What a bracket costs, in full trainings."""
     return sum(rung.points * rung.fidelity for rung in rungs)

@@ -1,6 +1,7 @@
 """All search methods by name."""
 
 from surrogate_hpo.contest.methods.direct import DirectSearch
+from surrogate_hpo.contest.methods.filtered_halving import FilteredHalving
 from surrogate_hpo.contest.methods.hyperband import Hyperband
 from surrogate_hpo.contest.methods.interface import Method
 from surrogate_hpo.contest.methods.naswot_fixed import NaswotFixed
@@ -24,4 +25,5 @@ METHODS: dict[MethodName, Method] = {
     "swarm": Swarm(),
     "swarm_two_stage": SwarmTwoStage(),
     "hyperband": Hyperband(),
+    "filtered_halving": FilteredHalving(),
 }

@@ -1,0 +1,325 @@
+"""Search methods replayed on a table of trained networks: what each would have found, at no cost.
+
+Every point that a method asks for is answered by the configuration of the table that is nearest to
+it. The distance of two points is the sum of those of their hyperparameters: of an interval, and of
+numbers in a list, the distance on the unit scale, where a list's numbers are spaced by their rank;
+of all others 0 if equal, else 1. So methods of continuous spaces are *snapped*: they see a step
+function, and a point near a configuration that was asked for before is answered, and charged, as
+another training of it. Cost is what the table says that the answer took.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogate_hpo.contest.methods.interface import (
+    Budget,
+    Evaluation,
+    Hyperparameters,
+    Method,
+    Trial,
+)
+from surrogate_hpo.errors import ConfigError, PhysicsError
+from surrogate_hpo.scores.architectures.options import Direction
+from surrogate_hpo.search.options import ARCHITECTURE_KEYS
+from surrogate_hpo.search.space import Choices, Interval, SearchSpace, Value
+from surrogate_hpo.search.trained_table import Configuration, TrainedTable
+
+Floats = NDArray[np.float64]
+
+
+class NearestConfiguration:
+    """Finds the configuration of a table that is nearest to a point.
+
+    Parameters
+    ----------
+    space
+        The space of the table.
+    configurations
+        Points of it.
+    keys
+        Hyperparameters that count; all by default.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        configurations: Iterable[Mapping[str, Value]],
+        keys: Iterable[str] | None = None,
+    ) -> None:
+        kept = set(space if keys is None else keys)
+        self._space = {key: one for key, one in space.items() if key in kept}
+        points = list(configurations)
+        self._columns = {
+            key: np.array([_position(one, point[key]) for point in points])
+            for key, one in self._space.items()
+        }
+        self._known: dict[tuple[Value, ...], int] = {}
+
+    def __call__(self, point: Hyperparameters) -> int:
+        """Number of the nearest configuration, the first of equals.
+
+        Parameters
+        ----------
+        point
+            With all hyperparameters that count; others are ignored.
+
+        Returns
+        -------
+        int
+            From 0.
+        """
+        wanted = tuple(point[key] for key in self._space)
+        if wanted not in self._known:
+            distance = sum(
+                _distances(self._space[key], _position(self._space[key], value), self._columns[key])
+                for key, value in zip(self._space, wanted, strict=True)
+            )
+            self._known[wanted] = int(np.argmin(distance))
+        return self._known[wanted]
+
+
+def _ordered(dimension: Interval | Choices) -> bool:
+    return isinstance(dimension, Interval) or all(
+        isinstance(option, int | float) and not isinstance(option, bool)
+        for option in dimension.options
+    )
+
+
+def _position(dimension: Interval | Choices, value: Value) -> float:
+    """Where a value lies: 0…1 where values have an order, else the number of the option."""
+    if isinstance(dimension, Choices):
+        options = dimension.options
+        if not _ordered(dimension):
+            return float(options.index(value))
+        return sorted(map(float, options)).index(float(value)) / max(len(options) - 1, 1)
+    low, high, here = dimension.low, dimension.high, float(value)
+    if dimension.logarithmic:
+        low, high, here = math.log(low), math.log(high), math.log(here)
+    return (here - low) / (high - low)
+
+
+def _distances(dimension: Interval | Choices, here: float, there: Floats) -> Floats:
+    apart: Floats = np.abs(there - here)
+    return apart if _ordered(dimension) else np.minimum(apart, 1.0)
+
+
+@dataclass
+class TableObjective:
+    """Answers what an objective of a contest answers, from the table.
+
+    Attributes
+    ----------
+    table
+        The table.
+    first_seed
+        The table's seed that counts as initialisation 0; the next ones follow, cyclically. The
+        same for all points of a replay, other for another replay.
+    """
+
+    table: TrainedTable
+    first_seed: int = 0
+
+    def __post_init__(self) -> None:
+        points = [one.hyperparameters for one in self.table.configurations]
+        self.nearest = NearestConfiguration(self.table.space, points)
+
+    def __call__(
+        self, hyperparameters: Hyperparameters, *, initialisations: int, fidelity: float = 1.0
+    ) -> Evaluation:
+        """Look up the nearest configuration, trained for the nearest of the table's lengths.
+
+        Parameters
+        ----------
+        hyperparameters
+            The point.
+        initialisations
+            Seeds averaged over; at most those of the table.
+        fidelity
+            Share of a whole training; the length whose logarithm is nearest counts.
+
+        Returns
+        -------
+        Evaluation
+            Failed if a training diverged, at the cost of all.
+
+        Raises
+        ------
+        ConfigError
+            More initialisations than the table has seeds.
+        """
+        table = self.table
+        if initialisations > table.seeds:
+            raise ConfigError(
+                "The table has not been trained so often.",
+                expected=f"at most {table.seeds} initialisations, the seeds of the table",
+                got=str(initialisations),
+            )
+        wanted = fidelity * table.epochs[-1]
+        length = min(
+            range(len(table.epochs)), key=lambda n: (abs(math.log(table.epochs[n] / wanted)), n)
+        )
+        rows = table.configurations[self.nearest(hyperparameters)].rows
+        used = [rows[(self.first_seed + n) % table.seeds] for n in range(initialisations)]
+        losses = tuple(row.losses[length] for row in used)
+        failed = not all(map(math.isfinite, losses))
+        return Evaluation(
+            value=math.nan if failed else float(np.mean(losses)),
+            values=losses,
+            seconds=sum(row.seconds[length] for row in used),
+            trainings=initialisations * table.epochs[length] / table.epochs[-1],
+            state="failed" if failed else "complete",
+            reason="a training of the table diverged" if failed else "",
+        )
+
+
+@dataclass
+class TableScore:
+    """Answers what a training-free score of a contest answers, from the table.
+
+    Attributes
+    ----------
+    table
+        The table.
+    name
+        Which score.
+    direction
+        Which end of it wins.
+    """
+
+    table: TrainedTable
+    name: str
+    direction: Direction
+
+    def __post_init__(self) -> None:
+        points = [one.hyperparameters for one in self.table.configurations]
+        self._nearest = NearestConfiguration(self.table.space, points, ARCHITECTURE_KEYS)
+
+    def __call__(self, hyperparameters: Hyperparameters) -> Evaluation:
+        """Look up the nearest architecture; a rejected score is a failed evaluation."""
+        found = self.table.configurations[self._nearest(hyperparameters)]
+        sign = -1 if self.direction == "maximise" else 1
+        value, seconds = found.scores[self.name], found.score_seconds[self.name]
+        failed = not math.isfinite(value)
+        return Evaluation(
+            value=math.nan if failed else sign * value,
+            values=(sign * value,),
+            seconds=seconds,
+            trainings=0.0,
+            state="failed" if failed else "complete",
+            reason="rejected by the score" if failed else "",
+        )
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What one search would have found, and when.
+
+    Attributes
+    ----------
+    seconds
+        Compute after each trial at which what it would recommend changed, rising.
+    configurations
+        Number of the configuration that it would have recommended from then on.
+    total_seconds
+        Compute of the whole search.
+    failure
+        Why it recommends nothing, else empty.
+    """
+
+    seconds: tuple[float, ...]
+    configurations: tuple[int, ...]
+    total_seconds: float
+    failure: str = ""
+
+
+def replay(
+    method: Method,
+    table: TrainedTable,
+    *,
+    budget: Budget,
+    seed: int,
+    score: TableScore | None = None,
+) -> Replay:
+    """Run a method on a table.
+
+    What a search would recommend before it ends is its usable training of the highest fidelity, and
+    of those of the lowest value; before any, its best score. At its end it is what it says itself.
+
+    Parameters
+    ----------
+    method
+        The method.
+    table
+        Answers it.
+    budget
+        Trials and initialisations.
+    seed
+        Of the method; its remainder is the first seed of the table that is used.
+    score
+        For methods that need a score.
+
+    Returns
+    -------
+    Replay
+        The same for the same seed. A search without a usable trial recommends nothing.
+
+    Raises
+    ------
+    ConfigError
+        The method cannot search the space of the table within the budget.
+    """
+    objective = TableObjective(table, seed % table.seeds)
+    incumbent = _Incumbent(objective.nearest)
+    try:
+        result = method.run(
+            objective,
+            table.space,
+            budget=budget,
+            seed=seed,
+            training_free=score,
+            on_trial=incumbent.look,
+        )
+    except PhysicsError as error:
+        return replace(incumbent.replay(), failure=str(error).splitlines()[0])
+    incumbent.change(objective.nearest(result.best))
+    return incumbent.replay()
+
+
+class _Incumbent:
+    """What a search would recommend while it runs."""
+
+    def __init__(self, nearest: NearestConfiguration) -> None:
+        self._nearest = nearest
+        self._spent = 0.0
+        self._rank: tuple[bool, float, float] | None = None
+        self._steps: list[tuple[float, int]] = []
+
+    def look(self, trial: Trial) -> None:
+        self._spent += trial.evaluation.seconds
+        rank = (trial.kind == "score", -trial.fidelity, trial.evaluation.value)
+        if trial.evaluation.usable and (self._rank is None or rank < self._rank):
+            self._rank = rank
+            self.change(self._nearest(trial.hyperparameters))
+
+    def change(self, configuration: int) -> None:
+        if not self._steps or self._steps[-1][1] != configuration:
+            self._steps.append((self._spent, configuration))
+
+    def replay(self) -> Replay:
+        seconds, found = zip(*self._steps, strict=True) if self._steps else ((), ())
+        return Replay(tuple(seconds), tuple(found), self._spent)
+
+
+def losses_of(table: TrainedTable) -> list[float]:
+    """Loss of each configuration, the mean over its seeds; +inf if one diverged."""
+    return [one.loss for one in table.configurations]
+
+
+def free_energies_of(table: TrainedTable) -> list[float]:
+    """Error of the free energy of each configuration, meV/atom; +inf where there is none."""
+    found: list[Configuration] = list(table.configurations)
+    return [one.free_energy if math.isfinite(one.free_energy) else math.inf for one in found]

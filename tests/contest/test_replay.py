@@ -1,0 +1,231 @@
+"""Replays on a table of trained networks: an analytic one, so that a real run can be compared."""
+
+import math
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from analytic_search import ARCHITECTURES, architecture_error, error
+
+from surrogate_hpo.contest.methods.filtered_halving import FilteredHalving
+from surrogate_hpo.contest.methods.interface import Budget, Evaluation
+from surrogate_hpo.contest.methods.registry import METHODS
+from surrogate_hpo.contest.regret import median_estimate, regret_at, saving, seconds_to
+from surrogate_hpo.contest.replay import (
+    NearestConfiguration,
+    Replay,
+    TableObjective,
+    TableScore,
+    losses_of,
+    replay,
+)
+from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.search.space import Choices, Interval
+from surrogate_hpo.search.trained_table import Configuration, TrainedRow, TrainedTable
+
+DISCRETE = {
+    **ARCHITECTURES,
+    "learning_rate": Choices((1e-4, 1e-3, 3e-3)),
+    "batch_size": Choices((500, 1000, 2000)),
+}
+EPOCHS = (1, 3, 9)
+BUDGET = Budget(trials=30, initialisations=2)
+# An orthogonal array of one level per hyperparameter that the space has fits in no other budget.
+COMPARED = [name for name in METHODS if name not in ("orthogonal_array",)]
+
+
+def trained(point, seed):
+    """As `objective` of the analytic search, but seeds differ, and so do costs."""
+    losses = tuple(1 + error(point) + 0.5 * (1 - e / 9) + 0.01 * seed for e in EPOCHS)
+    return TrainedRow(losses, tuple(e * 0.001 * point["width"] for e in EPOCHS), 5 * losses[-1])
+
+
+def configuration(point, seeds=2):
+    scores = {"good": -architecture_error(point), "rejecting": math.nan}
+    rows = tuple(trained(point, seed) for seed in range(seeds))
+    return Configuration(point, rows, scores, dict.fromkeys(scores, 0.01))
+
+
+def table_of(points, space=DISCRETE):
+    return TrainedTable(space, EPOCHS, tuple(configuration(point) for point in points))
+
+
+@pytest.fixture(scope="module")
+def table() -> TrainedTable:
+    options = [dimension.options for dimension in DISCRETE.values()]
+    return table_of([dict(zip(DISCRETE, values, strict=True)) for values in product(*options)])
+
+
+def real(point, *, initialisations, fidelity=1.0):
+    rows = [trained(point, seed) for seed in range(initialisations)]
+    length = EPOCHS.index(round(9 * fidelity))
+    losses = tuple(row.losses[length] for row in rows)
+    seconds = sum(row.seconds[length] for row in rows)
+    return Evaluation(float(np.mean(losses)), losses, seconds, initialisations * fidelity)
+
+
+def real_score(point):
+    return Evaluation(architecture_error(point), (), 0.01, 0.0)
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_a_replay_is_the_real_run_where_every_point_is_in_the_table(table, name):
+    method = METHODS[name]
+    for seed in (0, 4):
+        asked = []
+        found = method.run(
+            real, DISCRETE, budget=BUDGET, seed=seed, training_free=real_score,
+            on_trial=asked.append,
+        )  # fmt: skip
+        again = replay(
+            method, table, budget=BUDGET, seed=seed, score=TableScore(table, "good", "maximise")
+        )
+        assert again.total_seconds == pytest.approx(found.seconds)
+        best = table.configurations[again.configurations[-1]]
+        assert best.hyperparameters == found.best
+        assert list(again.seconds) == sorted(again.seconds)
+
+
+def test_a_replay_follows_from_its_seed(table):
+    first, same, other = (
+        replay(METHODS["random"], table, budget=BUDGET, seed=seed) for seed in (3, 3, 4)
+    )
+    assert first == same != other
+
+
+def test_the_first_seed_of_the_table_follows_from_that_of_the_replay(table):
+    point = table.configurations[0].hyperparameters
+    values = [
+        TableObjective(table, seed)(point, initialisations=1).value - 1 - error(point)
+        for seed in (0, 1)
+    ]
+    assert values == pytest.approx([0.0, 0.01])
+    with pytest.raises(ConfigError, match=r"trained so often(.|\n)*at most 2 init(.|\n)*got: 3"):
+        TableObjective(table)(point, initialisations=3)
+
+
+def test_points_between_are_answered_by_the_nearest_configuration():
+    space = {
+        "layers": Choices((1, 2, 3)),
+        "activation": Choices(("relu", "tanh", "sigmoid")),
+        "learning_rate": Interval(1e-4, 1e-2, logarithmic=True),
+    }
+    points = [
+        {"layers": 1, "activation": "relu", "learning_rate": 1e-4},
+        {"layers": 3, "activation": "relu", "learning_rate": 1e-3},
+        {"layers": 3, "activation": "sigmoid", "learning_rate": 1e-2},
+    ]
+    nearest = NearestConfiguration(space, points)
+    assert [nearest(point) for point in points] == [0, 1, 2]
+    # Half of the logarithmic interval is as far as one of two steps of the layers.
+    assert nearest({"layers": 1, "activation": "relu", "learning_rate": 3e-4}) == 0
+    assert nearest({"layers": 3, "activation": "relu", "learning_rate": 9e-3}) == 1
+    # Another activation is as far as another one: sigmoid is not nearer to tanh than relu is.
+    assert nearest({"layers": 3, "activation": "tanh", "learning_rate": 9e-3}) == 2
+    assert nearest({"layers": 3, "activation": "tanh", "learning_rate": 1.1e-3}) == 1
+    by_layers = NearestConfiguration(space, points, ["layers"])
+    assert by_layers({"layers": 2, "activation": "tanh", "learning_rate": 1e-2}) == 0
+
+
+def test_continuous_methods_are_snapped_and_charged_for_every_training():
+    space = DISCRETE | {"learning_rate": Interval(1e-4, 1e-2, logarithmic=True)}
+    rng = np.random.default_rng(0)
+    drawn = [
+        {key: one.options[rng.integers(len(one.options))] for key, one in DISCRETE.items()}
+        for _ in range(12)
+    ]
+    snapped = table_of(drawn, space)
+    found = replay(METHODS["tpe"], snapped, budget=BUDGET, seed=0)
+    cheapest = 2 * min(one.rows[0].seconds[-1] for one in snapped.configurations)
+    assert found.total_seconds >= 30 * cheapest
+    assert set(found.configurations) <= set(range(12))
+
+
+def test_failed_rows_never_win(table):
+    """The best configuration and all of its neighbours have diverged in one seed of two."""
+    good = sorted(range(len(table.configurations)), key=lambda n: losses_of(table)[n])[:50]
+    rows = [list(one.rows) for one in table.configurations]
+    for number in good:
+        rows[number][1] = replace(rows[number][1], losses=(0.0, 0.0, math.inf))
+    broken = TrainedTable(
+        table.space,
+        EPOCHS,
+        tuple(replace(c, rows=tuple(r)) for c, r in zip(table.configurations, rows, strict=True)),
+    )
+    assert (
+        broken.best_loss
+        == losses_of(table)[
+            sorted(range(len(table.configurations)), key=lambda n: losses_of(table)[n])[50]
+        ]
+    )
+    for name in ("random", "tpe", "hyperband", "swarm"):
+        found = replay(METHODS[name], broken, budget=BUDGET, seed=1)
+        assert found.configurations[-1] not in good
+        assert regret_at(found, losses_of(broken), [found.total_seconds])[0] < math.inf
+
+
+def test_a_table_in_which_nothing_converged_is_refused(table):
+    one = table.configurations[0]
+    row = replace(one.rows[0], losses=(1.0, 1.0, math.inf))
+    with pytest.raises(DataError, match=r"has converged(.|\n)*lower table.learning_rate"):
+        TrainedTable(DISCRETE, EPOCHS, (replace(one, rows=(row,)),))
+
+
+def test_a_search_without_a_usable_trial_recommends_nothing(table):
+    found = replay(
+        METHODS["naswot_fixed"], table, budget=BUDGET, seed=0,
+        score=TableScore(table, "rejecting", "maximise"),
+    )  # fmt: skip
+    assert found.configurations == ()
+    assert "usable" in found.failure
+    assert seconds_to(found, losses_of(table), 0.05) == math.inf
+
+
+def test_the_filter_spends_next_to_nothing_and_finds_better_networks(table):
+    def mean_loss(name):
+        score = TableScore(table, name, "maximise") if name else None
+        method = FilteredHalving() if name else METHODS["hyperband"]
+        found = [replay(method, table, budget=Budget(9, 2), seed=s, score=score) for s in range(20)]
+        return np.mean([losses_of(table)[one.configurations[-1]] for one in found])
+
+    assert mean_loss("good") < mean_loss(None)
+
+
+# --- regret ---
+
+ERRORS = [4.0, 2.2, 2.0, math.inf]
+SEARCH = Replay((1.0, 3.0, 5.0), (0, 1, 2), 9.0)
+
+
+def test_regret_is_that_of_the_configuration_recommended_by_then():
+    found = regret_at(SEARCH, ERRORS, [0.5, 1.0, 2.9, 3.0, 100.0])
+    assert found == pytest.approx([math.inf, 1.0, 1.0, 0.1, 0.0])
+    diverged = replace(SEARCH, configurations=(3, 1, 2))
+    assert regret_at(diverged, ERRORS, [2.0])[0] == math.inf
+    with pytest.raises(DataError, match=r"positive error(.|\n)*1 that are not above zero"):
+        regret_at(SEARCH, [4.0, 0.0, 2.0], [1.0])
+
+
+def test_seconds_to_a_regret_are_those_after_which_it_stays():
+    assert seconds_to(SEARCH, ERRORS, 0.11) == 3.0
+    assert seconds_to(SEARCH, ERRORS, 0.05) == 5.0
+    assert seconds_to(SEARCH, ERRORS, 2.0) == 1.0
+    left_again = replace(SEARCH, configurations=(2, 0, 2))
+    assert seconds_to(left_again, ERRORS, 0.05) == 5.0
+    assert seconds_to(replace(SEARCH, configurations=(2, 1, 0)), ERRORS, 0.05) == math.inf
+
+
+def test_savings_are_ratios_of_medians_with_intervals():
+    rng = np.random.default_rng(0)
+    slow, fast = rng.lognormal(3, 0.3, 150), rng.lognormal(1, 0.3, 150)
+    found = saving(slow, fast, seed=1)
+    assert found.low < found.value < found.high
+    assert found.value == pytest.approx(math.e**2, rel=0.15)
+    assert found == saving(slow, fast, seed=1)
+    never = np.full(150, math.inf)
+    assert saving(never, fast, seed=1).value == math.inf
+    assert saving(slow, never, seed=1).value == 0
+    assert math.isnan(saving(never, never, seed=1).value)
+    middle = median_estimate(slow, seed=2)
+    assert middle.low < middle.value < middle.high
