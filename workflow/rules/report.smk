@@ -21,6 +21,7 @@ rule report:
         energies="results/evaluate/energies.csv",
         dos="results/evaluate/dos.csv",
         ldos_samples="results/evaluate/ldos_samples.csv",
+        forces="results/evaluate/forces.csv",
         summary="results/evaluate/summary.json",
         audit_scores=expand("results/{stage}/scores.csv", stage=NASWOT_AUDIT),
         audit_agreement=expand("results/{stage}/agreement.csv", stage=NASWOT_AUDIT),

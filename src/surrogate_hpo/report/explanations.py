@@ -218,6 +218,23 @@ FIGURES: dict[str, FigureText] = {
         "shift, which cancels in energy differences; scatter does not. The MAE in the title is "
         "the mean over the seeds and its standard deviation.",
     ),
+    "force_parity": FigureText(
+        "evaluate",
+        "Components of the forces on the atoms of the held-out snapshots: mean over the networks "
+        "against DFT, a colour and a marker per element.",
+        "The forces are the derivatives of the predicted total free energy. A slope other than one "
+        "is a wrong stiffness; an element off the line is one that the networks know less. There "
+        "is no floor: how forces of the reference LDOS itself would differ is not known.",
+    ),
+    "force_error": FigureText(
+        "evaluate",
+        "Root mean square error of a component of the forces, and the standard deviation over the "
+        "networks, for atoms sorted by the size of their force. Horizontal bars: the sizes in a "
+        "bin; bins hold about as many atoms each.",
+        "An error that grows with the force belongs to strongly displaced atoms, of which the "
+        "training has few. Where the spread lies below the error, the networks share an error that "
+        "it does not show.",
+    ),
     "ldos_overlay": FigureText(
         "evaluate",
         "LDOS of one held-out snapshot at three grid points that differ in how many states there "
@@ -249,8 +266,13 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 """Figures of a score without LDOS, and those of the ACSD whose place they take."""
 
 
-OPTIONAL = frozenset({"score_agreement", "error_by_size", "error_by_snapshots", "time_by_size"})
-"""Figures of stages that are not part of every run, or of cells of several sizes."""
+OPTIONAL = frozenset(
+    {
+        *("score_agreement", "error_by_size", "error_by_snapshots", "time_by_size"),
+        *("force_parity", "force_error"),
+    }
+)
+"""Figures of stages that are not part of every run, of cells of several sizes, or of forces."""
 
 OF_ERRORS = frozenset({"parity", "error_summary"})
 """Figures that need a reference to compare with."""

@@ -17,6 +17,7 @@ from surrogate_hpo.report.explanations import (
     FigureText,
     figure_text,
 )
+from surrogate_hpo.report.force_errors import ForceErrors
 from surrogate_hpo.report.markup import cite, flatten_settings, inline, is_number
 from surrogate_hpo.report.methods import MethodsSection
 from surrogate_hpo.report.style import DrawnFigure
@@ -129,6 +130,8 @@ class ReportContext:
         What the reader must know first.
     classes
         Errors of the headline quantity per size and temperature, shown beside the headline.
+    forces
+        Errors of the forces; None if they are not known.
     """
 
     title: str
@@ -147,6 +150,7 @@ class ReportContext:
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: Sequence[Notice] = ()
     classes: Sequence[ClassError] = ()
+    forces: ForceErrors | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,7 @@ def render_report(context: ReportContext) -> str:
             held_out_snapshots=context.held_out_snapshots,
             seeds=context.training_seeds,
             classes=context.classes,
+            forces=context.forces,
         ),
         by_class=class_errors_table(context.classes) if context.classes and error.known else None,
         verdicts=verdicts,

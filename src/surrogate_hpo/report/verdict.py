@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import BASELINES, QuantityError
+from surrogate_hpo.report.force_errors import ForceErrors
 from surrogate_hpo.report.table import format_number
 
 _MOST_CLASSES = 6
@@ -116,6 +117,7 @@ def headline(
     held_out_snapshots: int,
     seeds: int,
     classes: Sequence[ClassError] = (),
+    forces: ForceErrors | None = None,
 ) -> str:
     """Say in a few sentences how well the headline quantity is predicted, worst news first.
 
@@ -129,6 +131,8 @@ def headline(
         Number of trained networks behind the spread.
     classes
         The same errors per size and temperature.
+    forces
+        Errors of the forces; None if they are not known.
 
     Returns
     -------
@@ -158,6 +162,7 @@ def headline(
         _by_class(classes),
         _beside_control(error, classes),
         _beside_kpoint_noise(error),
+        forces.text if forces is not None else "",
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 

@@ -14,7 +14,7 @@ from surrogate_hpo.report.snapshot_errors import snapshot_errors_table
 from surrogate_hpo.report.verdict import Targets
 from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.stages.report.energies import EnergyTable
-from surrogate_hpo.stages.report.errors import class_errors, quantity_errors
+from surrogate_hpo.stages.report.errors import class_errors, force_errors, quantity_errors
 from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
 from surrogate_hpo.stages.report.gallery import Sources, draw_all
 from surrogate_hpo.stages.report.material import composition, temperatures
@@ -126,6 +126,7 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
             *notices(run.documents, errors, by_class),
         ],
         classes=by_class,
+        forces=force_errors(evaluated),
     )
 
 

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from surrogate_hpo.predict.energies import FERMI_ENERGY, QUANTITIES
 from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError
+from surrogate_hpo.report.force_errors import ForceErrors
 from surrogate_hpo.stages.report.records import HEADLINE
 
 Document = Mapping[str, Any]
@@ -67,6 +69,25 @@ def class_errors(evaluated: Document) -> list[ClassError]:
         )
         for entry in evaluated["classes"]
     ]
+
+
+def force_errors(evaluated: Document) -> ForceErrors | None:
+    """Errors of the forces over all held-out snapshots.
+
+    Parameters
+    ----------
+    evaluated
+        Summary of the evaluate stage.
+
+    Returns
+    -------
+    ForceErrors or None
+        None if they are not known.
+    """
+    found = evaluated.get("forces")
+    if found is None:
+        return None
+    return ForceErrors(**{field.name: found[field.name] for field in fields(ForceErrors)})
 
 
 def _class(entry: Document) -> tuple[int, float | None]:

@@ -57,6 +57,7 @@ def facts(
     }
     if beyond := evaluated.get("transfer_snapshots"):
         found["evaluate"]["of these beyond the run, with only their total free energy"] = beyond
+    found["evaluate"] |= _stress(evaluated)
     if control := evaluated["control"]:
         found["evaluate"] |= {
             "control, cutoff radius (Å)": control["cutoff_radius_angstrom"],
@@ -67,6 +68,18 @@ def facts(
             ],
         }
     return found
+
+
+def _stress(evaluated: Mapping[str, Any]) -> dict[str, Value]:
+    """Error of the stress, or why it is not judged, where forces are."""
+    if evaluated.get("forces") is None:
+        return {}
+    if stress := evaluated.get("stress"):
+        return {
+            "stress, RMSE (GPa)": stress["rmse_gigapascal"],
+            "stress of DFT, RMS (GPa)": stress["rms_stress_gigapascal"],
+        }
+    return {"stress": f"not judged: {evaluated['stress_left_out']}"}
 
 
 def _fermi_energy(documents: Documents) -> dict[str, Value]:

@@ -1,20 +1,16 @@
 """From the tables of a run to the figures of its report."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
 from surrogate_hpo.files.tables import read_table
-from surrogate_hpo.predict.energies import DFT, REFERENCE_LDOS
 from surrogate_hpo.predict.transferred import read_transferred
 from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
-from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.report.table import format_with_spread
 from surrogate_hpo.run.graph import (
@@ -32,21 +28,24 @@ from surrogate_hpo.stages.acsd.figure_spread import similarity_spread
 from surrogate_hpo.stages.acsd.similarities import read_similarities
 from surrogate_hpo.stages.audit.draw import figure_arguments
 from surrogate_hpo.stages.audit.figure import score_agreement
-from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay
-from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
-from surrogate_hpo.stages.evaluate.figure_ldos import ldos_overlay
-from surrogate_hpo.stages.evaluate.figure_parity import parity
 from surrogate_hpo.stages.learning_curve.draw import curve_of
 from surrogate_hpo.stages.naswot.figure import naswot_ranking
+from surrogate_hpo.stages.report.columns import Row, flags, numbers
 from surrogate_hpo.stages.report.energies import EnergyTable
 from surrogate_hpo.stages.report.figure_cost import cost_per_stage
 from surrogate_hpo.stages.report.figure_dag import dag
 from surrogate_hpo.stages.report.figure_time_by_size import time_by_size
+from surrogate_hpo.stages.report.gallery_evaluated import (
+    draw_dos,
+    draw_error_by_size,
+    draw_forces,
+    draw_ldos,
+    draw_parity,
+)
 from surrogate_hpo.stages.report.times import size_times
 from surrogate_hpo.stages.search.figure import search_history
 from surrogate_hpo.stages.train.figure import learning_curves
 
-Row = Mapping[str, str]
 PARITY = ("band_energy", "total_free_energy")
 
 
@@ -61,6 +60,7 @@ class Sources:
     histories: Sequence[Path]
     dos: Path
     ldos_samples: Path
+    forces: Path
     audit: Sequence[Path] = ()
     learning_curve: Sequence[Path] = ()
     transfer: Sequence[Path] = ()
@@ -134,15 +134,16 @@ def draw_all(
         *audits,
         _search(read_table(sources.trials), search),
         _learning_curves(sources.histories),
-        _dos(read_table(sources.dos), energies),
-        _ldos(read_table(sources.ldos_samples)),
+        draw_dos(read_table(sources.dos), energies),
+        draw_ldos(read_table(sources.ldos_samples)),
         *(
-            _parity(energies.quantity(error.quantity), error, energies.classes)
+            draw_parity(energies.quantity(error.quantity), error, energies.classes)
             for error in known
             if error.quantity in PARITY
         ),
         error_summary(known),
-        *_error_by_size(errors[1]),
+        *draw_error_by_size(errors[1]),
+        *draw_forces(read_table(sources.forces)),
         *map(curve_of, sources.learning_curve),
         *_time_by_size(sources, structures),
         cost_per_stage(
@@ -152,26 +153,18 @@ def draw_all(
     ]
 
 
-def _numbers(rows: Sequence[Row], column: str) -> NDArray[np.float64]:
-    return np.array([float(row[column] or "nan") for row in rows])
-
-
-def _flags(rows: Sequence[Row], column: str) -> list[bool]:
-    return [row[column] == "True" for row in rows]
-
-
 def _acsd(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
     score = SCORES[choice["objective"]]
     return acsd_map(
-        cutoff_radius_angstrom=_numbers(rows, "cutoff_radius_angstrom"),
-        twojmax=_numbers(rows, "twojmax"),
-        acsd_mean=_numbers(rows, f"{score.name}_mean"),
-        acsd_std=_numbers(rows, f"{score.name}_std"),
-        within_spread=_flags(rows, "within_spread"),
+        cutoff_radius_angstrom=numbers(rows, "cutoff_radius_angstrom"),
+        twojmax=numbers(rows, "twojmax"),
+        acsd_mean=numbers(rows, f"{score.name}_mean"),
+        acsd_std=numbers(rows, f"{score.name}_std"),
+        within_spread=flags(rows, "within_spread"),
         chosen=(choice["cutoff_radius_angstrom"], choice["twojmax"]),
         constant_descriptor_acsd=choice["constant_descriptor_score"],
         score=score,
-        guard={name: _numbers(rows, name) for name in GUARD if name in rows[0]},
+        guard={name: numbers(rows, name) for name in GUARD if name in rows[0]},
     )
 
 
@@ -179,10 +172,10 @@ def _similarities(rows: Sequence[Row], choice: Mapping[str, Any], store: Path) -
     """Similarities of the pairs, for the chosen, the best and the worst candidate."""
     score = SCORES[choice["objective"]]
     data = read_similarities(store)
-    mean, spread = (_numbers(rows, f"{score.name}_{kind}") for kind in ("mean", "std"))
+    mean, spread = (numbers(rows, f"{score.name}_{kind}") for kind in ("mean", "std"))
     eligible = [index for index, row in enumerate(rows) if not row["rejected"]]
     ranked = sorted(eligible, key=lambda i: mean[i] if score.better == "smaller" else -mean[i])
-    roles: dict[int, list[str]] = {_flags(rows, "chosen").index(True): ["chosen"]}
+    roles: dict[int, list[str]] = {flags(rows, "chosen").index(True): ["chosen"]}
     roles.setdefault(ranked[0], []).append("best")
     roles.setdefault(ranked[-1], []).append("worst")
     titles = [
@@ -207,20 +200,20 @@ def _naswot(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
     return naswot_ranking(
         architecture=[row["architecture"].removesuffix(f" {row['activation']}") for row in rows],
         activation=[row["activation"] for row in rows],
-        parameter_count=_numbers(rows, "parameters"),
-        score=_numbers(rows, "score"),
-        score_std=_numbers(rows, "std"),
-        chosen=_flags(rows, "chosen").index(True),
+        parameter_count=numbers(rows, "parameters"),
+        score=numbers(rows, "score"),
+        score_std=numbers(rows, "std"),
+        chosen=flags(rows, "chosen").index(True),
         direction=choice["direction"],
     )
 
 
 def _search(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:
     return search_history(
-        trial=_numbers(rows, "trial"),
-        value=_numbers(rows, _OBJECTIVE_COLUMNS[choice["objective_unit"]]),
+        trial=numbers(rows, "trial"),
+        value=numbers(rows, _OBJECTIVE_COLUMNS[choice["objective_unit"]]),
         state=[row["state"] for row in rows],
-        learning_rate=_numbers(rows, "learning_rate"),
+        learning_rate=numbers(rows, "learning_rate"),
         objective=choice["objective"],
         objective_unit=choice["objective_unit"],
     )
@@ -231,55 +224,11 @@ def _learning_curves(histories: Sequence[Path]) -> DrawnFigure:
     table = [row for _, row in rows]
     return learning_curves(
         seed=[number for number, _ in rows],
-        epoch=_numbers(table, "epoch"),
-        training_loss=_numbers(table, "training_loss"),
-        validation_loss=_numbers(table, "validation_loss"),
-        used=_flags(table, "used"),
+        epoch=numbers(table, "epoch"),
+        training_loss=numbers(table, "training_loss"),
+        validation_loss=numbers(table, "validation_loss"),
+        used=flags(table, "used"),
     )
-
-
-def _dos(rows: Sequence[Row], energies: EnergyTable) -> DrawnFigure:
-    """The density of states of the first held-out snapshot."""
-    snapshot = rows[0]["snapshot"]
-    curves: dict[str, list[Row]] = {}
-    for row in rows:
-        if row["snapshot"] == snapshot:
-            curves.setdefault(row["source"], []).append(row)
-    fermi = energies.fermi_energies(snapshot)
-    reference = curves[REFERENCE_LDOS]
-    return dos_overlay(
-        snapshot=snapshot,
-        energy_ev=_numbers(reference, "energy_ev"),
-        reference_per_ev=_numbers(reference, "dos_per_ev"),
-        predicted_per_ev=[_numbers(curves[seed], "dos_per_ev") for seed in energies.seeds],
-        fermi_energy_reference_ev=fermi[DFT],
-        fermi_energy_predicted_ev=[fermi[seed] for seed in energies.seeds],
-    )
-
-
-def _ldos(rows: Sequence[Row]) -> DrawnFigure:
-    """The LDOS of the first held-out snapshot at the sampled points."""
-    points = list(dict.fromkeys(row["point"] for row in rows))
-    sources = list(dict.fromkeys(row["source"] for row in rows))
-
-    def values(source: str) -> NDArray[np.float64]:
-        chosen = [row for row in rows if row["source"] == source]
-        return _numbers(chosen, "ldos_per_ev_angstrom3").reshape(len(points), -1)
-
-    energy = _numbers(rows, "energy_ev")
-    return ldos_overlay(
-        snapshot=rows[0]["snapshot"],
-        point=points,
-        energy_ev=np.unique(energy),
-        reference=values(REFERENCE_LDOS),
-        predicted=[values(source) for source in sources if source != REFERENCE_LDOS],
-    )
-
-
-def _error_by_size(classes: Sequence[ClassError]) -> list[DrawnFigure]:
-    """The errors against the number of atoms, where there are several and they are known."""
-    known = [entry for entry in classes if entry.error.known]
-    return [error_by_size(known)] if len({entry.atoms for entry in known}) > 1 else []
 
 
 def _time_by_size(sources: Sources, structures: Mapping[str, Atoms]) -> list[DrawnFigure]:
@@ -287,18 +236,3 @@ def _time_by_size(sources: Sources, structures: Mapping[str, Atoms]) -> list[Dra
     beyond = [one for path in sources.transfer for one in read_transferred(path)]
     times = size_times(beyond, structures, sources.costs)
     return [time_by_size(times)] if times else []
-
-
-def _parity(
-    energies: SnapshotEnergies, error: QuantityError, kind: Sequence[Hashable]
-) -> DrawnFigure:
-    judged = energies.judged
-    return parity(
-        snapshot=judged.snapshot,
-        dft_ev_per_atom=judged.dft,
-        surrogate_ev_per_atom=judged.surrogate,
-        floor_ev_per_atom=judged.floor,
-        baseline_ev_per_atom=judged.baseline,
-        error=error,
-        kind=[one for one, value in zip(kind, energies.dft, strict=True) if np.isfinite(value)],
-    )

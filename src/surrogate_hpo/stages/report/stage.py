@@ -42,6 +42,7 @@ def report(
     energies: Annotated[Path, Input("CSV of the evaluate stage, eV per cell")],
     dos: Annotated[Path, Input("CSV of the evaluate stage, 1/eV")],
     ldos_samples: Annotated[Path, Input("CSV of the evaluate stage, 1/(eV Å³)")],
+    forces: Annotated[Path, Input("CSV of the evaluate stage, eV/Å")],
     summary: Annotated[Path, Input("JSON of the evaluate stage, meV/atom")],
     pseudopotentials: Annotated[list[Path] | None, Input("UPF files")] = None,
     audit_scores: Annotated[
@@ -92,6 +93,7 @@ def report(
             histories=histories,
             dos=dos,
             ldos_samples=ldos_samples,
+            forces=forces,
             audit=[*(audit_scores or []), *(audit_agreement or [])],
             learning_curve=learning_curve or [],
             transfer=transfer or [],
