@@ -7,6 +7,7 @@ import numpy as np
 
 from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
+from surrogate_hpo.report.force_errors import ForceErrors
 from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.page import Notice, Provenance, ReportContext, ReportTable
 from surrogate_hpo.report.snapshot_errors import SnapshotEnergies, snapshot_errors_table
@@ -21,6 +22,7 @@ from surrogate_hpo.stages.audit.figure import score_agreement
 from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay
 from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
+from surrogate_hpo.stages.evaluate.figure_forces import force_figures
 from surrogate_hpo.stages.evaluate.figure_ldos import ldos_overlay
 from surrogate_hpo.stages.evaluate.figure_parity import parity
 from surrogate_hpo.stages.naswot.figure import naswot_ranking
@@ -243,6 +245,20 @@ def energies(quantity="total_free_energy", level=-57.2, spread=0.035):
     }
 
 
+def force_arrays():
+    """Forces of 20 cells of four atoms of two elements, large ones with larger errors."""
+    generator = np.random.default_rng(9)
+    dft = generator.normal(0, 0.6, 12 * HELD_OUT)
+    size = 0.01 + 0.03 * np.abs(dft)
+    return {
+        "element": ["Al", "Al", "Al", "Al", "Al", "Al", "Mg", "Mg", "Mg", "Al", "Al", "Al"]
+        * HELD_OUT,
+        "dft": dft,
+        "mean": dft + size * generator.normal(size=dft.shape),
+        "spread": size,
+    }
+
+
 def class_errors():
     """Errors of three sizes at one temperature, and of one of them at another."""
     nan = float("nan")
@@ -291,6 +307,7 @@ def fictional_run():
             parity(**band),
             error_summary(errors),
             error_by_size(class_errors()),
+            *force_figures(**force_arrays()),
             cost_per_stage(**cost_arrays()),
         ),
     )
@@ -408,6 +425,7 @@ def fictional_context(**changes):
         "training_seeds": SEEDS,
         "figures": run.figures,
         "classes": class_errors(),
+        "forces": ForceErrors(26.5, 607.0, 0.9992, 31.1, 0.51),
         "tables": fictional_tables(run),
         "methods": write_methods(**methods_arguments()),
         "settings": {

@@ -29,7 +29,7 @@ from surrogate_hpo.stages.dft.stage import dft
 from surrogate_hpo.stages.ldos.settings import LdosSettings
 from surrogate_hpo.stages.ldos.stage import ldos
 from surrogate_hpo.stages.snapshots.stage import make_snapshot
-from surrogate_hpo.units import HARTREE_EV
+from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV
 from surrogate_hpo.verbs.check.verb import check
 
 pytestmark = pytest.mark.qe
@@ -92,6 +92,26 @@ def test_a_run_with_wavefunctions_gives_what_the_workflow_would(tiny_run, projec
     np.testing.assert_array_equal(data.values, expected)
     # The folder above it holds one calculation, so it names the same one.
     assert open_finished(tiny_run.save.parent) == open_finished(tiny_run.save)
+
+
+def test_forces_and_stress_of_a_finished_run_are_taken_over(own, project):
+    path = own / "espresso.save" / XML
+    text = re.sub(r"<(forces|stress) .*?</\1>", "", path.read_text(), flags=re.DOTALL)
+    path.write_text(text)
+    result, _ = through_the_stages(own, CUBES, project / "Al.UPF", project)
+    assert result.forces is result.stress is None
+    forces = 0.01 * np.arange(3 * len(result.species)).reshape(-1, 3)
+    stress = 1e-4 * np.array([[1, 2, 3], [2, 4, 5], [3, 5, 6]])
+    written = "".join(
+        f"<{name} rank='2' dims='3 3' order='F'>{' '.join(map(str, values.ravel()))}</{name}>"
+        for name, values in (("forces", forces), ("stress", stress))
+    )
+    path.write_text(text.replace("</output>", f"{written}</output>"))
+    result, _ = through_the_stages(own, CUBES, project / "Al.UPF", project)
+    np.testing.assert_allclose(result.forces, forces * HARTREE_EV / BOHR_ANGSTROM, rtol=1e-12)
+    # Positive under tension, as everywhere here; Quantum ESPRESSO's sign is the other one.
+    expected = -stress * HARTREE_EV / BOHR_ANGSTROM**3
+    np.testing.assert_allclose(result.stress, expected, rtol=1e-12)
 
 
 def test_a_run_with_cubes_only(cubes, tiny_run, project):

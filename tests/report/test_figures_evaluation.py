@@ -9,6 +9,7 @@ from fictional_run import (
     cost_arrays,
     dos_arrays,
     energies,
+    force_arrays,
     ldos_arrays,
     learning_arrays,
     words,
@@ -21,6 +22,12 @@ from surrogate_hpo.report.class_errors import class_errors_table
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
 from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay, dos_overlay_table
 from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
+from surrogate_hpo.stages.evaluate.figure_forces import (
+    MOST_POINTS,
+    force_error_table,
+    force_figures,
+    force_parity_table,
+)
 from surrogate_hpo.stages.evaluate.figure_ldos import ldos_overlay, ldos_overlay_table
 from surrogate_hpo.stages.evaluate.figure_parity import parity, parity_table
 from surrogate_hpo.stages.report.figure_cost import cost_per_stage, cost_per_stage_table
@@ -219,6 +226,54 @@ def test_errors_that_are_zero_or_not_finite_are_written_out():
 def test_nothing_to_draw_is_refused():
     with pytest.raises(DataError, match=r"nothing to draw(.|\n)*error_summary"):
         error_summary([])
+
+
+# --- forces ---
+
+
+def test_forces_say_what_they_show():
+    parity_of_forces, error = force_figures(**force_arrays())
+    assert (parity_of_forces.name, error.name) == ("force_parity", "force_error")
+    text = words(parity_of_forces)
+    for label in ("Al", "Mg", "force, DFT (eV/Å)", "force, mean of the networks (eV/Å)"):
+        assert label in text
+    assert "240 components" in parity_of_forces.title
+    text = words(error)
+    for label in ("RMSE of the mean of the networks", "std over seeds", "per component (meV/Å)"):
+        assert label in text
+    alone = force_arrays() | {"spread": np.full(240, np.nan)}
+    assert "std over seeds" not in words(force_figures(**alone)[1])
+    nothing = {"element": [], "dft": [], "mean": [], "spread": []}
+    assert force_figures(**nothing) == []
+
+
+def test_bins_hold_all_atoms_from_small_forces_to_large_ones():
+    arrays = {n: force_arrays()[n].reshape(-1, 3) for n in ("dft", "mean", "spread")}
+    table = force_error_table(**arrays)
+    atoms, rmse = table.numbers("atoms"), table.numbers("rmse_mev_per_angstrom")
+    assert atoms.sum() == 80
+    assert len(set(atoms)) == 1
+    size = np.linalg.norm(arrays["dft"], axis=1)
+    assert table.numbers("smallest_mev_per_angstrom")[0] == pytest.approx(1000 * size.min())
+    assert table.numbers("largest_mev_per_angstrom")[-1] == pytest.approx(1000 * size.max())
+    whole = 1000 * np.sqrt(((arrays["mean"] - arrays["dft"]) ** 2).mean())
+    assert np.sqrt((atoms * rmse**2).sum() / 80) == pytest.approx(whole)
+    few = force_error_table(**{name: values[:4] for name, values in arrays.items()})
+    assert few.values("atoms") == (4,)
+
+
+def test_of_many_components_some_are_drawn():
+    many = {name: list(values) * 10 for name, values in force_arrays().items()}
+    table = force_parity_table(**many)
+    assert MOST_POINTS / 2 < len(table) <= MOST_POINTS
+    assert table.words("element")[1] == many["element"][3]
+    assert f"{len(table)} of 2400 components" in force_figures(**many)[0].title
+
+
+def test_forces_of_other_atoms_are_refused():
+    arrays = force_arrays()
+    with pytest.raises(DataError, match=r"not of the same atoms(.|\n)*240 and shapes"):
+        force_parity_table(**{**arrays, "mean": arrays["mean"][1:]})
 
 
 # --- cost_per_stage ---

@@ -19,6 +19,7 @@ from fictional_run import (
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError
+from surrogate_hpo.report.force_errors import ForceErrors
 from surrogate_hpo.report.markup import flatten_settings
 from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.page import Notice, render_report
@@ -198,6 +199,18 @@ def test_the_headline_sets_the_control_beside_the_surrogate(control, words):
 def test_the_headline_says_what_the_labels_are_worth(noise, words):
     found = error(kpoint_noise_mev_per_atom=noise, ensemble_mae_mev_per_atom=3.0)
     assert words in headline(found, held_out_snapshots=20, seeds=3)
+
+
+def test_the_headline_tells_the_forces_where_they_are_known():
+    forces = ForceErrors(26.52, 606.9, 0.99917, 31.13, 0.5104)
+    text = headline(error(), held_out_snapshots=20, seeds=3, forces=forces)
+    assert text.endswith(
+        "Forces: RMSE 26.5 meV/Å at an RMS force of 607 meV/Å, correlation 0.9992; the networks' "
+        "spread is 31.1 meV/Å, and 51 % of the components are within theirs."
+    )
+    alone = replace(forces, correlation=None, spread_mev_per_angstrom=None, within_spread=None)
+    assert alone.text == "Forces: RMSE 26.5 meV/Å at an RMS force of 607 meV/Å."
+    assert "Forces" not in headline(error(), held_out_snapshots=20, seeds=3)
 
 
 def test_one_seed_has_no_spread():

@@ -112,10 +112,14 @@ def evaluate_one(folder: Path, name: str, output: Path, **settings: object) -> N
 
 
 def gather(
-    folder: Path, *, parts: list[Path] | None = None, transfer: list[Path] | None = None
+    folder: Path,
+    *,
+    parts: list[Path] | None = None,
+    transfer: list[Path] | None = None,
+    settings: EvaluateSettings | None = None,
 ) -> Path:
     evaluate(
-        settings=EvaluateSettings(),
+        settings=settings or EvaluateSettings(),
         seed=1,
         snapshots=parts or [folder / "snapshots" / f"{name}.json" for name in SNAPSHOTS],
         structures=[
