@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict bench-forces bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict bench-forces bench-dynamics bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -81,6 +81,12 @@ FORCES ?=
 
 bench-forces: environment  ## forces: finite differences, cost, agreement with DFT; needs finished `make run`, `make flagship`
 	.venv/bin/python benchmarks/forces.py $(FORCES)
+
+# More steps continue it; finished runs elsewhere as for bench-forces.
+DYNAMICS ?= --steps 160
+
+bench-dynamics: environment  ## relaxation and 32-atom dynamics beside EMT's; half an hour; needs finished `make run`, `make flagship`
+	.venv/bin/python benchmarks/dynamics.py $(DYNAMICS)
 
 bench-busy: environment  ## search and training on a machine whose cores are taken
 	.venv/bin/python benchmarks/busy.py

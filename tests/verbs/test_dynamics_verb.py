@@ -94,9 +94,7 @@ def test_a_thermostat_has_no_drift(undisturbed):
 
 
 @pytest.mark.parametrize("ensemble", ["nve", "nvt"])
-def test_a_terminated_run_goes_on_with_the_same_numbers(
-    folder, undisturbed, ensemble, monkeypatch
-):
+def test_a_terminated_run_goes_on_with_the_same_numbers(folder, undisturbed, ensemble, monkeypatch):
     step = DynamicsMotion.step
     count = 0
 
@@ -117,9 +115,7 @@ def test_a_terminated_run_goes_on_with_the_same_numbers(
     assert_same(output, undisturbed[ensemble])
 
 
-def test_a_killed_run_loses_what_was_written_after_the_last_save(
-    folder, undisturbed, monkeypatch
-):
+def test_a_killed_run_loses_what_was_written_after_the_last_save(folder, undisturbed, monkeypatch):
     step = DynamicsMotion.step
     count = 0
 

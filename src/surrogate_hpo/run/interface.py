@@ -95,3 +95,18 @@ FigurePdf = Annotated[Path, Output("PDF: the same")]
 FigureTable = Annotated[Path, Output("CSV: the numbers of the figure")]
 CandidateState = Annotated[Path, State("folder of the finished trainings of a chunk")]
 StudyState = Annotated[Path, State("folder of the study's journal and checkpoints")]
+
+# How commands predict structures.
+ElectronicTemperature = Annotated[
+    float | None, Option("K, for the occupations; that of the training if left out")
+]
+GridPoints = Annotated[
+    list[int] | None, Option("points along each cell vector; as the training's if left out")
+]
+DescriptorEngine = Annotated[
+    str, Option("of the descriptors: native, torch or lammps; native if left out")
+]
+UseGpu = Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")]
+BlockPoints = Annotated[int, Option("grid points in memory at a time; 16384")]
+Threads = Annotated[int, Option("CPU threads; 1")]
+Anew = Annotated[bool, Option("remove what an earlier run has left in the folder")]

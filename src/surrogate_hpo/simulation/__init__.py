@@ -1,1 +1,1 @@
-"""Structures that move by predicted forces: relaxation, molecular dynamics, and what is kept of them."""
+"""Structures that move by predicted forces: relaxation, dynamics, and what is kept of them."""

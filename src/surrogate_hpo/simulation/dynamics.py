@@ -9,7 +9,6 @@ import numpy as np
 from ase import Atoms, units
 from ase.constraints import FixCom
 from ase.md.langevin import Langevin
-from ase.md.md import MolecularDynamics
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
@@ -95,11 +94,11 @@ class DynamicsMotion:
         self._generator = np.random.default_rng(settings.seed)
         if not settings.keep_velocities and settings.temperature_kelvin is not None:
             thermalize_momenta(atoms, settings.temperature_kelvin, rng=self._generator)
-        Stationary(atoms)  # type: ignore[no-untyped-call]  # ASE has few types
+        Stationary(atoms)
         atoms.set_constraint(FixCom())
-        self._dynamics = self._integrator()
+        self._dynamics: Any = self._integrator()  # ASE has few types
 
-    def _integrator(self) -> MolecularDynamics:
+    def _integrator(self) -> VelocityVerlet | Langevin:
         time_step = self._settings.time_step_femtosecond * units.fs
         if self._settings.ensemble == "nve":
             return VelocityVerlet(self.atoms, timestep=time_step)
@@ -205,7 +204,7 @@ def statistics(
     return {
         "drift_mev_per_atom_per_picosecond": drift,
         "fluctuation_mev_per_atom": fluctuation,
-        "mean_temperature_kelvin": fmean(temperature),
+        "mean_temperature_kelvin": fmean(temperature) if temperature else None,
         "std_temperature_kelvin": stdev(temperature) if len(temperature) > 1 else None,
-        "mean_temperature_of_second_half_kelvin": fmean(half),
+        "mean_temperature_of_second_half_kelvin": fmean(half) if half else None,
     }

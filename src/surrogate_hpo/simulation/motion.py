@@ -11,6 +11,7 @@ from ase import Atoms
 from surrogate_hpo.errors import DataError, InterruptedRun, PhysicsError
 from surrogate_hpo.interruption import deferred, stop_reason
 from surrogate_hpo.log import Progress
+from surrogate_hpo.run.interface import require_option
 from surrogate_hpo.simulation.recording import STATE, Recording
 from surrogate_hpo.simulation.start import outcome
 
@@ -63,12 +64,25 @@ class Schedule:
     largest_excess
         How far descriptors may leave the training range after the first step, in standard
         deviations of the training points; None for any distance.
+
+    Raises
+    ------
+    ConfigError
+        If one of them makes no sense.
     """
 
     steps: int
     row_every: int = 1
     frame_every: int = 1
     largest_excess: float | None = None
+
+    def __post_init__(self) -> None:
+        numbers = {"steps": self.steps, "log-every": self.row_every, "every": self.frame_every}
+        for name, number in numbers.items():
+            require_option(number > 0, name, "1 or more", number)
+        limit = self.largest_excess
+        positive = limit is None or limit > 0
+        require_option(positive, "largest-extrapolation", "more than 0", limit)
 
 
 @dataclass(frozen=True)
@@ -167,9 +181,7 @@ def _row(motion: Motion, step: int) -> Row:
     }
 
 
-def _write(
-    motion: Motion, recording: Recording, schedule: Schedule, step: int, row: Row
-) -> None:
+def _write(motion: Motion, recording: Recording, schedule: Schedule, step: int, row: Row) -> None:
     if step % schedule.row_every == 0:
         recording.write_row(row)
     if step % schedule.frame_every == 0:

@@ -52,10 +52,13 @@ class Recording:
         That state; None if there is none yet.
     """
 
+    folder: Path
+    step: int
+    motion: dict[str, Any] | None
+
     def __init__(self, folder: Path, origin: Mapping[str, Any], *, anew: bool) -> None:
         self.folder, self._origin = folder, dict(origin)
-        self.step: int = 0
-        self.motion: dict[str, Any] | None = None
+        self.step, self.motion = 0, None
         make_folder(folder)
         if anew:
             for name in FILES:

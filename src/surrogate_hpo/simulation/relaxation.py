@@ -38,10 +38,12 @@ class RelaxationMotion:
         self.atoms = atoms
         if not cell:
             atoms.set_constraint(FixCom())
-        # ASE has few types.
-        moving = FrechetCellFilter(atoms) if cell else atoms  # type: ignore[no-untyped-call]
-        self._optimizer = LBFGS(moving, logfile=None, memory=_MEMORY)
-        self._optimizer.fmax = force_threshold
+        # ASE's types say less than it takes.
+        moving: Any = FrechetCellFilter(atoms) if cell else atoms
+        quiet: Any = None
+        optimizer: Any = LBFGS(moving, logfile=quiet, memory=_MEMORY)
+        optimizer.fmax = force_threshold
+        self._optimizer = optimizer
 
     def state(self) -> dict[str, Any]:
         """Give positions, cell, and what the optimiser remembers."""

@@ -3,10 +3,23 @@
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.formats.structures.predicted import write_predicted
 from surrogate_hpo.predict.prediction_energies import FAR
-from surrogate_hpo.run.interface import Option, Output, Positional, require_option
+from surrogate_hpo.run.interface import (
+    Anew,
+    BlockPoints,
+    DescriptorEngine,
+    ElectronicTemperature,
+    GridPoints,
+    Option,
+    Output,
+    Positional,
+    Threads,
+    UseGpu,
+    require_option,
+)
 from surrogate_hpo.simulation.dynamics import (
     TEMPERATURE,
     TIME,
@@ -39,24 +52,20 @@ def dynamics(
     keep_velocities: Annotated[
         bool, Option("start with the velocities of the file, such as final.extxyz of a run")
     ] = False,
-    every: Annotated[int, Option("steps from one structure of the trajectory to the next; 10")] = 10,
-    log_every: Annotated[int, Option("steps from one line of log.csv to the next; 1")] = 1,
+    every: Annotated[
+        int, Option("steps from one structure of the trajectory to the next; 10")
+    ] = 10,
+    log_every: Annotated[int, Option("steps between lines of log.csv; 1")] = 1,
     largest_extrapolation: Annotated[
         float, Option("standard deviations outside of the training range that end the run; 1")
     ] = FAR,
-    anew: Annotated[bool, Option("remove what an earlier run has left in the folder")] = False,
-    electronic_temperature: Annotated[
-        float | None, Option("K, for the occupations; that of the training if left out")
-    ] = None,
-    grid: Annotated[
-        list[int] | None, Option("points along each cell vector; as the training's if left out")
-    ] = None,
-    engine: Annotated[
-        str, Option("of the descriptors: native, torch or lammps; native if left out")
-    ] = "native",
-    use_gpu: Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")] = False,
-    block_points: Annotated[int, Option("grid points in memory at a time; 16384")] = 16384,
-    threads: Annotated[int, Option("CPU threads; 1")] = 1,
+    anew: Anew = False,
+    electronic_temperature: ElectronicTemperature = None,
+    grid: GridPoints = None,
+    engine: DescriptorEngine = "native",
+    use_gpu: UseGpu = False,
+    block_points: BlockPoints = 16384,
+    threads: Threads = 1,
 ) -> str:
     """Molecular dynamics by forces of the surrogate; the cell and the grid stay.
 
@@ -74,10 +83,7 @@ def dynamics(
         seed=seed,
         keep_velocities=keep_velocities,
     )
-    for name, number in (("steps", steps), ("every", every), ("log-every", log_every)):
-        require_option(number > 0, name, "1 or more", number)
-    positive = largest_extrapolation > 0
-    require_option(positive, "largest-extrapolation", "more than 0", largest_extrapolation)
+    schedule = Schedule(steps, log_every, every, largest_extrapolation)
     conditions = conditions_of(
         engine=engine,
         threads=threads,
@@ -87,35 +93,43 @@ def dynamics(
         grid=grid,
     )
     start = read_start(surrogate, structure, conditions, output, keep_velocities=keep_velocities)
-    schedule = Schedule(steps, log_every, every, largest_extrapolation)
     origin = start.origin() | vars(settings) | {"every": every, "log_every": log_every}
     with Recording(output, {"verb": "dynamics"} | origin, anew=anew) as recording:
-        atoms = start.atoms.copy()
-        atoms.calc = start.calculator(output)
-        motion = DynamicsMotion(atoms, settings)
-        require_option(
-            recording.step <= steps, "steps", f"{recording.step} or more, as are kept", steps
-        )
-        ending = advance(motion, recording, schedule)
-        write_predicted(output / FINAL, [outcome(atoms, ending.step)])
-        summary = _summary(start, recording, ending, settings, structure)
-    write_document(output / SUMMARY, summary)
-    if ending.fault is not None:
-        raise ending.fault
+        summary, fault = _run(start, recording, settings, schedule, structure)
+    if fault is not None:
+        raise fault
     return _told(summary, output)
+
+
+def _run(
+    start: Start,
+    recording: Recording,
+    settings: DynamicsSettings,
+    schedule: Schedule,
+    source: str,
+) -> tuple[dict[str, Any], DataError | None]:
+    kept, steps, folder = recording.step, schedule.steps, recording.folder
+    require_option(kept <= steps, "steps", f"{kept} or more, as are kept", steps)
+    atoms = start.atoms.copy()
+    atoms.calc = start.calculator(folder)
+    ending = advance(DynamicsMotion(atoms, settings), recording, schedule)
+    write_predicted(folder / FINAL, [outcome(atoms, ending.step)])
+    summary = _summary(start, recording, ending, settings, source)
+    write_document(folder / SUMMARY, summary)
+    return summary, ending.fault
 
 
 def _summary(
     start: Start, recording: Recording, ending: Ending, settings: DynamicsSettings, source: str
 ) -> dict[str, Any]:
-    columns = [recording.column(name) for name in (TIME, TOTAL_ENERGY, TEMPERATURE)]
-    found = statistics(columns[0], columns[1], columns[2], len(start.atoms))
+    # Without the start: atoms on their sites may lie on grid points, which do not see them.
+    time, energy, temperature = (
+        recording.column(name)[1:] for name in (TIME, TOTAL_ENERGY, TEMPERATURE)
+    )
+    found = statistics(time, energy, temperature, len(start.atoms))
     if settings.ensemble != "nve":  # the thermostat gives and takes
         found = {k: None if k.endswith(("picosecond", "per_atom")) else v for k, v in found.items()}
-    extrapolation = {
-        FRACTION: max(recording.column(FRACTION)),
-        EXCESS: max(recording.column(EXCESS)),
-    }
+    outside = {name: max(recording.column(name)[1:], default=0.0) for name in (FRACTION, EXCESS)}
     return {
         "formula": start.atoms.get_chemical_formula(),
         "atoms": len(start.atoms),
@@ -124,7 +138,10 @@ def _summary(
         "finished": ending.fault is None,
         "stopped_by": None if ending.fault is None else str(ending.fault),
         **found,
-        "largest": extrapolation,
+        "descriptors_outside_of_training_range": {
+            "largest_fraction_of_points": outside[FRACTION],
+            "largest_excess_in_standard_deviations": outside[EXCESS],
+        },
         "settings": vars(settings),
         "grid": list(start.conditions.grid or ()),
         "provenance": recorded("dynamics", start, source),
@@ -132,9 +149,9 @@ def _summary(
 
 
 def _told(summary: dict[str, Any], output: Path) -> str:
-    drift = summary["drift_mev_per_atom_per_picosecond"]
-    drift = "" if drift is None else f", drift {drift:.3g} meV/atom/ps"
-    return (
-        f"{output}: {summary['steps']} steps, {summary['time_femtosecond']:g} fs, "
-        f"{summary['mean_temperature_kelvin']:.0f} K{drift}"
-    )
+    parts = [f"{summary['steps']} steps", f"{summary['time_femtosecond']:g} fs"]
+    if (temperature := summary["mean_temperature_kelvin"]) is not None:
+        parts.append(f"{temperature:.0f} K on average")
+    if (drift := summary["drift_mev_per_atom_per_picosecond"]) is not None:
+        parts.append(f"drift {drift:.3g} meV/atom/ps")
+    return f"{output}: {', '.join(parts)}"

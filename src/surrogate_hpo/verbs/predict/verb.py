@@ -30,7 +30,17 @@ from surrogate_hpo.predict.force_tables import STRUCTURE_FILE, STRUCTURES_FILE, 
 from surrogate_hpo.predict.prediction import check_elements, predict_structure
 from surrogate_hpo.predict.prediction_energies import Conditions, Prediction
 from surrogate_hpo.predict.prediction_forces import stress_warnings
-from surrogate_hpo.run.interface import Option, Output, Positional
+from surrogate_hpo.run.interface import (
+    BlockPoints,
+    DescriptorEngine,
+    ElectronicTemperature,
+    GridPoints,
+    Option,
+    Output,
+    Positional,
+    Threads,
+    UseGpu,
+)
 from surrogate_hpo.run.provenance import checksums, versions
 from surrogate_hpo.stages.descriptors.settings import Engine
 
@@ -55,18 +65,12 @@ def predict(
         bool, Option("also forces with their spread; in prediction.json and structure.extxyz")
     ] = False,
     stress: Annotated[bool, Option("also the stress; it has ASE's sign, eV/Å³")] = False,
-    electronic_temperature: Annotated[
-        float | None, Option("K, for the occupations; that of the training if left out")
-    ] = None,
-    grid: Annotated[
-        list[int] | None, Option("points along each cell vector; as the training's if left out")
-    ] = None,
-    engine: Annotated[
-        str, Option("of the descriptors: native, torch or lammps; native if left out")
-    ] = "native",
-    use_gpu: Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")] = False,
-    block_points: Annotated[int, Option("grid points in memory at a time; 16384")] = 16384,
-    threads: Annotated[int, Option("CPU threads; 1")] = 1,
+    electronic_temperature: ElectronicTemperature = None,
+    grid: GridPoints = None,
+    engine: DescriptorEngine = "native",
+    use_gpu: UseGpu = False,
+    block_points: BlockPoints = 16384,
+    threads: Threads = 1,
 ) -> None:
     """Predict structures of any size, among them such that DFT cannot treat.
 

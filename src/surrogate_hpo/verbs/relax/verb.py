@@ -9,7 +9,19 @@ from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.formats.structures.predicted import write_predicted
 from surrogate_hpo.predict.prediction_forces import stress_warnings
-from surrogate_hpo.run.interface import Option, Output, Positional, require_option
+from surrogate_hpo.run.interface import (
+    Anew,
+    BlockPoints,
+    DescriptorEngine,
+    ElectronicTemperature,
+    GridPoints,
+    Option,
+    Output,
+    Positional,
+    Threads,
+    UseGpu,
+    require_option,
+)
 from surrogate_hpo.simulation.motion import EXCESS, FRACTION, Ending, Schedule, advance
 from surrogate_hpo.simulation.recording import FINAL, SUMMARY, Recording
 from surrogate_hpo.simulation.relaxation import RelaxationMotion
@@ -26,19 +38,13 @@ def relax(
     cell: Annotated[bool, Option("relax the cell, too; needs training at several volumes")] = False,
     fmax_ev_per_angstrom: Annotated[float, Option("largest force at the end, eV/Å; 0.01")] = 0.01,
     max_steps: Annotated[int, Option("steps at most; 200")] = 200,
-    anew: Annotated[bool, Option("remove what an earlier run has left in the folder")] = False,
-    electronic_temperature: Annotated[
-        float | None, Option("K, for the occupations; that of the training if left out")
-    ] = None,
-    grid: Annotated[
-        list[int] | None, Option("points along each cell vector; as the training's if left out")
-    ] = None,
-    engine: Annotated[
-        str, Option("of the descriptors: native, torch or lammps; native if left out")
-    ] = "native",
-    use_gpu: Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")] = False,
-    block_points: Annotated[int, Option("grid points in memory at a time; 16384")] = 16384,
-    threads: Annotated[int, Option("CPU threads; 1")] = 1,
+    anew: Anew = False,
+    electronic_temperature: ElectronicTemperature = None,
+    grid: GridPoints = None,
+    engine: DescriptorEngine = "native",
+    use_gpu: UseGpu = False,
+    block_points: BlockPoints = 16384,
+    threads: Threads = 1,
 ) -> str:
     """Move atoms to the nearest minimum of the predicted free energy; the grid stays.
 

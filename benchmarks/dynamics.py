@@ -1,0 +1,170 @@
+"""Structures that move by a surrogate's forces: do they relax to the crystal, is energy conserved.
+
+1. Relaxation: aluminium displaced at random, four atoms by the tutorial's surrogate and 32 by the
+   flagship's; how far from the sites of the crystal it ends, a common shift taken away.
+2. Microcanonical dynamics of 32 atoms by the flagship's surrogate: drift, temperature.
+3. Beside it the same start, steps and velocities by EMT forces: radial distribution functions.
+
+Interrupted, it goes on when it is called again; the runs are kept in benchmarks/out/dynamics.
+
+    python benchmarks/dynamics.py [--tutorial results] [--flagship results-flagship] [--steps 160]
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.geometry import find_mic
+from ase.io import read, write
+from ase.neighborlist import neighbor_list
+
+from surrogate_hpo.cli import main as command
+from surrogate_hpo.files.tables import write_table
+from surrogate_hpo.simulation.dynamics import DynamicsMotion, DynamicsSettings
+
+OUT = Path("benchmarks/out/dynamics.json")
+TABLE = Path("benchmarks/out/radial_distribution.csv")
+RUNS = Path("benchmarks/out/dynamics")
+LATTICE_CONSTANT = 4.05
+# Half of it goes into the lattice.
+FIRST_TEMPERATURE = 600.0
+EVERY = 10
+FURTHEST, BIN = 5.6, 0.1
+
+
+def main(options: argparse.Namespace) -> None:
+    RUNS.mkdir(parents=True, exist_ok=True)
+    cells = [(options.tutorial, 1, 0.08), (options.flagship, 2, 0.05)]
+    document: dict[str, Any] = {
+        f"relaxation_{4 * size**3}_atoms": relaxation(
+            run / "surrogate/surrogate.pt", size, displacement
+        )
+        for run, size, displacement in cells
+    }
+    document |= dynamics(options.flagship / "surrogate/surrogate.pt", options.steps)
+    OUT.write_text(json.dumps(document, indent=2) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def crystal(size: int) -> Atoms:
+    """Cubic cells of aluminium."""
+    atoms: Atoms = bulk("Al", "fcc", a=LATTICE_CONSTANT, cubic=True) * size
+    return atoms
+
+
+def relaxation(surrogate: Path, size: int, displacement: float) -> dict[str, Any]:
+    """Distance from the sites of the crystal before and after, Å; displacement is their RMS."""
+    perfect, start = crystal(size), crystal(size)
+    start.rattle(displacement, seed=1)
+    name = f"relax-{len(start)}"
+    write(RUNS / f"{name}.xyz", start, format="extxyz")
+    command(
+        ["relax", str(surrogate), str(RUNS / f"{name}.xyz"), "--output", str(RUNS / name)],
+    )
+    summary = json.loads((RUNS / name / "summary.json").read_text())
+    final = read(RUNS / name / "final.extxyz")
+    wanted = ("steps", "converged", "largest_force_ev_per_angstrom")
+    return {
+        **{key: summary[key] for key in wanted},
+        "energy_change_mev_per_atom": 1000
+        * (summary["free_energy_after_ev"] - summary["free_energy_before_ev"])
+        / len(start),
+        "largest_distance_before_angstrom": from_sites(start, perfect),
+        "largest_distance_after_angstrom": from_sites(final, perfect),
+    }
+
+
+def from_sites(atoms: Atoms, perfect: Atoms) -> float:
+    """Largest distance of an atom from its site, without a shift of all of them."""
+    vectors, _ = find_mic(atoms.positions - perfect.positions, perfect.cell)
+    return float(np.linalg.norm(vectors - vectors.mean(0), axis=1).max())
+
+
+def dynamics(surrogate: Path, steps: int) -> dict[str, Any]:
+    """Drift, temperature, and the radial distribution beside that of EMT."""
+    write(RUNS / "crystal.xyz", crystal(2), format="extxyz")
+    folder = RUNS / "nve"
+    command(
+        [
+            *("dynamics", str(surrogate), str(RUNS / "crystal.xyz"), "--output", str(folder)),
+            *("--steps", str(steps), "--temperature-kelvin", str(FIRST_TEMPERATURE)),
+            *("--every", str(EVERY)),
+        ]
+    )
+    summary = json.loads((folder / "summary.json").read_text())
+    frames = read(folder / "trajectory.extxyz", index=":")
+    reference = emt_frames(steps)
+    half = len(frames) // 2
+    centres, here = radial_distribution(frames[half:])
+    _, there = radial_distribution(reference[half:])
+    rows = zip(centres.tolist(), here.tolist(), there.tolist(), strict=True)
+    write_table(TABLE, [{"distance_angstrom": r, "surrogate": g, "emt": e} for r, g, e in rows])
+    kept = ("steps", "drift_mev_per_atom_per_picosecond", "fluctuation_mev_per_atom")
+    kept = (*kept, "mean_temperature_kelvin", "mean_temperature_of_second_half_kelvin")
+    return {
+        **{key: summary[key] for key in kept},
+        "descriptors_outside": summary["descriptors_outside_of_training_range"],
+        "frames_of_second_half": len(frames) - half,
+        "nearest_neighbours_angstrom": {
+            "surrogate": nearest_neighbours(frames[half:]),
+            "emt": nearest_neighbours(reference[half:]),
+        },
+        "emt_mean_temperature_of_second_half_kelvin": float(
+            np.mean([frame.get_temperature() for frame in reference[half:]])
+        ),
+        "largest_difference_of_radial_distribution": float(np.abs(here - there).max()),
+    }
+
+
+def emt_frames(steps: int) -> list[Atoms]:
+    """Frames of the same run by forces of effective medium theory."""
+    atoms = crystal(2)
+    atoms.calc = EMT()
+    motion = DynamicsMotion(atoms, DynamicsSettings("nve", FIRST_TEMPERATURE))
+    frames = []
+    for step in range(steps + 1):
+        if step:
+            motion.step()
+        if step % EVERY == 0:
+            frames.append(atoms.copy())
+    return frames
+
+
+def radial_distribution(frames: list[Atoms]) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of the bins in Å, and g(r): 1 where atoms are distributed evenly."""
+    edges = np.arange(1.8, FURTHEST + BIN / 2, BIN)
+    counts = sum(
+        np.histogram(neighbor_list("d", frame, FURTHEST + BIN), edges)[0] for frame in frames
+    )
+    shells = 4 / 3 * np.pi * np.diff(edges**3)
+    atoms = len(frames[0])
+    even = len(frames) * atoms * shells * atoms / frames[0].get_volume()
+    return (edges[1:] + edges[:-1]) / 2, counts / even
+
+
+def nearest_neighbours(frames: list[Atoms]) -> dict[str, float]:
+    """Mean and standard deviation of the distances of the twelve neighbours on the lattice, Å."""
+    first, second, shift = neighbor_list("ijS", crystal(2), 3.2)
+    distances = np.concatenate(
+        [
+            np.linalg.norm(
+                frame.positions[second] + shift @ frame.cell[:] - frame.positions[first], axis=1
+            )
+            for frame in frames
+        ]
+    )
+    return {"mean": float(distances.mean()), "std": float(distances.std())}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tutorial", type=Path, default=Path("results"))
+    parser.add_argument("--flagship", type=Path, default=Path("results-flagship"))
+    parser.add_argument("--steps", type=int, default=160)
+    main(parser.parse_args())
