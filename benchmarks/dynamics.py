@@ -21,7 +21,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.geometry import find_mic
-from ase.io import read, write
+from ase.io import iread, write
 from ase.neighborlist import neighbor_list
 
 from surrogate_hpo.cli import main as command
@@ -68,7 +68,7 @@ def relaxation(surrogate: Path, size: int, displacement: float) -> dict[str, Any
         ["relax", str(surrogate), str(RUNS / f"{name}.xyz"), "--output", str(RUNS / name)],
     )
     summary = json.loads((RUNS / name / "summary.json").read_text())
-    final = read(RUNS / name / "final.extxyz")
+    final = frames_of(RUNS / name / "final.extxyz")[0]
     wanted = ("steps", "converged", "largest_force_ev_per_angstrom")
     return {
         **{key: summary[key] for key in wanted},
@@ -78,6 +78,11 @@ def relaxation(surrogate: Path, size: int, displacement: float) -> dict[str, Any
         "largest_distance_before_angstrom": from_sites(start, perfect),
         "largest_distance_after_angstrom": from_sites(final, perfect),
     }
+
+
+def frames_of(path: Path) -> list[Atoms]:
+    """All structures of a file."""
+    return list(iread(path, index=":"))
 
 
 def from_sites(atoms: Atoms, perfect: Atoms) -> float:
@@ -98,15 +103,17 @@ def dynamics(surrogate: Path, steps: int) -> dict[str, Any]:
         ]
     )
     summary = json.loads((folder / "summary.json").read_text())
-    frames = read(folder / "trajectory.extxyz", index=":")
+    frames = frames_of(folder / "trajectory.extxyz")
     reference = emt_frames(steps)
     half = len(frames) // 2
     centres, here = radial_distribution(frames[half:])
     _, there = radial_distribution(reference[half:])
     rows = zip(centres.tolist(), here.tolist(), there.tolist(), strict=True)
     write_table(TABLE, [{"distance_angstrom": r, "surrogate": g, "emt": e} for r, g, e in rows])
-    kept = ("steps", "drift_mev_per_atom_per_picosecond", "fluctuation_mev_per_atom")
-    kept = (*kept, "mean_temperature_kelvin", "mean_temperature_of_second_half_kelvin")
+    kept = (
+        *("steps", "drift_mev_per_atom_per_picosecond", "fluctuation_mev_per_atom"),
+        *("mean_temperature_kelvin", "mean_temperature_of_second_half_kelvin"),
+    )
     return {
         **{key: summary[key] for key in kept},
         "descriptors_outside": summary["descriptors_outside_of_training_range"],

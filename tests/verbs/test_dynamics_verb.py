@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -190,6 +191,25 @@ def test_a_file_that_has_lost_its_end_is_noticed(folder):
     (output / "log.csv").write_text(text[:-10])
     with pytest.raises(SystemExit, match=r"lost its end(.|\n)*log.csv(.|\n)*--anew"):
         dynamics(folder, "short", steps=3)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[("step", "two"), ("step", -1), ("lengths", {}), ("lengths", None), ("motion", [])],
+        ("lengths", {"log.csv": "all", "trajectory.extxyz": 0}),
+        *[("motion", {}), ("motion.positions", [[0, 0, 0]]), ("motion.momenta", [[None] * 3] * 4)],
+        *[("motion.generator", {}), ("motion.generator", 3), ("motion.positions", "here")],
+    ],
+)
+def test_a_damaged_state_is_noticed(folder, undisturbed, tmp_path, key, value):
+    shutil.copytree(undisturbed["nvt"], tmp_path / "run")
+    state = json.loads((tmp_path / "run/state.json").read_text())
+    place = state["motion"] if "." in key else state
+    place[key.removeprefix("motion.")] = value
+    (tmp_path / "run/state.json").write_text(json.dumps(state))
+    with pytest.raises(SystemExit, match=r"kept state(.|\n)*is damaged(.|\n)*json(.|\n)*--anew"):
+        dynamics(folder, tmp_path / "run", "--ensemble", "nvt")
 
 
 def test_files_of_something_else_are_not_overwritten(folder):

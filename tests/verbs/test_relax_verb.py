@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -118,6 +119,19 @@ def test_a_finished_relaxation_computes_nothing_again(folder, relaxed, monkeypat
     monkeypatch.setattr(RelaxationMotion, "step", None)
     relax(folder, "relaxed")
     assert (relaxed / "log.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("cell", None), ("rho", []), ("y", [[0.0]]), ("r0", [1, 2]), ("s", 3), ("iteration", "x")],
+)
+def test_a_damaged_state_is_noticed(relaxed, folder, tmp_path, key, value):
+    shutil.copytree(relaxed, tmp_path / "run")
+    state = json.loads((tmp_path / "run/state.json").read_text())
+    state["motion"][key] = value
+    (tmp_path / "run/state.json").write_text(json.dumps(state))
+    with pytest.raises(SystemExit, match=r"kept state(.|\n)*is damaged(.|\n)*json(.|\n)*--anew"):
+        relax(folder, tmp_path / "run")
 
 
 def test_a_cell_is_not_relaxed_by_a_stress_without_meaning(folder):

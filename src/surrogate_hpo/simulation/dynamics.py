@@ -13,7 +13,7 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from surrogate_hpo.run.interface import require_option
-from surrogate_hpo.simulation.motion import Row
+from surrogate_hpo.simulation.motion import Row, kept_numbers
 
 Ensemble = Literal["nve", "nvt"]
 TIME, TOTAL_ENERGY, TEMPERATURE = "time_femtosecond", "total_energy_ev", "temperature_kelvin"
@@ -123,8 +123,11 @@ class DynamicsMotion:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state` has given."""
         self._steps = state["steps"]
-        self.atoms.set_positions(np.array(state["positions"]), apply_constraint=False)
-        self.atoms.set_momenta(np.array(state["momenta"]), apply_constraint=False)
+        positions, momenta = (
+            kept_numbers(state[name], (len(self.atoms), 3)) for name in ("positions", "momenta")
+        )
+        self.atoms.set_positions(positions, apply_constraint=False)
+        self.atoms.set_momenta(momenta, apply_constraint=False)
         self._generator.bit_generator.state = _numbers(state["generator"])
 
     def step(self) -> None:

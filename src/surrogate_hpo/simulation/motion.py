@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError, InterruptedRun, PhysicsError
 from surrogate_hpo.interruption import deferred, stop_reason
 from surrogate_hpo.log import Progress
 from surrogate_hpo.run.interface import require_option
-from surrogate_hpo.simulation.recording import STATE, Recording
+from surrogate_hpo.simulation.recording import STATE, Recording, damaged_state
 from surrogate_hpo.simulation.start import outcome
 
 logger = logging.getLogger(__name__)
@@ -126,12 +128,17 @@ def advance(motion: Motion, recording: Recording, schedule: Schedule) -> Ending:
 
     Raises
     ------
+    DataError
+        The kept state is damaged.
     InterruptedRun
         It was asked to stop; everything is saved.
     """
     begun = recording.motion is not None
     if recording.motion is not None:
-        motion.restore(recording.motion)
+        try:
+            motion.restore(recording.motion)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise damaged_state(recording.folder) from error
         logger.info("goes on from step %d", recording.step)
     with deferred(), _without_warnings_of_each_step():
         return _advance(motion, recording, schedule, begun=begun)
@@ -212,6 +219,15 @@ def _senseless(error: DataError | PhysicsError, where: str) -> DataError:
         remedy="look at the last steps of the log; a shorter time step, a lower temperature, or a "
         "surrogate that was trained on such structures",
     )
+
+
+def kept_numbers(values: object, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Array from a kept state; raise ValueError if its shape or its numbers are none."""
+    found = np.array(values, np.float64)
+    if found.shape != shape or not np.isfinite(found).all():
+        msg = f"{found.shape} is not {shape}, or there are undefined numbers"
+        raise ValueError(msg)
+    return found
 
 
 @contextmanager

@@ -129,8 +129,13 @@ class Recording:
         path = self.folder / STATE
         state = read_document(path, keys=("origin", "step", "motion", "lengths"))
         refuse_other_origin(path, state["origin"], self._origin)
+        lengths = state["lengths"] if isinstance(state["lengths"], dict) else {}
+        numbers = [state["step"], *(lengths.get(name) for name in (LOG, TRAJECTORY))]
+        whole = all(isinstance(number, int) and number >= 0 for number in numbers)
+        if not whole or not isinstance(state["motion"], dict | None):
+            raise damaged_state(self.folder)
         for name in (LOG, TRAJECTORY):
-            file, length = self.folder / name, state["lengths"][name]
+            file, length = self.folder / name, lengths[name]
             found = file.stat().st_size if file.is_file() else 0
             if found < length:
                 raise DataError(
@@ -154,6 +159,13 @@ class Recording:
                 got=", ".join(found),
                 remedy=_ANEW,
             )
+
+
+def damaged_state(folder: Path) -> DataError:
+    """Give the error to raise where a kept state is not one."""
+    return DataError(
+        "the kept state of the interrupted run is damaged", where=str(folder / STATE), remedy=_ANEW
+    )
 
 
 def refuse_other_origin(path: Path, kept: object, given: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import LBFGS
 
 from surrogate_hpo.simulation.dynamics import largest
-from surrogate_hpo.simulation.motion import Row
+from surrogate_hpo.simulation.motion import Row, kept_numbers
 
 # Steps that the curvature is known from; each is kept with two numbers per coordinate.
 _MEMORY = 30
@@ -62,14 +62,20 @@ class RelaxationMotion:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state` has given."""
         optimizer, memory = self._optimizer, self._optimizer.state
-        self.atoms.set_cell(np.array(state["cell"]))
-        self.atoms.set_positions(np.array(state["positions"]), apply_constraint=False)
-        memory.iteration = state["iteration"]
-        memory.s = [np.array(step) for step in state["s"]]
-        memory.y = [np.array(change) for change in state["y"]]
-        memory.rho = list(state["rho"])
+        coordinates, kept = (optimizer.optimizable.ndofs(),), len(state["rho"])
+        self.atoms.set_cell(kept_numbers(state["cell"], (3, 3)))
+        positions = kept_numbers(state["positions"], (len(self.atoms), 3))
+        self.atoms.set_positions(positions, apply_constraint=False)
+        memory.iteration = int(state["iteration"])
+        memory.s = [kept_numbers(step, coordinates) for step in state["s"]]
+        memory.y = [kept_numbers(change, coordinates) for change in state["y"]]
+        memory.rho = kept_numbers(state["rho"], (len(memory.s),)).tolist()
+        if kept != len(memory.y):
+            msg = f"{kept} numbers for {len(memory.y)} steps"
+            raise ValueError(msg)
         optimizer.r0, optimizer.f0 = (
-            None if state[name] is None else np.array(state[name]) for name in ("r0", "f0")
+            None if state[name] is None else kept_numbers(state[name], coordinates)
+            for name in ("r0", "f0")
         )
 
     def step(self) -> None:
