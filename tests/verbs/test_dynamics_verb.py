@@ -307,18 +307,21 @@ def _overlapping():
         (_other_element, r"not trained on all elements(.|\n)*Be"),
         (_overlapping, "two atoms overlap"),
         (lambda: [aluminium(0), aluminium(1)], r"several structures|holds 2"),
-        (lambda: bulk("Al"), r"structure(.|\n)*two atoms or more"),
     ],
 )
 @pytest.mark.parametrize("verb", ["dynamics", "relax"])
 def test_structures_that_cannot_move_are_refused(tmp_path, folder, make, message, verb):
-    if verb == "relax" and "two atoms or more" in message:
-        pytest.skip("a single atom is relaxed already")
     write(tmp_path / "bad.xyz", make(), format="extxyz")
     files = [str(folder / "surrogate.pt"), str(tmp_path / "bad.xyz")]
     options = (*COMMON, "--steps", "1") if verb == "dynamics" else ()
     with pytest.raises(SystemExit, match=message):
         main([verb, *files, "--output", str(tmp_path / "no"), *options])
+
+
+def test_a_single_atom_has_no_temperature(folder):
+    write(folder / "single.xyz", bulk("Al"), format="extxyz")
+    with pytest.raises(SystemExit, match=r"structure(.|\n)*two atoms or more"):
+        dynamics(folder, "single", atoms="single.xyz")
 
 
 def test_drift_and_fluctuation_of_a_line_with_a_wave():

@@ -62,17 +62,15 @@ class RelaxationMotion:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state` has given."""
         optimizer, memory = self._optimizer, self._optimizer.state
-        coordinates, kept = (optimizer.optimizable.ndofs(),), len(state["rho"])
+        coordinates = (optimizer.optimizable.ndofs(),)
         self.atoms.set_cell(kept_numbers(state["cell"], (3, 3)))
         positions = kept_numbers(state["positions"], (len(self.atoms), 3))
         self.atoms.set_positions(positions, apply_constraint=False)
         memory.iteration = int(state["iteration"])
         memory.s = [kept_numbers(step, coordinates) for step in state["s"]]
         memory.y = [kept_numbers(change, coordinates) for change in state["y"]]
-        memory.rho = kept_numbers(state["rho"], (len(memory.s),)).tolist()
-        if kept != len(memory.y):
-            msg = f"{kept} numbers for {len(memory.y)} steps"
-            raise ValueError(msg)
+        for known in (memory.s, memory.y):
+            memory.rho = kept_numbers(state["rho"], (len(known),)).tolist()
         optimizer.r0, optimizer.f0 = (
             None if state[name] is None else kept_numbers(state[name], coordinates)
             for name in ("r0", "f0")
