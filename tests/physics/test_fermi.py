@@ -69,6 +69,16 @@ def test_gradient_is_that_of_the_implicit_function(variance):
     )
 
 
+@pytest.mark.parametrize("variance", [None, 0.125])
+@pytest.mark.parametrize("share", [1 - 1e-9, 1 - 1e-6, 1 - 1e-4])
+def test_a_window_that_just_holds_the_electrons_is_refused_in_words(share, variance):
+    """Quadratures of states and of electrons differ a little: a root need not exist."""
+    dos = metallic_dos() * torch.cos(40 * ENERGY) ** 2
+    electrons = share * float(torch.trapezoid(dos, ENERGY))
+    with pytest.raises(PhysicsError, match="energy window"):
+        fermi_energy(dos, ENERGY, electrons, 3000.0, broadening_variance=variance)
+
+
 def test_a_window_that_cannot_hold_the_electrons_says_how_many_it_holds():
     dos = metallic_dos()
     capacity = float(torch.trapezoid(dos, ENERGY))

@@ -78,11 +78,11 @@ def fermi_energy(
     states = dos.detach()
     top = float(energy[-1])
     _check_bottom(states, energy, electrons, bottom_tolerance)
-    _check_capacity(states, energy, electrons)
     bottom = float(energy[0])
-    _check_filling(excess(bottom), bottom, electrons)
-    # Beyond the top there are no states, so the root exists; how far up it lies is checked next.
+    # Beyond the top there are no states: all are occupied here.
     above = top + 40.0 * BOLTZMANN_EV_PER_KELVIN * temperature + top - bottom
+    _check_capacity(states, energy, electrons, excess(above))
+    _check_filling(excess(bottom), bottom, electrons)
     mu = float(brentq(excess, bottom, above, xtol=1e-13, rtol=1e-15, maxiter=500))
     _check_top(mu, top, temperature)
     root = torch.tensor(mu, dtype=energy.dtype, device=energy.device, requires_grad=True)
@@ -138,8 +138,9 @@ def _check_filling(excess: float, bottom: float, electrons: float) -> None:
         )
 
 
-def _check_capacity(dos: Tensor, energy: Tensor, electrons: float) -> None:
-    capacity = float(torch.trapezoid(dos, energy))
+def _check_capacity(dos: Tensor, energy: Tensor, electrons: float, excess: float) -> None:
+    """Refuse a DOS that is too small; the quadrature of the electrons may hold a little less."""
+    capacity = min(float(torch.trapezoid(dos, energy)), electrons + excess)
     if capacity <= electrons:
         raise PhysicsError(
             "the energy window cannot hold the electrons",
