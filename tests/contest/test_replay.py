@@ -81,7 +81,10 @@ def test_a_replay_is_the_real_run_where_every_point_is_in_the_table(table, name)
         again = replay(
             method, table, budget=BUDGET, seed=seed, score=TableScore(table, "good", "maximise")
         )
-        assert again.total_seconds == pytest.approx(found.seconds)
+        whole = any(t.hyperparameters == found.best and t.fidelity == 1 for t in asked)
+        final = 0.0 if whole else real(found.best, initialisations=2).seconds
+        assert again.total_seconds == pytest.approx(found.seconds + final)
+        assert whole or name == "naswot_fixed"
         best = table.configurations[again.configurations[-1]]
         assert best.hyperparameters == found.best
         assert list(again.seconds) == sorted(again.seconds)

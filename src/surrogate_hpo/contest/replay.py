@@ -246,8 +246,9 @@ def replay(
 ) -> Replay:
     """Run a method on a table.
 
-    What a search would recommend before it ends is its usable training of the highest fidelity, and
-    of those of the lowest value; before any, its best score. At its end it is what it says itself.
+    What a search would recommend before it ends is its usable whole training of the lowest value;
+    before its first, nothing. At its end it is what it says itself: if it has never trained that
+    for the whole length, as a method that only scores, it is charged one such training.
 
     Parameters
     ----------
@@ -285,7 +286,11 @@ def replay(
         )
     except PhysicsError as error:
         return replace(incumbent.replay(), failure=str(error).splitlines()[0])
-    incumbent.change(objective.nearest(result.best))
+    found = objective.nearest(result.best)
+    if not incumbent.has_trained(found):
+        whole = objective(result.best, initialisations=budget.initialisations)
+        incumbent.spend(whole.seconds)
+    incumbent.change(found)
     return incumbent.replay()
 
 
@@ -294,16 +299,25 @@ class _Incumbent:
 
     def __init__(self, nearest: NearestConfiguration) -> None:
         self._nearest = nearest
-        self._spent = 0.0
-        self._rank: tuple[bool, float, float] | None = None
+        self._spent, self._lowest = 0.0, math.inf
+        self._trained: set[int] = set()
         self._steps: list[tuple[float, int]] = []
 
+    def spend(self, seconds: float) -> None:
+        self._spent += seconds
+
+    def has_trained(self, configuration: int) -> bool:
+        return configuration in self._trained
+
     def look(self, trial: Trial) -> None:
-        self._spent += trial.evaluation.seconds
-        rank = (trial.kind == "score", -trial.fidelity, trial.evaluation.value)
-        if trial.evaluation.usable and (self._rank is None or rank < self._rank):
-            self._rank = rank
-            self.change(self._nearest(trial.hyperparameters))
+        self.spend(trial.evaluation.seconds)
+        if trial.kind == "score" or trial.fidelity < 1.0:
+            return
+        here = self._nearest(trial.hyperparameters)
+        self._trained.add(here)
+        if trial.evaluation.usable and trial.evaluation.value < self._lowest:
+            self._lowest = trial.evaluation.value
+            self.change(here)
 
     def change(self, configuration: int) -> None:
         if not self._steps or self._steps[-1][1] != configuration:
