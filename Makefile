@@ -6,6 +6,7 @@ CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-predict bench-forces bench-dynamics bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-predict bench-forces bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -69,6 +70,9 @@ bench-descriptors: .venv/dev-installed  ## SNAP engines against LAMMPS: µs per 
 
 bench-naswot: environment  ## scores of architectures beside MALA (installed in .venv-mala)
 	.venv/bin/python benchmarks/naswot.py
+
+bench-search: environment  ## search methods replayed on tables of trained networks: regret against compute
+	.venv/bin/python benchmarks/search.py
 
 bench-acsd: environment  ## cost and stability of the descriptor choice; needs a finished `make run`
 	.venv/bin/python benchmarks/acsd.py

@@ -139,6 +139,7 @@ METHODS = (
     "particle swarm",
     "particle swarm, two stages",
     "Hyperband",
+    "filter, then halving",
 )
 
 

@@ -19,7 +19,9 @@ def table(
     settings: TableSettings,
     seed: int,
     chunks: ChunkFiles,
-    table: Annotated[Path, Output("CSV: a row per configuration and seed, units in the header")],
+    table: Annotated[
+        Path, Output("CSV: a row per configuration and seed: scaled losses, seconds, meV/atom")
+    ],
     description: Annotated[Path, Output("JSON: space, lengths, and what made the table")],
 ) -> None:
     """Put together what all configurations have reached, diverged trainings included.
