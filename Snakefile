@@ -1,6 +1,5 @@
-# From DFT snapshots to a trained surrogate of the electronic structure.
-# Each stage is one word: the rule, the verb of `surrogate-hpo`, the room in
-# src/surrogate_hpo/stages/, the folder in results/ and the section of the config.
+# From DFT snapshots to a trained surrogate of the electronic structure. Each stage is one word: rule,
+# verb, room in src/surrogate_hpo/stages/, folder in results/ and section of the config.
 from snakemake.utils import min_version
 
 min_version("9.27")
