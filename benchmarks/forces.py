@@ -35,9 +35,9 @@ from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.predict.contents import Conditions, Prediction
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions, Prediction
 
 OUT = Path("benchmarks/out/forces.json")
 LARGER_CELLS = Path("benchmarks/data/aluminium_larger_cells.extxyz")

@@ -24,8 +24,8 @@ from ase.build import bulk
 
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 
 OUT = Path("benchmarks/out/predict.json")
 SURROGATE = Path("results/surrogate/surrogate.pt")

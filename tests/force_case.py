@@ -12,8 +12,8 @@ from small_surrogate import small_surrogate
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 
 GRID = (9, 10, 8)
 CONDITIONS = Conditions(grid=GRID, block_points=300)

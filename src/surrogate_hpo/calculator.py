@@ -13,9 +13,9 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import checked_structure
+from surrogate_hpo.predict.contents import Conditions, Derivatives
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions, Derivatives
 from surrogate_hpo.predict.prediction_forces import stress_warnings
 from surrogate_hpo.stages.descriptors.settings import Engine
 

@@ -26,9 +26,9 @@ from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.formats.upf.writer import hgh_upf
 from surrogate_hpo.networks.error_bar import calibrated_error_bar
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.error_bars import read_error_bar
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
 from surrogate_hpo.stages.surrogate.stage import surrogate as gather
 from surrogate_hpo.verbs.predict.verb import predict

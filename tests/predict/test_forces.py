@@ -26,8 +26,8 @@ from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 
 FUNCTIONALS = ("lda_pz", "lda_pw92", "pbe", "pbesol")
 # Relative to the largest force, and to the largest component of the stress.

@@ -14,11 +14,11 @@ from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.force_accuracies import force_accuracy, stress_accuracy
 from surrogate_hpo.predict.held_out import HeldOut, predicted_energies
 from surrogate_hpo.predict.held_out_forces import HeldOutForces
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.predict.snapshot_forces import SnapshotForces
 
 

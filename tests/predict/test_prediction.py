@@ -17,8 +17,9 @@ from surrogate_hpo.files import scratch
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.physics.xc.core_density import core_density_of_all
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions, Spread
+from surrogate_hpo.predict.prediction_energies import Spread
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +156,7 @@ from pathlib import Path
 from ase import Atoms
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
+from surrogate_hpo.predict.contents import Conditions
 n = int(sys.argv[2])
 atoms = Atoms("Al4", scaled_positions=[[0, 0, 0], [0, .5, .5], [.5, 0, .5], [.5, .5, 0]],
               cell=[4.05] * 3, pbc=True)

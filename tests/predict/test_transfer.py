@@ -26,8 +26,8 @@ from surrogate_hpo.errors import ConfigError, DataError, InterruptedRun
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.formats.structures.labelled import read_labelled
 from surrogate_hpo.formats.structures.structures import write_structure
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.predict.transferred import read_transferred
 from surrogate_hpo.run.cases import case_of
 from surrogate_hpo.run.graph import HELPERS, TRANSFER_DEPENDENCIES

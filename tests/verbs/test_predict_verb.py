@@ -19,8 +19,8 @@ from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.cubes.ldos import read_cube
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 ENERGIES = ("total_free_energy_ev", "fermi_energy_ev", "band_energy_ev", "entropy_term_ev")

@@ -8,9 +8,9 @@ import numpy as np
 from ase import Atoms
 
 from surrogate_hpo.formats.structures.predicted import PredictedStructure
+from surrogate_hpo.predict.contents import Derivatives, Prediction
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.energies import TOTAL
-from surrogate_hpo.predict.prediction_energies import Derivatives, Prediction
 
 STRUCTURE_FILE = "structure.extxyz"
 STRUCTURES_FILE = "predictions.extxyz"

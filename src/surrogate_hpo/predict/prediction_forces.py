@@ -9,13 +9,9 @@ from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.physics.forces import FreeEnergyGradient, free_energy_gradient
 from surrogate_hpo.physics.prediction_grid import ONE_VOLUME, of_one_volume
+from surrogate_hpo.predict.contents import Conditions, Derivatives
 from surrogate_hpo.predict.descriptor_chain import DescriptorChain, ForceScope
-from surrogate_hpo.predict.prediction_energies import (
-    Conditions,
-    Derivatives,
-    Integrated,
-    NetworkIntegrals,
-)
+from surrogate_hpo.predict.prediction_energies import Integrated, NetworkIntegrals
 from surrogate_hpo.run.devices import device_name
 
 FloatArray = NDArray[np.float64]

@@ -16,8 +16,8 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.predicted import PredictedStructure
 from surrogate_hpo.formats.structures.structures import checked_structure, select_frames
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import check_elements
-from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.run.interface import require_option
 from surrogate_hpo.run.provenance import checksum, checksums, versions
 from surrogate_hpo.simulation.recording import FILES, make_folder

@@ -35,6 +35,8 @@ class FilteredHalving(SearchMethod):
         Name in configs and tables.
     label
         Name in figures and texts.
+    needs_score
+        Whether it asks for a training-free score.
     """
 
     surplus: int = 5

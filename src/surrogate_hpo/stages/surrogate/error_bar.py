@@ -13,9 +13,9 @@ from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.networks.error_bar import ErrorBar, calibrated_error_bar
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.energies import TOTAL
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 
 logger = logging.getLogger(__name__)
 

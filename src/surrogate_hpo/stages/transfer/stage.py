@@ -13,8 +13,8 @@ from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.structures.labelled import LabelledFrame, read_labelled
 from surrogate_hpo.interruption import stop_if_asked
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import check_elements, predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions
 from surrogate_hpo.predict.transferred import Transferred, write_transferred
 from surrogate_hpo.run.interface import Input, Output, State
 from surrogate_hpo.run.provenance import fingerprint, provenance

@@ -24,11 +24,11 @@ from surrogate_hpo.formats.structures.contents import UNUSED
 from surrogate_hpo.formats.structures.predicted import write_predicted
 from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
+from surrogate_hpo.predict.contents import Conditions, Prediction
 from surrogate_hpo.predict.energies import TOTAL
 from surrogate_hpo.predict.error_bars import described
 from surrogate_hpo.predict.force_tables import STRUCTURE_FILE, STRUCTURES_FILE, Wanted
 from surrogate_hpo.predict.prediction import check_elements, predict_structure
-from surrogate_hpo.predict.prediction_energies import Conditions, Prediction
 from surrogate_hpo.predict.prediction_forces import stress_warnings
 from surrogate_hpo.run.interface import (
     BlockPoints,
