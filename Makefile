@@ -86,9 +86,9 @@ bench-forces: environment  ## forces: finite differences, cost, agreement with D
 	.venv/bin/python benchmarks/forces.py $(FORCES)
 
 # More steps continue it; finished runs elsewhere as for bench-forces.
-DYNAMICS ?= --steps 160
+DYNAMICS ?= --steps 150
 
-bench-dynamics: environment  ## relaxation and 32-atom dynamics beside EMT's; half an hour; needs finished `make run`, `make flagship`
+bench-dynamics: environment  ## relaxation and 32-atom dynamics beside EMT's; half an hour or more; needs finished `make run`, `make flagship`
 	.venv/bin/python benchmarks/dynamics.py $(DYNAMICS)
 
 bench-busy: environment  ## search and training on a machine whose cores are taken

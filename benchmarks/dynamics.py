@@ -7,7 +7,7 @@
 
 Interrupted, it goes on when it is called again; the runs are kept in benchmarks/out/dynamics.
 
-    python benchmarks/dynamics.py [--tutorial results] [--flagship results-flagship] [--steps 160]
+    python benchmarks/dynamics.py [--tutorial results] [--flagship results-flagship] [--steps 150]
 """
 
 import argparse
@@ -173,5 +173,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tutorial", type=Path, default=Path("results"))
     parser.add_argument("--flagship", type=Path, default=Path("results-flagship"))
-    parser.add_argument("--steps", type=int, default=160)
+    parser.add_argument("--steps", type=int, default=150)
     main(parser.parse_args())
