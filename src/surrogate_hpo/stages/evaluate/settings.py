@@ -15,5 +15,5 @@ class EvaluateSettings(Section):
     forces: bool = Field(
         True,
         description="judge forces and stress, too, where the DFT results have them: each network "
-        "takes about seven times as long",
+        "takes about eight times as long",
     )
