@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from small_surrogate import DEFINITION, ENERGY, GRID, aluminium, small_surrogate
 
 from surrogate_hpo.data.descriptor_store import DescriptorData
@@ -55,16 +54,16 @@ def test_they_are_the_forces_that_a_prediction_gives(tmp_path, functional, core)
         Path("x"),
     )
     judge = HeldOutForces(snapshot, potentials, block_points=300)
-    for number, network in enumerate(surrogate.models):
+    for network in surrogate.models:
         model = TrainedModel(network, surrogate.axis, DEFINITION)
         found, ldos = predicted_energies(snapshot, "seed-0", model, potentials, use_gpu=False)
-        forces, stress = judge.of(model, found, ldos)
-        for got, of_all in (
-            (forces, expected.forces_per_network[number]),
-            (stress, expected.stress_per_network[number]),
-        ):
-            np.testing.assert_allclose(got, of_all, rtol=0, atol=1e-5 * np.abs(of_all).max())
-    assert torch.get_default_dtype() == torch.float32
+        judge.add(model, found, ldos)
+    forces, stress = judge.forces_and_stress()
+    for got, of_all in (
+        (forces, expected.forces_per_network),
+        (stress, expected.stress_per_network),
+    ):
+        np.testing.assert_allclose(got, of_all, rtol=0, atol=1e-5 * np.abs(of_all).max())
 
 
 def snapshot_forces(seed=0, networks=4, species=("Al", "Al", "Mg"), noise=0.1) -> SnapshotForces:

@@ -63,7 +63,7 @@ MEASURED = {
     "search_worker": (936, 96.4),
     "train": (1281, 74.1),
     "surrogate": (654, 4.7),
-    "evaluate_snapshot": (652, 8.2),
+    "evaluate_snapshot": (699, 7.4),
     "evaluate": (202, 2.1),
     "report": (376, 4.0),
     "contest": (1600, 494.0),

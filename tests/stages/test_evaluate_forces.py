@@ -148,7 +148,7 @@ def test_forces_cost_what_the_estimate_says():
     without = config.model_copy(update={"evaluate": EvaluateSettings(forces=False)})
     found, less = (need_of("evaluate_snapshot")(case_of(one)) for one in (config, without))
     assert found.memory_bytes > less.memory_bytes
-    # 2.3 seconds more are measured, for four networks and 8000 points.
+    # 1.2 seconds more are measured, for four networks and 8000 points.
     assert 1 < found.cpu_seconds - less.cpu_seconds < 8
     energies = need_of("learning_curve")
     assert energies(case_of(config)) == energies(case_of(without)), "they need no forces"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from surrogate_hpo.data.datasets import flat
 from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.formats.upf.reader import Pseudopotential
+from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.physics.forces import FreeEnergyGradient, Ions, free_energy_gradient
 from surrogate_hpo.physics.free_energy_gradient import electron_slope
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
@@ -26,6 +27,8 @@ FloatArray = NDArray[np.float64]
 
 class HeldOutForces:
     """Derivatives of the free energies that `energies_by_source` gives.
+
+    A field on the grid is kept for each model.
 
     Parameters
     ----------
@@ -60,6 +63,8 @@ class HeldOutForces:
             cell=torch.from_numpy(snapshot.ldos.cell),
         )
         self._ewald = self._ions.ewald()
+        self._models: list[SurrogateModel] = []
+        self._gradients: list[FreeEnergyGradient] = []
         self._points = flat(snapshot.descriptors.values)
         self._block = min(block_points, BLOCK_POINTS)
         self._chain = DescriptorChain(
@@ -70,10 +75,8 @@ class HeldOutForces:
             device=device_name(use_gpu=use_gpu),
         )
 
-    def of(
-        self, model: TrainedModel, found: SnapshotEnergies, ldos: NDArray[np.float32]
-    ) -> tuple[FloatArray, FloatArray]:
-        """Differentiate the total free energy of one model.
+    def add(self, model: TrainedModel, found: SnapshotEnergies, ldos: NDArray[np.float32]) -> None:
+        """Differentiate the total free energy of one more model by its LDOS.
 
         Parameters
         ----------
@@ -83,21 +86,24 @@ class HeldOutForces:
             What its LDOS integrates to.
         ldos
             The LDOS that it predicts, `[x, y, z, energy]`, 1/(eV Å³).
+        """
+        self._models.append(model.surrogate)
+        self._gradients.append(self._gradient(found, torch.from_numpy(ldos)))
+
+    def forces_and_stress(self) -> tuple[FloatArray, FloatArray]:
+        """Carry the derivatives of all models back to the atoms, at once: the adjoint is shared.
 
         Returns
         -------
         array, array
-            Forces in eV/Å, [atom, 3], and stress in eV/Å³, [3, 3], ASE's sign.
+            Forces in eV/Å, [model, atom, 3], and stress in eV/Å³, [model, 3, 3], ASE's sign; in
+            the order in which the models were added.
         """
         blocks = (
             self._points[begin : begin + self._block]
             for begin in range(0, len(self._points), self._block)
         )
-        gradient = self._gradient(found, torch.from_numpy(ldos))
-        forces, stress = self._chain.forces_and_stress(
-            [model.surrogate], [gradient], blocks, "each"
-        )
-        return forces[0], stress[0]
+        return self._chain.forces_and_stress(self._models, self._gradients, blocks, "each")
 
     def _gradient(self, found: SnapshotEnergies, ldos: torch.Tensor) -> FreeEnergyGradient:
         """The derivative by the LDOS, where it was integrated with the same numbers."""

@@ -2,6 +2,7 @@
 
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
+    FLOAT64,
     NUMBA_BASE,
     Need,
 )
@@ -61,8 +62,9 @@ def _held_out(case: Case, snapshots: int, *, forces: bool) -> Need:
 
     Memory per grid point: descriptors and LDOS of a snapshot, those of the one before if there
     is one; two predictions, this one and the one before; and 20 real numbers of the density's
-    integrals, or 53 of their derivatives. Time: the network and both scalings, whose matrices are
-    full; for the forces the network again, there and back, and the adjoint of the descriptors.
+    integrals, or 52 of their derivatives and one per network. Time: the network and both
+    scalings, whose matrices are full; for the forces the network again, there and back, and the
+    adjoint of the descriptors.
     """
     settings, networks = case.config.evaluate, case.config.train.seeds
     read = min(snapshots, 2) * case.point_bytes
@@ -75,6 +77,8 @@ def _held_out(case: Case, snapshots: int, *, forces: bool) -> Need:
     held = case.grid_points * per_point
     if forces:
         operations *= 3
-        seconds += points * networks * force_seconds(case)
-        held += min(case.grid_points, BLOCK_POINTS) * 3 * FLOAT32 * sum(case.network)
+        seconds += points * force_seconds(case)
+        held += case.grid_points * FLOAT64 * networks
+        block = 3 * FLOAT32 * sum(case.network) + FLOAT64 * networks * case.components
+        held += min(case.grid_points, BLOCK_POINTS) * block
     return network_job(held, operations, 0, settings.use_gpu, host_seconds=seconds)

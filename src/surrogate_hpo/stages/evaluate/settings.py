@@ -14,6 +14,6 @@ class EvaluateSettings(Section):
     use_gpu: bool = Field(False, description="predict on a CUDA device", json_schema_extra=NO_RERUN)
     forces: bool = Field(
         True,
-        description="judge forces and stress, too, where the DFT results have them: each network "
-        "takes about eight times as long",
+        description="judge forces and stress, too, where the DFT results have them: four networks "
+        "take about five times as long",
     )

@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
-
 from surrogate_hpo.data.models import read_model
 from surrogate_hpo.formats.structures.structures import read_temperature
 from surrogate_hpo.formats.upf.reader import read_upf
@@ -53,7 +50,6 @@ def evaluate_snapshot(
         derivatives = HeldOutForces(
             snapshot, potentials, block_points=block, threads=threads, use_gpu=gpu
         )
-    forces = []
     for found, values in energies_by_source(
         snapshot, trained, potentials, block_points=block, use_gpu=gpu
     ):
@@ -61,28 +57,26 @@ def evaluate_snapshot(
         for label, index in points.items():
             samples[label][found.source] = values[index].tolist()
         if derivatives is not None and found.source in trained:
-            forces.append(derivatives.of(trained[found.source], found, values))
+            derivatives.add(trained[found.source], found, values)
     inputs = [*models, structure, dft, descriptors, ldos, *pseudopotentials]
     write_evaluated(
         energies,
         rows,
         [LdosSample(label, points[label], ldos) for label, ldos in samples.items()],
         provenance("evaluate_snapshot", settings, seed, inputs),
-        forces=_beside_dft(snapshot, forces),
+        forces=None if derivatives is None else _beside_dft(snapshot, derivatives),
     )
 
 
-def _beside_dft(
-    snapshot: HeldOut, found: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
-) -> SnapshotForces | None:
-    """Forces and stress of the networks beside those of DFT; None without any."""
+def _beside_dft(snapshot: HeldOut, derivatives: HeldOutForces) -> SnapshotForces:
+    """Forces and stress of the networks beside those of DFT."""
     known = snapshot.result.forces
-    if known is None or not found:
-        return None
+    assert known is not None  # noqa: S101 - looked at before they were computed
+    forces, stress = derivatives.forces_and_stress()
     return SnapshotForces(
         species=tuple(snapshot.atoms.get_chemical_symbols()),
         dft=known,
-        networks=np.stack([forces for forces, _ in found]),
+        networks=forces,
         dft_stress=snapshot.result.stress,
-        network_stresses=np.stack([stress for _, stress in found]),
+        network_stresses=stress,
     )
