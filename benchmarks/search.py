@@ -24,7 +24,7 @@ import numpy as np
 from surrogate_hpo.contest.methods.interface import Budget
 from surrogate_hpo.contest.methods.registry import METHODS
 from surrogate_hpo.contest.regret import median_estimate, regret_at, saving, seconds_to
-from surrogate_hpo.contest.replay import Replay, TableScore, free_energies_of, losses_of, replay
+from surrogate_hpo.contest.replay import Replay, TableScore, replay
 from surrogate_hpo.data.trained_tables import read_trained_table
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.scores.agreement import agreement
@@ -96,8 +96,8 @@ def judged(replays: Sequence[Replay], table: TrainedTable, budgets: Sequence[flo
     """Numbers of one method on one table."""
     total = float(np.median([one.total_seconds for one in replays]))
     anytime = list(np.geomspace(budgets[0] / 8, budgets[-1], ANYTIME))
-    energies = free_energies_of(table)
-    losses = losses_of(table)
+    energies = table.free_energies
+    losses = table.losses
     return {
         "replays": len(replays),
         "without_recommendation": sum(bool(one.failure) for one in replays),
@@ -146,7 +146,7 @@ def material(path: Path, budget: Budget, replays: int, pool: ProcessPoolExecutor
     return {
         **verdict(runs, methods, table),
         "configurations": len(table.configurations),
-        "failed_configurations": sum(not math.isfinite(loss) for loss in losses_of(table)),
+        "failed_configurations": sum(not math.isfinite(loss) for loss in table.losses),
         "table_seconds": sum(sum(row.seconds) for c in table.configurations for row in c.rows),
         "initialisations": initialisations,
         "budget_seconds": budgets,
@@ -160,7 +160,7 @@ def verdict(
     runs: dict[str, list[Replay]], methods: dict[str, Any], table: TrainedTable
 ) -> dict[str, Any]:
     """The method that gets to the target with the least compute, and the best of the scores."""
-    losses, known = losses_of(table), taus(table)
+    losses, known = table.losses, taus(table)
     winner = min(methods, key=lambda name: methods[name]["seconds_to_target"]["value"])
     reached = math.isfinite(methods[winner]["seconds_to_target"]["value"])
 

@@ -11,13 +11,12 @@ from analytic_search import ARCHITECTURES, architecture_error, error
 from surrogate_hpo.contest.methods.filtered_halving import FilteredHalving
 from surrogate_hpo.contest.methods.interface import Budget, Evaluation
 from surrogate_hpo.contest.methods.registry import METHODS
+from surrogate_hpo.contest.nearest import NearestConfiguration
 from surrogate_hpo.contest.regret import median_estimate, regret_at, saving, seconds_to
 from surrogate_hpo.contest.replay import (
-    NearestConfiguration,
     Replay,
     TableObjective,
     TableScore,
-    losses_of,
     replay,
 )
 from surrogate_hpo.errors import ConfigError, DataError
@@ -147,7 +146,7 @@ def test_continuous_methods_are_snapped_and_charged_for_every_training():
 
 def test_failed_rows_never_win(table):
     """The best configuration and all of its neighbours have diverged in one seed of two."""
-    good = sorted(range(len(table.configurations)), key=lambda n: losses_of(table)[n])[:50]
+    good = sorted(range(len(table.configurations)), key=lambda n: table.losses[n])[:50]
     rows = [list(one.rows) for one in table.configurations]
     for number in good:
         rows[number][1] = replace(rows[number][1], losses=(0.0, 0.0, math.inf))
@@ -158,14 +157,12 @@ def test_failed_rows_never_win(table):
     )
     assert (
         broken.best_loss
-        == losses_of(table)[
-            sorted(range(len(table.configurations)), key=lambda n: losses_of(table)[n])[50]
-        ]
+        == table.losses[sorted(range(len(table.configurations)), key=lambda n: table.losses[n])[50]]
     )
     for name in ("random", "tpe", "hyperband", "swarm"):
         found = replay(METHODS[name], broken, budget=BUDGET, seed=1)
         assert found.configurations[-1] not in good
-        assert regret_at(found, losses_of(broken), [found.total_seconds])[0] < math.inf
+        assert regret_at(found, broken.losses, [found.total_seconds])[0] < math.inf
 
 
 def test_a_table_in_which_nothing_converged_is_refused(table):
@@ -182,7 +179,7 @@ def test_a_search_without_a_usable_trial_recommends_nothing(table):
     )  # fmt: skip
     assert found.configurations == ()
     assert "usable" in found.failure
-    assert seconds_to(found, losses_of(table), 0.05) == math.inf
+    assert seconds_to(found, table.losses, 0.05) == math.inf
 
 
 def test_the_filter_spends_next_to_nothing_and_finds_better_networks(table):
@@ -190,7 +187,7 @@ def test_the_filter_spends_next_to_nothing_and_finds_better_networks(table):
         score = TableScore(table, name, "maximise") if name else None
         method = FilteredHalving() if name else METHODS["hyperband"]
         found = [replay(method, table, budget=Budget(9, 2), seed=s, score=score) for s in range(20)]
-        return np.mean([losses_of(table)[one.configurations[-1]] for one in found])
+        return np.mean([table.losses[one.configurations[-1]] for one in found])
 
     assert mean_loss("good") < mean_loss(None)
 

@@ -1,15 +1,12 @@
 """Search methods replayed on a table of trained networks: what each would have found, at no cost.
 
 Every point that a method asks for is answered by the configuration of the table that is nearest to
-it. The distance of two points is the sum of those of their hyperparameters: of an interval, and of
-numbers in a list, the distance on the unit scale, where a list's numbers are spaced by their rank;
-of all others 0 if equal, else 1. So methods of continuous spaces are *snapped*: they see a step
-function, and a point near a configuration that was asked for before is answered, and charged, as
-another training of it. Cost is what the table says that the answer took.
+it (:mod:`surrogate_hpo.contest.nearest`). So methods of continuous spaces are *snapped*: they see a
+step function, and a point near a configuration that was asked for before is answered, and charged,
+as another training of it. Cost is what the table says that the answer took.
 """
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,89 +19,13 @@ from surrogate_hpo.contest.methods.interface import (
     Method,
     Trial,
 )
+from surrogate_hpo.contest.nearest import NearestConfiguration
 from surrogate_hpo.errors import ConfigError, PhysicsError
 from surrogate_hpo.scores.architectures.options import Direction
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
-from surrogate_hpo.search.space import Choices, Interval, SearchSpace, Value
-from surrogate_hpo.search.trained_table import Configuration, TrainedTable
+from surrogate_hpo.search.trained_table import TrainedTable
 
 Floats = NDArray[np.float64]
-
-
-class NearestConfiguration:
-    """Finds the configuration of a table that is nearest to a point.
-
-    Parameters
-    ----------
-    space
-        The space of the table.
-    configurations
-        Points of it.
-    keys
-        Hyperparameters that count; all by default.
-    """
-
-    def __init__(
-        self,
-        space: SearchSpace,
-        configurations: Iterable[Mapping[str, Value]],
-        keys: Iterable[str] | None = None,
-    ) -> None:
-        kept = set(space if keys is None else keys)
-        self._space = {key: one for key, one in space.items() if key in kept}
-        points = list(configurations)
-        self._columns = {
-            key: np.array([_position(one, point[key]) for point in points])
-            for key, one in self._space.items()
-        }
-        self._known: dict[tuple[Value, ...], int] = {}
-
-    def __call__(self, point: Hyperparameters) -> int:
-        """Number of the nearest configuration, the first of equals.
-
-        Parameters
-        ----------
-        point
-            With all hyperparameters that count; others are ignored.
-
-        Returns
-        -------
-        int
-            From 0.
-        """
-        wanted = tuple(point[key] for key in self._space)
-        if wanted not in self._known:
-            distance = sum(
-                _distances(self._space[key], _position(self._space[key], value), self._columns[key])
-                for key, value in zip(self._space, wanted, strict=True)
-            )
-            self._known[wanted] = int(np.argmin(distance))
-        return self._known[wanted]
-
-
-def _ordered(dimension: Interval | Choices) -> bool:
-    return isinstance(dimension, Interval) or all(
-        isinstance(option, int | float) and not isinstance(option, bool)
-        for option in dimension.options
-    )
-
-
-def _position(dimension: Interval | Choices, value: Value) -> float:
-    """Where a value lies: 0…1 where values have an order, else the number of the option."""
-    if isinstance(dimension, Choices):
-        options = dimension.options
-        if not _ordered(dimension):
-            return float(options.index(value))
-        return sorted(map(float, options)).index(float(value)) / max(len(options) - 1, 1)
-    low, high, here = dimension.low, dimension.high, float(value)
-    if dimension.logarithmic:
-        low, high, here = math.log(low), math.log(high), math.log(here)
-    return (here - low) / (high - low)
-
-
-def _distances(dimension: Interval | Choices, here: float, there: Floats) -> Floats:
-    apart: Floats = np.abs(there - here)
-    return apart if _ordered(dimension) else np.minimum(apart, 1.0)
 
 
 @dataclass
@@ -326,14 +247,3 @@ class _Incumbent:
     def replay(self) -> Replay:
         seconds, found = zip(*self._steps, strict=True) if self._steps else ((), ())
         return Replay(tuple(seconds), tuple(found), self._spent)
-
-
-def losses_of(table: TrainedTable) -> list[float]:
-    """Loss of each configuration, the mean over its seeds; +inf if one diverged."""
-    return [one.loss for one in table.configurations]
-
-
-def free_energies_of(table: TrainedTable) -> list[float]:
-    """Error of the free energy of each configuration, meV/atom; +inf where there is none."""
-    found: list[Configuration] = list(table.configurations)
-    return [one.free_energy if math.isfinite(one.free_energy) else math.inf for one in found]

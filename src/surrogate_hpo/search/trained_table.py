@@ -100,9 +100,15 @@ class TrainedTable:
         return len(self.configurations[0].rows)
 
     @cached_property
-    def best_loss(self) -> float:
-        """Smallest loss of a configuration."""
-        return min(one.loss for one in self.configurations)
+    def losses(self) -> list[float]:
+        """Loss of each configuration; +inf if one of its seeds diverged."""
+        return [one.loss for one in self.configurations]
+
+    @cached_property
+    def free_energies(self) -> list[float]:
+        """Error of the free energy of each configuration, meV/atom; +inf where there is none."""
+        found = [one.free_energy for one in self.configurations]
+        return [value if math.isfinite(value) else math.inf for value in found]
 
 
 def space_document(space: SearchSpace) -> dict[str, Any]:
