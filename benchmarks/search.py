@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from surrogate_hpo.contest.methods.interface import Budget
+from surrogate_hpo.contest.methods.points import levels
 from surrogate_hpo.contest.methods.registry import METHODS
 from surrogate_hpo.contest.regret import median_estimate, regret_at, saving, seconds_to
 from surrogate_hpo.contest.replay import Replay, TableScore, replay
@@ -30,6 +31,7 @@ from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.scores.agreement import agreement
 from surrogate_hpo.scores.architectures.options import Direction, ProxyName
 from surrogate_hpo.search.options import MethodName
+from surrogate_hpo.search.space import Choices, SearchSpace
 from surrogate_hpo.search.trained_table import TrainedTable
 
 TABLES = sorted(Path("benchmarks/data/tables").glob("*.csv"))
@@ -39,6 +41,7 @@ PAPER: ProxyName = "naswot"
 TARGET_REGRET = 0.05
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # of the reference's compute
 ANYTIME = 24  # budgets of the curves
+LEVELS = 5  # of an interval, for methods that need a list
 # As their publications read them; scores/architectures says the same of each.
 DIRECTIONS: dict[ProxyName, Direction] = {
     "naswot": "maximise",
@@ -77,13 +80,21 @@ def contenders(table: TrainedTable) -> list[Contender]:
     return [one for one in listed if one.method not in needy or one.score in known]
 
 
+def space_of(contender: Contender, table: TrainedTable) -> SearchSpace:
+    """The space of the table; for an orthogonal array some values of each interval, as it wants."""
+    if contender.method != "orthogonal_array":
+        return table.space
+    return {key: Choices(levels(one, LEVELS)) for key, one in table.space.items()}
+
+
 def one_replay(path: Path, contender: Contender, budget: Budget, seed: int) -> Replay:
     """One search on a table."""
     table = table_at(path)
     score = None
     if contender.score in table.configurations[0].scores:
         score = TableScore(table, contender.score, DIRECTIONS[contender.score])
-    return replay(METHODS[contender.method], table, budget=budget, seed=seed, score=score)
+    method, space = METHODS[contender.method], space_of(contender, table)
+    return replay(method, table, budget=budget, seed=seed, score=score, space=space)
 
 
 def curve(replays: Sequence[Replay], errors: Sequence[float], seconds: Sequence[float]) -> Any:  # noqa: ANN401
@@ -134,7 +145,7 @@ def material(path: Path, budget: Budget, replays: int, pool: ProcessPoolExecutor
     refused: dict[str, str] = {}
     for one in contenders(table):
         try:
-            METHODS[one.method].check(table.space, budget)
+            METHODS[one.method].check(space_of(one, table), budget)
         except ConfigError as error:
             refused[one.label] = " ".join(str(error).split())
             continue

@@ -23,6 +23,7 @@ from surrogate_hpo.contest.nearest import NearestConfiguration
 from surrogate_hpo.errors import ConfigError, PhysicsError
 from surrogate_hpo.scores.architectures.options import Direction
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
+from surrogate_hpo.search.space import SearchSpace
 from surrogate_hpo.search.trained_table import TrainedTable
 
 Floats = NDArray[np.float64]
@@ -164,6 +165,7 @@ def replay(
     budget: Budget,
     seed: int,
     score: TableScore | None = None,
+    space: SearchSpace | None = None,
 ) -> Replay:
     """Run a method on a table.
 
@@ -183,6 +185,8 @@ def replay(
         Of the method; its remainder is the first seed of the table that is used.
     score
         For methods that need a score.
+    space
+        What the method may ask for, within the space of the table, which it is by default.
 
     Returns
     -------
@@ -199,7 +203,7 @@ def replay(
     try:
         result = method.run(
             objective,
-            table.space,
+            table.space if space is None else space,
             budget=budget,
             seed=seed,
             training_free=score,
