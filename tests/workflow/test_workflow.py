@@ -52,10 +52,13 @@ def test_the_chain_ends_with_energies_and_a_report(finished):
     )
     assert all(energy[key] >= 0 for key in keys)
     assert energy["discretisation_error_mev_per_atom"] < 5
+    assert summary["forces"]["correlation"] > 0.9
+    assert "same volume per grid point" in summary["stress_left_out"]
     assert set(STAGES) - {"surrogate", "evaluate", "report"} <= set(summary["cost"])
     assert all(cost["cpu_seconds"] > 0 for cost in summary["cost"].values())
     html = (finished / "results/report/report.html").read_text()
     assert html.count("<svg") >= 8
+    assert "Forces: RMSE" in html
     assert not re.search(r'(src|href)="https?://[^"]*\.(js|css|png|svg)"', html)
 
 
