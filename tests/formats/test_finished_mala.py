@@ -33,7 +33,7 @@ from surrogate_hpo.labels.dft_guards import check_bands, check_window
 from surrogate_hpo.predict.accuracies import accuracies
 from surrogate_hpo.predict.energies import baseline_energies, reference_energies
 from surrogate_hpo.run.cases import case_of
-from surrogate_hpo.run.request import NEEDS
+from surrogate_hpo.run.request import need_of
 from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.stages.ldos.settings import LdosSettings
 
@@ -252,9 +252,9 @@ def test_what_an_import_will_ask_for_is_known_from_the_sidecars(project):
     (project / "config.yaml").write_text(yaml.safe_dump(values))
     case = case_of(load_config([project / "config.yaml"]))
     assert (case.size.atoms, case.size.grid) == (4, (40, 40, 40))
-    assert NEEDS["dft"](case).cpu_seconds == NEEDS["snapshots"](case).cpu_seconds
+    assert need_of("dft")(case).cpu_seconds == need_of("snapshots")(case).cpu_seconds
     array = 4 * case.grid_points * case.energies
-    assert array < NEEDS["ldos"](case).memory_bytes < array * 6 + 400 * 2**20
+    assert array < need_of("ldos")(case).memory_bytes < array * 6 + 400 * 2**20
 
 
 def test_an_unknown_reference_has_an_unknown_error_and_the_others_theirs(sidecar, tmp_path):

@@ -32,7 +32,7 @@ from surrogate_hpo.predict.transferred import read_transferred
 from surrogate_hpo.run.cases import case_of
 from surrogate_hpo.run.graph import HELPERS, TRANSFER_DEPENDENCIES
 from surrogate_hpo.run.plan import chain, rules
-from surrogate_hpo.run.request import NEEDS
+from surrogate_hpo.run.request import need_of
 from surrogate_hpo.stages.report.figure_time_by_size import (
     DFT,
     DFT_ELSEWHERE,
@@ -416,10 +416,10 @@ def test_larger_structures_ask_for_more(config_file):
     small = case_of(load_config([config_file]))
     size = replace(small.transfers[0], grid=(500, 500, 10))
     large = replace(small, transfers=[size, size])
-    few, many = (NEEDS["transfer"](one) for one in (small, large))
+    few, many = (need_of("transfer")(one) for one in (small, large))
     assert many.memory_bytes - few.memory_bytes > 2.5e6 * 100
     assert many.cpu_seconds > few.cpu_seconds + 5
-    assert NEEDS["transfer"](replace(small, transfers=[])).memory_bytes <= few.memory_bytes
+    assert need_of("transfer")(replace(small, transfers=[])).memory_bytes <= few.memory_bytes
 
 
 def test_the_graph_is_snakemakes_own(config_file):
