@@ -260,6 +260,7 @@ def test_jobs_that_share_the_work_take_less_time_and_as_much_memory(tutorial):
         ("naswot_chunk", "naswot", "chunks"),
         ("search_worker", "search", "workers"),
         ("audit_chunk", "audit", "chunks"),
+        ("table_chunk", "table", "chunks"),
     ):
         shared = changed(tutorial, section, **{number: 4})
         whole, part = NEEDS[part_of](tutorial), NEEDS[part_of](shared)
