@@ -194,7 +194,7 @@ def test_a_missing_structure_is_named(tmp_path):
 def test_every_rule_has_an_estimate(tutorial):
     # Only stages that put together what their parts have found do without one of their own.
     gathering = {rule for rule in RULES if need_of(rule) is basis.gathering}
-    assert gathering == {"naswot", "search", "audit", "acsd_audit"}
+    assert gathering == {"naswot", "search", "audit", "acsd_audit", "table"}
     assert all(NEEDS[rule](tutorial).memory_bytes > 0 for rule in RULES)
 
 
