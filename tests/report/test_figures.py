@@ -193,7 +193,7 @@ def test_no_text_is_cut_or_overlaps_another(make, width, monkeypatch):
 
 
 UNIT = re.compile(
-    r"\((s|Å|eV|1/eV|1/\(eV Å³\)|meV/atom|scaled|scaled LDOS|dimensionless|10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)\)"
+    r"\((s|Å|eV|m?eV/Å|1/eV|1/\(eV Å³\)|meV/atom|scaled|scaled LDOS|dimensionless|10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)\)"
 )
 PURE_NUMBERS = (
     "number of atoms",
