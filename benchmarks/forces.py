@@ -40,7 +40,7 @@ from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.prediction import predict_structure
 
 OUT = Path("benchmarks/out/forces.json")
-LARGER_CELLS = Path("benchmarks/data/aluminium_larger_cells.extxyz")
+LARGER_CELLS = Path("benchmarks/data/aluminium_32_atoms_forces.extxyz")
 SCOPES = (None, "mean", "each")
 ROUNDS = {32: 3}  # larger cells are predicted once
 MEBIBYTE = 2**20
