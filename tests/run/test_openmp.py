@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-VERB = ["-m", "surrogate_hpo", "search", "--help"]
+VERB = ["-m", "surrogate_hpo", "search_worker", "--help"]
 API = ["-c", "import surrogate_hpo.networks.training"]
 CHILD = [
     "-c",

@@ -128,7 +128,7 @@ def test_an_edited_sidecar_contradicts_itself(run):
 
 def test_the_kernel_of_an_exported_snapshot_is_known_and_must_agree(run):
     calculation = open_finished(run / "out/test-0000.info.json")
-    other = dataclasses.replace(LDOS, width=0.6)
+    other = dataclasses.replace(LDOS, axis=dataclasses.replace(LDOS.axis, width=0.6))
     with pytest.raises(ConfigError, match=r"another energy axis, kernel or width(.|\n)*0\.5"):
         calculation.check(other, calculation.result(NO_MORE))
 

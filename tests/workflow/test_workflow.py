@@ -207,7 +207,7 @@ def test_edited_code_reruns_its_stage_and_a_comment_nothing(run, tmp_path):
     shutil.copytree(
         REPOSITORY / "src", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
     )
-    path = source / "surrogate_hpo" / "selection" / "acsd.py"
+    path = source / "surrogate_hpo" / "scores" / "descriptors" / "acsd.py"
     original = path.read_text()
     assert planned(run, source=source) == set()
     path.write_text(original + "\n# a comment\n")
@@ -215,7 +215,7 @@ def test_edited_code_reruns_its_stage_and_a_comment_nothing(run, tmp_path):
     path.write_text(original + "\nEDITED = True\n")
     assert planned(run, source=source) == DOWNSTREAM["acsd"]
     path.write_text(original)
-    palette = source / "surrogate_hpo" / "figures" / "palette.py"
+    palette = source / "surrogate_hpo" / "report" / "palette.py"
     palette.write_text(palette.read_text() + '\nEDITED = "#000000"\n')
     assert planned(run, source=source) == {"report"}
 
