@@ -1,8 +1,10 @@
 """What a SNAP descriptor is: all that decides its numbers, for an atom of any element."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from surrogate_hpo.descriptors.elements import atom_parameters
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,32 @@ class DescriptorDefinition:
     twojmax: int
     element_weights: Mapping[str, float] = field(default_factory=dict)
     element_radii: Mapping[str, float] = field(default_factory=dict)
+
+    def keywords(self, symbols: Sequence[str]) -> dict[str, Any]:
+        """The definition for some atoms, as the bispectrum's engines and its adjoint take it.
+
+        Parameters
+        ----------
+        symbols
+            Element of each atom.
+
+        Returns
+        -------
+        dict
+            `cutoff_radius`, `twojmax`, and `weights` and `radii` per atom.
+
+        Raises
+        ------
+        ConfigError
+            If the definition does not cover the elements.
+        """
+        weights, radii = atom_parameters(symbols, self.element_weights, self.element_radii)
+        return {
+            "cutoff_radius": self.cutoff_radius,
+            "twojmax": self.twojmax,
+            "weights": weights,
+            "radii": radii,
+        }
 
     def as_document(self) -> dict[str, Any]:
         """The settings as plain values, with units in their names."""

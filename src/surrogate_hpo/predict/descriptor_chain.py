@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.adjoint.gradient import BispectrumAdjoint
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.log import Progress
 from surrogate_hpo.networks.model import SurrogateModel
@@ -53,7 +52,9 @@ class DescriptorChain:
     ) -> None:
         self._atoms, self._grid = atoms, grid
         self._threads, self._device = threads, device
-        self._adjoint = _adjoint(definition, atoms)
+        self._adjoint = BispectrumAdjoint(
+            atoms.positions, atoms.cell[:], **definition.keywords(atoms.get_chemical_symbols())
+        )
 
     def forces_and_stress(
         self,
@@ -127,17 +128,3 @@ class DescriptorChain:
             begin = end
         progress.finish()
         return gradient, strain
-
-
-def _adjoint(definition: DescriptorDefinition, atoms: Atoms) -> BispectrumAdjoint:
-    weights, radii = atom_parameters(
-        atoms.get_chemical_symbols(), definition.element_weights, definition.element_radii
-    )
-    return BispectrumAdjoint(
-        atoms.positions,
-        atoms.cell[:],
-        cutoff_radius=definition.cutoff_radius,
-        twojmax=definition.twojmax,
-        weights=weights,
-        radii=radii,
-    )

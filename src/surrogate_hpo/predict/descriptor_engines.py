@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.formats.lammps.engine import find_lammps
 from surrogate_hpo.formats.lammps.reference import lammps_bispectrum
@@ -76,15 +75,7 @@ def grid_engine(
         If the engine is not installed, or fails.
     """
     cell = atoms.cell[:]
-    weights, radii = atom_parameters(
-        atoms.get_chemical_symbols(), definition.element_weights, definition.element_radii
-    )
-    options: dict[str, Any] = {
-        "cutoff_radius": definition.cutoff_radius,
-        "twojmax": definition.twojmax,
-        "weights": weights,
-        "radii": radii,
-    }
+    options = definition.keywords(atoms.get_chemical_symbols())
     if settings.engine == "lammps":
         lammps = find_lammps(settings.lammps_command)
 

@@ -16,7 +16,6 @@ from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import read_upf
@@ -77,18 +76,8 @@ class TrainingSnapshots:
 
     def at(self, points: FloatArray, atoms: Atoms) -> FloatArray:
         """Descriptors of some points, not scaled."""
-        definition = self.definition
-        weights, radii = atom_parameters(
-            atoms.get_chemical_symbols(), definition.element_weights, definition.element_radii
-        )
-        evaluate = Bispectrum(
-            atoms.positions,
-            atoms.cell[:],
-            cutoff_radius=definition.cutoff_radius,
-            twojmax=definition.twojmax,
-            weights=weights,
-            radii=radii,
-        )
+        keywords = self.definition.keywords(atoms.get_chemical_symbols())
+        evaluate = Bispectrum(atoms.positions, atoms.cell[:], **keywords)
         return np.asarray(evaluate(points, threads=self.threads))
 
     def terms(self, *, with_forces: bool) -> Iterator[StreamedTerm]:
