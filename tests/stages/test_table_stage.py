@@ -167,7 +167,7 @@ def test_diverged_trainings_stay_and_are_marked(snapshots, tmp_path):
     assert math.isfinite(min(table.losses))
 
 
-def test_energies_of_the_validation_snapshots_after_whole_trainings(tmp_path):
+def test_energies_of_the_validation_snapshots_after_each_length(tmp_path):
     for number, name in enumerate(["training-0000", "training-0001", "validation-0000"]):
         write_snapshot(tmp_path, name, number)
 
@@ -181,7 +181,7 @@ def test_energies_of_the_validation_snapshots_after_whole_trainings(tmp_path):
         "validation_ldos": files("validation", "ldos.zarr.zip"),
     }
     settings = table_settings(
-        energies=True, seeds=1, epochs=[20], points=None, score=SCORE | {"batch_size": 2}
+        energies=True, seeds=1, epochs=[18, 20], points=None, score=SCORE | {"batch_size": 2}
     )
     judged = {"structures": files("validation", "extxyz"), "dft": files("validation", "json")}
     with pytest.raises(DataError, match=r"1 validation snapshots(.|\n)*0 structures"):
@@ -190,10 +190,18 @@ def test_energies_of_the_validation_snapshots_after_whole_trainings(tmp_path):
     rows = timeless(tmp_path / "out")
     judged_rows = [row for row in rows if row["energy_status"] == "ok"]
     assert judged_rows, rows
-    assert all(float(row["total_free_energy_mae_mev_per_atom"]) > 0 for row in judged_rows)
-    assert all(float(row["band_energy_mae_mev_per_atom"]) > 0 for row in judged_rows)
+    whole = "mae_mev_per_atom_20_epochs"
+    assert all(float(row[f"total_free_energy_{whole}"]) > 0 for row in judged_rows)
+    assert all(float(row[f"band_energy_{whole}"]) > 0 for row in judged_rows)
     others = [row for row in rows if row not in judged_rows]
-    assert all(row["total_free_energy_mae_mev_per_atom"] == "" for row in others)
+    assert all(row[f"total_free_energy_{whole}"] == "" for row in others)
+    shorter = [row["total_free_energy_mae_mev_per_atom_18_epochs"] for row in judged_rows]
+    assert set(filter(None, shorter)) - {row[f"total_free_energy_{whole}"] for row in judged_rows}
+    table = read_trained_table(tmp_path / "out/table.csv", tmp_path / "out/table.json")
+    read = [one.rows[0].free_energies for one in table.configurations]
+    assert [str(one[1]) for one in read if one[1] == one[1]] == [
+        row[f"total_free_energy_{whole}"] for row in judged_rows
+    ]
 
 
 # --- tables that are not what they should be ---

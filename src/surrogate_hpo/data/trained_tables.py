@@ -12,7 +12,6 @@ from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.search.space import Choices, SearchSpace, Value
 from surrogate_hpo.search.trained_table import Configuration, TrainedRow, TrainedTable, space_of
 
-FREE_ENERGY_COLUMN = "total_free_energy_mae_mev_per_atom"
 _KEYS = ("space", "epochs", "seeds", "configurations", "scores", "table_sha256", "provenance")
 _REMEDY = "let Snakemake make both files: snakemake table"
 
@@ -25,6 +24,11 @@ def loss_column(epochs: int) -> str:
 def seconds_column(epochs: int) -> str:
     """Cost of a training of so many epochs, s."""
     return f"seconds_{epochs}_epochs"
+
+
+def energy_column(name: str, epochs: int) -> str:
+    """Mean absolute error of an energy after so many epochs, meV/atom."""
+    return f"{name}_mae_mev_per_atom_{epochs}_epochs"
 
 
 def score_columns(name: str) -> tuple[str, str]:
@@ -131,7 +135,9 @@ def _configuration(
         TrainedRow(
             tuple(number(row, loss_column(e)) for e in epochs),
             tuple(number(row, seconds_column(e)) for e in epochs),
-            number(row, FREE_ENERGY_COLUMN, optional=True),
+            tuple(
+                number(row, energy_column("total_free_energy", e), optional=True) for e in epochs
+            ),
         )
         for row in rows
     )

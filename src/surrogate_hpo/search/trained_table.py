@@ -20,14 +20,14 @@ class TrainedRow:
         Validation loss after a training of each length; +inf if it diverged.
     seconds
         What each training took.
-    free_energy
-        Mean absolute error of the total free energy after the whole training, meV/atom; NaN if
-        there is none.
+    free_energies
+        Mean absolute error of the total free energy after a training of each length, meV/atom; NaN
+        where there is none.
     """
 
     losses: tuple[float, ...]
     seconds: tuple[float, ...]
-    free_energy: float = math.nan
+    free_energies: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,11 @@ class Configuration:
 
     @property
     def free_energy(self) -> float:
-        """Mean error of the total free energy over the seeds, meV/atom; NaN if one has none."""
-        return sum(row.free_energy for row in self.rows) / len(self.rows)
+        """Mean error of the total free energy over the seeds after whole trainings, meV/atom.
+
+        NaN if one of them has none.
+        """
+        return sum(row.free_energies[-1] for row in self.rows) / len(self.rows)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.predict.energies import QUANTITIES, reference_energies
-from surrogate_hpo.predict.held_out import predicted_energies, read_snapshot
+from surrogate_hpo.predict.held_out import HeldOut, predicted_energies, read_snapshot
 from surrogate_hpo.stages.search.inputs import JudgedFiles
 
 MEV_PER_EV = 1000.0
@@ -31,6 +32,8 @@ class EnergyErrors:
         UPF files.
     use_gpu
         Predict on CUDA.
+    keep
+        Hold what was read in memory, where the same snapshots are judged many times.
 
     Raises
     ------
@@ -45,8 +48,10 @@ class EnergyErrors:
         pseudopotentials: Sequence[Path],
         *,
         use_gpu: bool,
+        keep: bool = False,
     ) -> None:
         self._quantities, self._use_gpu = quantities, use_gpu
+        self._read = cache(_read_snapshot) if keep else _read_snapshot
         self._potentials = {p.element: p for p in map(read_upf, pseudopotentials)}
         self._references = {files.dft: self._references_of(files) for files in snapshots}
 
@@ -69,9 +74,7 @@ class EnergyErrors:
         return [float(np.mean(column)) for column in zip(*errors, strict=True)]
 
     def _errors(self, model: TrainedModel, files: JudgedFiles) -> list[float]:
-        snapshot = read_snapshot(files.structure, files.dft, files.descriptors, files.ldos)
-        where = f"{files.structure} and {files.ldos}"
-        check_same_cell(snapshot.atoms.cell[:], snapshot.ldos.cell, where=where)
+        snapshot = self._read(files)
         found, _ = predicted_energies(
             snapshot, "trial", model, self._potentials, use_gpu=self._use_gpu
         )
@@ -93,3 +96,10 @@ class EnergyErrors:
                     remedy="set search.objective: ldos_loss",
                 )
         return values
+
+
+def _read_snapshot(files: JudgedFiles) -> HeldOut:
+    snapshot = read_snapshot(files.structure, files.dft, files.descriptors, files.ldos)
+    where = f"{files.structure} and {files.ldos}"
+    check_same_cell(snapshot.atoms.cell[:], snapshot.ldos.cell, where=where)
+    return snapshot

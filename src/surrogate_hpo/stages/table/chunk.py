@@ -52,7 +52,9 @@ def table_chunk(
     judged, energies = [], None
     if settings.energies:
         judged = _judged(structures, dft, validation_descriptors, validation_ldos)
-        energies = EnergyErrors(ENERGIES, judged, pseudopotentials or [], use_gpu=settings.use_gpu)
+        energies = EnergyErrors(
+            ENERGIES, judged, pseudopotentials or [], use_gpu=settings.use_gpu, keep=True
+        )
     some = chunk_of(configurations(settings, seed), chunk, chunks=settings.chunks)
     finished = EvaluationStore(chunk_state(state, record, chunk, chunks=settings.chunks))
     points = (

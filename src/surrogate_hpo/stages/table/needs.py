@@ -22,7 +22,7 @@ from surrogate_hpo.scores.architectures.options import LEARNING_SCORES
 
 
 def table_chunk(case: Case) -> Need:
-    """Scores and trainings of the configurations, and energies after the whole trainings.
+    """Scores and trainings of the configurations, and energies after each of the trainings.
 
     Parameters
     ----------
@@ -53,9 +53,10 @@ def table_chunk(case: Case) -> Need:
     held += FLOAT32 * everything * case.components
     operations = epochs * each
     if settings.energies:
-        judged = some * settings.seeds * validation
+        judged = some * settings.seeds * len(settings.epochs) * validation
         operations += 2.0 * fmean(map(parameters, space)) * judged
         seconds += prediction_seconds(case, judged) + integral_seconds(case, judged)
+        held += FLOAT32 * validation * (case.components + case.energies)
         held += case.grid_points * (case.point_bytes + 2 * FLOAT32 * case.energies + ENERGY_BYTES)
     steps = math.ceil(epochs * fmean(training / batch for batch in batches))
     return fit(case, held, operations, steps, settings.use_gpu, host_seconds=seconds)

@@ -4,7 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from surrogate_hpo.data.trained_tables import loss_column, score_columns, seconds_column
+from surrogate_hpo.data.trained_tables import (
+    energy_column,
+    loss_column,
+    score_columns,
+    seconds_column,
+)
 from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import Cell
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
@@ -64,11 +69,15 @@ def table_rows(
 
 
 def _reached(one: Trained, settings: TableSettings) -> Row:
-    energies = zip(ENERGIES, one.energies, strict=True)
+    energies = {
+        energy_column(name, epochs): value
+        for epochs, errors in zip(settings.epochs, one.energies, strict=True)
+        for name, value in zip(ENERGIES, errors, strict=True)
+    }
     return {
         **dict(zip(map(loss_column, settings.epochs), one.losses, strict=True)),
         **dict(zip(map(seconds_column, settings.epochs), one.seconds, strict=True)),
-        **{f"{name}_mae_mev_per_atom": value for name, value in energies},
+        **energies,
         "energy_status": one.energy_status,
         "inference_microseconds_per_point": one.inference_microseconds,
     }

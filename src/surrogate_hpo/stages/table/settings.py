@@ -46,17 +46,17 @@ class TableSettings(Section):
     )
     seeds: Count = Field(2, description="trainings of each from other initial weights")
     epochs: list[PositiveInt] = Field(
-        [1, 3, 9], min_length=1, description="lengths of the trainings, rising; the last is a whole"
+        [2, 6, 18], min_length=1, description="lengths of the trainings, rising; the last is a whole"
     )
     points: PositiveInt | None = Field(
-        30000, description="training points, drawn once for all; all if null"
+        12000, description="training points, drawn once for all; all if null"
     )
     validation_points: PositiveInt | None = Field(
         8000, description="points of the validation snapshots behind the loss; all if null"
     )
     layers: list[Count] = Field([1, 2, 3], min_length=1, description="hidden layers")
     widths: list[PositiveInt] = Field(
-        [16, 32, 64, 128, 192, 256], min_length=1, description="units of the first hidden layer"
+        [16, 32, 64, 96, 128], min_length=1, description="units of the first hidden layer"
     )
     tapers: list[PositiveFloat] = Field(
         [1.0, 0.5, 2.0],
@@ -68,7 +68,7 @@ class TableSettings(Section):
     learning_rate: Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)] = Field(
         [3e-4, 3e-2], description="lower and upper bound, spread evenly on a logarithmic scale"
     )
-    batch_size: list[PositiveInt] = Field([500, 1000, 2000], min_length=1)
+    batch_size: list[PositiveInt] = Field([250, 500, 1000], min_length=1)
     input_scaling: list[InputScaling] = Field(["standardised", "whitened"], min_length=1)
     weight_decay: list[NotNegative] = Field(
         [0.3, 0.0], min_length=1, description="decoupled, times the learning rate"
@@ -77,7 +77,7 @@ class TableSettings(Section):
     energies: bool = Field(
         True,
         description="also predict band energy and total free energy of the validation snapshots "
-        "after each whole training",
+        "after each training",
     )
     score: TableScoreSettings = TableScoreSettings()
     chunks: Count = Field(

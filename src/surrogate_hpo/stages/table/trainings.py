@@ -48,10 +48,10 @@ class Trained:
     status
         ``ok``, or the first training that diverged and where.
     energies
-        Mean absolute errors of the energies of the validation snapshots after the whole training,
-        meV/atom; NaN where there are none.
+        Mean absolute errors of the `ENERGIES` of the validation snapshots after a training of each
+        length, meV/atom; NaN where there are none.
     energy_status
-        ``ok``, ``not asked for``, or why there are none.
+        ``ok``, ``not asked for``, or why there are none after the whole training.
     inference_microseconds
         Wall time of a prediction per grid point; NaN if the whole training diverged.
     """
@@ -59,7 +59,7 @@ class Trained:
     losses: tuple[float, ...]
     seconds: tuple[float, ...]
     status: str
-    energies: tuple[float, ...]
+    energies: tuple[tuple[float, ...], ...]
     energy_status: str
     inference_microseconds: float
 
@@ -116,8 +116,8 @@ class Trainings:
         Trained
             Also of trainings that diverged.
         """
-        losses, seconds, failures = [], [], []
-        fit: Training | None = None
+        losses, seconds, energies, failures = [], [], [], []
+        energy_status, microseconds = "diverged", math.nan
         for epochs in self._settings.epochs:
             fit = self._new(hyperparameters, epochs, number)
             loss, cost, failure = self._run(fit)
@@ -125,11 +125,18 @@ class Trainings:
             seconds.append(cost)
             if failure:
                 failures.append(f"{epochs} epochs: {failure}")
-        # Energies and speed are those of the whole training.
-        whole = fit if fit is not None and math.isfinite(losses[-1]) else None
-        energies, energy_status, microseconds = self._measured(whole)
-        status = failures[0] if failures else "ok"
-        return Trained(tuple(losses), tuple(seconds), status, energies, energy_status, microseconds)
+            model = None if failure else self._model(fit)
+            errors, energy_status = self._energy_errors(model)
+            energies.append(errors)
+            microseconds = self._microseconds(model)
+        return Trained(
+            tuple(losses),
+            tuple(seconds),
+            failures[0] if failures else "ok",
+            tuple(energies),
+            energy_status,
+            microseconds,
+        )
 
     def _new(self, hyperparameters: Mapping[str, Value], epochs: int, number: int) -> Training:
         scaling = cast(InputScaling, hyperparameters[SCALING_KEY])
@@ -161,19 +168,25 @@ class Trainings:
         torch.cuda.synchronize()
         return time.perf_counter()
 
-    def _measured(self, fit: Training | None) -> tuple[tuple[float, ...], str, float]:
-        """Errors of energies, why there are none, and microseconds of a prediction per point."""
+    def _model(self, fit: Training) -> TrainedModel:
+        return TrainedModel(fit.model, self._training.axis, self._training.definition)
+
+    def _microseconds(self, model: TrainedModel | None) -> float:
+        """Wall time of a prediction per point."""
+        if model is None:
+            return math.nan
+        points = self._validation.descriptors
+        return inference_microseconds(model, points, use_gpu=self._settings.use_gpu)
+
+    def _energy_errors(self, model: TrainedModel | None) -> tuple[tuple[float, ...], str]:
+        """Errors of energies, and why there are none."""
         nothing = (math.nan,) * len(ENERGIES)
-        if fit is None:
-            return nothing, "not asked for" if self._energies is None else "diverged", math.nan
-        model = TrainedModel(fit.model, self._training.axis, self._training.definition)
-        microseconds = inference_microseconds(
-            model, self._validation.descriptors, use_gpu=self._settings.use_gpu
-        )
         if self._energies is None:
-            return nothing, "not asked for", microseconds
+            return nothing, "not asked for"
+        if model is None:
+            return nothing, "diverged"
         try:
-            return tuple(self._energies.means(model, self._judged)), "ok", microseconds
+            return tuple(self._energies.means(model, self._judged)), "ok"
         except PhysicsError as error:
             # An LDOS that does not even hold the electrons.
-            return nothing, str(error).splitlines()[0], microseconds
+            return nothing, str(error).splitlines()[0]
