@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from surrogate_hpo.config.base import NO_RERUN, SPLITS_JOBS, section_types
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, MAGNESIUM_LDA, SILICON_LDA
+from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, LITHIUM_LDA, MAGNESIUM_LDA, SILICON_LDA
 from surrogate_hpo.formats.upf.writer import hgh_upf
 from surrogate_hpo.run.graph import DEPENDENCIES, STAGES, SUMMARIES
 from surrogate_hpo.stages.report.figure_dag import dag
@@ -154,7 +154,7 @@ GENERATED = {
     "docs/dag.svg": dag_picture,
     **{
         f"pseudopotentials/{row.element}.hgh-lda.UPF": partial(hgh_upf, row)
-        for row in (ALUMINIUM_LDA, MAGNESIUM_LDA, SILICON_LDA)
+        for row in (ALUMINIUM_LDA, LITHIUM_LDA, MAGNESIUM_LDA, SILICON_LDA)
     },
     "workflow/envs/surrogate-hpo.yaml": conda_environment,
     "docs/reference/config.md": config_reference,

@@ -6,6 +6,7 @@ from scipy.integrate import simpson
 
 from surrogate_hpo.dft.hgh import (
     ALUMINIUM_LDA,
+    LITHIUM_LDA,
     MAGNESIUM_LDA,
     SILICON_LDA,
     HghChannel,
@@ -32,7 +33,7 @@ def altered(tmp_path, *replacements):
     return path
 
 
-@pytest.mark.parametrize("row", [ALUMINIUM_LDA, MAGNESIUM_LDA, SILICON_LDA])
+@pytest.mark.parametrize("row", [ALUMINIUM_LDA, LITHIUM_LDA, MAGNESIUM_LDA, SILICON_LDA])
 def test_shipped_files_are_what_the_generator_writes(row):
     path = SHIPPED.with_name(f"{row.element}.hgh-lda.UPF")
     assert path.read_text() == hgh_upf(row)

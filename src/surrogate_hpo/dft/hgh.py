@@ -83,6 +83,18 @@ MAGNESIUM_LDA = HghParameters(
     ),
 )
 
+# One valence electron: its 1s electrons are in the core.
+LITHIUM_LDA = HghParameters(
+    element="Li",
+    z_valence=1,
+    local_radius=0.78755305,
+    local_coefficients=(-1.89261247, 0.28605968),
+    channels=(
+        HghChannel(angular_momentum=0, radius=0.66637518, strengths=(1.85881111,)),
+        HghChannel(angular_momentum=1, radius=1.07930561, strengths=(-0.00589504,)),
+    ),
+)
+
 SILICON_LDA = HghParameters(
     element="Si",
     z_valence=4,

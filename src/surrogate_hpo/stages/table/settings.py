@@ -46,7 +46,9 @@ class TableSettings(Section):
     )
     seeds: Count = Field(2, description="trainings of each from other initial weights")
     epochs: list[PositiveInt] = Field(
-        [2, 6, 18], min_length=1, description="lengths of the trainings, rising; the last is a whole"
+        [2, 6, 18],
+        min_length=1,
+        description="lengths of the trainings, rising; the last is a whole",
     )
     points: PositiveInt | None = Field(
         12000, description="training points, drawn once for all; all if null"
