@@ -46,7 +46,7 @@ def killed(hyperparameters, report):
             os.kill(os.getpid(), signal.SIGKILL)
     return objective(hyperparameters, report_then_die)
 storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
-run_study(killed, SPACE, storage=storage, trials=12, seed=6, first=FIRST, startup_trials=3)
+run_study(killed, SPACE, storage=storage, trials=12, seed=6, first=[FIRST], startup_trials=3)
 """
 
 
@@ -63,7 +63,7 @@ def objective(hyperparameters, report):
 
 
 def run(**settings):
-    defaults = {"trials": 12, "seed": 6, "first": FIRST, "startup_trials": 3}
+    defaults = {"trials": 12, "seed": 6, "first": [FIRST], "startup_trials": 3}
     settings = {"storage": InMemoryStorage()} | defaults | settings
     return run_study(settings.pop("objective", objective), SPACE, **settings)
 
@@ -187,7 +187,7 @@ def test_a_non_finite_report_fails_the_trial():
     assert all("step 0" in row.reason for row in failed)
 
 
-@pytest.mark.parametrize("changed", [{"seed": 4}, {"first": None}, {"prune": False}])
+@pytest.mark.parametrize("changed", [{"seed": 4}, {"first": ()}, {"prune": False}])
 def test_a_storage_of_other_settings_is_refused(changed):
     storage = InMemoryStorage()
     run(storage=storage, trials=1)
@@ -200,9 +200,9 @@ def test_a_storage_of_other_settings_is_refused(changed):
     [
         ({"trials": 0}, "0 trials"),
         ({"startup_trials": 0}, "0 startup trials"),
-        ({"first": FIRST | {"batch_size": 7}}, "outside the search space"),
-        ({"first": FIRST | {"learning_rate": 1.0}}, "outside the search space"),
-        ({"first": {"batch_size": 500}}, "outside the search space"),
+        ({"first": [FIRST | {"batch_size": 7}]}, "outside the search space"),
+        ({"first": [FIRST, FIRST | {"learning_rate": 1.0}]}, "outside the search space"),
+        ({"first": [{"batch_size": 500}]}, "outside the search space"),
     ],
 )
 def test_settings_that_make_no_sense(settings, message):

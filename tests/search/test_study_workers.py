@@ -57,7 +57,7 @@ def disturbed(hyperparameters, report):
 storage = journal_storage(pathlib.Path(journal), grace_seconds=3)
 result = run_study(
     disturbed, SPACE, storage=storage, trials=TRIALS, seed=6,
-    first=FIRST, startup_trials=3, on_trial=lambda row: ran.append(row.number),
+    first=[FIRST], startup_trials=3, on_trial=lambda row: ran.append(row.number),
     sharing=Sharing(workers=workers, worker=worker, **QUICK | {"grace_seconds": grace}),
 )
 print(json.dumps({"ran": ran, "rows": rows(result)}))
@@ -70,7 +70,7 @@ def rows(result):
 
 
 def run(storage, workers, worker=0, objective=objective, **settings):
-    settings = {"trials": TRIALS, "seed": 6, "first": FIRST, "startup_trials": 3} | settings
+    settings = {"trials": TRIALS, "seed": 6, "first": [FIRST], "startup_trials": 3} | settings
     sharing = Sharing(workers=workers, worker=worker, **QUICK | settings.pop("times", {}))
     return run_study(objective, SPACE, storage=storage, sharing=sharing, **settings)
 
@@ -137,7 +137,7 @@ def test_the_number_of_workers_decides_the_numbers_only_after_the_startup():
 
 @given(st.integers(0, 60), st.integers(1, 8), st.integers(1, 10))
 def test_a_trial_knows_those_that_cannot_run_beside_it(number, workers, startup):
-    plan = Plan(SPACE, 0, workers, startup, True, None)
+    plan = Plan(SPACE, 0, workers, startup, True, ())
     known = plan.known_trials(number)
     assert known == 0 or startup <= known == number - workers + 1
     assert plan.known_trials(number + 1) - known in {0, 1, startup}

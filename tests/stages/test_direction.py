@@ -62,6 +62,13 @@ def test_the_settings_decide(snapshots, tmp_path, direction, width):
     assert any(same in reason for reason in choice["reasons"])
 
 
+def test_without_a_direction_the_publication_decides(snapshots, tmp_path):
+    choice, _ = run(snapshots, tmp_path, score="parameters")
+    assert choice["architecture"]["hidden_widths"] == [32]
+    assert (choice["direction"], choice["direction_source"]) == ("maximise", "publication")
+    assert choice["warnings"] == []
+
+
 @pytest.mark.parametrize(("direction", "width"), [("maximise", 32), ("minimise", 8)])
 def test_the_audit_decides_and_is_quoted(snapshots, tmp_path, direction, width):
     verdicts = verdict(tmp_path / "verdict.json", direction=direction)

@@ -30,7 +30,7 @@ class Plan:
     prune
         Stop trials whose intermediate values are above the median of the earlier ones.
     first
-        Values of trial 0.
+        Values of the first trials, in their order.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class Plan:
     workers: int
     startup_trials: int
     prune: bool
-    first: Mapping[str, Value] | None
+    first: Sequence[Mapping[str, Value]]
 
     def __post_init__(self) -> None:
         if not self.space or self.startup_trials < 1 or self.workers < 1:
@@ -53,15 +53,14 @@ class Plan:
                 got=f"{len(self.space)} hyperparameters, {self.startup_trials} startup trials, "
                 f"{self.workers} workers",
             )
-        first, space = self.first, self.space
-        if first is None:
-            return
-        if set(first) != set(space) or any(first[key] not in space[key] for key in space):
-            raise ConfigError(
-                "The first trial lies outside the search space.",
-                expected=", ".join(f"{key} in {dimension}" for key, dimension in space.items()),
-                got=repr(dict(first)),
-            )
+        space = self.space
+        for first in self.first:
+            if set(first) != set(space) or any(first[key] not in space[key] for key in space):
+                raise ConfigError(
+                    "A first trial lies outside the search space.",
+                    expected=", ".join(f"{key} in {dimension}" for key, dimension in space.items()),
+                    got=repr(dict(first)),
+                )
 
     def definition(self) -> str:
         """Return the plan as text, equal for equal plans."""
@@ -69,7 +68,7 @@ class Plan:
             {
                 "space": {key: str(dimension) for key, dimension in self.space.items()},
                 "seed": self.seed,
-                "first": None if self.first is None else dict(self.first),
+                "first": [dict(one) for one in self.first],
                 "startup_trials": self.startup_trials,
                 "prune": self.prune,
                 "workers": self.workers,
@@ -111,8 +110,8 @@ def propose(plan: Plan, number: int, earlier: Sequence[FrozenTrial]) -> Trial:
         pruner=_pruner(plan),
     )
     study.add_trials(earlier)
-    if number == 0 and plan.first is not None:
-        study.enqueue_trial(dict(plan.first))
+    if number < len(plan.first):
+        study.enqueue_trial(dict(plan.first[number]))
     return study.ask({key: dimension.distribution() for key, dimension in plan.space.items()})
 
 

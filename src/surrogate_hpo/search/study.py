@@ -8,7 +8,7 @@ killed process took with it, nor on the order in which the others come to an end
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ def run_study(
     storage: BaseStorage,
     trials: int,
     seed: int,
-    first: Mapping[str, Value] | None = None,
+    first: Sequence[Mapping[str, Value]] = (),
     startup_trials: int = 5,
     prune: bool = True,
     sharing: Sharing | None = None,
@@ -68,7 +68,7 @@ def run_study(
     seed
         Seed of the sampler.
     first
-        Values for the first trial, such as the defaults, one for each name in `space`.
+        Values of the first trials, such as the defaults, each with all names of `space`.
     startup_trials
         Trials drawn at random before the sampler models the objective.
     prune

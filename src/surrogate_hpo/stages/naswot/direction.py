@@ -58,6 +58,9 @@ def reading(settings: NaswotSettings, proxy: Proxy, verdicts: Sequence[Path]) ->
         The settings ask for the audit, and there is no verdict about this score.
     """
     extreme = {"maximise": "largest", "minimise": "smallest"}
+    if settings.direction is None:
+        rule = f"the {extreme[proxy.direction]} score wins, as in its publication"
+        return Reading(proxy.direction, "publication", rule)
     if settings.direction != "audit":
         same = "as in" if settings.direction == proxy.direction else "against"
         rule = f"the {extreme[settings.direction]} score wins by the settings"

@@ -19,10 +19,11 @@ class NaswotSettings(Section):
     score: ProxyName = Field(
         "naswot", description="which score ranks the architectures; see docs/concepts/audit.md"
     )
-    direction: Literal["maximise", "minimise", "audit"] = Field(
-        "maximise",
-        description="of the score; for `naswot`: `maximise` as the paper, `minimise` as the "
-        "original; `audit`: as the trained networks of the audit stage say",
+    direction: Literal["maximise", "minimise", "audit"] | None = Field(
+        None,
+        description="of the score; as its publication has it if null; for `naswot`: `maximise` as "
+        "the paper, `minimise` as the original; `audit`: as the trained networks of the audit "
+        "stage say",
     )
     sample: PositiveInt | None = Field(
         None, description="score this many architectures drawn at random instead of all"
