@@ -94,7 +94,14 @@ class SearchSettings(Section):
         description="a worker that gives no sign of life for so long loses its trial to another",
         json_schema_extra=NO_RERUN,
     )
-    startup_trials: PositiveInt = Field(5, description="trials at random before TPE takes over")
+    known_trials: Annotated[int, Field(ge=0)] = Field(
+        3,
+        description="trials that come first, with what was best for other materials, as far as "
+        "the lists and intervals here allow it (docs/concepts/table.md)",
+    )
+    startup_trials: PositiveInt = Field(
+        5, description="trials, the known ones included, before TPE takes over from random ones"
+    )
     mixed_precision: bool = Field(
         False,
         description="matrix products in bfloat16: faster where the hardware has it, and another "
