@@ -13,12 +13,8 @@ from surrogate_hpo.contest.methods.interface import Budget, Evaluation
 from surrogate_hpo.contest.methods.registry import METHODS
 from surrogate_hpo.contest.nearest import NearestConfiguration
 from surrogate_hpo.contest.regret import median_estimate, regret_at, saving, seconds_to
-from surrogate_hpo.contest.replay import (
-    Replay,
-    TableObjective,
-    TableScore,
-    replay,
-)
+from surrogate_hpo.contest.replay import Replay, replay
+from surrogate_hpo.contest.table_answers import TableObjective, TableScore
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.search.space import Choices, Interval
 from surrogate_hpo.search.trained_table import Configuration, TrainedRow, TrainedTable
@@ -78,8 +74,9 @@ def test_a_replay_is_the_real_run_where_every_point_is_in_the_table(table, name)
             on_trial=asked.append,
         )  # fmt: skip
         again = replay(
-            method, table, budget=BUDGET, seed=seed, score=TableScore(table, "good", "maximise")
-        )
+            method, TableObjective(table), budget=BUDGET, seed=seed,
+            score=TableScore(table, "good", "maximise"),
+        )  # fmt: skip
         whole = any(t.hyperparameters == found.best and t.fidelity == 1 for t in asked)
         final = 0.0 if whole else real(found.best, initialisations=2).seconds
         assert again.total_seconds == pytest.approx(found.seconds + final)
@@ -91,7 +88,7 @@ def test_a_replay_is_the_real_run_where_every_point_is_in_the_table(table, name)
 
 def test_a_replay_follows_from_its_seed(table):
     first, same, other = (
-        replay(METHODS["random"], table, budget=BUDGET, seed=seed) for seed in (3, 3, 4)
+        replay(METHODS["random"], TableObjective(table), budget=BUDGET, seed=seed) for seed in (3, 3, 4)
     )
     assert first == same != other
 
@@ -99,7 +96,7 @@ def test_a_replay_follows_from_its_seed(table):
 def test_the_first_seed_of_the_table_follows_from_that_of_the_replay(table):
     point = table.configurations[0].hyperparameters
     values = [
-        TableObjective(table, seed)(point, initialisations=1).value - 1 - error(point)
+        TableObjective(table).starting_at(seed)(point, initialisations=1).value - 1 - error(point)
         for seed in (0, 1)
     ]
     assert values == pytest.approx([0.0, 0.01])
@@ -138,7 +135,7 @@ def test_continuous_methods_are_snapped_and_charged_for_every_training():
         for _ in range(12)
     ]
     snapped = table_of(drawn, space)
-    found = replay(METHODS["tpe"], snapped, budget=BUDGET, seed=0)
+    found = replay(METHODS["tpe"], TableObjective(snapped), budget=BUDGET, seed=0)
     cheapest = 2 * min(one.rows[0].seconds[-1] for one in snapped.configurations)
     assert found.total_seconds >= 30 * cheapest
     assert set(found.configurations) <= set(range(12))
@@ -160,7 +157,7 @@ def test_failed_rows_never_win(table):
         == table.losses[sorted(range(len(table.configurations)), key=lambda n: table.losses[n])[50]]
     )
     for name in ("random", "tpe", "hyperband", "swarm"):
-        found = replay(METHODS[name], broken, budget=BUDGET, seed=1)
+        found = replay(METHODS[name], TableObjective(broken), budget=BUDGET, seed=1)
         assert found.configurations[-1] not in good
         assert regret_at(found, broken.losses, [found.total_seconds])[0] < math.inf
 
@@ -174,7 +171,7 @@ def test_a_table_in_which_nothing_converged_is_refused(table):
 
 def test_a_search_without_a_usable_trial_recommends_nothing(table):
     found = replay(
-        METHODS["naswot_fixed"], table, budget=BUDGET, seed=0,
+        METHODS["naswot_fixed"], TableObjective(table), budget=BUDGET, seed=0,
         score=TableScore(table, "rejecting", "maximise"),
     )  # fmt: skip
     assert found.configurations == ()
@@ -186,7 +183,10 @@ def test_the_filter_spends_next_to_nothing_and_finds_better_networks(table):
     def mean_loss(name):
         score = TableScore(table, name, "maximise") if name else None
         method = FilteredHalving() if name else METHODS["hyperband"]
-        found = [replay(method, table, budget=Budget(9, 2), seed=s, score=score) for s in range(20)]
+        answers = TableObjective(table)
+        found = [
+            replay(method, answers, budget=Budget(9, 2), seed=s, score=score) for s in range(20)
+        ]
         return np.mean([table.losses[one.configurations[-1]] for one in found])
 
     assert mean_loss("good") < mean_loss(None)

@@ -43,6 +43,15 @@ class NearestConfiguration:
             key: np.array([_position(one, point[key]) for point in points])
             for key, one in self._space.items()
         }
+        # Of options, whose values come again, the distances are tabulated.
+        self._tabulated = {
+            key: {
+                option: _distances(one, _position(one, option), self._columns[key])
+                for option in one.options
+            }
+            for key, one in self._space.items()
+            if isinstance(one, Choices)
+        }
         self._known: dict[tuple[Value, ...], int] = {}
 
     def __call__(self, point: Hyperparameters) -> int:
@@ -58,14 +67,17 @@ class NearestConfiguration:
         int
             From 0.
         """
-        wanted = tuple(point[key] for key in self._space)
-        if wanted not in self._known:
-            distance = sum(
-                _distances(self._space[key], _position(self._space[key], value), self._columns[key])
-                for key, value in zip(self._space, wanted, strict=True)
-            )
-            self._known[wanted] = int(np.argmin(distance))
-        return self._known[wanted]
+        wanted = tuple([point[key] for key in self._space])
+        found = self._known.get(wanted)
+        if found is None:
+            apart = [self._distances(key, point[key]) for key in self._space]
+            found = self._known[wanted] = int(np.argmin(sum(apart[1:], apart[0])))
+        return found
+
+    def _distances(self, key: str, value: Value) -> Floats:
+        if key in self._tabulated:
+            return self._tabulated[key][value]
+        return _distances(self._space[key], _position(self._space[key], value), self._columns[key])
 
 
 def _ordered(dimension: Interval | Choices) -> bool:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from surrogate_hpo.contest.methods.interface import Trial
+from surrogate_hpo.contest.methods.tpe import OPTUNA_STARTUP_TRIALS, PARALLEL_TRIALS
 from surrogate_hpo.search.options import MethodName
 
 Trials = Sequence[Trial]
@@ -17,7 +18,8 @@ def batches(method: MethodName, trials: Trials, *, startup_trials: int) -> list[
     Scores and trainings never share a batch. A random search and a list of scores are one
     batch each; an orthogonal array is one, and its verification another; a swarm moves in
     steps, Hyperband in rungs, direct search along lines; the trials of a TPE study after its
-    random start, and the candidates of a pruner, wait for each other.
+    random start, and the candidates of a pruner, wait for each other, unless it asks for several
+    at a time.
 
     Parameters
     ----------
@@ -36,6 +38,8 @@ def batches(method: MethodName, trials: Trials, *, startup_trials: int) -> list[
     rules: dict[MethodName, Callable[[Trials], list[int]]] = {
         "random": _together,
         "tpe": lambda t: _one_by_one(t, startup_trials),
+        "tpe_default": lambda t: _one_by_one(t, OPTUNA_STARTUP_TRIALS),
+        "tpe_parallel": lambda t: _in_groups(t, PARALLEL_TRIALS),
         "naswot_optimised": lambda t: _one_by_one(t, startup_trials),
         "orthogonal_array": lambda t: [len(t) - 1, 1],
         "swarm": _steps,
@@ -56,11 +60,7 @@ def batches(method: MethodName, trials: Trials, *, startup_trials: int) -> list[
 def wall_seconds(
     batch: Sequence[int], seconds: Sequence[float], tasks: Sequence[int], *, workers: int
 ) -> float:
-    """Wall time of a search whose batches follow each other.
-
-    Every trial is cut into equal tasks, the trainings of its initialisations. Within a batch
-    the next task goes to the worker that is free first; a batch starts when the one before
-    has ended. The time to think between trials counts nothing.
+    """Wall time of a search whose batches follow each other, as `batch_ends` has it.
 
     Parameters
     ----------
@@ -78,15 +78,44 @@ def wall_seconds(
     float
         Seconds.
     """
-    total = 0.0
+    return max(batch_ends(batch, seconds, tasks, workers=workers), default=0.0)
+
+
+def batch_ends(
+    batch: Sequence[int], seconds: Sequence[float], tasks: Sequence[int], *, workers: int
+) -> list[float]:
+    """When the batch of each trial ends, if a batch starts when the one before has ended.
+
+    Every trial is cut into equal tasks, the trainings of its initialisations. Within a batch
+    the next task goes to the worker that is free first. The time to think between trials counts
+    nothing.
+
+    Parameters
+    ----------
+    batch
+        Number of the batch of each trial.
+    seconds
+        Compute of each trial.
+    tasks
+        Equal parts of each trial that can run at the same time.
+    workers
+        Number of parallel tasks.
+
+    Returns
+    -------
+    list of float
+        Wall time since the start for each trial, s; never falling.
+    """
+    ends: list[float] = []
     rows = zip(batch, seconds, tasks, strict=True)
-    for _, members in itertools.groupby(rows, key=lambda row: row[0]):
-        free = [0.0] * workers
+    for _, group in itertools.groupby(rows, key=lambda row: row[0]):
+        members = list(group)
+        free = [ends[-1] if ends else 0.0] * workers
         for _, cost, count in members:
             for _ in range(count):
-                heapq.heappush(free, heapq.heappop(free) + cost / count)
-        total += max(free)
-    return total
+                heapq.heapreplace(free, free[0] + cost / count)
+        ends += [max(free)] * len(members)
+    return ends
 
 
 def _together(trials: Trials) -> list[int]:
@@ -100,9 +129,12 @@ def _one_by_one(trials: Trials, startup_trials: int) -> list[int]:
 
 def _steps(trials: Trials) -> list[int]:
     """Steps of a swarm, which has as many particles as it makes steps."""
-    particles = max(2, math.isqrt(len(trials)))
-    full, rest = divmod(len(trials), particles)
-    return [particles] * full + ([rest] if rest else [])
+    return _in_groups(trials, max(2, math.isqrt(len(trials))))
+
+
+def _in_groups(trials: Trials, size: int) -> list[int]:
+    full, rest = divmod(len(trials), size)
+    return [size] * full + ([rest] if rest else [])
 
 
 def _rungs(trials: Trials) -> list[int]:

@@ -1,139 +1,25 @@
 """Search methods replayed on a table of trained networks: what each would have found, at no cost.
 
-Every point that a method asks for is answered by the configuration of the table that is nearest to
-it (:mod:`surrogate_hpo.contest.nearest`). So methods of continuous spaces are *snapped*: they see a
-step function, and a point near a configuration that was asked for before is answered, and charged,
-as another training of it. Cost is what the table says that the answer took.
+:mod:`surrogate_hpo.contest.table_answers` says how the table answers.
 """
 
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from surrogate_hpo.contest.methods.interface import (
     Budget,
-    Evaluation,
-    Hyperparameters,
     Method,
+    TrainingFree,
     Trial,
 )
 from surrogate_hpo.contest.nearest import NearestConfiguration
-from surrogate_hpo.errors import ConfigError, PhysicsError
-from surrogate_hpo.scores.architectures.options import Direction
-from surrogate_hpo.search.options import ARCHITECTURE_KEYS
+from surrogate_hpo.contest.parallel import batch_ends, batches
+from surrogate_hpo.contest.table_answers import TableObjective
+from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.search.space import SearchSpace
-from surrogate_hpo.search.trained_table import TrainedTable
 
-Floats = NDArray[np.float64]
-
-
-@dataclass
-class TableObjective:
-    """Answers what an objective of a contest answers, from the table.
-
-    Attributes
-    ----------
-    table
-        The table.
-    first_seed
-        The table's seed that counts as initialisation 0; the next ones follow, cyclically. The
-        same for all points of a replay, other for another replay.
-    """
-
-    table: TrainedTable
-    first_seed: int = 0
-
-    def __post_init__(self) -> None:
-        points = [one.hyperparameters for one in self.table.configurations]
-        self.nearest = NearestConfiguration(self.table.space, points)
-
-    def __call__(
-        self, hyperparameters: Hyperparameters, *, initialisations: int, fidelity: float = 1.0
-    ) -> Evaluation:
-        """Look up the nearest configuration, trained for the nearest of the table's lengths.
-
-        Parameters
-        ----------
-        hyperparameters
-            The point.
-        initialisations
-            Seeds averaged over; at most those of the table.
-        fidelity
-            Share of a whole training; the length whose logarithm is nearest counts.
-
-        Returns
-        -------
-        Evaluation
-            Failed if a training diverged, at the cost of all.
-
-        Raises
-        ------
-        ConfigError
-            More initialisations than the table has seeds.
-        """
-        table = self.table
-        if initialisations > table.seeds:
-            raise ConfigError(
-                "The table has not been trained so often.",
-                expected=f"at most {table.seeds} initialisations, the seeds of the table",
-                got=str(initialisations),
-            )
-        wanted = fidelity * table.epochs[-1]
-        length = min(
-            range(len(table.epochs)), key=lambda n: (abs(math.log(table.epochs[n] / wanted)), n)
-        )
-        rows = table.configurations[self.nearest(hyperparameters)].rows
-        used = [rows[(self.first_seed + n) % table.seeds] for n in range(initialisations)]
-        losses = tuple(row.losses[length] for row in used)
-        failed = not all(map(math.isfinite, losses))
-        return Evaluation(
-            value=math.nan if failed else float(np.mean(losses)),
-            values=losses,
-            seconds=sum(row.seconds[length] for row in used),
-            trainings=initialisations * table.epochs[length] / table.epochs[-1],
-            state="failed" if failed else "complete",
-            reason="a training of the table diverged" if failed else "",
-        )
-
-
-@dataclass
-class TableScore:
-    """Answers what a training-free score of a contest answers, from the table.
-
-    Attributes
-    ----------
-    table
-        The table.
-    name
-        Which score.
-    direction
-        Which end of it wins.
-    """
-
-    table: TrainedTable
-    name: str
-    direction: Direction
-
-    def __post_init__(self) -> None:
-        points = [one.hyperparameters for one in self.table.configurations]
-        self._nearest = NearestConfiguration(self.table.space, points, ARCHITECTURE_KEYS)
-
-    def __call__(self, hyperparameters: Hyperparameters) -> Evaluation:
-        """Look up the nearest architecture; a rejected score is a failed evaluation."""
-        found = self.table.configurations[self._nearest(hyperparameters)]
-        sign = -1 if self.direction == "maximise" else 1
-        value, seconds = found.scores[self.name], found.score_seconds[self.name]
-        failed = not math.isfinite(value)
-        return Evaluation(
-            value=math.nan if failed else sign * value,
-            values=(sign * value,),
-            seconds=seconds,
-            trainings=0.0,
-            state="failed" if failed else "complete",
-            reason="rejected by the score" if failed else "",
-        )
+# Trials that the studies of the methods, as they are in the registry, draw at random.
+_STARTUP_TRIALS = 5
 
 
 @dataclass(frozen=True)
@@ -150,22 +36,29 @@ class Replay:
         Compute of the whole search.
     failure
         Why it recommends nothing, else empty.
+    wall_seconds
+        As `seconds`, but of the wall time on `workers` parallel tasks, idle ones included.
+    total_wall_seconds
+        As `total_seconds`, of the wall time.
     """
 
     seconds: tuple[float, ...]
     configurations: tuple[int, ...]
     total_seconds: float
     failure: str = ""
+    wall_seconds: tuple[float, ...] = ()
+    total_wall_seconds: float = math.nan
 
 
 def replay(
     method: Method,
-    table: TrainedTable,
+    objective: TableObjective,
     *,
     budget: Budget,
     seed: int,
-    score: TableScore | None = None,
+    score: TrainingFree | None = None,
     space: SearchSpace | None = None,
+    workers: int = 4,
 ) -> Replay:
     """Run a method on a table.
 
@@ -177,8 +70,8 @@ def replay(
     ----------
     method
         The method.
-    table
-        Answers it.
+    objective
+        Answers from the table.
     budget
         Trials and initialisations.
     seed
@@ -187,6 +80,9 @@ def replay(
         For methods that need a score.
     space
         What the method may ask for, within the space of the table, which it is by default.
+    workers
+        Parallel tasks of the wall time. What a batch of trials that do not wait for each other has
+        found is known at its end.
 
     Returns
     -------
@@ -198,25 +94,25 @@ def replay(
     ConfigError
         The method cannot search the space of the table within the budget.
     """
-    objective = TableObjective(table, seed % table.seeds)
+    objective = objective.starting_at(seed)
     incumbent = _Incumbent(objective.nearest)
     try:
         result = method.run(
             objective,
-            table.space if space is None else space,
+            objective.table.space if space is None else space,
             budget=budget,
             seed=seed,
             training_free=score,
             on_trial=incumbent.look,
         )
     except PhysicsError as error:
-        return replace(incumbent.replay(), failure=str(error).splitlines()[0])
-    found = objective.nearest(result.best)
+        reason = str(error).splitlines()[0]
+        return replace(incumbent.replay(method, budget, workers, 0.0), failure=reason)
+    found, final = objective.nearest(result.best), 0.0
     if not incumbent.has_trained(found):
-        whole = objective(result.best, initialisations=budget.initialisations)
-        incumbent.spend(whole.seconds)
-    incumbent.change(found)
-    return incumbent.replay()
+        final = objective(result.best, initialisations=budget.initialisations).seconds
+    incumbent.change(found, final)
+    return incumbent.replay(method, budget, workers, final)
 
 
 class _Incumbent:
@@ -225,17 +121,17 @@ class _Incumbent:
     def __init__(self, nearest: NearestConfiguration) -> None:
         self._nearest = nearest
         self._spent, self._lowest = 0.0, math.inf
+        self._trials: list[Trial] = []
         self._trained: set[int] = set()
-        self._steps: list[tuple[float, int]] = []
-
-    def spend(self, seconds: float) -> None:
-        self._spent += seconds
+        # Compute, number of the trial and configuration.
+        self._steps: list[tuple[float, int, int]] = []
 
     def has_trained(self, configuration: int) -> bool:
         return configuration in self._trained
 
     def look(self, trial: Trial) -> None:
-        self.spend(trial.evaluation.seconds)
+        self._spent += trial.evaluation.seconds
+        self._trials.append(trial)
         if trial.kind == "score" or trial.fidelity < 1.0:
             return
         here = self._nearest(trial.hyperparameters)
@@ -244,10 +140,25 @@ class _Incumbent:
             self._lowest = trial.evaluation.value
             self.change(here)
 
-    def change(self, configuration: int) -> None:
-        if not self._steps or self._steps[-1][1] != configuration:
-            self._steps.append((self._spent, configuration))
+    def change(self, configuration: int, more_seconds: float = 0.0) -> None:
+        self._spent += more_seconds
+        if not self._steps or self._steps[-1][2] != configuration:
+            number = len(self._trials) - (0 if more_seconds else 1)
+            self._steps.append((self._spent, number, configuration))
 
-    def replay(self) -> Replay:
-        seconds, found = zip(*self._steps, strict=True) if self._steps else ((), ())
-        return Replay(tuple(seconds), tuple(found), self._spent)
+    def replay(self, method: Method, budget: Budget, workers: int, final: float) -> Replay:
+        trials = self._trials
+        parts = [1 if t.kind == "score" else budget.initialisations for t in trials]
+        number = batches(method.name, trials, startup_trials=_STARTUP_TRIALS) if trials else []
+        seconds = [trial.evaluation.seconds for trial in trials]
+        ends = batch_ends(number, seconds, parts, workers=workers)
+        # A final training comes last, its initialisations side by side.
+        last = ends[-1] if ends else 0.0
+        ends.append(last + final / min(workers, budget.initialisations))
+        return Replay(
+            seconds=tuple(spent for spent, _, _ in self._steps),
+            configurations=tuple(found for _, _, found in self._steps),
+            total_seconds=self._spent,
+            wall_seconds=tuple(ends[number] for _, number, _ in self._steps),
+            total_wall_seconds=ends[-1],
+        )

@@ -15,7 +15,11 @@ MethodName = Literal[
     "swarm_two_stage",
     "hyperband",
     "filtered_halving",
+    "tpe_default",
+    "tpe_parallel",
 ]
+# In a comparison only if they are named: they differ from `tpe` in little but their cost.
+VARIANTS: tuple[MethodName, ...] = ("tpe_default", "tpe_parallel")
 ObjectiveName = Literal["ldos_loss", "band_energy", "total_free_energy"]
 # Hyperparameters of the network; all others belong to its training. Not every space has a taper,
 # the width of the last hidden layer over that of the first.

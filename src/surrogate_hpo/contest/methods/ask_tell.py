@@ -1,11 +1,14 @@
-"""Optuna's samplers one point at a time, with nothing kept between two of them but the trials."""
+"""Optuna's samplers point by point, with nothing kept between two of them but the trials."""
 
+from collections import deque
 from collections.abc import Callable
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
+from surrogate_hpo.contest.methods.interface import Hyperparameters
 from surrogate_hpo.search.space import SearchSpace, Value
 from surrogate_hpo.seeds import derive_seed
 
@@ -26,29 +29,60 @@ class AskTell:
         self._distributions = {key: dimension.distribution() for key, dimension in space.items()}
         self._sampler = sampler
         self._study = _quiet_study()
-        self._trial: Trial | None = None
+        self._open: deque[Trial] = deque()
         self._number = 0
 
     def ask(self) -> dict[str, Value]:
-        """Return the next point, in the order of the space."""
+        """Return the next point, in the order of the space; several may be asked for in a row."""
         self._study.sampler = self._sampler(self._number)
-        self._trial = self._study.ask(self._distributions)
+        trial = self._study.ask(self._distributions)
+        self._open.append(trial)
         self._number += 1
-        return {key: self._trial.params[key] for key in self._distributions}
+        params = trial.params
+        return {key: params[key] for key in self._distributions}
 
     def tell(self, value: float | None) -> None:
-        """Report the value of the point asked last; none if it was pruned or has failed.
+        """Report the value of the point asked first of those without one.
 
-        Optuna calls both pruned: its own state for failures is unknown to the samplers, which
-        would come back to the place again and again.
+        None means that it was pruned or has failed. Optuna calls both pruned: its own state for
+        failures is unknown to the samplers, which would come back to the place again and again.
         """
-        if self._trial is None:
+        if not self._open:
             raise RuntimeError("tell before ask")
+        trial = self._open.popleft()
         if value is None:
-            self._study.tell(self._trial, state=TrialState.PRUNED)
+            self._study.tell(trial, state=TrialState.PRUNED)
         else:
-            self._study.tell(self._trial, value)
-        self._trial = None
+            self._study.tell(trial, value)
+
+    def add(self, point: Hyperparameters, value: float | None) -> None:
+        """Report a point of the space that was not asked for, and its value as in `tell`."""
+        params = {key: point[key] for key in self._distributions}
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                params=params,
+                distributions=self._distributions,
+                value=value,
+                state=TrialState.PRUNED if value is None else TrialState.COMPLETE,
+            )
+        )
+
+
+class _OneSpaceTpe(TPESampler):
+    """A sampler of a study whose trials all have the same hyperparameters.
+
+    Optuna finds that out from all trials before every trial, which takes most of its time.
+    """
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the hyperparameters of the first trial by their names, as Optuna does."""
+        before = study.get_trials(deepcopy=False)[0]
+        if before.number == trial.number:
+            return {}
+        found = sorted(before.distributions.items())
+        return {key: one for key, one in found if not one.single()}
 
 
 def tpe_sampler(seed: int, startup_trials: int) -> Callable[[int], BaseSampler]:
@@ -68,7 +102,7 @@ def tpe_sampler(seed: int, startup_trials: int) -> Callable[[int], BaseSampler]:
     """
 
     def make(number: int) -> BaseSampler:
-        return TPESampler(
+        return _OneSpaceTpe(
             seed=derive_seed(seed, number) % 2**32,
             n_startup_trials=startup_trials,
             multivariate=True,
@@ -76,6 +110,23 @@ def tpe_sampler(seed: int, startup_trials: int) -> Callable[[int], BaseSampler]:
         )
 
     return make
+
+
+def default_tpe_sampler(seed: int) -> Callable[[int], BaseSampler]:
+    """Make the sampler that Optuna's users get, one for the whole study.
+
+    Parameters
+    ----------
+    seed
+        Seed of the study.
+
+    Returns
+    -------
+    Callable
+        Takes the number of the trial, and always returns the same sampler.
+    """
+    sampler = TPESampler(seed=seed % 2**32)
+    return lambda _: sampler
 
 
 def _quiet_study() -> optuna.Study:

@@ -2,11 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from surrogate_hpo.contest.methods.interface import (
     Budget,
+    Hyperparameters,
     MethodResult,
     Objective,
     TrainingFree,
@@ -80,6 +81,7 @@ class SearchMethod(ABC):
         seed: int,
         training_free: TrainingFree | None = None,
         on_trial: Callable[[Trial], None] | None = None,
+        first: Sequence[Hyperparameters] = (),
     ) -> MethodResult:
         """Search for the smallest value.
 
@@ -98,6 +100,9 @@ class SearchMethod(ABC):
             Scores architectures without training, for methods that do.
         on_trial
             Called after each trial.
+        first
+            Points that are trained before the method makes its own trials, of which there are so
+            many fewer; a study learns from them.
 
         Returns
         -------
@@ -111,7 +116,8 @@ class SearchMethod(ABC):
         PhysicsError
             No trial was usable.
         """
-        self.check(space, budget)
+        own = Budget(budget.trials - len(first), budget.initialisations)
+        self.check(space, own)
         if self.needs_score and training_free is None:
             raise ConfigError(
                 f"{self.label} needs a training-free score.",
@@ -123,7 +129,9 @@ class SearchMethod(ABC):
         recorder = Recorder(
             objective, training_free, initialisations=budget.initialisations, on_trial=on_trial
         )
-        best, reason = self._search(recorder, space, budget, seed)
+        for point in first:
+            recorder.train(point)
+        best, reason = self._search(recorder, space, own, seed)
         return MethodResult(self.name, tuple(recorder.trials), dict(best.hyperparameters), reason)
 
     @abstractmethod

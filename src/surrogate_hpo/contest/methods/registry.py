@@ -11,7 +11,7 @@ from surrogate_hpo.contest.methods.orthogonal_array import OrthogonalArray
 from surrogate_hpo.contest.methods.random_search import RandomSearch
 from surrogate_hpo.contest.methods.swarm import Swarm
 from surrogate_hpo.contest.methods.swarm_two_stage import SwarmTwoStage
-from surrogate_hpo.contest.methods.tpe import Tpe
+from surrogate_hpo.contest.methods.tpe import Tpe, TpeDefault, TpeParallel
 from surrogate_hpo.search.options import MethodName
 
 METHODS: dict[MethodName, Method] = {
@@ -26,4 +26,6 @@ METHODS: dict[MethodName, Method] = {
     "swarm_two_stage": SwarmTwoStage(),
     "hyperband": Hyperband(),
     "filtered_halving": FilteredHalving(),
+    "tpe_default": TpeDefault(),
+    "tpe_parallel": TpeParallel(),
 }

@@ -6,14 +6,16 @@ from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
 from surrogate_hpo.figure_widths import FigureWidth
-from surrogate_hpo.search.options import MethodName
+from surrogate_hpo.search.options import VARIANTS, MethodName
 
 
 class CompareSettings(Section):
     """The table and the figures; it trains nothing, so a change here repeats no training."""
 
     methods: list[MethodName] = Field(
-        list(get_args(MethodName)), min_length=1, description="which methods are compared"
+        [name for name in get_args(MethodName) if name not in VARIANTS],
+        min_length=1,
+        description="which methods are compared",
     )
     reference: MethodName = Field(
         "tpe", description="method that cost and error of the others are divided by"
