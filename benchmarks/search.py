@@ -2,10 +2,11 @@
 
 A table is a pair of files of `snakemake table`, named after a material: aluminium.csv and
 aluminium.json. Nothing is trained: a replay of a whole search takes a fraction of a second, so that
-each method is run from 100 seeds. Regret is the relative excess of the validation loss of the
-network that a search would recommend over the best of the table, and the same of the error of the
-total free energy where the table has it; compute is that of the trainings and scores asked for. All
-methods have the same number of trials.
+each method is run from 100 seeds. Regret is the relative excess of the error of the network that a
+search would recommend over the best of the table: of the validation loss, where the searches see
+it, and of the total free energy, where they see that. Compute is that of the trainings and scores
+asked for. All methods have the same number of trials. What is learnt from tables (weights of
+scores, first points, a rule of the learning rate) is learnt from those of the other materials.
 """
 
 import argparse
@@ -17,52 +18,39 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-import numpy as np
-
+from surrogate_hpo.contest.contenders import Arena
 from surrogate_hpo.contest.methods.interface import Budget
-from surrogate_hpo.contest.methods.points import levels
-from surrogate_hpo.contest.methods.registry import METHODS
-from surrogate_hpo.contest.regret import median_estimate, regret_at, saving, seconds_to
-from surrogate_hpo.contest.replay import Replay, TableScore, replay
+from surrogate_hpo.contest.regret import median
+from surrogate_hpo.contest.replay import Replay
+from surrogate_hpo.contest.table_answers import SeenError, errors_of
+from surrogate_hpo.contest.table_numbers import best_of, method_numbers, rate_numbers, taus
+from surrogate_hpo.contest.verdict import overall_winner, winner
 from surrogate_hpo.data.trained_tables import read_trained_table
-from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.scores.agreement import agreement
-from surrogate_hpo.scores.architectures.options import Direction, ProxyName
-from surrogate_hpo.search.options import MethodName
-from surrogate_hpo.search.space import Choices, SearchSpace
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.search.trained_table import TrainedTable
 
 TABLES = sorted(Path("benchmarks/data/tables").glob("*.csv"))
 OUT = Path("benchmarks/out/search.json")
-REFERENCE = "tpe"
-PAPER: ProxyName = "naswot"
+REFERENCE, CONTROL = "tpe_default", "random"
 TARGET_REGRET = 0.05
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # of the reference's compute
-ANYTIME = 24  # budgets of the curves
-LEVELS = 5  # of an interval, for methods that need a list
-# As their publications read them; scores/architectures says the same of each.
-DIRECTIONS: dict[ProxyName, Direction] = {
-    "naswot": "maximise",
-    "activation_patterns": "maximise",
-    "parameters": "maximise",
-    "readout": "minimise",
-    "short_training": "minimise",
-}
-FILTERS: tuple[ProxyName, ...] = ("activation_patterns", "readout", "short_training", "parameters")
+Runs = dict[str, list[Replay]]
 
 
-class Contender(NamedTuple):
-    """A method, and the score that it uses if it needs one."""
+class Place(NamedTuple):
+    """Where searches are replayed: one of several tables, and the error that they see."""
 
-    method: MethodName
-    score: ProxyName = PAPER
+    paths: tuple[Path, ...]
+    number: int
+    error: SeenError
 
     @property
-    def label(self) -> str:
-        """Name in the table."""
-        return self.method if self.method != "filtered_halving" else f"{self.method}:{self.score}"
+    def name(self) -> str:
+        """The material."""
+        path = self.paths[self.number]
+        return path.stem if path.stem != "table" else path.resolve().parents[2].name
 
 
 @lru_cache
@@ -71,140 +59,122 @@ def table_at(path: Path) -> TrainedTable:
     return read_trained_table(path, path.with_suffix(".json"))
 
 
-def contenders(table: TrainedTable) -> list[Contender]:
-    """All methods whose score the table has, the filter with each of several."""
-    known = set(table.configurations[0].scores)
-    listed = [Contender(name) for name in METHODS if name != "filtered_halving"]
-    listed += [Contender("filtered_halving", score) for score in FILTERS]
-    needy = {name for name, method in METHODS.items() if getattr(method, "needs_score", False)}
-    return [one for one in listed if one.method not in needy or one.score in known]
+def others_of(place: Place) -> list[TrainedTable]:
+    """Tables of the other materials."""
+    return [table_at(path) for n, path in enumerate(place.paths) if n != place.number]
 
 
-def space_of(contender: Contender, table: TrainedTable) -> SearchSpace:
-    """The space of the table; for an orthogonal array some values of each interval, as it wants."""
-    if contender.method != "orthogonal_array":
-        return table.space
-    return {key: Choices(levels(one, LEVELS)) for key, one in table.space.items()}
+@lru_cache(maxsize=1)
+def arena_at(place: Place) -> Arena:
+    """What is replayed there, made once by each process."""
+    return Arena(table_at(place.paths[place.number]), others_of(place), place.error)
 
 
-def one_replay(path: Path, contender: Contender, budget: Budget, seed: int) -> Replay:
-    """One search on a table."""
-    table = table_at(path)
-    score = None
-    if contender.score in table.configurations[0].scores:
-        score = TableScore(table, contender.score, DIRECTIONS[contender.score])
-    method, space = METHODS[contender.method], space_of(contender, table)
-    return replay(method, table, budget=budget, seed=seed, score=score, space=space)
+def some_replays(place: Place, budget: Budget, job: tuple[str, range]) -> list[Replay]:
+    """Replay one method from some seeds."""
+    label, seeds = job
+    arena = arena_at(place)
+    return [arena.replay(label, budget, seed) for seed in seeds]
 
 
-def curve(replays: Sequence[Replay], errors: Sequence[float], seconds: Sequence[float]) -> Any:  # noqa: ANN401
-    """Median regret with its interval at some budgets."""
-    found = np.array([regret_at(one, errors, seconds) for one in replays])
-    return [asdict(median_estimate(column, seed=0)) for column in found.T]
+def all_replays(
+    place: Place, budget: Budget, labels: Sequence[str], replays: int, pool: ProcessPoolExecutor
+) -> Runs:
+    """Replays of all methods in the order of their seeds."""
+    chunk = 10
+    starts = range(0, replays, chunk)
+    jobs = [(label, range(n, min(n + chunk, replays))) for label in labels for n in starts]
+    runs: Runs = {label: [] for label in labels}
+    for (label, _), found in zip(
+        jobs, pool.map(partial(some_replays, place, budget), jobs), strict=True
+    ):
+        runs[label] += found
+    return runs
 
 
-def judged(replays: Sequence[Replay], table: TrainedTable, budgets: Sequence[float]) -> Any:  # noqa: ANN401
-    """Numbers of one method on one table."""
-    total = float(np.median([one.total_seconds for one in replays]))
-    anytime = list(np.geomspace(budgets[0] / 8, budgets[-1], ANYTIME))
-    energies = table.free_energies
-    losses = table.losses
+def scores_at(place: Place) -> dict[str, Any]:
+    """τ of the scores, and the exponents of the best learning rate."""
+    table, others = table_at(place.paths[place.number]), others_of(place)
     return {
-        "replays": len(replays),
-        "without_recommendation": sum(bool(one.failure) for one in replays),
-        "total_seconds": total,
-        "regret": curve(replays, losses, budgets),
-        "free_energy_regret": curve(replays, energies, budgets)
-        if any(map(math.isfinite, energies))
-        else None,
-        "anytime_seconds": anytime,
-        "anytime_regret": [point["value"] for point in curve(replays, losses, anytime)],
-        "seconds_to_target": asdict(
-            median_estimate([seconds_to(one, losses, TARGET_REGRET) for one in replays], seed=1)
-        ),
+        "scores": taus(table, others, place.error),
+        "rate_rule": rate_numbers([table], place.error),
+        "rate_rule_of_others": rate_numbers(others, place.error) if others else None,
     }
 
 
-def taus(table: TrainedTable) -> dict[str, dict[str, Any]]:
-    """Kendall's τ of every score with the loss over all configurations whose score is a number."""
-    found = {}
-    for name in table.configurations[0].scores:
-        pairs = [(one.scores[name], one.loss) for one in table.configurations]
-        usable = [pair for pair in pairs if math.isfinite(pair[0])]
-        scores, losses = zip(*usable, strict=True)
-        found[name] = asdict(agreement(scores, losses, seed=2))
-    return found
-
-
-def material(path: Path, budget: Budget, replays: int, pool: ProcessPoolExecutor) -> dict[str, Any]:
-    """All methods on one table."""
-    table = table_at(path)
-    initialisations = min(budget.initialisations, table.seeds)
-    budget = Budget(budget.trials, initialisations)
-    runs: dict[str, list[Replay]] = {}
-    refused: dict[str, str] = {}
-    for one in contenders(table):
-        try:
-            METHODS[one.method].check(space_of(one, table), budget)
-        except ConfigError as error:
-            refused[one.label] = " ".join(str(error).split())
-            continue
-        run = partial(one_replay, path, one, budget)
-        runs[one.label] = list(pool.map(run, range(replays), chunksize=5))
-    reference = float(np.median([one.total_seconds for one in runs[REFERENCE]]))
-    budgets = [share * reference for share in SHARES]
-    methods = {label: judged(found, table, budgets) for label, found in runs.items()}
+def judged(place: Place, runs: Runs, extra: dict[str, Any]) -> dict[str, Any]:
+    """Numbers of all methods on one table, with the winner."""
+    errors = errors_of(table_at(place.paths[place.number]), place.error)
+    spent = median([one.total_seconds for one in runs[REFERENCE]])
+    budgets = [share * spent for share in SHARES]
+    first = winner(runs, errors, reference=REFERENCE, control=CONTROL, target=TARGET_REGRET)
     return {
-        **verdict(runs, methods, table),
+        "winner": first.method,
+        "compute_saving": first.saving.value,
+        "compute_saving_low": first.saving.low,
+        "compute_saving_high": first.saving.high,
+        "compute_saving_is_lower_bound": first.is_lower_bound,
+        "wall_saving": asdict(first.wall_saving),
+        "beats_random_at_every_budget": first.beats_control,
+        "share_of_budgets_better_than_random": first.control_share,
+        **best_of(extra["scores"]),
+        "budget_seconds": budgets,
+        "methods": {
+            label: method_numbers(found, errors, budgets, TARGET_REGRET)
+            for label, found in runs.items()
+        },
+        **extra,
+    }
+
+
+def facts(table: TrainedTable) -> dict[str, Any]:
+    """What the table is."""
+    return {
         "configurations": len(table.configurations),
+        "seeds": table.seeds,
         "failed_configurations": sum(not math.isfinite(loss) for loss in table.losses),
         "table_seconds": sum(sum(row.seconds) for c in table.configurations for row in c.rows),
-        "initialisations": initialisations,
-        "budget_seconds": budgets,
-        "methods": methods,
-        "refused": refused,
-        "scores": taus(table),
     }
 
 
-def verdict(
-    runs: dict[str, list[Replay]], methods: dict[str, Any], table: TrainedTable
-) -> dict[str, Any]:
-    """The method that gets to the target with the least compute, and the best of the scores."""
-    losses, known = table.losses, taus(table)
-    winner = min(methods, key=lambda name: methods[name]["seconds_to_target"]["value"])
-    reached = math.isfinite(methods[winner]["seconds_to_target"]["value"])
-
-    def seconds(label: str) -> list[float]:
-        return [seconds_to(one, losses, TARGET_REGRET) for one in runs[label]]
-
-    # Where the reference never gets there, what it has spent is a lower bound.
-    spent = [
-        min(found, one.total_seconds)
-        for found, one in zip(seconds(REFERENCE), runs[REFERENCE], strict=True)
-    ]
-    saved = saving(spent, seconds(winner), seed=3)
-    best = max(known, key=lambda name: abs(np.nan_to_num(known[name]["tau"])), default=None)
-    return {
-        "winner": winner if reached else None,
-        "compute_saving": saved.value if reached else None,
-        "compute_saving_low": saved.low if reached else None,
-        "compute_saving_high": saved.high if reached else None,
-        "compute_saving_is_lower_bound": not math.isfinite(
-            methods[REFERENCE]["seconds_to_target"]["value"]
-        ),
-        "best_score": best,
-        "tau_of_best_score": known[best]["tau"] if best else None,
-        "tau_of_paper": known[PAPER]["tau"] if PAPER in known else None,
-    }
+def compared(
+    paths: tuple[Path, ...],
+    error: SeenError,
+    options: argparse.Namespace,
+    pool: ProcessPoolExecutor,
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """All methods on all tables that have an error, and the winner over all of them."""
+    found, pairs = {}, []
+    for number in range(len(paths)):
+        place = Place(paths, number, error)
+        table = table_at(paths[number])
+        budget = Budget(options.trials, min(options.initialisations, table.seeds))
+        try:
+            arena = arena_at(place)
+        except DataError:
+            continue
+        extra = pool.submit(scores_at, place)
+        runs = all_replays(place, budget, arena.fits(budget), options.replays, pool)
+        found[place.name] = {
+            **judged(place, runs, extra.result()),
+            "refused": arena.refused,
+            "initialisations": budget.initialisations,
+        }
+        printed(f"{place.name}, {error}", found[place.name])
+        pairs.append((runs, errors_of(table, error)))
+    if not pairs:
+        return found, None
+    overall = overall_winner(pairs, reference=REFERENCE, control=CONTROL, target=TARGET_REGRET)
+    print(f"\nover all, {error}: {overall}")
+    return found, asdict(overall)
 
 
 def printed(name: str, found: dict[str, Any]) -> None:
     """A row per method: median regret at each budget, in percent."""
     budgets = " | ".join(f"{seconds:.0f} s" for seconds in found["budget_seconds"])
-    print(f"\n{name}: {found['configurations']} configurations; median regret, % (95 % interval)\n")
-    print(f"| method | {budgets} | s to {TARGET_REGRET:.0%} | search, s |")
-    print("|---" * (len(found["budget_seconds"]) + 3) + "|")
+    print(f"\n{name}: median regret, % (95 % interval)\n")
+    print(f"| method | {budgets} | s to {TARGET_REGRET:.0%} | wall s to it | search, s |")
+    print("|---" * (len(found["budget_seconds"]) + 4) + "|")
 
     def cell(one: dict[str, float], factor: float = 100.0) -> str:
         value, low, high = (factor * one[key] for key in ("value", "low", "high"))
@@ -214,13 +184,13 @@ def printed(name: str, found: dict[str, Any]) -> None:
         regrets = " | ".join(map(cell, row["regret"]))
         print(
             f"| {label} | {regrets} | {cell(row['seconds_to_target'], 1.0)} "
-            f"| {row['total_seconds']:.0f} |"
+            f"| {cell(row['wall_seconds_to_target'], 1.0)} | {row['total_seconds']:.0f} |"
         )
     for label, reason in found["refused"].items():
         print(f"{label} is left out: {reason}")
-    for key in ("winner", "compute_saving", "best_score", "tau_of_best_score", "tau_of_paper"):
-        value = found[key]
-        print(f"{key}: {value:.3g}" if isinstance(value, float) else f"{key}: {value}")
+    skipped = ("methods", "scores", "budget_seconds", "refused")
+    print("\n".join(f"{key}: {value}" for key, value in found.items() if key not in skipped))
+    print("τ: " + ", ".join(f"{key} {one['tau']:.2f}" for key, one in found["scores"].items()))
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401
@@ -233,7 +203,7 @@ def finite(value: Any) -> Any:  # noqa: ANN401
 
 
 def main() -> None:
-    """Print a table per material and write the summary."""
+    """Print a table per material and error, and write the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", nargs="*", type=Path, default=TABLES, help="table.csv files")
     parser.add_argument("--replays", type=int, default=100, help="seeds of each method")
@@ -243,16 +213,20 @@ def main() -> None:
     options = parser.parse_args()
     if not options.tables:
         raise SystemExit(f"No tables in {OUT.parent.parent / 'data' / 'tables'}: snakemake table")
-    budget = Budget(options.trials, options.initialisations)
     start = time.perf_counter()
-    found = {}
+    paths = tuple(options.tables)
+    by_error, overall = {}, {}
     with ProcessPoolExecutor(options.processes) as pool:
-        for path in options.tables:
-            name = path.stem if path.stem != "table" else path.resolve().parents[2].name
-            found[name] = material(path, budget, options.replays, pool)
-            printed(name, found[name])
+        for error in get_args(SeenError):
+            by_error[error], overall[error] = compared(paths, error, options, pool)
+    loss, energy = (by_error[error] for error in get_args(SeenError))
     summary = {
-        "materials": found,
+        "materials": {
+            name: facts(table_at(path)) | loss[name] | {"by_free_energy": energy.get(name)}
+            for name, path in zip(loss, paths, strict=True)
+        },
+        "winner_over_all": overall["validation_loss"],
+        "winner_over_all_by_free_energy": overall["total_free_energy"],
         "reference": REFERENCE,
         "target_regret": TARGET_REGRET,
         "trials": options.trials,

@@ -1,5 +1,6 @@
 """A search that begins with what was best for other materials."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -70,7 +71,8 @@ def _usable(
     table: TrainedTable, space: SearchSpace, default: dict[str, Value], error: SeenError
 ) -> Iterator[dict[str, Value]]:
     errors = errors_of(table, error)
-    for number in sorted(range(len(errors)), key=errors.__getitem__):
+    usable = [number for number in range(len(errors)) if math.isfinite(errors[number])]
+    for number in sorted(usable, key=errors.__getitem__):
         found = table.configurations[number].hyperparameters
         point = {key: found.get(key, default[key]) for key in space}
         for key, one in space.items():
