@@ -7,7 +7,6 @@ as another training of it. Cost is what the table says that the answer took.
 """
 
 import math
-from collections.abc import Sequence
 from copy import copy
 from typing import Literal, Self
 
@@ -44,11 +43,7 @@ def error_after(row: TrainedRow, length: int, error: SeenError) -> float:
     """
     if error == "validation_loss" or not math.isfinite(row.losses[length]):
         return row.losses[length]
-    # Older tables have the energies after whole trainings only.
-    each: Sequence[float] = getattr(row, "free_energies", ())
-    found = each[length] if each else math.nan
-    whole = length == len(row.losses) - 1
-    return row.free_energy if math.isnan(found) and whole else found
+    return row.free_energies[length]
 
 
 def errors_of(table: TrainedTable, error: SeenError) -> list[float]:

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from surrogate_hpo.contest.memo import canonical_key
 from surrogate_hpo.contest.methods.guard import guarded
 from surrogate_hpo.contest.methods.interface import (
     Evaluation,
@@ -50,7 +49,7 @@ class Recorder:
         self._training_free = training_free
         self._initialisations = initialisations
         self._on_trial = on_trial
-        self._known: dict[str, Evaluation] = {}
+        self._known: dict[tuple[object, ...], Evaluation] = {}
         self.trials: list[Trial] = []
 
     def train(self, point: Hyperparameters, fidelity: float = 1.0) -> Trial:
@@ -75,7 +74,10 @@ class Recorder:
         if score is None:
             raise ConfigError("This search method needs a training-free score.")
         evaluation = self._once(
-            "score", point, 0.0, lambda: guarded(lambda: score(dict(point)), trainings=0.0)
+            "score",
+            point,
+            0.0,
+            lambda: guarded(lambda: score(dict(point)), trainings=0.0),
         )
         if evaluation.usable and evaluation.value > threshold:
             reason = f"score {evaluation.value:.6g} above the threshold {threshold:.6g}"
@@ -111,7 +113,9 @@ class Recorder:
     def _once(
         self, kind: Kind, point: Hyperparameters, fidelity: float, make: Callable[[], Evaluation]
     ) -> Evaluation:
-        key = kind + canonical_key(point, initialisations=self._initialisations, fidelity=fidelity)
+        # As `canonical_key`: the integer 1, the number 1.0 and `true` differ.
+        values = [point[name] for name in sorted(point)]
+        key = (kind, fidelity, *values, *map(type, values))
         if key in self._known:
             return dataclasses.replace(self._known[key], seconds=0.0, trainings=0.0)
         self._known[key] = make()
