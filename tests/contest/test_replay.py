@@ -14,7 +14,7 @@ from surrogate_hpo.contest.methods.registry import METHODS
 from surrogate_hpo.contest.nearest import NearestConfiguration
 from surrogate_hpo.contest.regret import median_estimate, regret_at, saving, seconds_to
 from surrogate_hpo.contest.replay import Replay, replay
-from surrogate_hpo.contest.table_answers import TableObjective, TableScore
+from surrogate_hpo.contest.table_answers import TableObjective, TableScore, errors_of
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.search.space import Choices, Interval
 from surrogate_hpo.search.trained_table import Configuration, TrainedRow, TrainedTable
@@ -33,7 +33,8 @@ COMPARED = [name for name in METHODS if name not in ("orthogonal_array",)]
 def trained(point, seed):
     """As `objective` of the analytic search, but seeds differ, and so do costs."""
     losses = tuple(1 + error(point) + 0.5 * (1 - e / 9) + 0.01 * seed for e in EPOCHS)
-    return TrainedRow(losses, tuple(e * 0.001 * point["width"] for e in EPOCHS), 5 * losses[-1])
+    energies = (math.nan, *(5 + 10 * abs(loss - 1.2) for loss in losses[1:]))
+    return TrainedRow(losses, tuple(e * 0.001 * point["width"] for e in EPOCHS), energies)
 
 
 def configuration(point, seeds=2):
@@ -87,10 +88,13 @@ def test_a_replay_is_the_real_run_where_every_point_is_in_the_table(table, name)
 
 
 def test_a_replay_follows_from_its_seed(table):
-    first, same, other = (
-        replay(METHODS["random"], TableObjective(table), budget=BUDGET, seed=seed) for seed in (3, 3, 4)
-    )
-    assert first == same != other
+    answers = TableObjective(table)
+    for name in ("random", "tpe_parallel", "hyperband"):
+        first, same, other = (
+            replay(METHODS[name], answers, budget=BUDGET, seed=seed) for seed in (3, 3, 4)
+        )
+        assert first == same != other
+        assert first == replay(METHODS[name], TableObjective(table), budget=BUDGET, seed=3)
 
 
 def test_the_first_seed_of_the_table_follows_from_that_of_the_replay(table):
@@ -102,6 +106,62 @@ def test_the_first_seed_of_the_table_follows_from_that_of_the_replay(table):
     assert values == pytest.approx([0.0, 0.01])
     with pytest.raises(ConfigError, match=r"trained so often(.|\n)*at most 2 init(.|\n)*got: 3"):
         TableObjective(table)(point, initialisations=3)
+
+
+def test_searches_may_see_the_free_energy_where_it_was_measured(table):
+    answers = TableObjective(table, "total_free_energy")
+    one = table.configurations[7]
+
+    def seen(fidelity):
+        return answers(one.hyperparameters, initialisations=2, fidelity=fidelity).value
+
+    assert seen(1.0) == pytest.approx(one.free_energy)
+    assert seen(1 / 3) == pytest.approx(np.mean([row.free_energies[1] for row in one.rows]))
+    # Nowhere in the table is there an energy after the shortest training: the loss ranks these.
+    assert seen(1 / 9) == pytest.approx(np.mean([row.losses[0] for row in one.rows]))
+    found = replay(METHODS["hyperband"], answers, budget=Budget(30, 2), seed=0)
+    errors = errors_of(table, "total_free_energy")
+    assert regret_at(found, errors, [found.total_seconds])[0] < 0.1
+
+
+def test_a_training_without_an_energy_is_a_failed_evaluation(table):
+    rows = [list(one.rows) for one in table.configurations[:3]]
+    rows[0][1] = replace(rows[0][1], free_energies=(math.nan, math.nan, math.nan))
+    rows[1][0] = replace(rows[1][0], losses=(1.0, 1.0, math.inf))
+    some = zip(table.configurations, rows, strict=False)
+    broken = TrainedTable(DISCRETE, EPOCHS, tuple(replace(c, rows=tuple(r)) for c, r in some))
+    answers = TableObjective(broken, "total_free_energy")
+    found = [answers(c.hyperparameters, initialisations=2) for c in broken.configurations]
+    assert [one.state for one in found] == ["failed", "failed", "complete"]
+    assert "no such error" in found[0].reason
+    assert "diverged" in found[1].reason
+    assert found[0].seconds > 0
+
+
+def test_a_table_without_energies_cannot_be_searched_by_them(table):
+    rows = tuple(
+        replace(row, free_energies=(math.nan,) * 3) for row in table.configurations[0].rows
+    )
+    bare = TrainedTable(DISCRETE, EPOCHS, (replace(table.configurations[0], rows=rows),))
+    with pytest.raises(DataError, match=r"with the free energy(.|\n)*table.energies: true"):
+        TableObjective(bare, "total_free_energy")
+
+
+def test_wall_time_counts_the_workers_that_wait(table):
+    answers = TableObjective(table)
+    four = {
+        name: replay(METHODS[name], answers, budget=BUDGET, seed=2, workers=4)
+        for name in ("random", "tpe_default", "tpe_parallel")
+    }
+    for one in four.values():
+        assert one.total_seconds / 4 <= one.total_wall_seconds < one.total_seconds
+        assert len(one.wall_seconds) == len(one.seconds)
+        assert list(one.wall_seconds) == sorted(one.wall_seconds)
+    # Two initialisations of one trial keep two of four workers busy.
+    share = {name: one.total_seconds / one.total_wall_seconds for name, one in four.items()}
+    assert share["tpe_default"] < share["tpe_parallel"] < share["random"]
+    alone = replay(METHODS["random"], answers, budget=BUDGET, seed=2, workers=1)
+    assert alone.wall_seconds[-1] == pytest.approx(alone.total_seconds)
 
 
 def test_points_between_are_answered_by_the_nearest_configuration():

@@ -2,10 +2,10 @@
 
 import heapq
 import itertools
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 from surrogate_hpo.contest.methods.interface import Trial
+from surrogate_hpo.contest.methods.swarm import swarm_size
 from surrogate_hpo.contest.methods.tpe import OPTUNA_STARTUP_TRIALS, PARALLEL_TRIALS
 from surrogate_hpo.search.options import MethodName
 
@@ -128,8 +128,8 @@ def _one_by_one(trials: Trials, startup_trials: int) -> list[int]:
 
 
 def _steps(trials: Trials) -> list[int]:
-    """Steps of a swarm, which has as many particles as it makes steps."""
-    return _in_groups(trials, max(2, math.isqrt(len(trials))))
+    """Steps of a swarm."""
+    return _in_groups(trials, swarm_size(len(trials)))
 
 
 def _in_groups(trials: Trials, size: int) -> list[int]:

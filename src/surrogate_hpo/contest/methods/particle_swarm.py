@@ -25,7 +25,8 @@ class Confidence:
     """How a particle weighs where it goes, what it knows, and what the swarm knows.
 
     The defaults are the constriction of Clerc and Kennedy, *IEEE Trans. Evol. Comput.* 6, 58
-    (2002), with which trajectories converge.
+    (2002), with which trajectories converge: w = 0.7298 and c₁ + c₂ = 4.1 w. Their sum is shared
+    1 : 2 as by Kondati Natarajan and Caro, arXiv:2101.00049.
 
     Attributes
     ----------
@@ -38,8 +39,8 @@ class Confidence:
     """
 
     inertia: float = 0.7298
-    self_confidence: float = 1.49618
-    swarm_confidence: float = 1.49618
+    self_confidence: float = 0.99745
+    swarm_confidence: float = 1.99491
 
 
 def move(
@@ -90,7 +91,7 @@ class ParticleSwarmSampler(BaseSampler):
     """A synchronous swarm: trial t is step t // n of particle t mod n, of n particles.
 
     All particles of a step know the values of all steps before it, and no others, so those of
-    one step can be trained at the same time, as in Natarajan and Caro, arXiv:2101.00049.
+    one step can be trained at the same time, as in Kondati Natarajan and Caro, arXiv:2101.00049.
     Intervals are crossed on their own scale; of choices, the index nearest to the position
     is taken. Positions and velocities are attributes of the trials: the sampler keeps no
     state, and goes on in a study that another one began.

