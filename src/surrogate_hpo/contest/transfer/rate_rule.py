@@ -72,7 +72,8 @@ def fit_rate_rule(tables: Sequence[TrainedTable], error: SeenError = "validation
     tables
         With learning rate, width, layers and batch size in their spaces.
     error
-        Whose minimum counts. A configuration that diverged counts as the worst that did not.
+        Whose minimum counts. Configurations that diverged are left out: how much worse they are
+        is no number, and those that nearly did tell on which side the error rises.
 
     Returns
     -------
@@ -140,11 +141,15 @@ def _features(table: TrainedTable, error: SeenError) -> tuple[Floats, Floats, Fl
             expected=f"{RATE}, {', '.join(POWERS)} in its space",
             got=f"no {', '.join(missing)}",
         )
-    points = [one.hyperparameters for one in table.configurations]
     errors = np.array(errors_of(table, error))
-    if not np.isfinite(errors).any():
-        raise DataError("The table has no such error to fit a learning rate on.", got=error)
-    errors = np.minimum(errors, errors[np.isfinite(errors)].max())
+    known = np.isfinite(errors)
+    if not known.any():
+        raise DataError(
+            "A rule of the learning rate cannot be fitted on the table.",
+            expected=f"the error {error} of its configurations",
+            got="none",
+        )
+    points = [table.configurations[n].hyperparameters for n in np.flatnonzero(known)]
 
     def logs(key: str) -> Floats:
         return np.log([float(point[key]) for point in points])
@@ -157,7 +162,7 @@ def _features(table: TrainedTable, error: SeenError) -> tuple[Floats, Floats, Fl
         for option in one.options[1:]
     ]
     rated = np.array([x, *(x * z), x**2]).T
-    return rated, np.array([*z, *z**2, *options]).T, np.log(errors)
+    return rated, np.array([*z, *z**2, *options]).T, np.log(errors[known])
 
 
 def _stacked(parts: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats]:
