@@ -71,7 +71,8 @@ class AskTell:
 class _OneSpaceTpe(TPESampler):
     """A sampler of a study whose trials all have the same hyperparameters.
 
-    Optuna finds that out from all trials before every trial, which takes most of its time.
+    Optuna finds that out before every trial, from all trials if the sampler is a new one, which
+    takes up to half of its time. The points are the same.
     """
 
     def infer_relative_search_space(
@@ -125,7 +126,7 @@ def default_tpe_sampler(seed: int) -> Callable[[int], BaseSampler]:
     Callable
         Takes the number of the trial, and always returns the same sampler.
     """
-    sampler = TPESampler(seed=seed % 2**32)
+    sampler = _OneSpaceTpe(seed=seed % 2**32)
     return lambda _: sampler
 
 
