@@ -15,6 +15,7 @@ from surrogate_hpo.contest.nearest import NearestConfiguration
 from surrogate_hpo.contest.regret import median_estimate, regret_at, saving, seconds_to
 from surrogate_hpo.contest.replay import Replay, replay
 from surrogate_hpo.contest.table_answers import TableObjective, TableScore, errors_of
+from surrogate_hpo.contest.transfer.warm_start import WarmStart, best_points
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.search.space import Choices, Interval
 from surrogate_hpo.search.trained_table import Configuration, TrainedRow, TrainedTable
@@ -85,6 +86,18 @@ def test_a_replay_is_the_real_run_where_every_point_is_in_the_table(table, name)
         best = table.configurations[again.configurations[-1]]
         assert best.hyperparameters == found.best
         assert list(again.seconds) == sorted(again.seconds)
+
+
+def test_so_is_a_replay_that_begins_with_points_of_another_table(table):
+    other = table_of([one.hyperparameters for one in table.configurations[::7]])
+    method = WarmStart(FilteredHalving(), best_points([other], DISCRETE, 3))
+    found = method.run(real, DISCRETE, budget=BUDGET, seed=4, training_free=real_score)
+    again = replay(
+        method, TableObjective(table), budget=BUDGET, seed=4,
+        score=TableScore(table, "good", "maximise"),
+    )  # fmt: skip
+    assert again.total_seconds == pytest.approx(found.seconds)
+    assert table.configurations[again.configurations[-1]].hyperparameters == found.best
 
 
 def test_a_replay_follows_from_its_seed(table):

@@ -64,9 +64,7 @@ def test_the_defaults_are_those_of_optuna(name, together):
 def test_four_at_a_time_are_four_different_points():
     found = [trial.hyperparameters for trial in run("tpe_parallel", seed=1).trials]
     groups = [found[n : n + PARALLEL_TRIALS] for n in range(12, len(found), PARALLEL_TRIALS)]
-    assert all(
-        one != other for group in groups for one, other in itertools.pairwise(group)
-    )
+    assert all(one != other for group in groups for one, other in itertools.pairwise(group))
 
 
 def test_a_study_is_told_in_the_order_in_which_it_was_asked():

@@ -73,11 +73,11 @@ def test_the_overall_winner_has_the_largest_geometric_mean_and_the_safest_the_be
 
 def test_mean_savings_are_geometric_means_with_intervals():
     rng = np.random.default_rng(0)
-    slow, fast = rng.lognormal(3, 0.2, 60), rng.lognormal(1, 0.2, 60)
+    slow, fast = (rng.lognormal(mean, 0.2, 60).tolist() for mean in (3, 1))
     found = mean_saving([slow, slow], [fast, slow], seed=1)
     assert found.low < found.value < found.high
     assert found.value == pytest.approx(math.e, rel=0.1)
-    assert mean_saving([slow], [np.full(60, math.inf)], seed=1).value == 0
+    assert mean_saving([slow], [[math.inf] * 60], seed=1).value == 0
 
 
 # --- all of it on small tables ---

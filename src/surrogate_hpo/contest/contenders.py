@@ -1,7 +1,7 @@
 """Who is replayed on a table: methods of the registry, variants, and what other tables teach."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from surrogate_hpo.contest.methods.base import SearchMethod
 from surrogate_hpo.contest.methods.filtered_halving import FilteredHalving
@@ -45,7 +45,6 @@ class Contender:
     score: TrainingFree | None = None
 
 
-@dataclass
 class Arena:
     """A table on which methods are replayed, and what was learnt from others for them.
 
@@ -58,17 +57,23 @@ class Arena:
         from the table itself.
     error
         What the searches see.
+
+    Raises
+    ------
+    DataError
+        The table does not have the error after whole trainings.
     """
 
-    table: TrainedTable
-    others: Sequence[TrainedTable] = ()
-    error: SeenError = "validation_loss"
-    contenders: dict[str, Contender] = field(init=False)
-    refused: dict[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.objective = TableObjective(self.table, self.error)
-        self.contenders, self.refused = {}, {}
+    def __init__(
+        self,
+        table: TrainedTable,
+        others: Sequence[TrainedTable] = (),
+        error: SeenError = "validation_loss",
+    ) -> None:
+        self.table, self.others, self.error = table, others, error
+        self.objective = TableObjective(table, error)
+        self.contenders: dict[str, Contender] = {}
+        self.refused: dict[str, str] = {}
         kinds: list[tuple[str, Callable[[], Iterator[tuple[str, Contender]]]]] = [
             ("registry", self._registered),
             ("filters", self._filters),
