@@ -87,8 +87,8 @@ class Arena:
         for kind, make in kinds:
             try:
                 self.contenders.update(make())
-            except DataError as error:
-                self.refused[kind] = " ".join(str(error).split())
+            except DataError as reason:
+                self.refused[kind] = " ".join(str(reason).split())
 
     def fits(self, budget: Budget) -> list[str]:
         """Labels of those that can search the space within a budget; the others are refused."""
