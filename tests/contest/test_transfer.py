@@ -19,6 +19,10 @@ from surrogate_hpo.contest.transfer.combined_score import (
     fit_weights,
     unit_ranks,
 )
+from surrogate_hpo.contest.transfer.predicted_error import (
+    PredictedHalving,
+    fit_predicted_error,
+)
 from surrogate_hpo.contest.transfer.rate_rule import (
     RateRule,
     WithRateRule,
@@ -231,3 +235,43 @@ def test_the_right_rule_saves_trials(tables):
         return np.mean([math.log(tables[0].losses[f.configurations[-1]]) for f in found])
 
     assert mean_loss(ruled) < mean_loss(method)
+
+
+# --- predicted errors ---
+
+
+def test_errors_of_another_material_are_predicted_where_the_two_agree(tables):
+    predict = fit_predicted_error(tables[1:])
+    points = [one.hyperparameters for one in tables[0].configurations]
+    assert kendalltau(predict(points), tables[0].losses).statistic > 0.8
+
+
+def test_a_prediction_leads_to_better_networks_at_once(tables):
+    predict = fit_predicted_error(tables[1:])
+    method = PredictedHalving(predict=predict, halvings=0, surplus=50)
+    objective = TableObjective(tables[0])
+    budget = Budget(3, 1)
+    losses = tables[0].losses
+
+    def found(method):
+        ends = [replay(method, objective, budget=budget, seed=n) for n in range(10)]
+        return np.median([losses[one.configurations[-1]] for one in ends])
+
+    assert found(method) < 0.7 * found(RandomSearch())
+
+
+@pytest.mark.parametrize("halvings", [0, 2])
+def test_predicted_searches_are_reproducible_and_score_nothing(tables, halvings):
+    predict = fit_predicted_error(tables[1:])
+    method = PredictedHalving(predict=predict, halvings=halvings)
+    runs = [replay(method, TableObjective(tables[0]), budget=BUDGET, seed=7) for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert runs[0].configurations
+
+
+def test_tables_of_other_spaces_predict_nothing(tables):
+    other = replace(tables[1], space=SPACE | {"layers": Choices((1, 2, 3, 4))})
+    with pytest.raises(DataError, match=r"same space(.|\n)*2 tables, of different spaces"):
+        fit_predicted_error([tables[0], other])
+    with pytest.raises(DataError, match="0 tables"):
+        fit_predicted_error([])

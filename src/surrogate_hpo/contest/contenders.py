@@ -13,6 +13,7 @@ from surrogate_hpo.contest.methods.tpe import TpeDefault
 from surrogate_hpo.contest.replay import Replay, replay
 from surrogate_hpo.contest.table_answers import SeenError, TableObjective, TableScore
 from surrogate_hpo.contest.transfer.combined_score import CombinedTableScore, fit_weights
+from surrogate_hpo.contest.transfer.predicted_error import PredictedHalving, fit_predicted_error
 from surrogate_hpo.contest.transfer.rate_rule import WithRateRule, fit_rate_rule
 from surrogate_hpo.contest.transfer.warm_start import WarmStart, best_points
 from surrogate_hpo.errors import ConfigError, DataError
@@ -32,6 +33,7 @@ DIRECTIONS: dict[str, Direction] = {
 FILTERS = ("readout", "activation_patterns", "short_training", "parameters")
 LEVELS = 5  # of an interval, for methods that need a list
 WARM_POINTS = 5
+PREDICTED = 50  # points whose error is predicted, for one that is trained
 # Besides five points drawn for one that is trained, and two halvings.
 SURPLUSES, HALVINGS = (2, 10), (0, 1)
 
@@ -83,6 +85,7 @@ class Arena:
                 ("combined scores", self._combined),
                 ("warm starts", self._warm),
                 ("rules of the rate", self._ruled),
+                ("predicted errors", self._predicted),
             ]
         for kind, make in kinds:
             try:
@@ -152,6 +155,12 @@ class Arena:
         rule = fit_rate_rule(self.others, self.error)
         for label, one in self._bases():
             yield f"rate_rule:{label}", self._like(one, WithRateRule(one, rule))
+
+    def _predicted(self) -> Iterator[tuple[str, Contender]]:
+        predict = fit_predicted_error(self.others, self.error)
+        for halvings in (*HALVINGS, 2):
+            method = PredictedHalving(predict=predict, halvings=halvings, surplus=PREDICTED)
+            yield f"predicted:halvings={halvings}", Contender(method, self.table.space)
 
     def _bases(self) -> Iterator[tuple[str, SearchMethod]]:
         """Methods that go on from what other tables teach."""

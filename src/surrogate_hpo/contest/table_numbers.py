@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -19,12 +20,17 @@ from surrogate_hpo.contest.regret import (
 from surrogate_hpo.contest.replay import Replay
 from surrogate_hpo.contest.table_answers import SeenError, errors_of
 from surrogate_hpo.contest.transfer.combined_score import combined_values, fit_weights
+from surrogate_hpo.contest.transfer.predicted_error import fit_predicted_error
 from surrogate_hpo.contest.transfer.rate_rule import exponent_intervals, fit_rate_rule
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.scores.agreement import MINIMUM_ARCHITECTURES, agreement
 from surrogate_hpo.search.trained_table import TrainedTable
 
 COMBINED = "combined"
+# The loss after the shortest training of the table, each by its own recipe.
+SHORTEST = "shortest_training"
+# What the tables of other materials predict.
+PREDICTED_ERROR = "predicted_error"
 _ANYTIME = 24  # budgets of the curves
 _RESAMPLES = 300  # of τ, which takes seconds with more
 
@@ -84,13 +90,20 @@ def taus(
     Returns
     -------
     dict
-        By score; ``combined`` has its weights, too.
+        By score; ``combined`` has its weights, too. ``shortest_training`` is the loss after the
+        shortest training, ``predicted_error`` what the other tables predict.
     """
     names = list(table.configurations[0].scores)
     found = {
         name: _agreement([one.scores[name] for one in table.configurations], table, error)
         for name in names
     }
+    shortest = [sum(row.losses[0] for row in one.rows) for one in table.configurations]
+    found[SHORTEST] = _agreement(shortest, table, error)
+    with suppress(DataError):  # no other tables, or of another space
+        predict = fit_predicted_error(others, error)
+        predicted = predict([one.hyperparameters for one in table.configurations])
+        found[PREDICTED_ERROR] = _agreement(predicted.tolist(), table, error)
     shared = [n for n in names if all(n in one.configurations[0].scores for one in others)]
     if others and shared:
         try:

@@ -58,26 +58,26 @@ class FilteredHalving(SearchMethod):
         rounds = int((budget.trials + ROUNDING) // cost(rungs))
         for number in range(rounds):
             rng = np.random.default_rng(derive_seed(seed, self.name, number))
-            drawn = [random_point(space, rng) for _ in range(self.surplus * rungs[0].points)]
-            halve(recorder, _filtered(recorder, space, drawn)[: rungs[0].points], rungs)
+            points = self._best_first(recorder, space, rng, self.surplus * rungs[0].points)
+            halve(recorder, points[: rungs[0].points], rungs)
         best = recorder.best()
         return best, (
             f"lowest value, {best.evaluation.value:.6g}, of the trainings at fidelity "
             f"{best.fidelity:.3g} in {rounds} rounds (trial {best.number})"
         )
 
+    def _best_first(
+        self, recorder: Recorder, space: SearchSpace, rng: np.random.Generator, count: int
+    ) -> list[dict[str, Value]]:
+        """Random points by the score of their networks, without those that it rejects.
 
-def _filtered(
-    recorder: Recorder, space: SearchSpace, points: list[dict[str, Value]]
-) -> list[dict[str, Value]]:
-    """Points by the score of their networks, best first, without those that it rejects.
-
-    The score sees the network alone: of two points with the same one the second costs nothing.
-    """
-    network, default = architecture_part(space), default_point(space)
-    scored = []
-    for point in points:
-        found = recorder.score(default | {key: point[key] for key in network}).evaluation
-        if found.usable:
-            scored.append((found.value, point))
-    return [point for _, point in sorted(scored, key=lambda pair: pair[0])]
+        The score sees the network alone: of two points with the same one the second costs nothing.
+        """
+        network, default = architecture_part(space), default_point(space)
+        scored = []
+        for _ in range(count):
+            point = random_point(space, rng)
+            found = recorder.score(default | {key: point[key] for key in network}).evaluation
+            if found.usable:
+                scored.append((found.value, point))
+        return [point for _, point in sorted(scored, key=lambda pair: pair[0])]
