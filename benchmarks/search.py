@@ -207,7 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", nargs="*", type=Path, default=TABLES, help="table.csv files")
     parser.add_argument("--replays", type=int, default=100, help="seeds of each method")
-    parser.add_argument("--trials", type=int, default=40, help="whole trainings of each search")
+    parser.add_argument("--trials", type=int, default=50, help="whole trainings of each search")
     parser.add_argument("--initialisations", type=int, default=2, help="at most the table's seeds")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
