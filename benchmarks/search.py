@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, get_args
 
 from surrogate_hpo.contest.contenders import Arena
 from surrogate_hpo.contest.methods.interface import Budget
-from surrogate_hpo.contest.regret import median
+from surrogate_hpo.contest.regret import median, regret_at
 from surrogate_hpo.contest.replay import Replay
 from surrogate_hpo.contest.table_answers import SeenError, errors_of
 from surrogate_hpo.contest.table_numbers import best_of, method_numbers, rate_numbers, taus
@@ -108,6 +108,10 @@ def judged(place: Place, runs: Runs, extra: dict[str, Any]) -> dict[str, Any]:
     spent = median([one.total_seconds for one in runs[REFERENCE]])
     budgets = [share * spent for share in SHARES]
     first = winner(runs, errors, reference=REFERENCE, control=CONTROL, target=TARGET_REGRET)
+    # What Optuna ends at, which is often above the target: who gets there sooner?
+    ended = [float(regret_at(one, errors, [one.total_seconds])[0]) for one in runs[REFERENCE]]
+    reached = max(median(ended), TARGET_REGRET)
+    second = winner(runs, errors, reference=REFERENCE, control=CONTROL, target=reached)
     return {
         "winner": first.method,
         "compute_saving": first.saving.value,
@@ -115,6 +119,16 @@ def judged(place: Place, runs: Runs, extra: dict[str, Any]) -> dict[str, Any]:
         "compute_saving_high": first.saving.high,
         "compute_saving_is_lower_bound": first.is_lower_bound,
         "wall_saving": asdict(first.wall_saving),
+        "at_the_regret_of_optuna": {
+            "regret": reached,
+            "winner": second.method,
+            "compute_saving": second.saving.value,
+            "compute_saving_low": second.saving.low,
+            "compute_saving_high": second.saving.high,
+            "wall_saving": asdict(second.wall_saving),
+            "beats_random_at_every_budget": second.beats_control,
+            "share_of_budgets_better_than_random": second.control_share,
+        },
         "beats_random_at_every_budget": first.beats_control,
         "share_of_budgets_better_than_random": first.control_share,
         **best_of(extra["scores"]),

@@ -158,9 +158,12 @@ class Arena:
 
     def _predicted(self) -> Iterator[tuple[str, Contender]]:
         predict = fit_predicted_error(self.others, self.error)
+        first = best_points(self.others, self.table.space, WARM_POINTS, self.error)
         for halvings in (*HALVINGS, 2):
             method = PredictedHalving(predict=predict, halvings=halvings, surplus=PREDICTED)
-            yield f"predicted:halvings={halvings}", Contender(method, self.table.space)
+            label, space = f"predicted:halvings={halvings}", self.table.space
+            yield label, Contender(method, space)
+            yield f"warm:{label}", Contender(WarmStart(method, first), space)
 
     def _bases(self) -> Iterator[tuple[str, SearchMethod]]:
         """Methods that go on from what other tables teach."""
