@@ -1,8 +1,8 @@
 """The `naswot` section: which architectures are scored, and how the score is read."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import SPLITS_JOBS, Count, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.networks.options import Activation, InputScaling
@@ -17,7 +17,9 @@ class NaswotSettings(Section):
     activations: list[Activation] = Field(..., min_length=1)
     equal_widths: bool = Field(True, description="same width in all layers of a network")
     score: ProxyName = Field(
-        "naswot", description="which score ranks the architectures; see docs/concepts/audit.md"
+        "activation_patterns",
+        description="which score ranks the architectures; `naswot` is that of the paper; see "
+        "docs/concepts/audit.md and docs/concepts/table.md",
     )
     direction: Literal["maximise", "minimise", "audit"] | None = Field(
         None,
@@ -47,6 +49,17 @@ class NaswotSettings(Section):
         description="jobs that the scores are spread over",
         json_schema_extra=SPLITS_JOBS,
     )
+
+    @model_validator(mode="after")
+    def _direction_of_a_named_score(self) -> Self:
+        # The default was once another score, which is read the other way round.
+        if self.direction in ("maximise", "minimise") and "score" not in self.model_fields_set:
+            msg = (
+                f"direction: {self.direction} says how to read a score that is not named; add "
+                "score: naswot (the paper's), or leave the direction out"
+            )
+            raise ValueError(msg)
+        return self
 
     @property
     def needs_ldos(self) -> bool:
