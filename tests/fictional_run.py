@@ -12,9 +12,8 @@ from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.page import Notice, Provenance, ReportContext, ReportTable
 from surrogate_hpo.report.snapshot_errors import SnapshotEnergies, snapshot_errors_table
 from surrogate_hpo.report.verdict import Targets
-from surrogate_hpo.run.graph import DEPENDENCIES as EDGES
 from surrogate_hpo.run.graph import STAGES as STAGE_NAMES
-from surrogate_hpo.run.graph import SUMMARIES
+from surrogate_hpo.run.graph import SUMMARIES, edges
 from surrogate_hpo.stages.acsd.figure import SCORES, acsd_map
 from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds
 from surrogate_hpo.stages.acsd.figure_spread import similarity_spread
@@ -33,6 +32,13 @@ from surrogate_hpo.stages.train.figure import learning_curves
 from surrogate_hpo.stages.train.figure_losses import validation_losses_table
 
 STAGES = {stage: SUMMARIES[stage] for stage in STAGE_NAMES}
+FLOW = """
+dft=snapshots ldos=dft acsd=ldos,snapshots descriptors=acsd,dft,snapshots naswot=descriptors,ldos
+search=descriptors,ldos,naswot train=descriptors,dft,ldos,naswot,search,snapshots
+surrogate=descriptors,dft,snapshots,train evaluate=descriptors,dft,ldos,snapshots,surrogate,train
+report=acsd,descriptors,dft,evaluate,ldos,naswot,search,snapshots,train
+"""
+EDGES = edges(FLOW.split(), STAGE_NAMES)
 SEEDS, HELD_OUT = 3, 20
 SVG = "{http://www.w3.org/2000/svg}"
 

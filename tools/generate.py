@@ -3,6 +3,7 @@
 `python tools/generate.py` writes them, `--check` lists those that differ.
 """
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +19,7 @@ from surrogate_hpo.config.base import NO_RERUN, SPLITS_JOBS, section_types
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA, LITHIUM_LDA, MAGNESIUM_LDA, SILICON_LDA
 from surrogate_hpo.formats.upf.writer import hgh_upf
-from surrogate_hpo.run.graph import DEPENDENCIES, STAGES, SUMMARIES
+from surrogate_hpo.run.graph import STAGES, SUMMARIES, edges
 from surrogate_hpo.stages.report.figure_dag import dag
 
 ROOT = Path(__file__).parents[1]
@@ -147,7 +148,13 @@ def _sentence(text: str | None) -> str:
 
 def dag_picture() -> str:
     """`docs/dag.svg`, the same picture as in the report."""
-    return dag(nodes=STAGES, edges=DEPENDENCIES, descriptions=SUMMARIES).svg
+    command = "-m snakemake --dry-run --printshellcmds --configfile config/tiny.yaml"
+    planned = subprocess.run(
+        [sys.executable, *command.split(), "--forcerun", "report", "--until", "report"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    words = planned.partition(" --flow ")[2].partition(" --cost ")[0].split()
+    return dag(nodes=STAGES, edges=edges(words, STAGES), descriptions=SUMMARIES).svg
 
 
 GENERATED = {

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -30,7 +29,6 @@ from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.transferred import read_transferred
 from surrogate_hpo.run.cases import case_of
-from surrogate_hpo.run.graph import HELPERS, TRANSFER_DEPENDENCIES
 from surrogate_hpo.run.plan import chain, rules
 from surrogate_hpo.run.request import need_of
 from surrogate_hpo.stages.report.figure_time_by_size import (
@@ -420,20 +418,6 @@ def test_larger_structures_ask_for_more(config_file):
     assert many.memory_bytes - few.memory_bytes > 2.5e6 * 100
     assert many.cpu_seconds > few.cpu_seconds + 5
     assert need_of("transfer")(replace(small, transfers=[])).memory_bytes <= few.memory_bytes
-
-
-def test_the_graph_is_snakemakes_own(config_file):
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "snakemake", "--rulegraph", "--configfile", str(config_file),
-            "--cores", "1",
-        ],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    found = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
-    names = {number: HELPERS.get(rule, rule) for number, rule in found.items()}
-    edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", done.stdout)}
-    assert {edge for edge in edges if "transfer" in edge} == set(TRANSFER_DEPENDENCIES)
 
 
 def test_check_names_a_frame_without_energy(config_file, frames):

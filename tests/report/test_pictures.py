@@ -6,12 +6,12 @@ import zlib
 from functools import cache
 
 import pytest
-from fictional_run import SVG, dag, energies, parity, similarity_arrays, similarity_clouds
+from fictional_run import EDGES, SVG, dag, energies, parity, similarity_arrays, similarity_clouds
 from matplotlib.figure import Figure
 
 from surrogate_hpo.data.drawings import save_figures
 from surrogate_hpo.report.pictures import LAYOUTS, paper_pdf
-from surrogate_hpo.run.graph import DEPENDENCIES, STAGES
+from surrogate_hpo.run.graph import STAGES
 
 WIDTHS = {"single": 86.0, "double": 178.0}
 
@@ -19,7 +19,7 @@ WIDTHS = {"single": 86.0, "double": 178.0}
 @cache
 def drawings():
     return (
-        dag(nodes=STAGES, edges=DEPENDENCIES),
+        dag(nodes=STAGES, edges=EDGES),
         parity(**energies()),
         similarity_clouds(**similarity_arrays()),
     )

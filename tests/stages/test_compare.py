@@ -4,8 +4,6 @@ import copy
 import csv
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,6 @@ from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.run.code_digest import imported_modules
-from surrogate_hpo.run.graph import CONTEST_DEPENDENCIES, CONTESTS
 from surrogate_hpo.stages.compare.settings import CompareSettings
 from surrogate_hpo.stages.compare.stage import compare
 from surrogate_hpo.stages.contest.objective import ScoreObjective, TrainingObjective
@@ -331,19 +328,6 @@ def test_files_that_do_not_belong_together(tmp_path):
 
 
 # --- the whole rule ---------------------------------------------------------------------------
-
-
-def test_contest_and_compare_are_the_graphs_own():
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "snakemake", "compare", "--rulegraph",
-            "--configfile", "config/tiny.yaml", "--cores", "1",
-        ],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
-    edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", done.stdout)}
-    assert {edge for edge in edges if set(edge) & set(CONTESTS)} == set(CONTEST_DEPENDENCIES)
 
 
 def test_the_report_waits_for_the_comparison_only_where_it_is_to_show_it(tmp_path):

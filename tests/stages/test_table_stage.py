@@ -3,9 +3,6 @@
 import csv
 import json
 import math
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +10,9 @@ from audit_data import stores, write_snapshots
 from gathered import run_table
 from pydantic import ValidationError
 from test_evaluate_stage import UPF, write_snapshot
-from tiny_workflow import REPOSITORY
 
 from surrogate_hpo.data.trained_tables import read_trained_table
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.run.graph import HELPERS, TABLE_DEPENDENCIES
 from surrogate_hpo.run.provenance import checksums
 from surrogate_hpo.stages.table import evaluations
 from surrogate_hpo.stages.table.settings import TableSettings
@@ -278,14 +273,3 @@ def test_a_table_of_other_data_or_code_is_named(done, tmp_path):
 def test_settings_that_make_no_table(changes, message):
     with pytest.raises(ValidationError, match=message):
         table_settings(**changes)
-
-
-def test_the_graph_knows_what_the_table_reads():
-    command = [sys.executable, "-m", "snakemake", "table", "--rulegraph", "--cores", "1"]
-    graph = subprocess.run(
-        [*command, "--configfile", "config/tiny.yaml"],
-        capture_output=True, text=True, check=True, cwd=REPOSITORY,
-    ).stdout  # fmt: skip
-    names = {n: HELPERS.get(name, name) for n, name in re.findall(r'(\d+)\[label = "(\w+)"', graph)}
-    edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", graph)}
-    assert {(a, b) for a, b in edges if b == "table" != a} == set(TABLE_DEPENDENCIES)

@@ -15,7 +15,7 @@ from surrogate_hpo.run.request import request
 from surrogate_hpo.stages.learning_curve.settings import spread
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.run.cases import case_of
-from surrogate_hpo.run.graph import STAGES
+from surrogate_hpo.run.graph import STAGES, flow
 from surrogate_hpo.run import plan
 from surrogate_hpo.run.size_classes import size_classes
 from surrogate_hpo.verbs.status.verb import refused
@@ -177,6 +177,12 @@ def files(wildcards, input, output):
             listed = [paths] if isinstance(paths, str) else paths
             words += [f"--{name.replace('_', '-')}", *map(quote, listed)]
     return " ".join(words)
+
+
+def stage_flow(wildcards):
+    """Which stage reads what others write in this run; asked when all rules are known."""
+    reading = ((rule.input, rule.output) for rule in workflow.rules)
+    return flow(reading, plan.chain(CONFIG))
 
 
 def source_revision(wildcards):

@@ -104,10 +104,11 @@ rule report:
         code=code("report"),
         written=written("report"),
         own=contents(UPF_FILES),
+        flow=stage_flow,
         config=config_files,
         files=files,
     message:
         asking("figures, tables and the HTML report")
     shell:
         "surrogate-hpo report --config {params.config:q} {params.files}"
-        " --cost {output.cost:q} 2> {log:q}"
+        " --flow {params.flow:q} --cost {output.cost:q} 2> {log:q}"

@@ -1,5 +1,8 @@
 """The stages and what flows between them."""
 
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+
 STAGES = (
     "snapshots",
     "dft",
@@ -50,8 +53,6 @@ FIGURES = {
     "acsd_audit_figure": "acsd_audit",
     "learning_curve_figure": "learning_curve",
 }
-# What shows results, and computes none that anything but another of these reads.
-SHOWING = ("report", "compare", *FIGURES, *ARCHIVES)
 
 # Commands for people, who give them files.
 TOOLS = ("predict", "relax", "dynamics", "export", "verify", "potential")
@@ -81,108 +82,6 @@ def home(verb: str) -> str:
     return f"stages.{verb}.stage"
 
 
-# Which stage reads what which stage writes; a test compares it with Snakemake's own graph.
-DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("snapshots", "dft"),
-    ("snapshots", "acsd"),
-    ("snapshots", "descriptors"),
-    ("snapshots", "train"),
-    ("snapshots", "evaluate"),
-    ("snapshots", "report"),
-    ("dft", "ldos"),
-    ("dft", "descriptors"),
-    ("dft", "train"),
-    ("dft", "evaluate"),
-    ("dft", "report"),
-    ("ldos", "acsd"),
-    ("ldos", "naswot"),
-    ("ldos", "search"),
-    ("ldos", "train"),
-    ("ldos", "evaluate"),
-    ("ldos", "report"),
-    ("acsd", "descriptors"),
-    ("acsd", "report"),
-    ("descriptors", "naswot"),
-    ("descriptors", "search"),
-    ("descriptors", "train"),
-    ("descriptors", "evaluate"),
-    ("descriptors", "report"),
-    ("naswot", "search"),
-    ("naswot", "train"),
-    ("naswot", "report"),
-    ("search", "train"),
-    ("search", "report"),
-    ("snapshots", "surrogate"),
-    ("dft", "surrogate"),
-    ("descriptors", "surrogate"),
-    ("train", "surrogate"),
-    ("train", "evaluate"),
-    ("surrogate", "evaluate"),
-    ("train", "report"),
-    ("evaluate", "report"),
-)
-
-# What the audits read; the last two only where naswot.direction is `audit`.
-AUDIT_DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("descriptors", "audit"),
-    ("ldos", "audit"),
-    ("audit", "naswot"),
-    ("audit", "report"),
-)
-ACSD_AUDIT_DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("snapshots", "acsd_audit"),
-    ("ldos", "acsd_audit"),
-    ("acsd", "acsd_audit"),
-)
-
-# What the search reads beside the LDOS where it judges by energies.
-SEARCH_ENERGY_DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("snapshots", "search"),
-    ("dft", "search"),
-)
-
-CONTEST_DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("snapshots", "contest"),
-    ("dft", "contest"),
-    ("ldos", "contest"),
-    ("descriptors", "contest"),
-    ("contest", "compare"),
-)
-
-# Of these the first two only where `table.energies` is true.
-TABLE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("snapshots", "table"),
-    ("dft", "table"),
-    ("ldos", "table"),
-    ("descriptors", "table"),
-)
-
-CONVERGENCE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("snapshots", "knoise"),
-    ("dft", "knoise"),
-    ("ldos", "knoise"),
-    ("snapshots", "floor"),
-    ("dft", "floor"),
-    ("ldos", "floor"),
-)
-
-LEARNING_CURVE_DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("snapshots", "learning_curve"),
-    ("dft", "learning_curve"),
-    ("ldos", "learning_curve"),
-    ("descriptors", "learning_curve"),
-    ("naswot", "learning_curve"),
-    ("search", "learning_curve"),
-    ("train", "learning_curve"),
-)
-
-# Where structures beyond the run are judged.
-TRANSFER_DEPENDENCIES: tuple[tuple[str, str], ...] = (
-    ("surrogate", "transfer"),
-    ("transfer", "evaluate"),
-    ("transfer", "report"),
-)
-
 SUMMARIES = {
     "snapshots": "atomic configurations",
     "dft": "Quantum ESPRESSO",
@@ -206,3 +105,54 @@ SUMMARIES = {
     "floor": "energies of the reference LDOS",
     "archive": "the run in one file",
 }
+
+
+def flow(
+    rules: Iterable[tuple[Iterable[object], Iterable[object]]], stages: Iterable[str]
+) -> list[str]:
+    """Which of some stages reads what others of them write, as the rules say it.
+
+    Parameters
+    ----------
+    rules
+        Inputs and outputs of each rule: paths, perhaps with wildcards. What follows from the
+        wildcards of a job, and so is no path here, is left out; so are cost records.
+    stages
+        Their names.
+
+    Returns
+    -------
+    list of str
+        Such as `acsd=ldos,snapshots`, by name of the stage that reads; `edges` reads it.
+    """
+    reads: dict[str, set[str]] = {stage: set() for stage in stages}
+    for inputs, outputs in rules:
+        for stage in _stages(outputs) & reads.keys():
+            reads[stage] |= _stages(inputs) & reads.keys() - {stage}
+    return [f"{stage}={','.join(sorted(sources))}" for stage, sources in reads.items() if sources]
+
+
+def edges(words: Iterable[str], stages: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of some stages of which the second reads what the first writes.
+
+    Parameters
+    ----------
+    words
+        As `flow` gives them.
+    stages
+        Names of those that are to be shown.
+
+    Returns
+    -------
+    list of tuple
+        Source and target.
+    """
+    reads = (word.partition("=") for word in words)
+    found = [(source, target) for target, _, names in reads for source in names.split(",")]
+    return [edge for edge in found if set(edge) <= {*stages}]
+
+
+def _stages(paths: Iterable[object]) -> set[str]:
+    """Stages in whose folders the paths lie."""
+    parts = [PurePath(path).parts for path in paths if isinstance(path, str)]
+    return {folder[0] for root, *folder in filter(None, parts) if root == "results" and folder}

@@ -13,14 +13,7 @@ from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.report.table import format_with_spread
-from surrogate_hpo.run.graph import (
-    AUDIT_DEPENDENCIES,
-    DEPENDENCIES,
-    SEARCH_ENERGY_DEPENDENCIES,
-    STAGES,
-    SUMMARIES,
-    TRANSFER_DEPENDENCIES,
-)
+from surrogate_hpo.run.graph import STAGES, SUMMARIES, edges
 from surrogate_hpo.search.options import OBJECTIVES
 from surrogate_hpo.stages.acsd.figure import GUARD, SCORES, acsd_map
 from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds
@@ -51,7 +44,10 @@ PARITY = ("band_energy", "total_free_energy")
 
 @dataclass(frozen=True)
 class Sources:
-    """The tables of a run; those of audit, learning curve and transfer only where there are any."""
+    """The tables of a run; those of audit, learning curve and transfer only where there are any.
+
+    And what flows between its stages, as `surrogate_hpo.run.graph.flow` says it.
+    """
 
     acsd: Path
     similarities: Path
@@ -65,6 +61,7 @@ class Sources:
     learning_curve: Sequence[Path] = ()
     transfer: Sequence[Path] = ()
     costs: Sequence[Path] = ()
+    flow: Sequence[str] = ()
 
 
 COST_COLUMNS = (
@@ -115,19 +112,14 @@ def draw_all(
     """
     candidates = read_table(sources.acsd)
     known = [error for error in errors[0] if error.known]
-    labelled = acsd["objective"] == "acsd"
-    edges = [edge for edge in DEPENDENCIES if labelled or edge != ("ldos", "acsd")]
-    if search["objective_unit"]:  # an energy: a loss has none
-        edges = [*edges, *SEARCH_ENERGY_DEPENDENCIES]
     nodes, audits = list(STAGES), list[DrawnFigure]()
     if sources.audit:
-        nodes, edges = [*nodes, "audit"], [*edges, *AUDIT_DEPENDENCIES]
+        nodes.append("audit")
         audits = [score_agreement(**figure_arguments(*map(read_table, sources.audit)))]
     if sources.transfer:
         nodes.insert(nodes.index("evaluate"), "transfer")
-        edges = [*edges, *TRANSFER_DEPENDENCIES]
     return [
-        dag(nodes=nodes, edges=edges, descriptions=SUMMARIES),
+        dag(nodes=nodes, edges=edges(sources.flow, nodes), descriptions=SUMMARIES),
         _acsd(candidates, acsd),
         _similarities(candidates, acsd, sources.similarities),
         _naswot(read_table(sources.naswot), naswot),

@@ -9,7 +9,7 @@ from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import read_table, write_table
 from surrogate_hpo.report.page import render_report
 from surrogate_hpo.run.cost import total_cost
-from surrogate_hpo.run.interface import DescriptorStores, Input, LdosStores, Output
+from surrogate_hpo.run.interface import Argument, DescriptorStores, Input, LdosStores, Output
 from surrogate_hpo.stages.report.context import Run, report_context
 from surrogate_hpo.stages.report.energies import read_energies
 from surrogate_hpo.stages.report.gallery import Sources
@@ -64,6 +64,7 @@ def report(
         list[Path] | None, Input("JSON of the floor stage, where calculations are finished")
     ] = None,
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
+    flow: Annotated[list[str], Argument("which stage reads which others: ldos=dft")],
     report: Annotated[Path, Output("HTML, openable from disk")],
     figures: Annotated[Path, Output("folder: each figure as SVG and PDF, its table as CSV")],
     methods: Annotated[Path, Output("Markdown: the methods section of a paper")],
@@ -98,6 +99,7 @@ def report(
             learning_curve=learning_curve or [],
             transfer=transfer or [],
             costs=costs,
+            flow=flow,
         ),
         energies=read_energies(energies),
         structures=structures,
