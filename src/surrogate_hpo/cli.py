@@ -251,6 +251,6 @@ def _kind(base: Any) -> tuple[type, bool]:  # noqa: ANN401 (a type expression)
     """Type of one value, and whether there may be several; `None` only says: may be absent."""
     if get_origin(base) is UnionType:
         (base,) = (part for part in get_args(base) if part is not NoneType)
-    if get_origin(base) is list:
+    if get_origin(base) in (list, Sequence):
         return get_args(base)[0], True
     return base, False

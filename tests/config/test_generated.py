@@ -25,7 +25,15 @@ def test_the_stage_graph_is_snakemakes_own(tmp_path):
     extra.write_text(
         yaml.safe_dump({"naswot": {"direction": "audit"}, "search": {"objective": "band_energy"}})
     )
-    snakemake = [sys.executable, "-m", "snakemake", "report", "--configfile", "config/tiny.yaml", extra]
+    snakemake = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "report",
+        "--configfile",
+        "config/tiny.yaml",
+        extra,
+    ]
     drawn, planned = (
         subprocess.run(
             [*map(str, snakemake), "--cores", "1", *how],

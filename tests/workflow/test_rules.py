@@ -45,3 +45,17 @@ def test_every_job_has_a_command_that_its_verb_understands(tmp_path):
         verbs.add(given.stage)
     # A transfer needs structures beyond the run.
     assert set(JOBS) - verbs == {"transfer"}
+
+
+def test_chunks_of_a_larger_number_are_left_alone(tmp_path):
+    folder = new_folder(tmp_path / "run")
+    for name in ("naswot/chunks/2", "audit/chunks/2", "acsd_audit/chunks/2", "search/workers/2"):
+        surplus = folder / "results" / f"{name}.json"
+        surplus.parent.mkdir(parents=True)
+        surplus.write_text("not even JSON")
+    asked = ("search", "audit", "acsd_audit", "--dry-run", "--printshellcmds")
+    found = commands(output(snakemake(folder, *asked)))
+    words = [word for line in found for word in line.split()]
+    for stage in ("naswot/chunks", "audit/chunks", "acsd_audit/chunks", "search/workers"):
+        assert f"results/{stage}/0.json" in words
+        assert f"results/{stage}/2.json" not in words

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.networks.training_range import Extrapolation
 from surrogate_hpo.physics.prediction_grid import Grid
+from surrogate_hpo.predict.snapshot_forces import deviation
 from surrogate_hpo.run.interface import require_option
 from surrogate_hpo.stages.descriptors.settings import Engine
 
@@ -85,18 +86,16 @@ class Derivatives:
     @property
     def forces_std(self) -> NDArray[np.float64] | None:
         """Standard deviation (ddof 1) of the forces over the networks; None if not known."""
-        return _deviation(self.forces_per_network)
+        return _known_deviation(self.forces_per_network)
 
     @property
     def stress_std(self) -> NDArray[np.float64] | None:
         """Standard deviation (ddof 1) of the stress over the networks; None if not known."""
-        return _deviation(self.stress_per_network)
+        return _known_deviation(self.stress_per_network)
 
 
-def _deviation(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    if values is None or len(values) < 2:
-        return None
-    return np.asarray(values.std(axis=0, ddof=1), np.float64)
+def _known_deviation(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    return None if values is None or len(values) < 2 else deviation(values)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Forces and stress of held-out snapshots from the LDOS that trained models predict."""
 
 from collections.abc import Mapping
-from typing import cast
 
 import numpy as np
 import torch
@@ -11,16 +10,13 @@ from surrogate_hpo.data.datasets import flat
 from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.formats.upf.reader import Pseudopotential
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.physics.forces import FreeEnergyGradient, Ions, free_energy_gradient
-from surrogate_hpo.physics.free_energy_gradient import electron_slope
+from surrogate_hpo.physics.forces import FreeEnergyGradient
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
-from surrogate_hpo.physics.quadrature import occupation_weights
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
-from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.predict.descriptor_chain import DescriptorChain
 from surrogate_hpo.predict.energies import FERMI_ENERGY, SnapshotEnergies
 from surrogate_hpo.predict.held_out import BLOCK_POINTS, HeldOut
 from surrogate_hpo.run.devices import device_name
+from surrogate_hpo.training.reference_derivatives import ReferenceSnapshot
 
 FloatArray = NDArray[np.float64]
 
@@ -54,15 +50,10 @@ class HeldOutForces:
         threads: int = 1,
         use_gpu: bool = False,
     ) -> None:
-        self._snapshot, self._potentials = snapshot, potentials
-        self._symbols = snapshot.atoms.get_chemical_symbols()
-        charges = [potentials[symbol].z_valence for symbol in self._symbols]
-        self._ions = Ions(
-            positions=torch.from_numpy(snapshot.atoms.positions),
-            charges=torch.tensor(charges, dtype=torch.float64),
-            cell=torch.from_numpy(snapshot.ldos.cell),
-        )
-        self._ewald = self._ions.ewald()
+        self._integrals = ReferenceSnapshot(
+            snapshot.atoms, snapshot.result, snapshot.ldos, potentials
+        ).integrals()
+        self._ewald = self._integrals.ions.ewald()
         self._models: list[SurrogateModel] = []
         self._gradients: list[FreeEnergyGradient] = []
         self._points = flat(snapshot.descriptors.values)
@@ -70,7 +61,7 @@ class HeldOutForces:
         self._chain = DescriptorChain(
             snapshot.descriptors.definition,
             snapshot.atoms,
-            cast(tuple[int, int, int], snapshot.ldos.values.shape[:3]),
+            self._integrals.grid,
             threads=threads,
             device=device_name(use_gpu=use_gpu),
         )
@@ -107,36 +98,7 @@ class HeldOutForces:
 
     def _gradient(self, found: SnapshotEnergies, ldos: torch.Tensor) -> FreeEnergyGradient:
         """The derivative by the LDOS, where it was integrated with the same numbers."""
-        result, energy = self._snapshot.result, torch.from_numpy(found.energy_axis)
-        fermi_energy = torch.tensor(found.energies[FERMI_ENERGY], dtype=torch.float64)
-        temperature = result.electronic_temperature
-        variance = self._snapshot.ldos.axis.broadening_variance
-        weights = occupation_weights(
-            energy, fermi_energy, temperature, "electrons", broadening_variance=variance
-        )
-        slope = electron_slope(energy, fermi_energy, temperature, broadening_variance=variance)
-        return free_energy_gradient(
-            density_from_ldos(ldos, weights),
-            density_from_ldos(ldos, slope),
-            torch.from_numpy(found.dos),
-            energy,
-            fermi_energy=fermi_energy,
-            temperature=temperature,
-            ions=self._ions,
-            ewald=self._ewald,
-            # A plain string in the JSON; unknown ones were refused by the integrals.
-            functional=cast(Functional, result.functional),
-            core=self._core_density,
-            broadening_variance=variance,
-            density_cutoff=result.density_cutoff,
-        )
-
-    def _core_density(self, positions: torch.Tensor, cell: torch.Tensor) -> torch.Tensor | None:
-        return core_density_of_all(
-            self._potentials,
-            self._symbols,
-            positions,
-            self._snapshot.ldos.values.shape[:3],
-            cell,
-            self._snapshot.result.density_cutoff,
-        )
+        mu = torch.tensor(found.energies[FERMI_ENERGY], dtype=torch.float64)
+        density, slope = (density_from_ldos(ldos, one) for one in self._integrals.weights(mu))
+        dos = torch.from_numpy(found.dos)
+        return self._integrals.gradient(density, slope, dos, fermi_energy=mu, ewald=self._ewald)

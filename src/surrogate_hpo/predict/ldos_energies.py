@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import cast
 
 import numpy as np
 import torch
@@ -14,10 +13,8 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.formats.upf.reader import Pseudopotential
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
-from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
-from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.predict.energies import QUANTITIES, REFERENCE_LDOS, SnapshotEnergies
+from surrogate_hpo.training.reference_derivatives import ReferenceSnapshot
 
 
 def energies_of(
@@ -54,31 +51,10 @@ def energies_of(
         Energies in eV per cell and the density of states in 1/eV.
     """
     ldos = torch.from_numpy(values)
-    cell, positions = torch.from_numpy(data.cell), torch.from_numpy(atoms.positions)
-    charges = [potentials[symbol].z_valence for symbol in atoms.symbols]
-    terms = energy_terms_from_ldos(
-        ldos,
-        torch.from_numpy(data.energy),
-        cell=cell,
-        positions=positions,
-        charges=torch.tensor(charges, dtype=torch.float64),
-        electrons=result.electrons,
-        temperature=result.electronic_temperature,
-        # A plain string in the JSON; unknown ones are refused by the physics itself.
-        functional=cast(Functional, result.functional),
-        broadening_variance=data.axis.broadening_variance,
-        density_cutoff=result.density_cutoff,
-        core_density=core_density_of_all(
-            potentials,
-            atoms.get_chemical_symbols(),
-            positions,
-            values.shape[:3],
-            cell,
-            result.density_cutoff,
-        ),
-        # The noise of a prediction at the window's bottom is an error to report, not to refuse.
-        bottom_tolerance=BOTTOM_TOLERANCE if source == REFERENCE_LDOS else math.inf,
-    ).as_floats()
+    integrals = ReferenceSnapshot(atoms, result, data, potentials).integrals()
+    # The noise of a prediction at the window's bottom is an error to report, not to refuse.
+    tolerance = BOTTOM_TOLERANCE if source == REFERENCE_LDOS else math.inf
+    terms = integrals.energies(ldos, result.electrons, bottom_tolerance=tolerance).as_floats()
     return SnapshotEnergies(
         snapshot=snapshot,
         source=source,

@@ -94,7 +94,7 @@ def predict_structure(
         for warning in warnings:  # before the integrals, which may find the reason impossible
             logger.warning(warning)
         integrals = NetworkIntegrals(surrogate, atoms, grid, conditions)
-        gradients = FreeEnergyGradients(integrals, energy) if forces else None
+        gradients = FreeEnergyGradients(integrals.structure) if forces else None
         energies: dict[str, list[float]] = {}
         spread = Spread(grid)
         for number, (states, file) in enumerate(zip(dos, ldos, strict=True)):
@@ -114,7 +114,7 @@ def predict_structure(
     return Prediction(
         grid=grid,
         electrons=integrals.electrons,
-        electronic_temperature=integrals.temperature,
+        electronic_temperature=integrals.structure.temperature,
         energies=energies,
         dos=dos.numpy(),
         density=spread.mean.numpy(),

@@ -14,17 +14,15 @@ from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.physics.ewald import ewald_energy
 from surrogate_hpo.physics.forces import Ions
-from surrogate_hpo.physics.free_energy_gradient import electron_slope
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.prediction_grid import Grid
-from surrogate_hpo.physics.quadrature import occupation_weights
+from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.physics.total_energy import (
     EnergyTerms,
     band_terms,
     density_terms,
     total_energy_terms,
 )
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
 from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.predict.contents import Conditions
 
@@ -67,41 +65,28 @@ class NetworkIntegrals:
         self, surrogate: Surrogate, atoms: Atoms, grid: Grid, conditions: Conditions
     ) -> None:
         origin, symbols = surrogate.origin, atoms.get_chemical_symbols()
-        self._surrogate, self.grid = surrogate, grid
-        self._block_points = conditions.block_points
-        self.temperature = conditions.electronic_temperature or origin.electronic_temperature
-        self._symbols = symbols
-        self.variance = surrogate.axis.broadening_variance
-        # A plain string in the file; unknown ones are refused by the physics itself.
-        self.functional = cast(Functional, origin.functional)
-        self.density_cutoff = origin.density_cutoff
-        self.ions = Ions(
-            positions=torch.tensor(atoms.positions, dtype=torch.float64),
-            charges=torch.tensor([surrogate.ions[s].charge for s in symbols], dtype=torch.float64),
-            cell=torch.tensor(atoms.cell[:], dtype=torch.float64),
+        charges = [surrogate.ions[symbol].charge for symbol in symbols]
+        self.structure = StructureIntegrals(
+            symbols=symbols,
+            ions=Ions(
+                positions=torch.tensor(atoms.positions, dtype=torch.float64),
+                charges=torch.tensor(charges, dtype=torch.float64),
+                cell=torch.tensor(atoms.cell[:], dtype=torch.float64),
+            ),
+            cores=surrogate.ions,
+            grid=grid,
+            energy=torch.from_numpy(surrogate.energy),
+            temperature=conditions.electronic_temperature or origin.electronic_temperature,
+            # A plain string in the file; unknown ones are refused by the physics itself.
+            functional=cast(Functional, origin.functional),
+            broadening_variance=surrogate.axis.broadening_variance,
+            density_cutoff=origin.density_cutoff,
         )
-        self.electrons = float(self.ions.charges.sum())
-        self._ewald = ewald_energy(self.ions.positions, self.ions.charges, self.ions.cell)
-        self._core = self.core_density(self.ions.positions, self.ions.cell)
-
-    def core_density(self, positions: torch.Tensor, cell: torch.Tensor) -> torch.Tensor | None:
-        """Core density on the grid, were the atoms elsewhere in another cell.
-
-        Parameters
-        ----------
-        positions
-            Å, [atom, 3].
-        cell
-            Lattice vectors in Å as rows, [3, 3].
-
-        Returns
-        -------
-        Tensor or None
-            1/Å³, [x, y, z], differentiable; none if no ion has one.
-        """
-        return core_density_of_all(
-            self._surrogate.ions, self._symbols, positions, self.grid, cell, self.density_cutoff
-        )
+        self._grid, self._block_points = grid, conditions.block_points
+        ions = self.structure.ions
+        self.electrons = float(ions.charges.sum())
+        self._ewald = ewald_energy(ions.positions, ions.charges, ions.cell)
+        self._core = self.structure.core(ions.positions, ions.cell)
 
     def integrate(
         self, dos: torch.Tensor, ldos: Scratch, *, with_slope: bool = False
@@ -122,40 +107,37 @@ class NetworkIntegrals:
         Integrated
             Energies and density.
         """
-        energy = torch.from_numpy(self._surrogate.energy)
+        structure = self.structure
         band = band_terms(
             dos,
-            energy,
+            structure.energy,
             self.electrons,
-            self.temperature,
-            broadening_variance=self.variance,
+            structure.temperature,
+            broadening_variance=structure.broadening_variance,
             # The noise of a prediction at the window's bottom is the networks' error, no fault.
             bottom_tolerance=math.inf,
         )
-        mu, options = band.fermi_energy, {"broadening_variance": self.variance}
-        weights = [occupation_weights(energy, mu, self.temperature, "electrons", **options)]
-        if with_slope:
-            weights.append(electron_slope(energy, mu, self.temperature, **options))
-        density, *slope = self._densities(ldos, weights)
+        weights = structure.weights(band.fermi_energy)
+        density, *slope = self._densities(ldos, weights if with_slope else weights[:1])
         terms = density_terms(
             density,
-            self.ions.cell,
-            self.functional,
+            structure.ions.cell,
+            structure.functional,
             core_density=self._core,
-            density_cutoff=self.density_cutoff,
+            density_cutoff=structure.density_cutoff,
         )
         energies = total_energy_terms(band, terms, self._ewald)
         return Integrated(energies, density, *slope)
 
     def _densities(self, ldos: Scratch, weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        densities = [torch.empty(math.prod(self.grid), dtype=torch.float64) for _ in weights]
+        densities = [torch.empty(math.prod(self._grid), dtype=torch.float64) for _ in weights]
         begin = 0
         for block in ldos.blocks(self._block_points):
             end = begin + len(block)
             for density, weight in zip(densities, weights, strict=True):
                 density[begin:end] = density_from_ldos(torch.from_numpy(block), weight)
             begin = end
-        return [density.reshape(self.grid) for density in densities]
+        return [density.reshape(self._grid) for density in densities]
 
 
 class Spread:

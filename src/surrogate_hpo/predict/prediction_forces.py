@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.files.scratch import Scratch
-from surrogate_hpo.physics.forces import FreeEnergyGradient, free_energy_gradient
+from surrogate_hpo.physics.forces import FreeEnergyGradient
 from surrogate_hpo.physics.prediction_grid import ONE_VOLUME, of_one_volume
+from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.predict.contents import Conditions, Derivatives
 from surrogate_hpo.predict.descriptor_chain import DescriptorChain, ForceScope
-from surrogate_hpo.predict.prediction_energies import Integrated, NetworkIntegrals
+from surrogate_hpo.predict.prediction_energies import Integrated
 from surrogate_hpo.run.devices import device_name
 
 FloatArray = NDArray[np.float64]
@@ -24,15 +25,12 @@ class FreeEnergyGradients:
 
     Parameters
     ----------
-    integrals
-        What integrates the LDOS of the structure.
-    energy
-        Energies of the LDOS in eV, [energy].
+    structure
+        What the LDOS of the structure is integrated with.
     """
 
-    def __init__(self, integrals: NetworkIntegrals, energy: FloatArray) -> None:
-        self._integrals, self._energy = integrals, torch.from_numpy(energy)
-        self._ewald = integrals.ions.ewald()
+    def __init__(self, structure: StructureIntegrals) -> None:
+        self._structure, self._ewald = structure, structure.ions.ewald()
         self._found: list[FreeEnergyGradient] = []
 
     def add(self, dos: torch.Tensor, integrated: Integrated) -> None:
@@ -45,22 +43,15 @@ class FreeEnergyGradients:
         integrated
             What its LDOS integrates to, with the slope of the density.
         """
-        integrals, slope = self._integrals, integrated.density_slope
+        slope = integrated.density_slope
         assert slope is not None  # noqa: S101 - asked for by the caller
         self._found.append(
-            free_energy_gradient(
+            self._structure.gradient(
                 integrated.density,
                 slope,
                 dos,
-                self._energy,
                 fermi_energy=integrated.terms.fermi_energy,
-                temperature=integrals.temperature,
-                ions=integrals.ions,
                 ewald=self._ewald,
-                functional=integrals.functional,
-                core=integrals.core_density,
-                broadening_variance=integrals.variance,
-                density_cutoff=integrals.density_cutoff,
             )
         )
 
@@ -95,7 +86,7 @@ class FreeEnergyGradients:
         chain = DescriptorChain(
             surrogate.definition,
             atoms,
-            self._integrals.grid,
+            self._structure.grid,
             threads=conditions.threads,
             device=device_name(use_gpu=conditions.use_gpu),
         )

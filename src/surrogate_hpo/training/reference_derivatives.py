@@ -12,28 +12,48 @@ from numpy.typing import NDArray
 from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.formats.upf.reader import Pseudopotential
+from surrogate_hpo.physics.forces import Ions
 from surrogate_hpo.physics.free_energy_gradient import (
     LdosCotangent,
-    electron_slope,
     ion_gradient,
     ldos_cotangent,
 )
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
-from surrogate_hpo.physics.quadrature import occupation_weights
-from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
-from surrogate_hpo.physics.xc.core_density import core_density_of_all
+from surrogate_hpo.physics.prediction_grid import Grid
+from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
 from surrogate_hpo.physics.xc.functionals import Functional
 
 
 @dataclass(frozen=True)
 class ReferenceSnapshot:
-    """What is known of a training snapshot."""
+    """What is known of a snapshot: structure, DFT run, LDOS, and pseudopotential per element."""
 
     atoms: Atoms
     result: DftResult
     data: LdosData
     potentials: Mapping[str, Pseudopotential]
+
+    def integrals(self) -> StructureIntegrals:
+        """What an LDOS of it, own or predicted, is integrated with."""
+        symbols, data = self.atoms.get_chemical_symbols(), self.data
+        charges = [self.potentials[symbol].z_valence for symbol in symbols]
+        return StructureIntegrals(
+            symbols=symbols,
+            ions=Ions(
+                positions=torch.from_numpy(self.atoms.positions),
+                charges=torch.tensor(charges, dtype=torch.float64),
+                cell=torch.from_numpy(data.cell),
+            ),
+            cores=self.potentials,
+            grid=cast(Grid, data.values.shape[:3]),
+            energy=torch.from_numpy(data.energy),
+            temperature=self.result.electronic_temperature,
+            # A plain string in the JSON; unknown ones are refused by the physics itself.
+            functional=cast(Functional, self.result.functional),
+            broadening_variance=data.axis.broadening_variance,
+            density_cutoff=self.result.density_cutoff,
+        )
 
 
 @dataclass(frozen=True)
@@ -47,55 +67,30 @@ class ReferenceDerivatives:
 
 def reference_derivatives(snapshot: ReferenceSnapshot) -> ReferenceDerivatives:
     """Integrate the reference LDOS and differentiate its free energy."""
-    atoms, result, data = snapshot.atoms, snapshot.result, snapshot.data
-    functional = cast(Functional, result.functional)
-    variance = data.axis.broadening_variance
-    cell, energy = torch.from_numpy(data.cell), torch.from_numpy(data.energy)
-    ldos = torch.from_numpy(data.values)
-    positions = torch.from_numpy(atoms.positions.copy()).requires_grad_()
-    symbols = atoms.get_chemical_symbols()
-    charges = torch.tensor(
-        [snapshot.potentials[symbol].z_valence for symbol in symbols], dtype=torch.float64
-    )
-    core = core_density_of_all(
-        snapshot.potentials, symbols, positions, data.values.shape[:3], cell, result.density_cutoff
-    )
-    core_at_rest = None if core is None else core.detach()
-    temperature, cutoff = result.electronic_temperature, result.density_cutoff
-    terms = energy_terms_from_ldos(
-        ldos,
-        energy,
-        cell=cell,
-        positions=positions.detach(),
-        charges=charges,
-        electrons=result.electrons,
-        temperature=temperature,
-        functional=functional,
-        broadening_variance=variance,
-        density_cutoff=cutoff,
-        core_density=core_at_rest,
-    )
+    integrals, ldos = snapshot.integrals(), torch.from_numpy(snapshot.data.values)
+    terms = integrals.energies(ldos, snapshot.result.electrons)
     mu = terms.fermi_energy.detach()
-    weights = occupation_weights(energy, mu, temperature, "electrons", broadening_variance=variance)
-    slope = electron_slope(energy, mu, temperature, broadening_variance=variance)
-    density = density_from_ldos(ldos, weights)
+    density, slope = (density_from_ldos(ldos, weights) for weights in integrals.weights(mu))
+    ions, cutoff = integrals.ions, integrals.density_cutoff
+    positions = ions.positions.clone().requires_grad_()
+    core = integrals.core(positions, ions.cell)
     cotangent = ldos_cotangent(
         density,
-        density_from_ldos(ldos, slope),
-        energy,
+        slope,
+        integrals.energy,
         fermi_energy=mu,
-        temperature=temperature,
-        cell=cell,
-        functional=functional,
-        broadening_variance=variance,
+        temperature=integrals.temperature,
+        cell=ions.cell,
+        functional=integrals.functional,
+        broadening_variance=integrals.broadening_variance,
         density_cutoff=cutoff,
-        core_density=core_at_rest,
+        core_density=None if core is None else core.detach(),
     )
     core_energy = None
     if core is not None:
         exchange, potential = exchange_correlation(
-            density, cell, functional, core, density_cutoff=cutoff, create_graph=True
+            density, ions.cell, integrals.functional, core, density_cutoff=cutoff, create_graph=True
         )
         core_energy = exchange - potential
-    ions = ion_gradient(positions, charges, cell, core_energy=core_energy)
-    return ReferenceDerivatives(float(terms.total_free_energy.detach()), cotangent, ions.numpy())
+    direct = ion_gradient(positions, ions.charges, ions.cell, core_energy=core_energy)
+    return ReferenceDerivatives(float(terms.total_free_energy.detach()), cotangent, direct.numpy())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from surrogate_hpo.data.datasets import check_same_cell, flat
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
-from surrogate_hpo.descriptors.elements import atom_parameters
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure
@@ -74,18 +74,16 @@ class SampledSnapshot:
         dict
             For each cutoff radius the vectors, [P, components].
         """
-        weights, radii = atom_parameters(list(self.atoms.symbols), element_weights, element_radii)
-        return {
-            radius: bispectrum(
-                self.points,
-                self.atoms.positions,
-                self.atoms.cell[:],
-                cutoff_radius=radius,
-                twojmax=twojmax,
-                weights=weights,
-                radii=radii,
-            )
+        symbols = self.atoms.get_chemical_symbols()
+        candidates = [
+            DescriptorDefinition(radius, twojmax, element_weights, element_radii)
             for radius in cutoff_radii
+        ]
+        return {
+            one.cutoff_radius: bispectrum(
+                self.points, self.atoms.positions, self.atoms.cell[:], **one.keywords(symbols)
+            )
+            for one in candidates
         }
 
     def draws(self, descriptors: Mapping[float, NDArray[np.floating]]) -> Iterator[Draw]:

@@ -13,7 +13,6 @@ from surrogate_hpo.data.datasets import PointData, check_same_cell, flat
 from surrogate_hpo.data.ldos_store import LdosData, read_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.descriptors.elements import atom_parameters
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.descriptors.triples import nested_columns
 from surrogate_hpo.errors import DataError
@@ -47,21 +46,11 @@ class SnapshotPoints:
     values: NDArray[np.float32]
     ldos: LdosData
 
-    def descriptors(
-        self, cutoff_radius: float, twojmax: int, elements: Mapping[str, Any]
-    ) -> NDArray[np.float32]:
+    def descriptors(self, definition: DescriptorDefinition) -> NDArray[np.float32]:
         """SNAP at the points, [P, components]."""
-        weights, radii = atom_parameters(
-            list(self.atoms.symbols), elements["element_weights"], elements["element_radii"]
-        )
+        keywords = definition.keywords(self.atoms.get_chemical_symbols())
         found: NDArray[np.float32] = bispectrum(
-            self.points,
-            self.atoms.positions,
-            self.atoms.cell[:],
-            cutoff_radius=cutoff_radius,
-            twojmax=twojmax,
-            weights=weights,
-            radii=radii,
+            self.points, self.atoms.positions, self.atoms.cell[:], **keywords
         ).astype(np.float32)
         return found
 
@@ -141,9 +130,12 @@ def candidate_data(
     dict
         Scaled data by name, in the order of the candidates.
     """
+    known = elements["element_weights"], elements["element_radii"]
     by_radius = {
         radius: [
-            np.concatenate([s.descriptors(radius, highest, elements) for s in snapshots])
+            np.concatenate(
+                [s.descriptors(DescriptorDefinition(radius, highest, *known)) for s in snapshots]
+            )
             for snapshots in (training, validation)
         ]
         for radius in dict.fromkeys(radius for radius, _ in candidates)
@@ -151,9 +143,7 @@ def candidate_data(
     found = {}
     for radius, twojmax in candidates:
         columns = nested_columns(highest, twojmax)
-        definition = DescriptorDefinition(
-            radius, twojmax, elements["element_weights"], elements["element_radii"]
-        )
+        definition = DescriptorDefinition(radius, twojmax, *known)
         train, judge = (
             _points(vectors[:, columns], snapshots, definition)
             for vectors, snapshots in zip(by_radius[radius], (training, validation), strict=True)

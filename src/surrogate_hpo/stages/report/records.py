@@ -87,3 +87,16 @@ def read_records(
     for path in audit_verdict:
         records["audit"] = read_document(path)["provenance"]
     return records
+
+
+def read_engines(dft: Sequence[Path]) -> list[str]:
+    """Versions of Quantum ESPRESSO that made the DFT runs, as far as they are known; sorted."""
+    made = [read_document(path, keys=("provenance",)).get("version") for path in dft]
+    return sorted({str(version) for version in made if version})
+
+
+def read_warnings(floor: Sequence[Path]) -> list[str]:
+    """What the floor stage warns of, if it is part of the run."""
+    return [
+        str(line) for path in floor for line in read_document(path, keys=("warnings",))["warnings"]
+    ]

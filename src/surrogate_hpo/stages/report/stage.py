@@ -1,11 +1,11 @@
 """What goes into a paper: one self-contained HTML page, figures, tables, methods, references."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.data.drawings import save_figures
 from surrogate_hpo.files.atomic import write_text
-from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import read_table, write_table
 from surrogate_hpo.report.page import render_report
 from surrogate_hpo.run.cost import total_cost
@@ -13,7 +13,12 @@ from surrogate_hpo.run.interface import Argument, DescriptorStores, Input, LdosS
 from surrogate_hpo.stages.report.context import Run, report_context
 from surrogate_hpo.stages.report.energies import read_energies
 from surrogate_hpo.stages.report.gallery import Sources
-from surrogate_hpo.stages.report.records import read_documents, read_records
+from surrogate_hpo.stages.report.records import (
+    read_documents,
+    read_engines,
+    read_records,
+    read_warnings,
+)
 from surrogate_hpo.stages.report.settings import ReportSettings
 
 
@@ -44,25 +49,24 @@ def report(
     ldos_samples: Annotated[Path, Input("CSV of the evaluate stage, 1/(eV Å³)")],
     forces: Annotated[Path, Input("CSV of the evaluate stage, eV/Å")],
     summary: Annotated[Path, Input("JSON of the evaluate stage, meV/atom")],
-    pseudopotentials: Annotated[list[Path] | None, Input("UPF files")] = None,
+    pseudopotentials: Annotated[Sequence[Path], Input("UPF files")] = (),
     audit_scores: Annotated[
-        list[Path] | None, Input("CSV of the audit stage, where naswot.direction is audit")
-    ] = None,
-    audit_agreement: Annotated[list[Path] | None, Input("CSV of the audit stage")] = None,
-    audit_verdict: Annotated[list[Path] | None, Input("JSON of the audit stage")] = None,
+        Sequence[Path], Input("CSV of the audit stage, where naswot.direction is audit")
+    ] = (),
+    audit_agreement: Annotated[Sequence[Path], Input("CSV of the audit stage")] = (),
+    audit_verdict: Annotated[Sequence[Path], Input("JSON of the audit stage")] = (),
     comparison: Annotated[
-        list[Path] | None, Input("CSV of the compare stage, where report.comparison is true")
-    ] = None,
+        Sequence[Path], Input("CSV of the compare stage, where report.comparison is true")
+    ] = (),
     learning_curve: Annotated[
-        list[Path] | None,
-        Input("CSV of the learning_curve stage, where report.learning_curve is true"),
-    ] = None,
+        Sequence[Path], Input("CSV of learning_curve, where report.learning_curve is true")
+    ] = (),
     transfer: Annotated[
-        list[Path] | None, Input("JSON of the transfer stage, where it is part of the run")
-    ] = None,
+        Sequence[Path], Input("JSON of the transfer stage, where it is part of the run")
+    ] = (),
     floor: Annotated[
-        list[Path] | None, Input("JSON of the floor stage, where calculations are finished")
-    ] = None,
+        Sequence[Path], Input("JSON of the floor stage, where calculations are finished")
+    ] = (),
     costs: Annotated[list[Path], Input("JSON: cost records of all jobs, in seconds")],
     flow: Annotated[list[str], Argument("which stage reads which others: ldos=dft")],
     report: Annotated[Path, Output("HTML, openable from disk")],
@@ -74,8 +78,8 @@ def report(
     validation_loss_split: Annotated[Path, Output("CSV: a row per initialisation")],
     cost_per_stage: Annotated[Path, Output("CSV: a row per stage, in seconds")],
     cost_per_method: Annotated[
-        list[Path] | None, Output("CSV: a row per search method, in seconds")
-    ] = None,
+        Sequence[Path], Output("CSV: a row per search method, in seconds")
+    ] = (),
 ) -> None:
     """Draw what the run found, write down how it was done, and say whether targets are met.
 
@@ -85,7 +89,7 @@ def report(
     stores = (structures[0], ldos[0], descriptors[0], models[0])
     run = Run(
         documents=documents,
-        records=read_records(settings, seed, documents, stores, audit_verdict or []),
+        records=read_records(settings, seed, documents, stores, audit_verdict),
         sources=Sources(
             acsd=acsd_scores,
             similarities=acsd_similarities,
@@ -95,23 +99,19 @@ def report(
             dos=dos,
             ldos_samples=ldos_samples,
             forces=forces,
-            audit=[*(audit_scores or []), *(audit_agreement or [])],
-            learning_curve=learning_curve or [],
-            transfer=transfer or [],
+            audit=[*audit_scores, *audit_agreement],
+            learning_curve=learning_curve,
+            transfer=transfer,
             costs=costs,
             flow=flow,
         ),
         energies=read_energies(energies),
         structures=structures,
-        pseudopotentials=pseudopotentials or [],
+        pseudopotentials=pseudopotentials,
         validation_losses=[read_table(path) for path in validation_losses],
-        engines=sorted({version for path in dft if (version := _engine(path))}),
-        floor_warnings=[
-            warning
-            for path in floor or []
-            for warning in read_document(path, keys=("warnings",))["warnings"]
-        ],
-        comparison=[row for path in comparison or [] for row in read_table(path)],
+        engines=read_engines(dft),
+        floor_warnings=read_warnings(floor),
+        comparison=[row for path in comparison for row in read_table(path)],
         cost=total_cost(costs),
     )
     context = report_context(settings, seed, run)
@@ -129,9 +129,3 @@ def report(
     for table in context.tables:
         write_table(paths[table.name], table.table.records())
     write_text(report, render_report(context))
-
-
-def _engine(dft: Path) -> str | None:
-    """Version of Quantum ESPRESSO that made a DFT run, where it is known."""
-    version = read_document(dft, keys=("provenance",)).get("version")
-    return None if version is None else str(version)
