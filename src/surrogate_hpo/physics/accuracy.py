@@ -232,3 +232,10 @@ def _mean_of_known(values: ArrayLike) -> float:
 
 def _array(values: ArrayLike) -> FloatArray:
     return np.asarray(values, dtype=np.float64)
+
+
+def deviation(values: FloatArray) -> FloatArray:
+    """Standard deviation (ddof 1) along the first axis; NaN of a single value."""
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan)
+    return np.asarray(values.std(axis=0, ddof=1))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -177,3 +178,55 @@ def _half_sphere(reciprocal: Tensor, radius: float) -> Tensor:
     ]
     indices = torch.cartesian_prod(*axes)[math.prod(2 * n + 1 for n in ranges) // 2 + 1 :]
     return indices[((indices @ reciprocal) ** 2).sum(dim=-1) < radius**2]
+
+
+@dataclass(frozen=True)
+class Ions:
+    """Ions of a cell, as far as their direct part of the free energy goes.
+
+    Attributes
+    ----------
+    positions
+        Positions in Å, shape [atoms, 3], float64.
+    charges
+        Valence charges, shape [atoms].
+    cell
+        Lattice vectors in Å as rows, shape [3, 3].
+    """
+
+    positions: Tensor
+    charges: Tensor
+    cell: Tensor
+
+    def ewald(self) -> tuple[Tensor, Tensor]:
+        """Derivatives of the Ewald energy by the positions, eV/Å, and by the strain, eV."""
+        by_position, by_vector = ewald_gradient(self.positions, self.charges, self.cell)
+        return by_position, strained(self.positions, by_position, self.cell, by_vector)
+
+
+def strained(positions: Tensor, by_position: Tensor, cell: Tensor, by_vector: Tensor) -> Tensor:
+    r"""Derivative by the strain from those by the positions and by the lattice vectors.
+
+    .. math::
+        \frac{\mathrm{d}E}{\mathrm{d}\varepsilon_{ab}} =
+        \sum_i R_{ia} \frac{\partial E}{\partial R_{ib}}
+        + \sum_j h_{ja} \frac{\partial E}{\partial h_{jb}},
+        \qquad \mathbf{R} \to \mathbf{R}(1 + \varepsilon), \quad h \to h(1 + \varepsilon)
+
+    Parameters
+    ----------
+    positions
+        R in Å, shape [atoms, 3].
+    by_position
+        Derivative at a fixed cell, eV/Å, shape [atoms, 3].
+    cell
+        Lattice vectors h in Å as rows, shape [3, 3].
+    by_vector
+        Derivative at fixed positions, eV/Å, shape [3, 3].
+
+    Returns
+    -------
+    Tensor
+        eV, shape [3, 3].
+    """
+    return positions.T @ by_position + cell.T @ by_vector

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogate_hpo.physics.ewald import ewald_gradient
+from surrogate_hpo.physics.ewald import Ions, strained
 from surrogate_hpo.physics.free_energy_gradient import (
     LdosCotangent,
     cotangent_from_slope,
     density_slopes,
 )
 from surrogate_hpo.physics.guards import check_cell
+from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.physics.xc.functionals import Functional
 
 CoreOf = Callable[[Tensor, Tensor], Tensor | None]
@@ -47,58 +48,6 @@ class FreeEnergyGradient:
     cotangent: LdosCotangent
     positions: Tensor
     strain: Tensor
-
-
-@dataclass(frozen=True)
-class Ions:
-    """Ions of a cell, as far as their direct part of the free energy goes.
-
-    Attributes
-    ----------
-    positions
-        Positions in Å, shape [atoms, 3], float64.
-    charges
-        Valence charges, shape [atoms].
-    cell
-        Lattice vectors in Å as rows, shape [3, 3].
-    """
-
-    positions: Tensor
-    charges: Tensor
-    cell: Tensor
-
-    def ewald(self) -> tuple[Tensor, Tensor]:
-        """Derivatives of the Ewald energy by the positions, eV/Å, and by the strain, eV."""
-        by_position, by_vector = ewald_gradient(self.positions, self.charges, self.cell)
-        return by_position, strained(self.positions, by_position, self.cell, by_vector)
-
-
-def strained(positions: Tensor, by_position: Tensor, cell: Tensor, by_vector: Tensor) -> Tensor:
-    r"""Derivative by the strain from those by the positions and by the lattice vectors.
-
-    .. math::
-        \frac{\mathrm{d}E}{\mathrm{d}\varepsilon_{ab}} =
-        \sum_i R_{ia} \frac{\partial E}{\partial R_{ib}}
-        + \sum_j h_{ja} \frac{\partial E}{\partial h_{jb}},
-        \qquad \mathbf{R} \to \mathbf{R}(1 + \varepsilon), \quad h \to h(1 + \varepsilon)
-
-    Parameters
-    ----------
-    positions
-        R in Å, shape [atoms, 3].
-    by_position
-        Derivative at a fixed cell, eV/Å, shape [atoms, 3].
-    cell
-        Lattice vectors h in Å as rows, shape [3, 3].
-    by_vector
-        Derivative at fixed positions, eV/Å, shape [3, 3].
-
-    Returns
-    -------
-    Tensor
-        eV, shape [3, 3].
-    """
-    return positions.T @ by_position + cell.T @ by_vector
 
 
 def free_energy_gradient(
@@ -190,3 +139,29 @@ def free_energy_gradient(
     strain = strained(ions.positions, by_position, ions.cell, by_vector)
     strain = strain + growth * torch.eye(3, dtype=strain.dtype)
     return FreeEnergyGradient(cotangent, ewald[0] + by_position, ewald[1] + strain)
+
+
+def structure_gradient(
+    structure: StructureIntegrals,
+    density: Tensor,
+    density_slope: Tensor,
+    dos: Tensor,
+    *,
+    fermi_energy: Tensor,
+    ewald: tuple[Tensor, Tensor],
+) -> FreeEnergyGradient:
+    """`free_energy_gradient` of a structure whose LDOS has been integrated; arguments as there."""
+    return free_energy_gradient(
+        density,
+        density_slope,
+        dos,
+        structure.energy,
+        fermi_energy=fermi_energy,
+        temperature=structure.temperature,
+        ions=structure.ions,
+        ewald=ewald,
+        functional=structure.functional,
+        core=structure.core,
+        broadening_variance=structure.broadening_variance,
+        density_cutoff=structure.density_cutoff,
+    )

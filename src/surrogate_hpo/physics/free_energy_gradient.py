@@ -56,37 +56,6 @@ class LdosCotangent:
         return self.band + field[:, None] * self.electrons
 
 
-def electron_slope(
-    energy: Tensor, fermi_energy: Tensor, temperature: float, *, broadening_variance: float | None
-) -> Tensor:
-    r"""Derivative :math:`\partial w_{N,k}/\partial\mu` of the weights of the electrons.
-
-    Parameters
-    ----------
-    energy
-        Uniform energy axis in eV, shape [E].
-    fermi_energy
-        mu in eV, shape [].
-    temperature
-        Electronic temperature in K.
-    broadening_variance
-        As in :func:`~surrogate_hpo.physics.quadrature.occupation_weights`.
-
-    Returns
-    -------
-    Tensor
-        Dimensionless, shape [E]; with it, :math:`n' = \sum_k w'_{N,k} d_k`.
-    """
-
-    def weights(mu: Tensor) -> Tensor:
-        return occupation_weights(
-            energy, mu, temperature, "electrons", broadening_variance=broadening_variance
-        )
-
-    _, slope = torch.func.jvp(weights, (fermi_energy,), (torch.ones_like(fermi_energy),))  # type: ignore[misc]
-    return torch.as_tensor(slope)
-
-
 def ldos_cotangent(
     density: Tensor,
     density_slope: Tensor,

@@ -1,14 +1,13 @@
-"""From an LDOS on the grid of one structure to its energies, densities and their derivatives."""
+"""From an LDOS on the grid of one structure to its energies, and weights that give its density."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from surrogate_hpo.physics.ewald import Ions
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
-from surrogate_hpo.physics.forces import FreeEnergyGradient, Ions, free_energy_gradient
-from surrogate_hpo.physics.free_energy_gradient import electron_slope
-from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.total_energy import EnergyTerms, energy_terms_from_ldos
 from surrogate_hpo.physics.xc.core_density import Core, core_density_of_all
@@ -44,7 +43,7 @@ class StructureIntegrals:
     symbols: Sequence[str]
     ions: Ions
     cores: Mapping[str, Core]
-    grid: Grid
+    grid: tuple[int, int, int]
     energy: Tensor
     temperature: float
     functional: Functional
@@ -135,27 +134,33 @@ class StructureIntegrals:
             ),
         )
 
-    def gradient(
-        self,
-        density: Tensor,
-        density_slope: Tensor,
-        dos: Tensor,
-        *,
-        fermi_energy: Tensor,
-        ewald: tuple[Tensor, Tensor],
-    ) -> FreeEnergyGradient:
-        """Differentiate the total free energy; arguments as of `free_energy_gradient`."""
-        return free_energy_gradient(
-            density,
-            density_slope,
-            dos,
-            self.energy,
-            fermi_energy=fermi_energy,
-            temperature=self.temperature,
-            ions=self.ions,
-            ewald=ewald,
-            functional=self.functional,
-            core=self.core,
-            broadening_variance=self.broadening_variance,
-            density_cutoff=self.density_cutoff,
+
+def electron_slope(
+    energy: Tensor, fermi_energy: Tensor, temperature: float, *, broadening_variance: float | None
+) -> Tensor:
+    r"""Derivative :math:`\partial w_{N,k}/\partial\mu` of the weights of the electrons.
+
+    Parameters
+    ----------
+    energy
+        Uniform energy axis in eV, shape [E].
+    fermi_energy
+        mu in eV, shape [].
+    temperature
+        Electronic temperature in K.
+    broadening_variance
+        As in :func:`~surrogate_hpo.physics.quadrature.occupation_weights`.
+
+    Returns
+    -------
+    Tensor
+        Dimensionless, shape [E]; with it, :math:`n' = \sum_k w'_{N,k} d_k`.
+    """
+
+    def weights(mu: Tensor) -> Tensor:
+        return occupation_weights(
+            energy, mu, temperature, "electrons", broadening_variance=broadening_variance
         )
+
+    _, slope = torch.func.jvp(weights, (fermi_energy,), (torch.ones_like(fermi_energy),))  # type: ignore[misc]
+    return torch.as_tensor(slope)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.networks.training_range import Extrapolation
+from surrogate_hpo.physics.accuracy import deviation
 from surrogate_hpo.physics.prediction_grid import Grid
-from surrogate_hpo.predict.snapshot_forces import deviation
 from surrogate_hpo.run.interface import require_option
 from surrogate_hpo.stages.descriptors.settings import Engine
 

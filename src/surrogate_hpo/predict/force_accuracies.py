@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.predict.snapshot_forces import SnapshotForces, deviation
+from surrogate_hpo.physics.accuracy import deviation
+from surrogate_hpo.predict.snapshot_forces import SnapshotForces
 from surrogate_hpo.units import GIGAPASCAL_PER_EV_PER_CUBIC_ANGSTROM
 
 FloatArray = NDArray[np.float64]

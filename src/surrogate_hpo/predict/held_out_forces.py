@@ -10,13 +10,13 @@ from surrogate_hpo.data.datasets import flat
 from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.formats.upf.reader import Pseudopotential
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.physics.forces import FreeEnergyGradient
+from surrogate_hpo.physics.forces import FreeEnergyGradient, structure_gradient
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.predict.descriptor_chain import DescriptorChain
 from surrogate_hpo.predict.energies import FERMI_ENERGY, SnapshotEnergies
 from surrogate_hpo.predict.held_out import BLOCK_POINTS, HeldOut
 from surrogate_hpo.run.devices import device_name
-from surrogate_hpo.training.reference_derivatives import ReferenceSnapshot
+from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
 
 FloatArray = NDArray[np.float64]
 
@@ -101,4 +101,6 @@ class HeldOutForces:
         mu = torch.tensor(found.energies[FERMI_ENERGY], dtype=torch.float64)
         density, slope = (density_from_ldos(ldos, one) for one in self._integrals.weights(mu))
         dos = torch.from_numpy(found.dos)
-        return self._integrals.gradient(density, slope, dos, fermi_energy=mu, ewald=self._ewald)
+        return structure_gradient(
+            self._integrals, density, slope, dos, fermi_energy=mu, ewald=self._ewald
+        )

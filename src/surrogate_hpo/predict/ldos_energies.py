@@ -14,7 +14,7 @@ from surrogate_hpo.formats.upf.reader import Pseudopotential
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.predict.energies import QUANTITIES, REFERENCE_LDOS, SnapshotEnergies
-from surrogate_hpo.training.reference_derivatives import ReferenceSnapshot
+from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
 
 
 def energies_of(

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.files.scratch import Scratch
-from surrogate_hpo.physics.ewald import ewald_energy
-from surrogate_hpo.physics.forces import Ions
+from surrogate_hpo.physics.ewald import Ions, ewald_energy
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.physics.structure_integrals import StructureIntegrals

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.files.scratch import Scratch
-from surrogate_hpo.physics.forces import FreeEnergyGradient
+from surrogate_hpo.physics.forces import FreeEnergyGradient, structure_gradient
 from surrogate_hpo.physics.prediction_grid import ONE_VOLUME, of_one_volume
 from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.predict.contents import Conditions, Derivatives
@@ -46,7 +46,8 @@ class FreeEnergyGradients:
         slope = integrated.density_slope
         assert slope is not None  # noqa: S101 - asked for by the caller
         self._found.append(
-            self._structure.gradient(
+            structure_gradient(
+                self._structure,
                 integrated.density,
                 slope,
                 dos,

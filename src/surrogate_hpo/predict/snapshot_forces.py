@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.files.tables import Cell
+from surrogate_hpo.physics.accuracy import deviation
 
 FloatArray = NDArray[np.float64]
 AXES = "xyz"
@@ -114,10 +115,3 @@ class SnapshotForces:
             for atom, element in enumerate(self.species)
             for number, axis in enumerate(AXES)
         ]
-
-
-def deviation(values: FloatArray) -> FloatArray:
-    """Standard deviation (ddof 1) along the first axis; NaN of a single value."""
-    if len(values) < 2:
-        return np.full(values.shape[1:], np.nan)
-    return np.asarray(values.std(axis=0, ddof=1))

@@ -26,7 +26,8 @@ from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
 from surrogate_hpo.physics.hartree import hartree_weights
 from surrogate_hpo.stages.train.settings import TrainSettings
-from surrogate_hpo.training.reference_derivatives import ReferenceSnapshot, reference_derivatives
+from surrogate_hpo.training.reference_derivatives import reference_derivatives
+from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
 
 logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]

@@ -1,59 +1,19 @@
 """Free energy of a training snapshot's own LDOS, with its derivatives."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
-from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.data.ldos_store import LdosData
-from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.formats.upf.reader import Pseudopotential
-from surrogate_hpo.physics.forces import Ions
 from surrogate_hpo.physics.free_energy_gradient import (
     LdosCotangent,
     ion_gradient,
     ldos_cotangent,
 )
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
-from surrogate_hpo.physics.prediction_grid import Grid
-from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
-from surrogate_hpo.physics.xc.functionals import Functional
-
-
-@dataclass(frozen=True)
-class ReferenceSnapshot:
-    """What is known of a snapshot: structure, DFT run, LDOS, and pseudopotential per element."""
-
-    atoms: Atoms
-    result: DftResult
-    data: LdosData
-    potentials: Mapping[str, Pseudopotential]
-
-    def integrals(self) -> StructureIntegrals:
-        """What an LDOS of it, own or predicted, is integrated with."""
-        symbols, data = self.atoms.get_chemical_symbols(), self.data
-        charges = [self.potentials[symbol].z_valence for symbol in symbols]
-        return StructureIntegrals(
-            symbols=symbols,
-            ions=Ions(
-                positions=torch.from_numpy(self.atoms.positions),
-                charges=torch.tensor(charges, dtype=torch.float64),
-                cell=torch.from_numpy(data.cell),
-            ),
-            cores=self.potentials,
-            grid=cast(Grid, data.values.shape[:3]),
-            energy=torch.from_numpy(data.energy),
-            temperature=self.result.electronic_temperature,
-            # A plain string in the JSON; unknown ones are refused by the physics itself.
-            functional=cast(Functional, self.result.functional),
-            broadening_variance=data.axis.broadening_variance,
-            density_cutoff=self.result.density_cutoff,
-        )
+from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
 
 
 @dataclass(frozen=True)
