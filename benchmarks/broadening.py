@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from surrogate_hpo.data.dft_results import read_dft_result
-from surrogate_hpo.dft.kernels import kernel, kernel_variance
+from surrogate_hpo.dft.ldos_axis import kernel, kernel_variance
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.physics.kernel_inversion import Quantity
 from surrogate_hpo.physics.quadrature import occupation_weights

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.descriptors.triples import n_components
-from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.errors import EngineError
 from surrogate_hpo.formats.lammps.engine import find_lammps, wheel_environment
 from surrogate_hpo.formats.lammps.input_file import ATOMS, atom_types, data_file, input_script

@@ -34,7 +34,7 @@ from ase.io import iread
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
-from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.predict.contents import Conditions, Prediction
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.prediction import predict_structure

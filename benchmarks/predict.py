@@ -23,7 +23,7 @@ from typing import Any
 from ase.build import bulk
 
 from surrogate_hpo.data.surrogates import read_surrogate
-from surrogate_hpo.dft.displacements import thermal_displacements
+from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
 

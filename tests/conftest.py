@@ -16,8 +16,8 @@ from hypothesis import settings
 from scf import run_scf
 from tiny_workflow import new_folder, snakemake
 
-from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.result import DftResult
+from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.formats.espresso.engine import WHEEL_VARIABLE, find_engine
 from surrogate_hpo.formats.espresso.scf import save_folder
 

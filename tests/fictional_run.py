@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
-from surrogate_hpo.report.force_errors import ForceErrors
+from surrogate_hpo.report.errors import ClassError, ForceErrors
 from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.page import Notice, Provenance, ReportContext, ReportTable
 from surrogate_hpo.report.snapshot_errors import SnapshotEnergies, snapshot_errors_table
@@ -15,8 +14,7 @@ from surrogate_hpo.report.verdict import Targets
 from surrogate_hpo.run.graph import STAGES as STAGE_NAMES
 from surrogate_hpo.run.graph import SUMMARIES, edges
 from surrogate_hpo.stages.acsd.figure import SCORES, acsd_map
-from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds
-from surrogate_hpo.stages.acsd.figure_spread import similarity_spread
+from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds, similarity_spread
 from surrogate_hpo.stages.audit.figure import score_agreement
 from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay
@@ -28,8 +26,7 @@ from surrogate_hpo.stages.naswot.figure import naswot_ranking
 from surrogate_hpo.stages.report.figure_cost import cost_per_stage
 from surrogate_hpo.stages.report.figure_dag import dag
 from surrogate_hpo.stages.search.figure import search_history
-from surrogate_hpo.stages.train.figure import learning_curves
-from surrogate_hpo.stages.train.figure_losses import validation_losses_table
+from surrogate_hpo.stages.train.figure import learning_curves, validation_losses_table
 
 STAGES = {stage: SUMMARIES[stage] for stage in STAGE_NAMES}
 FLOW = """

@@ -8,10 +8,10 @@ import torch
 from ase.build import bulk
 
 from surrogate_hpo.descriptors.grid import grid_points
-from surrogate_hpo.dft.kernels import kernel
+from surrogate_hpo.dft.ldos_axis import kernel
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.physics.ewald import ewald_energy
-from surrogate_hpo.physics.hartree import hartree_energy
+from surrogate_hpo.physics.reciprocal import hartree_energy
 from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.stages.ldos.settings import LdosSettings
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN, RYDBERG_EV

@@ -13,8 +13,8 @@ from surrogate_hpo.data.surrogates import write_surrogate
 from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
-from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.ldos_axis import LdosAxis
+from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler

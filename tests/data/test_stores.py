@@ -11,10 +11,14 @@ import xarray as xr
 import zarr
 
 from surrogate_hpo.archive.comparison import number_differences
-from surrogate_hpo.data.density_store import DensityData, read_density, write_density
 from surrogate_hpo.data.descriptor_store import DescriptorData, read_descriptors, write_descriptors
 from surrogate_hpo.data.ldos_store import LdosData, read_ldos, write_ldos
-from surrogate_hpo.data.ldos_writer import writing_ldos
+from surrogate_hpo.data.predicted_fields import (
+    DensityData,
+    read_density,
+    write_density,
+    writing_ldos,
+)
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.dft.ldos_axis import LdosAxis

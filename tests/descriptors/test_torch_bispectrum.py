@@ -14,7 +14,7 @@ from surrogate_hpo.descriptors.torch_engine.bispectrum import (
     torch_bispectrum,
     torch_bispectrum_of_neighbours,
 )
-from surrogate_hpo.descriptors.torch_engine.sphere_quadrature import sphere_quadrature
+from surrogate_hpo.descriptors.torch_engine.tables import sphere_quadrature
 from surrogate_hpo.descriptors.triples import triples
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from surrogate_hpo.dft.kernels import KERNEL_NAMES, kernel, kernel_reach, kernel_variance
+from surrogate_hpo.dft.ldos_axis import KERNEL_NAMES, kernel, kernel_reach, kernel_variance
 from surrogate_hpo.errors import ConfigError
 
 each_kernel = pytest.mark.parametrize("name", KERNEL_NAMES)

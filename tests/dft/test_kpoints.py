@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from surrogate_hpo.dft.kpoints import kpoint_mesh
+from surrogate_hpo.dft.convergence import kpoint_mesh
 from surrogate_hpo.stages.dft.settings import DftSettings
 
 CUBIC = 4.05 * np.eye(3)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surrogate_hpo.dft.kernels import KERNEL_NAMES, kernel
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
+from surrogate_hpo.dft.ldos_axis import KERNEL_NAMES, kernel
 from surrogate_hpo.errors import ConfigError, DataError
 
 GRID = (3, 4, 5)

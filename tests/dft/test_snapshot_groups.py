@@ -13,7 +13,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.structures.structures import read_structure, write_structure
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import case_of
 from surrogate_hpo.stages.snapshots.stage import make_snapshot, snapshots
 from surrogate_hpo.verbs.check.cells import cell_facts, cell_warnings, representatives
 from surrogate_hpo.verbs.check.verb import check

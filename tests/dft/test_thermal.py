@@ -6,8 +6,7 @@ from ase.calculators.emt import EMT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.dft.displacements import thermal_displacements
-from surrogate_hpo.dft.dynamics import thermal_frame
+from surrogate_hpo.dft.thermal import thermal_displacements, thermal_frame
 from surrogate_hpo.errors import ConfigError
 
 ALUMINIUM = bulk("Al", "fcc", a=4.05, cubic=True)

@@ -32,7 +32,7 @@ from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.labels.dft_guards import check_bands, check_window
 from surrogate_hpo.predict.accuracies import accuracies
 from surrogate_hpo.predict.energies import baseline_energies, reference_energies
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import case_of
 from surrogate_hpo.run.request import need_of
 from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.stages.ldos.settings import LdosSettings

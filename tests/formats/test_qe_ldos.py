@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from surrogate_hpo.dft.kernels import KERNEL_NAMES
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
+from surrogate_hpo.dft.ldos_axis import KERNEL_NAMES
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.formats.cubes.files import read_cube
 from surrogate_hpo.formats.cubes.ldos import read_ldos_cubes, run_pp_ldos

@@ -6,13 +6,13 @@ from ase import Atoms
 from ase.build import bulk
 from ase.io import read
 
-from surrogate_hpo.formats.structures import overlap as structure_overlap
+from surrogate_hpo.formats.structures import extent as structure_extent
+from surrogate_hpo.formats.structures.frames import read_written
 from surrogate_hpo.formats.structures.structures import (
     read_structure,
     read_temperature,
     write_structure,
 )
-from surrogate_hpo.formats.structures.written import read_written
 
 
 def displaced(symbols: str = "AlMgAl2", scale: float = 1.0) -> Atoms:
@@ -76,8 +76,8 @@ def test_a_label_is_read(tmp_path):
 def test_all_pairs_of_few_atoms_are_those_of_the_search(scale):
     atoms = displaced(scale=scale)
     atoms.positions[1] += 3 * atoms.cell[0] - 2 * atoms.cell[2]
-    found = structure_overlap._close_pairs(atoms, 1.5)
-    expected = structure_overlap._neighbour_list(atoms, 1.5)
+    found = structure_extent._close_pairs(atoms, 1.5)
+    expected = structure_extent._neighbour_list(atoms, 1.5)
     for one, other in ((found, expected), (expected, found)):
         pairs = set(zip(one[0], one[1], one[2].round(9), strict=True))
         assert pairs == set(zip(other[0], other[1], other[2].round(9), strict=True))

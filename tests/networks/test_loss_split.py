@@ -11,7 +11,7 @@ from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.networks.batches import row_chunks
 from surrogate_hpo.networks.loss_split import LossSplit, loss_split, together
 from surrogate_hpo.networks.losses import dos_error, ldos_error
-from surrogate_hpo.stages.train.figure_losses import validation_losses_table
+from surrogate_hpo.stages.train.figure import validation_losses_table
 
 
 def case(points: int, seed: int = 0) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:

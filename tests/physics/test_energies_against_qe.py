@@ -7,11 +7,10 @@ from ase.build import bulk
 from scf import run_scf
 
 from surrogate_hpo.data.ldos_store import LdosData
-from surrogate_hpo.dft.displacements import thermal_displacements
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
-from surrogate_hpo.dft.kernels import kernel_variance
 from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
-from surrogate_hpo.dft.ldos_axis import LdosAxis
+from surrogate_hpo.dft.ldos_axis import LdosAxis, kernel_variance
+from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.formats.espresso.scf import save_folder
 from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.formats.upf.reader import read_upf

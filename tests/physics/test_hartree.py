@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.physics.hartree import hartree_energy
 from surrogate_hpo.physics.reciprocal import (
     gradient,
     half_multiplicity,
+    hartree_energy,
     inside_cutoff,
     reciprocal_cell,
     wave_vectors,

@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.training_range import RangeMonitor, TrainingRange, training_range
-from surrogate_hpo.physics.fft_sizes import good_fft_size
-from surrogate_hpo.physics.prediction_grid import KnownGrid, grid_spacing, prediction_grid
+from surrogate_hpo.physics.prediction_grid import (
+    KnownGrid,
+    good_fft_size,
+    grid_spacing,
+    prediction_grid,
+)
 
 CELL = np.array([[4.0, 0.2, 0.0], [-1.5, 5.0, 0.3], [0.1, 1.7, 3.0]])
 KNOWN = [KnownGrid(np.diag([2.0, 3.0, 4.0]), (9, 16, 25)), KnownGrid(CELL, (20, 24, 15))]

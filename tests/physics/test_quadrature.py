@@ -13,8 +13,7 @@ from scipy.integrate import fixed_quad, quad
 from scipy.special import expit, xlogy, zeta
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.physics.fermi_dirac import thermal_integrals
-from surrogate_hpo.physics.quadrature import occupation_weights
+from surrogate_hpo.physics.quadrature import occupation_weights, thermal_integrals
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 QUANTITIES = ("electrons", "band_energy", "entropy")

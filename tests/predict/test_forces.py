@@ -20,9 +20,9 @@ from small_surrogate import aluminium, small_surrogate
 
 from surrogate_hpo.physics.ewald import Ions, ewald_energy, ewald_gradient
 from surrogate_hpo.physics.forces import free_energy_gradient
-from surrogate_hpo.physics.hartree import COULOMB_EV_ANGSTROM
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
+from surrogate_hpo.physics.reciprocal import COULOMB_EV_ANGSTROM
 from surrogate_hpo.physics.structure_integrals import electron_slope
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation

@@ -24,10 +24,10 @@ from surrogate_hpo.predict.energies import (
     SnapshotEnergies,
     baseline_energies,
 )
-from surrogate_hpo.report.class_errors import class_errors_table
+from surrogate_hpo.report.errors import class_errors_table
 from surrogate_hpo.report.verdict import headline
 from surrogate_hpo.stages.evaluate.control import Labelled, control
-from surrogate_hpo.stages.evaluate.label_noise import with_kpoint_noise
+from surrogate_hpo.stages.evaluate.stage import with_kpoint_noise
 from surrogate_hpo.stages.knoise.records import write_noise_summary
 from surrogate_hpo.stages.report.errors import class_errors, quantity_errors
 from surrogate_hpo.stages.report.facts import notices

@@ -11,7 +11,7 @@ import torch
 from ase import Atoms
 from small_surrogate import ENERGY, GRID, aluminium, electrons_of, small_surrogate, written
 
-from surrogate_hpo.dft.kernels import kernel_variance
+from surrogate_hpo.dft.ldos_axis import kernel_variance
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.files import scratch
 from surrogate_hpo.networks.scaling import AffineScaler

@@ -28,7 +28,7 @@ from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.transferred import read_transferred
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import case_of
 from surrogate_hpo.run.plan import chain, rules
 from surrogate_hpo.run.request import need_of
 from surrogate_hpo.stages.report.figure_time_by_size import (
@@ -39,7 +39,7 @@ from surrogate_hpo.stages.report.figure_time_by_size import (
     ratio_at_largest,
     time_by_size,
 )
-from surrogate_hpo.stages.report.times import size_times
+from surrogate_hpo.stages.report.records import size_times
 from surrogate_hpo.stages.transfer import stage
 from surrogate_hpo.stages.transfer.settings import TransferSettings
 

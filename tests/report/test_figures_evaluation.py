@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.report.class_errors import class_errors_table
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
+from surrogate_hpo.report.errors import class_errors_table
 from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay, dos_overlay_table
 from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
 from surrogate_hpo.stages.evaluate.figure_forces import (

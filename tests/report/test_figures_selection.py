@@ -15,8 +15,11 @@ from fictional_run import (
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.stages.acsd.figure import SCORES, acsd_map
-from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds, similarity_clouds_table
-from surrogate_hpo.stages.acsd.figure_spread import similarity_spread
+from surrogate_hpo.stages.acsd.figure_clouds import (
+    similarity_clouds,
+    similarity_clouds_table,
+    similarity_spread,
+)
 from surrogate_hpo.stages.naswot.figure import naswot_ranking
 from surrogate_hpo.stages.report.figure_dag import dag, dag_table
 from surrogate_hpo.stages.search.figure import search_history, search_history_table

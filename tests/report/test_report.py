@@ -17,9 +17,8 @@ from fictional_run import (
 )
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError
-from surrogate_hpo.report.force_errors import ForceErrors
+from surrogate_hpo.report.errors import ClassError, ForceErrors
 from surrogate_hpo.report.markup import flatten_settings
 from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.page import Notice, render_report

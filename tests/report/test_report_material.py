@@ -9,7 +9,7 @@ from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.report.methods_data import describe_snapshots
 from surrogate_hpo.run.graph import STAGES
 from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
-from surrogate_hpo.stages.report.material import (
+from surrogate_hpo.stages.report.methods import (
     composition,
     strains,
     temperatures,

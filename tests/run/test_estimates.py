@@ -22,8 +22,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.sizes import Size, fft_grid, k_points, size_of
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
-from surrogate_hpo.run.case import Case
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import Case, case_of
 from surrogate_hpo.run.graph import (
     ARCHIVES,
     AUDITS,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from surrogate_hpo.run.slurm.end import slurm_end_time
+from surrogate_hpo.run.allocation import slurm_end_time
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.predict.force_accuracies import force_accuracy, stress_accuracy
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import case_of
 from surrogate_hpo.run.request import need_of
 from surrogate_hpo.stages.evaluate.evaluated import read_evaluated
 from surrogate_hpo.stages.evaluate.force_errors import COLUMNS

@@ -24,15 +24,15 @@ from surrogate_hpo.dft.kpoint_noise import (
 )
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.tables import read_table
+from surrogate_hpo.run.case import size_classes
 from surrogate_hpo.run.plan import items
-from surrogate_hpo.run.size_classes import size_classes
 from surrogate_hpo.stages.knoise.records import (
     read_noise,
     read_noise_summary,
     write_noise,
     write_noise_summary,
 )
-from surrogate_hpo.verbs.check.kpoints import SUMMARY, kpoint_hints
+from surrogate_hpo.verbs.check.hints import SUMMARY, kpoint_hints
 
 NOISE = KPointNoise("training-0000", 4, "4×4×4", "6×6×6", 0.39, 0.26, 1.35, 0.02, 12.6, 28.0, 1.0, 38.0)  # fmt: skip
 

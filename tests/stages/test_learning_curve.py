@@ -9,7 +9,7 @@ from tiny_workflow import REPOSITORY, edit_config, new_folder, planned
 
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import case_of
 from surrogate_hpo.run.plan import curve, curve_model, gpus, parts
 from surrogate_hpo.stages.learning_curve.figure import error_by_snapshots
 from surrogate_hpo.stages.learning_curve.settings import LearningCurveSettings, spread

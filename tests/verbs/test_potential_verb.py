@@ -7,7 +7,7 @@ import pytest
 from surrogate_hpo.cli import main
 from surrogate_hpo.dft.hgh import HghChannel, channel_coupling
 from surrogate_hpo.formats.upf.reader import read_upf
-from surrogate_hpo.verbs.potential.rows import read_hgh_row
+from surrogate_hpo.verbs.potential.verb import read_hgh_row
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ALUMINIUM = {

@@ -14,8 +14,8 @@ from small_surrogate import ENERGY, GRID, aluminium, electrons_of, written
 
 from surrogate_hpo.calculator import SurrogateCalculator
 from surrogate_hpo.cli import main
-from surrogate_hpo.data.density_store import read_density
 from surrogate_hpo.data.ldos_store import read_ldos
+from surrogate_hpo.data.predicted_fields import read_density
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.cubes.ldos import read_cube

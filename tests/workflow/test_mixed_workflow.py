@@ -18,7 +18,7 @@ from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.formats.structures.structures import read_structure
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import case_of
 
 pytestmark = [pytest.mark.workflow, pytest.mark.qe]
 ATOMS = {

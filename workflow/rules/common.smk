@@ -14,13 +14,13 @@ from snakemake.logging import logger
 from surrogate_hpo.run.request import request
 from surrogate_hpo.stages.learning_curve.settings import spread
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import case_of
 from surrogate_hpo.run.graph import STAGES, flow
 from surrogate_hpo.run import plan
-from surrogate_hpo.run.size_classes import size_classes
+from surrogate_hpo.run.case import size_classes
 from surrogate_hpo.verbs.status.verb import refused
 from surrogate_hpo.run.plan import cost_path, items
-from surrogate_hpo.config.splits import SPLITS
+from surrogate_hpo.config.base import SPLITS
 from surrogate_hpo.errors import SurrogateHpoError
 from surrogate_hpo.interruption import END_TIME_VARIABLES
 from surrogate_hpo.archive.source import revision
@@ -30,7 +30,7 @@ from surrogate_hpo.formats.espresso.engine import decided_engine
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.run.module_config import module_config
 from surrogate_hpo.run.outputs import changed_outputs
-from surrogate_hpo.run.slurm.end import slurm_end_time
+from surrogate_hpo.run.allocation import slurm_end_time
 
 # Jobs call `surrogate-hpo`, also when the environment was not activated.
 os.environ |= {

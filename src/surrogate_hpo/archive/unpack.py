@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from surrogate_hpo.archive.frames import DamagedFrame, FrameReader, next_frame
-from surrogate_hpo.archive.headers import next_header, read_exactly, skip_padding
+from surrogate_hpo.archive.tarball import next_header, read_exactly, skip_padding
 from surrogate_hpo.errors import DataError
 
 _CHUNK_BYTES = 1 << 16

@@ -1,9 +1,12 @@
-"""What every config section has in common."""
+"""What config sections have in common, and what snapshots are for."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Split = Literal["training", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("training", "validation", "test")
 
 
 def _without_braces(path: str) -> str:

@@ -12,8 +12,7 @@ from pydantic_core import ErrorDetails
 from surrogate_hpo import limits
 from surrogate_hpo.config.base import section_types
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.config.yaml_core import CoreLoader
-from surrogate_hpo.config.yaml_limits import UNREADABLE, check_yaml
+from surrogate_hpo.config.yaml_core import UNREADABLE, CoreLoader, check_yaml
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.limits import require_size
 

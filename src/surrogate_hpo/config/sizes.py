@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.physics.fft_sizes import good_fft_size
+from surrogate_hpo.physics.prediction_grid import good_fft_size
 from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.units import BOHR_ANGSTROM
 

@@ -11,7 +11,7 @@ from ase.data import atomic_numbers
 from surrogate_hpo.data.models import OTHER_KIND
 from surrogate_hpo.data.surrogate_contents import Ion, Surrogate
 from surrogate_hpo.descriptors.triples import n_components
-from surrogate_hpo.dft.kernels import KernelName
+from surrogate_hpo.dft.ldos_axis import KernelName
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.xc.functionals import Functional
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.dft.kernels import kernel as evaluate_kernel
+from surrogate_hpo.dft.ldos_axis import kernel as evaluate_kernel
 from surrogate_hpo.errors import ConfigError, DataError
 
 FloatArray = NDArray[np.float64]
@@ -41,7 +41,7 @@ def ldos_from_bands(
     energy
         Energies E, shape (e,), in eV.
     kernel
-        One of `surrogate_hpo.dft.kernels.KERNEL_NAMES`.
+        One of `surrogate_hpo.dft.ldos_axis.KERNEL_NAMES`.
     width
         Width of the kernel in eV.
 

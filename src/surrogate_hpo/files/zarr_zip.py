@@ -15,8 +15,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from surrogate_hpo.errors import DataError, SurrogateHpoError
 from surrogate_hpo.files.atomic import replacing
-from surrogate_hpo.files.store_entries import check_entries, check_names
-from surrogate_hpo.files.zarr_checks import check_bounds
+from surrogate_hpo.files.zarr_checks import check_bounds, check_entries, check_names
 from surrogate_hpo.files.zip_seal import check_seal, seal
 
 if TYPE_CHECKING:

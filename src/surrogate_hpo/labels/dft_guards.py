@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from surrogate_hpo.dft.kernels import kernel_reach
-from surrogate_hpo.dft.ldos_axis import LdosAxis
+from surrogate_hpo.dft.ldos_axis import LdosAxis, kernel_reach
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, PhysicsError
 from surrogate_hpo.formats.upf.reader import Pseudopotential

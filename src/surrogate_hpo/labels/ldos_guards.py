@@ -5,7 +5,7 @@ import numpy as np
 from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.physics.arrays import Array
+from surrogate_hpo.physics.guards import Array
 from surrogate_hpo.physics.ldos_integrals import dos_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.recognition import unit_of_factor

@@ -8,8 +8,8 @@ import torch
 from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.result import DftResult, known
 from surrogate_hpo.labels.ldos_guards import electron_weights
-from surrogate_hpo.physics.hartree import hartree_energy
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos, dos_from_ldos
+from surrogate_hpo.physics.reciprocal import hartree_energy
 from surrogate_hpo.physics.total_energy import band_terms
 
 # meV/atom, and meV of the Fermi energy: what a good LDOS has of k points, kernel and spacing.

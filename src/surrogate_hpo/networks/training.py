@@ -15,10 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_hpo.networks.batches import Batch, TrainingSource
-from surrogate_hpo.networks.checkpoints import check_same_training, copy_weights, load_weights
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms, SnapshotBatch
 from surrogate_hpo.networks.group import ALONE, Group
-from surrogate_hpo.networks.history import HistoryRow, divergence
+from surrogate_hpo.networks.history import (
+    HistoryRow,
+    check_same_training,
+    copy_weights,
+    divergence,
+    load_weights,
+)
 from surrogate_hpo.networks.losses import group_loss, ldos_error, normalised_weights
 from surrogate_hpo.networks.recipe import Recipe, build_optimiser
 

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.physics.guards import check_cell, check_float64
-from surrogate_hpo.physics.hartree import COULOMB_EV_ANGSTROM
 from surrogate_hpo.physics.ion_pairs import ion_pairs
-from surrogate_hpo.physics.reciprocal import reciprocal_cell
+from surrogate_hpo.physics.reciprocal import COULOMB_EV_ANGSTROM, reciprocal_cell
 
 _REACH = 6.2
 """Both sums end where their Gaussian has fallen to exp(-_REACH²) = 2e-17."""

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from surrogate_hpo.physics.ewald import ewald_energy
 from surrogate_hpo.physics.guards import check_cell
-from surrogate_hpo.physics.hartree import hartree_energy
 from surrogate_hpo.physics.quadrature import occupation_weights
+from surrogate_hpo.physics.reciprocal import hartree_energy
 from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
 from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN

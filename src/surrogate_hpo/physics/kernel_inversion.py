@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, Literal
 
-from surrogate_hpo.physics.arrays import Array, array_like, namespace, sigmoid, softplus
+from surrogate_hpo.physics.guards import Array, array_like, namespace, sigmoid, softplus
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 Quantity = Literal["electrons", "band_energy", "entropy"]

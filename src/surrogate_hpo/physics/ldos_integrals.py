@@ -3,7 +3,7 @@
 import math
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.physics.arrays import Array, array_like, is_tensor, namespace
+from surrogate_hpo.physics.guards import Array, array_like, is_tensor, namespace
 
 _CHUNK_VALUES = 2**24
 """LDOS values converted to float64 at a time, so that a large float32 LDOS is not doubled."""

@@ -3,12 +3,26 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.physics.fft_sizes import good_fft_size
+
+
+def good_fft_size(least: int) -> int:
+    """Find the first integer from `least` on without prime factors above 5."""
+    found: int = next(n for n in count(max(1, least)) if _rest(n) == 1)
+    return found
+
+
+def _rest(number: int) -> int:
+    for factor in (2, 3, 5):
+        while number % factor == 0:
+            number //= factor
+    return number
+
 
 # Å; a cell that differs by less from a multiple of a training cell is one.
 _SAME_CELL = 1e-4

@@ -9,9 +9,9 @@ from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.physics.ewald import ewald_energy
 from surrogate_hpo.physics.fermi import BOTTOM_TOLERANCE, fermi_energy
 from surrogate_hpo.physics.guards import check_cell
-from surrogate_hpo.physics.hartree import hartree_energy
 from surrogate_hpo.physics.ldos_integrals import density_from_ldos, dos_from_ldos
 from surrogate_hpo.physics.quadrature import occupation_weights
+from surrogate_hpo.physics.reciprocal import hartree_energy
 from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
 from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN

@@ -19,12 +19,11 @@ from surrogate_hpo.files.zarr_zip import chunk_shape
 from surrogate_hpo.log import Progress
 from surrogate_hpo.networks.training_range import Extrapolation, RangeMonitor
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
-from surrogate_hpo.predict.contents import Conditions, Prediction
+from surrogate_hpo.predict.contents import Conditions, Prediction, warnings_of
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.descriptor_engines import grid_engine
 from surrogate_hpo.predict.prediction_energies import NetworkIntegrals, Spread
 from surrogate_hpo.predict.prediction_forces import FreeEnergyGradients
-from surrogate_hpo.predict.warnings import warnings_of
 from surrogate_hpo.run.devices import device_name
 from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 

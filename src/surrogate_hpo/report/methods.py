@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.report.bibliography import BIBLIOGRAPHY
 from surrogate_hpo.report.error_summary import QuantityError
 from surrogate_hpo.report.methods_data import (
     describe_dft,
@@ -24,7 +23,7 @@ from surrogate_hpo.report.methods_model import (
     describe_search,
     describe_training,
 )
-from surrogate_hpo.report.references import Reference
+from surrogate_hpo.report.references import BIBLIOGRAPHY, Reference
 
 Document = Mapping[str, Any]
 CITATION = re.compile(r"\[((?:@\w+)(?:; @\w+)*)\]")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.report.class_errors import ClassError, class_errors_table
 from surrogate_hpo.report.error_summary import QuantityError
+from surrogate_hpo.report.errors import ClassError, ForceErrors, class_errors_table
 from surrogate_hpo.report.explanations import (
     ALTERNATIVES,
     FIGURES,
@@ -17,7 +17,6 @@ from surrogate_hpo.report.explanations import (
     FigureText,
     figure_text,
 )
-from surrogate_hpo.report.force_errors import ForceErrors
 from surrogate_hpo.report.markup import cite, flatten_settings, inline, is_number
 from surrogate_hpo.report.methods import MethodsSection
 from surrogate_hpo.report.style import DrawnFigure

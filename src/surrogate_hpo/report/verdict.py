@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import BASELINES, QuantityError
-from surrogate_hpo.report.force_errors import ForceErrors
+from surrogate_hpo.report.errors import ClassError, ForceErrors
 from surrogate_hpo.report.table import format_number
 
 _MOST_CLASSES = 6

@@ -159,7 +159,7 @@ def _trained(config: Config, count: int, seed: int) -> bool:
 
 def _size_classes(config: Config) -> list[str]:
     """Snapshots that stand for their size; reading structures takes long to import."""
-    from surrogate_hpo.run.size_classes import size_classes  # noqa: PLC0415
+    from surrogate_hpo.run.case import size_classes  # noqa: PLC0415
 
     return [] if config.snapshots.finished else list(size_classes(config))
 

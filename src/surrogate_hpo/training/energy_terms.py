@@ -24,7 +24,7 @@ from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, Streamed
 from surrogate_hpo.networks.options import number_of_directions
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
-from surrogate_hpo.physics.hartree import hartree_weights
+from surrogate_hpo.physics.reciprocal import hartree_weights
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.training.reference_derivatives import reference_derivatives
 from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot

@@ -1,4 +1,4 @@
-"""Numbers of a calculation that can be none of any: found before arrays of their size are made."""
+"""Numbers and orbitals of a calculation that can be none of any: found before they are read."""
 
 import numpy as np
 
@@ -6,6 +6,40 @@ from surrogate_hpo import limits
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.units import BOHR_ANGSTROM, RYDBERG_EV
+
+
+def check_orbitals(result: DftResult, *, where: str) -> None:
+    """The orbitals of a calculation must be all there is to the density of its states.
+
+    Parameters
+    ----------
+    result
+        The calculation.
+    where
+        Folder of the wavefunctions, to name in the message.
+
+    Raises
+    ------
+    DataError
+        If potentials are not norm-conserving, or k points were reduced by symmetry.
+    """
+    if not result.norm_conserving:
+        raise DataError(
+            "wavefunctions of ultrasoft or PAW potentials lack the augmentation charge",
+            where=where,
+            expected="norm-conserving pseudopotentials",
+            got=", ".join(result.pseudopotentials.values()),
+            remedy="take the LDOS from pp.x cubes instead",
+        )
+    if result.symmetry_operations != 1:
+        raise DataError(
+            "the k points were reduced by symmetry, so orbital densities are incomplete",
+            where=where,
+            expected="1 symmetry operation",
+            got=str(result.symmetry_operations),
+            remedy="run pw.x with nosym = .true., or take the LDOS from pp.x cubes",
+        )
+
 
 # pw.x takes the next size whose FFT is fast; somebody may ask for a finer grid by hand.
 _FINER, _MARGIN = 8, 32

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.formats.espresso.orbital_checks import check_orbitals
+from surrogate_hpo.formats.espresso.checks import check_orbitals
 from surrogate_hpo.units import BOHR_ANGSTROM
 
 FloatArray = NDArray[np.float64]

@@ -12,9 +12,9 @@ from surrogate_hpo.dft.finished import DftSupplement, LdosRequest
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.cubes.ldos import is_ldos_cube, read_ldos_axis, read_ldos_cubes
-from surrogate_hpo.formats.espresso.orbital_checks import check_orbitals
+from surrogate_hpo.formats.espresso.checks import check_orbitals
 from surrogate_hpo.formats.espresso.xml_file import read_espresso_xml
-from surrogate_hpo.formats.finished.agreement import agree_on_axis, agree_on_setting
+from surrogate_hpo.formats.finished.calculation import agree_on_axis, agree_on_setting
 from surrogate_hpo.formats.structures.structures import checked_structure
 from surrogate_hpo.units import RYDBERG_EV
 

@@ -12,7 +12,7 @@ from surrogate_hpo.dft.finished import DftSupplement, LdosRequest
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.formats.finished.agreement import agree_on_axis
+from surrogate_hpo.formats.finished.calculation import agree_on_axis
 from surrogate_hpo.formats.mala.arrays import (
     check_coordinates,
     check_shape,

@@ -20,7 +20,7 @@ from surrogate_hpo.dft.finished import DftSupplement
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.espresso.checks import check_sense
-from surrogate_hpo.formats.finished.agreement import agree_on_setting
+from surrogate_hpo.formats.finished.calculation import agree_on_setting
 from surrogate_hpo.formats.mala.sidecar_keys import OWN, SidecarKeys
 from surrogate_hpo.formats.structures.structures import checked_structure
 from surrogate_hpo.limits import require_size

@@ -18,10 +18,14 @@ from surrogate_hpo.formats.structures.contents import (
     refuse_types_without_elements,
     unused_contents,
 )
-from surrogate_hpo.formats.structures.extent import check_extent
-from surrogate_hpo.formats.structures.frames import is_file, read_frames, selected_frames
-from surrogate_hpo.formats.structures.overlap import OVERLAP, refuse_overlap
-from surrogate_hpo.formats.structures.written import LABELS, read_written
+from surrogate_hpo.formats.structures.extent import OVERLAP, check_extent, refuse_overlap
+from surrogate_hpo.formats.structures.frames import (
+    LABELS,
+    is_file,
+    read_frames,
+    read_written,
+    selected_frames,
+)
 
 _INDEX = re.compile(
     r"(?P<file>.+)@(?P<index>-?\d{1,18}|-?\d{0,18}:-?\d{0,18}(?::-?0*[1-9]\d{0,17})?)", re.DOTALL

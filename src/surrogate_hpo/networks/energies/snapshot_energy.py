@@ -48,7 +48,7 @@ class EnergyTerm:
         Shape (points,): v in eV.
     repulsion
         Shape (x, y, z//2 + 1): weights of the squared Fourier transform of electrons per point in
-        their Hartree energy, eV, see `physics.hartree.hartree_weights`.
+        their Hartree energy, eV, see `physics.reciprocal.hartree_weights`.
     grid
         Points of the coarse grid along each axis.
     target

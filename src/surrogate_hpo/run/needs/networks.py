@@ -5,7 +5,9 @@ floating point operations. P is a number of points, C of components, E of energi
 """
 
 from itertools import pairwise
+from statistics import fmean
 
+from surrogate_hpo.config.short_recipe import BriefTrainingSettings
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import CUDA_BASE, FLOAT64, MEBIBYTE, TORCH_BASE, Need
 
@@ -180,3 +182,25 @@ def jacobians(case: Case, batch: int) -> float:
 def score_seconds(layers: list[int], points: int) -> float:
     """One initialisation of one network: Jacobians of a minibatch, or steps on some points."""
     return 0.05 + _SCORE_PASSES * 6.0 * parameters(layers) * points / _RATE
+
+
+def brief_points(recipe: BriefTrainingSettings) -> int:
+    """Points that such a training sees, those it is judged by included."""
+    return recipe.points + recipe.validation_points
+
+
+def brief(
+    case: Case,
+    recipe: BriefTrainingSettings,
+    space: list[list[int]],
+    *,
+    trainings: int,
+    held: float,
+    host_seconds: float,
+) -> Need:
+    """Trainings of networks that are drawn from a space, each as often as any other."""
+    epochs = trainings * recipe.epochs
+    each = fmean(epoch_operations(n, recipe.points, recipe.batch_size) for n in space)
+    operations = epochs * each
+    steps = epochs * recipe.points // recipe.batch_size
+    return fit(case, held, operations, steps, recipe.use_gpu, host_seconds=host_seconds)

@@ -3,10 +3,13 @@
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from surrogate_hpo.config.replace import replaced
+from pydantic import ValidationError
+
+from surrogate_hpo.config.base import Section
 from surrogate_hpo.descriptors.elements import element_parameters
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.run.interface import Input, Option, Output, Structures
@@ -18,6 +21,45 @@ from surrogate_hpo.stages.acsd.points import sample_snapshots
 from surrogate_hpo.stages.acsd.scoring import ScoredCandidates, score_all
 from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.stages.acsd.similarities import write_similarities
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def replaced(section: AnySection, **changes: object) -> AnySection:
+    """Replace settings of a section, checked as those of the config are.
+
+    Parameters
+    ----------
+    section
+        The section as configured.
+    **changes
+        New values by key.
+
+    Returns
+    -------
+    Section
+        A section with the new values.
+
+    Raises
+    ------
+    ConfigError
+        If the new values make no sense.
+    """
+    try:
+        return type(section).model_validate(section.model_dump() | changes)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, fault['loc'])) or 'settings'}: "
+            + fault["msg"].removeprefix("Value error, ")
+            for fault in error.errors(include_url=False)
+        ]
+        raise ConfigError(
+            "an option given instead of a setting of the config makes no sense",
+            where=", ".join(changes),
+            expected="; ".join(faults),
+            got=", ".join(repr(value) for value in changes.values()),
+        ) from error
+
 
 logger = logging.getLogger(__name__)
 

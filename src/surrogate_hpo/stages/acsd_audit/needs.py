@@ -9,8 +9,9 @@ from surrogate_hpo.run.needs.basis import (
 )
 from surrogate_hpo.run.needs.networks import (
     READING_RATE,
+    brief,
+    brief_points,
 )
-from surrogate_hpo.run.needs.short_recipe import brief, brief_points
 
 
 def acsd_audit_chunk(case: Case) -> Need:

@@ -1,6 +1,6 @@
 """Bytes and CPU seconds of the archive."""
 
-from surrogate_hpo.config.splits import SPLITS
+from surrogate_hpo.config.base import SPLITS
 from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.needs.basis import (
     MEBIBYTE,

@@ -8,11 +8,12 @@ from surrogate_hpo.run.needs.basis import (
 )
 from surrogate_hpo.run.needs.networks import (
     READING_RATE,
+    brief,
+    brief_points,
     jacobians,
     moments_seconds,
     score_seconds,
 )
-from surrogate_hpo.run.needs.short_recipe import brief, brief_points
 from surrogate_hpo.scores.architectures.options import LEARNING_SCORES
 
 

@@ -16,9 +16,8 @@ from surrogate_hpo.config.base import (
     Section,
     Triple,
 )
-from surrogate_hpo.dft.convergence import default_threshold
+from surrogate_hpo.dft.convergence import default_threshold, kpoint_mesh
 from surrogate_hpo.dft.finished import DftSupplement
-from surrogate_hpo.dft.kpoints import kpoint_mesh
 from surrogate_hpo.errors import ConfigError
 
 Shift = Annotated[list[Annotated[int, Field(ge=0, le=1)]], Field(min_length=3, max_length=3)]

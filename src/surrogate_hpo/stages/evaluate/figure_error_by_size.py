@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from surrogate_hpo.report.class_errors import ClassError, class_errors_table
+from surrogate_hpo.report.errors import ClassError, class_errors_table
 from surrogate_hpo.report.palette import BLUE, GREEN, GREY, INK, MARKERS, ORANGE, PURPLE
 from surrogate_hpo.report.style import (
     DrawnFigure,

@@ -1,11 +1,14 @@
 """Energies and forces of the held-out snapshots from the predicted LDOS, against DFT."""
 
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import write_table
-from surrogate_hpo.predict.accuracies import accuracies, class_accuracies, class_rows
+from surrogate_hpo.predict.accuracies import Errors, accuracies, class_accuracies, class_rows
 from surrogate_hpo.predict.energies import FERMI_ENERGY, baseline_energies
 from surrogate_hpo.predict.error_bars import described, read_error_bar, with_error_bars
 from surrogate_hpo.run.cost import total_cost
@@ -14,8 +17,40 @@ from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.stages.evaluate.control import control
 from surrogate_hpo.stages.evaluate.force_errors import COLUMNS, JudgedForces
 from surrogate_hpo.stages.evaluate.inputs import read_judged, read_training
-from surrogate_hpo.stages.evaluate.label_noise import with_kpoint_noise
 from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
+from surrogate_hpo.stages.knoise.records import read_noise_summary
+
+logger = logging.getLogger(__name__)
+
+
+def with_kpoint_noise(classes: Sequence[Errors], summaries: Sequence[Path]) -> list[Errors]:
+    """Put the k noise of its number of atoms into each class.
+
+    Parameters
+    ----------
+    classes
+        As `class_accuracies` gives them.
+    summaries
+        JSON of the knoise stage; none where nobody has asked for it.
+
+    Returns
+    -------
+    list of dict
+        The classes with `kpoint_noise`: the numbers of one snapshot of this size, None if there
+        are none.
+    """
+    noise = {entry.atoms: entry for path in summaries for entry in read_noise_summary(path)}
+    if missing := sorted({entry["atoms"] for entry in classes} - noise.keys()):
+        logger.warning(
+            "k noise not known for cells of %s atoms: an error against DFT may be smaller than "
+            "that of the labels",
+            ", ".join(map(str, missing)),
+        )
+    return [
+        entry | {"kpoint_noise": asdict(noise[entry["atoms"]]) if entry["atoms"] in noise else None}
+        for entry in classes
+    ]
+
 
 Snapshots = Annotated[
     list[Path], Input("JSON of `evaluate_snapshot`: energies and forces of the held-out snapshots")

@@ -1,6 +1,6 @@
 """Bytes and CPU seconds of the energies of all reference LDOS."""
 
-from surrogate_hpo.config.splits import SPLITS
+from surrogate_hpo.config.base import SPLITS
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
     TORCH_BASE,

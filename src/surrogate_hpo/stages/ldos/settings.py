@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 from surrogate_hpo import limits
 from surrogate_hpo.config.base import NO_RERUN, PositiveFloat, Section
 from surrogate_hpo.dft.finished import ImportLimits, LdosRequest
-from surrogate_hpo.dft.kernels import KernelName
-from surrogate_hpo.dft.ldos_axis import LdosAxis
+from surrogate_hpo.dft.ldos_axis import KernelName, LdosAxis
 
 
 class LdosSettings(Section):

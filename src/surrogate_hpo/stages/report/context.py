@@ -17,11 +17,10 @@ from surrogate_hpo.stages.report.energies import EnergyTable
 from surrogate_hpo.stages.report.errors import class_errors, force_errors, quantity_errors
 from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
 from surrogate_hpo.stages.report.gallery import Sources, draw_all
-from surrogate_hpo.stages.report.material import composition, temperatures
-from surrogate_hpo.stages.report.methods import methods
+from surrogate_hpo.stages.report.methods import composition, methods, temperatures
 from surrogate_hpo.stages.report.records import HEADLINE, Documents
 from surrogate_hpo.stages.report.settings import ReportSettings
-from surrogate_hpo.stages.train.figure_losses import validation_losses_table
+from surrogate_hpo.stages.train.figure import validation_losses_table
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 _OWN_IONS = {"files": "own structures", "finished": "finished calculations"}

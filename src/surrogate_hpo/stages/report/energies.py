@@ -1,4 +1,4 @@
-"""The energies of the held-out snapshots, as the evaluate stage has written them."""
+"""The tables that stages have written, as figures take them: columns, and energies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,19 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.predict.energies import BASELINE, DFT, REFERENCE_LDOS
 from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
+
+Row = Mapping[str, str]
+
+
+def numbers(rows: Sequence[Row], column: str) -> NDArray[np.float64]:
+    """One column as float64; an empty cell becomes NaN."""
+    return np.array([float(row[column] or "nan") for row in rows])
+
+
+def flags(rows: Sequence[Row], column: str) -> list[bool]:
+    """One column of True and False."""
+    return [row[column] == "True" for row in rows]
+
 
 FloatArray = NDArray[np.float64]
 SEED = "seed-"

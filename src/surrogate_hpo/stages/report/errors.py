@@ -6,9 +6,8 @@ from dataclasses import fields
 from typing import Any
 
 from surrogate_hpo.predict.energies import FERMI_ENERGY, QUANTITIES
-from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError
-from surrogate_hpo.report.force_errors import ForceErrors
+from surrogate_hpo.report.errors import ClassError, ForceErrors
 from surrogate_hpo.stages.report.records import HEADLINE
 
 Document = Mapping[str, Any]

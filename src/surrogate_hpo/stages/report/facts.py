@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surrogate_hpo.data.dft_results import result_from_document
-from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError
+from surrogate_hpo.report.errors import ClassError
 from surrogate_hpo.report.page import Notice
 from surrogate_hpo.report.table import Value, format_number
 from surrogate_hpo.run.graph import STAGES

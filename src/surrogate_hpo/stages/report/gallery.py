@@ -9,22 +9,20 @@ from ase import Atoms
 
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.predict.transferred import read_transferred
-from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
+from surrogate_hpo.report.errors import ClassError
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.report.table import format_with_spread
 from surrogate_hpo.run.graph import STAGES, SUMMARIES, edges
 from surrogate_hpo.search.options import OBJECTIVES
 from surrogate_hpo.stages.acsd.figure import GUARD, SCORES, acsd_map
-from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds
-from surrogate_hpo.stages.acsd.figure_spread import similarity_spread
+from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds, similarity_spread
 from surrogate_hpo.stages.acsd.similarities import read_similarities
 from surrogate_hpo.stages.audit.draw import figure_arguments
 from surrogate_hpo.stages.audit.figure import score_agreement
 from surrogate_hpo.stages.learning_curve.draw import curve_of
 from surrogate_hpo.stages.naswot.figure import naswot_ranking
-from surrogate_hpo.stages.report.columns import Row, flags, numbers
-from surrogate_hpo.stages.report.energies import EnergyTable
+from surrogate_hpo.stages.report.energies import EnergyTable, Row, flags, numbers
 from surrogate_hpo.stages.report.figure_cost import cost_per_stage
 from surrogate_hpo.stages.report.figure_dag import dag
 from surrogate_hpo.stages.report.figure_time_by_size import time_by_size
@@ -35,7 +33,7 @@ from surrogate_hpo.stages.report.gallery_evaluated import (
     draw_ldos,
     draw_parity,
 )
-from surrogate_hpo.stages.report.times import size_times
+from surrogate_hpo.stages.report.records import size_times
 from surrogate_hpo.stages.search.figure import search_history
 from surrogate_hpo.stages.train.figure import learning_curves
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.predict.energies import DFT, REFERENCE_LDOS
-from surrogate_hpo.report.class_errors import ClassError
 from surrogate_hpo.report.error_summary import QuantityError
+from surrogate_hpo.report.errors import ClassError
 from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay
@@ -15,8 +15,7 @@ from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size
 from surrogate_hpo.stages.evaluate.figure_forces import force_figures
 from surrogate_hpo.stages.evaluate.figure_ldos import ldos_overlay
 from surrogate_hpo.stages.evaluate.figure_parity import parity
-from surrogate_hpo.stages.report.columns import Row, numbers
-from surrogate_hpo.stages.report.energies import EnergyTable
+from surrogate_hpo.stages.report.energies import EnergyTable, Row, numbers
 
 
 def draw_dos(rows: Sequence[Row], energies: EnergyTable) -> DrawnFigure:

@@ -4,8 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from surrogate_hpo.config.base import NO_RERUN, Count, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.config.splits import Split
+from surrogate_hpo.config.base import NO_RERUN, Count, PositiveFloat, PositiveInt, Section, Split
 from surrogate_hpo.networks.options import (
     LARGEST_COUPLED_DECAY,
     InputScaling,

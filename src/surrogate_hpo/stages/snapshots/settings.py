@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from surrogate_hpo import limits
-from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import SPLITS, FileName, PositiveFloat, PositiveInt, Section, Split
 from surrogate_hpo.config.frames import count_frames, expand_frames, file_of, frame_problems
-from surrogate_hpo.config.splits import SPLITS, Split
 from surrogate_hpo.stages.snapshots.settings_cells import CellSettings
 from surrogate_hpo.stages.snapshots.settings_groups import GroupSettings, SnapshotPlan
 

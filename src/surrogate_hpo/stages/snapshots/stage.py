@@ -5,8 +5,7 @@ from typing import Annotated
 
 from ase import Atoms
 
-from surrogate_hpo.dft.displacements import thermal_displacements
-from surrogate_hpo.dft.dynamics import thermal_frame
+from surrogate_hpo.dft.thermal import thermal_displacements, thermal_frame
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.formats.structures.structures import (

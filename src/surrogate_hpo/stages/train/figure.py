@@ -1,5 +1,6 @@
-"""Training and validation loss per epoch, one pair of lines per seed."""
+"""Losses of the final trainings: per epoch, and per validation snapshot in two parts."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -18,6 +19,42 @@ from surrogate_hpo.report.style import (
     styled,
 )
 from surrogate_hpo.report.table import FigureTable, number_column, require_rows
+
+
+def validation_losses_table(networks: Sequence[Sequence[Mapping[str, str]]]) -> FigureTable:
+    """Average the losses of the validation snapshots over their points.
+
+    Parameters
+    ----------
+    networks
+        Per network a row per validation snapshot, as text: ``points``, ``loss`` and ``common``,
+        in units of the scaled LDOS.
+
+    Returns
+    -------
+    FigureTable
+        A row per network: ``seed``, ``snapshots``, ``loss``, ``common``, ``rest`` and
+        ``common_share``.
+    """
+    loss, common = (
+        np.array([_mean(rows, name) for rows in networks], float) for name in ("loss", "common")
+    )
+    share = np.divide(common, loss, out=np.full_like(loss, np.nan), where=loss > 0)
+    return FigureTable(
+        (
+            number_column("seed", "seed", "", np.arange(len(networks))),
+            number_column("snapshots", "validation snapshots", "", [len(r) for r in networks]),
+            number_column("loss", "validation loss", "", loss),
+            number_column("common", "common to a snapshot", "", common),
+            number_column("rest", "from point to point", "", loss - common),
+            number_column("common_share", "common share", "", share, digits=3),
+        )
+    )
+
+
+def _mean(rows: Sequence[Mapping[str, str]], name: str) -> float:
+    points = [float(row["points"]) for row in rows]
+    return float(np.average([float(row[name]) for row in rows], weights=points))
 
 
 def learning_curves_table(

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from ase import Atoms
 
+from surrogate_hpo.config.base import SPLITS, Split
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size
-from surrogate_hpo.config.splits import SPLITS, Split
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.structures.structures import checked_structure
 from surrogate_hpo.run.rest import rest_structure

@@ -27,7 +27,7 @@ from surrogate_hpo.labels.dft_guards import (
 )
 from surrogate_hpo.labels.floors import BLIND
 from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
-from surrogate_hpo.run.cases import case_of
+from surrogate_hpo.run.case import case_of
 from surrogate_hpo.stages.contest.space import check_contestant
 from surrogate_hpo.stages.snapshots.stage import make_snapshot
 from surrogate_hpo.verbs.check.cells import (
@@ -42,9 +42,8 @@ from surrogate_hpo.verbs.check.finished import (
     check_ewald,
     check_one_calculation,
 )
-from surrogate_hpo.verbs.check.kpoints import kpoint_hints
+from surrogate_hpo.verbs.check.hints import kpoint_hints, repeated_dft
 from surrogate_hpo.verbs.check.leaks import check_leaks, near_frames
-from surrogate_hpo.verbs.check.repeats import repeated_dft
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.formats.structures.predicted import write_predicted
-from surrogate_hpo.predict.warnings import FAR
+from surrogate_hpo.predict.contents import FAR
 from surrogate_hpo.run.interface import (
     Anew,
     BlockPoints,

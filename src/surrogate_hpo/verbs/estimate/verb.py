@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.run.case import Case
-from surrogate_hpo.run.cases import case_of, wavefunction_bytes
+from surrogate_hpo.run.case import Case, case_of, wavefunction_bytes
 from surrogate_hpo.run.plan import gpus, rules, snapshots_of
 from surrogate_hpo.run.request import request
 

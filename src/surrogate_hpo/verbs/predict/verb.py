@@ -10,9 +10,8 @@ from typing import Annotated, Any, cast
 import numpy as np
 from ase import Atoms
 
-from surrogate_hpo.data.density_store import DensityData, write_density
 from surrogate_hpo.data.ldos_store import LdosData
-from surrogate_hpo.data.ldos_writer import writing_ldos
+from surrogate_hpo.data.predicted_fields import DensityData, write_density, writing_ldos
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import DataError

@@ -11,7 +11,7 @@ from surrogate_hpo.config.project import Config
 from surrogate_hpo.run.graph import AUDITS, CONTESTS, CONVERGENCE
 from surrogate_hpo.run.job_logs import JobLog, Queue, batch_error, read_job_log
 from surrogate_hpo.run.plan import chain, cost_path, items, log_path
-from surrogate_hpo.run.slurm.snakemake_log import refused_submissions
+from surrogate_hpo.run.slurm.refusals import refused_submissions
 
 State = Literal["done", "running", "failed", "unknown", "waiting"]
 STATES: tuple[State, ...] = ("done", "running", "failed", "unknown", "waiting")

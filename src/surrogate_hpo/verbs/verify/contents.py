@@ -8,8 +8,7 @@ import yaml
 from surrogate_hpo import limits
 from surrogate_hpo.archive.collect import CONFIG, RUN
 from surrogate_hpo.archive.unpack import leads_out
-from surrogate_hpo.config.yaml_core import CoreLoader
-from surrogate_hpo.config.yaml_limits import UNREADABLE, check_yaml
+from surrogate_hpo.config.yaml_core import UNREADABLE, CoreLoader, check_yaml
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.limits import require_size
