@@ -154,7 +154,7 @@ def test_a_helper_has_one_name_and_lives_with_its_stage(helper, stage):
     rule = (REPOSITORY / "workflow" / "rules" / f"{stage}.smk").read_text()
     assert f"rule {helper}:" in rule
     assert f'"surrogate-hpo {helper} ' in rule
-    assert f'code=code("{helper}")' in rule
+    assert f'**job("{helper}"' in rule
 
 
 @pytest.mark.parametrize("verb", [*TOOLS, *QUESTIONS])

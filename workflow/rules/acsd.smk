@@ -28,11 +28,7 @@ rule acsd:
         mem_mb=memory("acsd"),
         runtime=minutes("acsd"),
     params:
-        settings=settings("acsd"),
-        code=code("acsd"),
-        written=written("acsd"),
-        config=config_files,
-        files=files,
+        **job("acsd"),
     message:
         asking("descriptor chosen by the similarities of points, without training")
     shell:

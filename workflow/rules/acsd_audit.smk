@@ -18,11 +18,7 @@ rule acsd_audit:
         mem_mb=memory("acsd_audit"),
         runtime=minutes("acsd_audit"),
     params:
-        settings=settings("acsd_audit"),
-        code=code("acsd_audit"),
-        written=written("acsd_audit"),
-        config=config_files,
-        files=files,
+        **job("acsd_audit"),
     message:
         asking("scores of descriptors against trained networks")
     shell:
@@ -51,12 +47,8 @@ rule acsd_audit_chunk:
         runtime=minutes("acsd_audit_chunk"),
         gpu=gpus("acsd_audit_chunk"),
     params:
-        settings=settings("acsd_audit"),
+        **job("acsd_audit_chunk"),
         chunks=CONFIG.acsd_audit.chunks,
-        code=code("acsd_audit_chunk"),
-        written=written("acsd_audit_chunk"),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/acsd_audit",
     message:
@@ -91,10 +83,7 @@ rule acsd_audit_figure:
         mem_mb=memory("acsd_audit_figure"),
         runtime=minutes("acsd_audit_figure"),
     params:
-        code=code("acsd_audit_figure"),
-        written=written("acsd_audit_figure"),
-        config=config_files,
-        files=files,
+        **job("acsd_audit_figure"),
     message:
         asking("figure of acsd_audit")
     shell:

@@ -13,11 +13,7 @@ rule archive:
         mem_mb=memory("archive"),
         runtime=minutes("archive"),
     params:
-        settings=settings("archive"),
-        code=code("archive"),
-        written=written("archive"),
-        config=config_files,
-        files=files,
+        **job("archive"),
         # A commit that touches no stage reruns nothing, but it is another source.
         revision=source_revision,
         source=source,

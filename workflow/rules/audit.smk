@@ -16,11 +16,7 @@ rule audit:
         mem_mb=memory("audit"),
         runtime=minutes("audit"),
     params:
-        settings=settings("audit"),
-        code=code("audit"),
-        written=written("audit"),
-        config=config_files,
-        files=files,
+        **job("audit"),
     message:
         asking("training-free scores against trained networks")
     shell:
@@ -49,12 +45,8 @@ rule audit_chunk:
         runtime=minutes("audit_chunk"),
         gpu=gpus("audit_chunk"),
     params:
-        settings=settings("audit"),
+        **job("audit_chunk"),
         chunks=CONFIG.audit.chunks,
-        code=code("audit_chunk"),
-        written=written("audit_chunk"),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/audit",
     message:
@@ -87,10 +79,7 @@ rule audit_figure:
         mem_mb=memory("audit_figure"),
         runtime=minutes("audit_figure"),
     params:
-        code=code("audit_figure"),
-        written=written("audit_figure"),
-        config=config_files,
-        files=files,
+        **job("audit_figure"),
     message:
         asking("figure of audit")
     shell:

@@ -15,7 +15,7 @@ from surrogate_hpo.run.request import request
 from surrogate_hpo.stages.learning_curve.settings import spread
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.run.case import case_of
-from surrogate_hpo.run.graph import STAGES, flow
+from surrogate_hpo.run.graph import FIGURES, HELPERS, STAGES, flow
 from surrogate_hpo.run import plan
 from surrogate_hpo.run.case import size_classes
 from surrogate_hpo.verbs.status.verb import refused
@@ -183,6 +183,18 @@ def stage_flow(wildcards):
     """Which stage reads what others write in this run; asked when all rules are known."""
     reading = ((rule.input, rule.output) for rule in workflow.rules)
     return flow(reading, plan.chain(CONFIG))
+
+
+def job(rule, settings_of=None):
+    """Parameters of every job: what makes it run again, and what stands on its command line."""
+    stage = settings_of or HELPERS.get(rule, rule)
+    decided = {} if rule in FIGURES else {"settings": settings(stage)}
+    return decided | {
+        "code": code(rule),
+        "written": written(rule),
+        "config": config_files,
+        "files": files,
+    }
 
 
 def source_revision(wildcards):

@@ -27,11 +27,7 @@ rule compare:
         mem_mb=memory("compare"),
         runtime=minutes("compare"),
     params:
-        settings=settings("compare"),
-        code=code("compare"),
-        written=written("compare"),
-        config=config_files,
-        files=files,
+        **job("compare"),
     message:
         asking("search methods side by side")
     shell:

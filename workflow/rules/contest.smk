@@ -28,12 +28,8 @@ rule contest:
         runtime=minutes("contest"),
         gpu=gpus("contest"),
     params:
-        settings=settings("contest"),
-        code=code("contest"),
-        written=written("contest"),
+        **job("contest"),
         own=contents(UPF_FILES),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/contest",
     message:

@@ -16,11 +16,7 @@ rule descriptors:
         runtime=minutes("descriptors"),
         gpu=gpus("descriptors"),
     params:
-        settings=settings("descriptors"),
-        code=code("descriptors"),
-        written=written("descriptors"),
-        config=config_files,
-        files=files,
+        **job("descriptors"),
     message:
         asking("SNAP descriptors on the grid of {wildcards.snapshot}")
     shell:

@@ -16,12 +16,8 @@ rule dft:
         mem_mb=memory("dft"),
         runtime=minutes("dft"),
     params:
-        settings=settings("dft"),
-        code=code("dft"),
-        written=written("dft"),
+        **job("dft"),
         own=contents(UPF_FILES, finished_description),
-        config=config_files,
-        files=files,
         calculation=calculation,
     message:
         asking("Quantum ESPRESSO for {wildcards.snapshot}")

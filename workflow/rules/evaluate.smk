@@ -19,12 +19,8 @@ rule evaluate_snapshot:
         runtime=minutes("evaluate_snapshot"),
         gpu=gpus("evaluate_snapshot"),
     params:
-        settings=settings("evaluate"),
-        code=code("evaluate_snapshot"),
-        written=written("evaluate_snapshot"),
+        **job("evaluate_snapshot"),
         own=contents(UPF_FILES),
-        config=config_files,
-        files=files,
     message:
         asking("energies and forces of {wildcards.snapshot}")
     shell:
@@ -71,11 +67,7 @@ rule evaluate:
         mem_mb=memory("evaluate"),
         runtime=minutes("evaluate"),
     params:
-        settings=settings("evaluate"),
-        code=code("evaluate"),
-        written=written("evaluate"),
-        config=config_files,
-        files=files,
+        **job("evaluate"),
     message:
         asking("energies and forces of the held-out snapshots against DFT")
     shell:

@@ -18,12 +18,8 @@ rule floor:
         mem_mb=memory("floor"),
         runtime=minutes("floor"),
     params:
-        settings=settings("floor"),
-        code=code("floor"),
-        written=written("floor"),
+        **job("floor"),
         own=contents(UPF_FILES),
-        config=config_files,
-        files=files,
     message:
         asking("energies of the reference LDOS")
     shell:

@@ -13,11 +13,7 @@ rule knoise:
         mem_mb=memory("knoise"),
         runtime=minutes("knoise"),
     params:
-        settings=settings("knoise"),
-        code=code("knoise"),
-        written=written("knoise"),
-        config=config_files,
-        files=files,
+        **job("knoise"),
     message:
         asking("noise of the labels by the mesh of k points")
     shell:
@@ -43,12 +39,8 @@ rule knoise_snapshot:
         mem_mb=memory("knoise_snapshot"),
         runtime=minutes("knoise_snapshot"),
     params:
-        settings=settings("knoise"),
-        code=code("knoise_snapshot"),
-        written=written("knoise_snapshot"),
+        **job("knoise_snapshot"),
         own=contents(UPF_FILES),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/knoise",
     message:

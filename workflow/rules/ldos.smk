@@ -14,12 +14,8 @@ rule ldos:
         mem_mb=memory("ldos"),
         runtime=minutes("ldos"),
     params:
-        settings=settings("ldos"),
-        code=code("ldos"),
-        written=written("ldos"),
+        **job("ldos"),
         own=contents(finished_files),
-        config=config_files,
-        files=files,
         calculation=calculation,
     message:
         asking("local density of states of {wildcards.snapshot}")

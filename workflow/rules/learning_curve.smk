@@ -23,12 +23,8 @@ rule learning_curve:
         runtime=minutes("learning_curve"),
         gpu=gpus("learning_curve"),
     params:
-        settings=settings("learning_curve"),
-        code=code("learning_curve"),
-        written=written("learning_curve"),
+        **job("learning_curve"),
         own=contents(UPF_FILES),
-        config=config_files,
-        files=files,
     message:
         asking("errors against the number of training snapshots")
     shell:
@@ -65,12 +61,8 @@ rule learning_curve_network:
         gpu=gpus("learning_curve_network"),
     params:
         # It is the training of the run, with fewer snapshots.
-        settings=settings("train"),
-        code=code("learning_curve_network"),
-        written=written("learning_curve_network"),
+        **job("learning_curve_network", settings_of="train"),
         own=contents(UPF_FILES),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/learning_curve",
     message:
@@ -104,10 +96,7 @@ rule learning_curve_figure:
         mem_mb=memory("learning_curve_figure"),
         runtime=minutes("learning_curve_figure"),
     params:
-        code=code("learning_curve_figure"),
-        written=written("learning_curve_figure"),
-        config=config_files,
-        files=files,
+        **job("learning_curve_figure"),
     message:
         asking("figure of learning_curve")
     shell:

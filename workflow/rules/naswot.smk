@@ -21,11 +21,7 @@ rule naswot:
         mem_mb=memory("naswot"),
         runtime=minutes("naswot"),
     params:
-        settings=settings("naswot"),
-        code=code("naswot"),
-        written=written("naswot"),
-        config=config_files,
-        files=files,
+        **job("naswot"),
     message:
         asking("architecture chosen by NASWOT, without training")
     shell:
@@ -54,12 +50,8 @@ rule naswot_chunk:
         runtime=minutes("naswot_chunk"),
         gpu=gpus("naswot_chunk"),
     params:
-        settings=settings("naswot"),
+        **job("naswot_chunk"),
         chunks=CONFIG.naswot.chunks,
-        code=code("naswot_chunk"),
-        written=written("naswot_chunk"),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/naswot",
     message:

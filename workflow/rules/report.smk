@@ -100,13 +100,9 @@ rule report:
         mem_mb=memory("report"),
         runtime=minutes("report"),
     params:
-        settings=settings("report"),
-        code=code("report"),
-        written=written("report"),
+        **job("report"),
         own=contents(UPF_FILES),
         flow=stage_flow,
-        config=config_files,
-        files=files,
     message:
         asking("figures, tables and the HTML report")
     shell:

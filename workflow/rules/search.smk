@@ -23,12 +23,8 @@ rule search_worker:
         runtime=minutes("search_worker"),
         gpu=gpus("search_worker"),
     params:
-        settings=settings("search"),
-        code=code("search_worker"),
-        written=written("search_worker"),
+        **job("search_worker"),
         own=contents(UPF_FILES if SEARCH_JUDGED else []),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/search",
     message:
@@ -61,11 +57,7 @@ rule search:
         mem_mb=memory("search"),
         runtime=minutes("search"),
     params:
-        settings=settings("search"),
-        code=code("search"),
-        written=written("search"),
-        config=config_files,
-        files=files,
+        **job("search"),
         # The study, which is deleted now that its trials are written down.
         state="results/state/search",
     message:

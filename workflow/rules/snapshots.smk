@@ -12,12 +12,8 @@ rule snapshots:
         mem_mb=memory("snapshots"),
         runtime=minutes("snapshots"),
     params:
-        settings=settings("snapshots"),
-        code=code("snapshots"),
-        written=written("snapshots"),
+        **job("snapshots"),
         own=contents(own_files),
-        config=config_files,
-        files=files,
     message:
         asking("atomic configuration {wildcards.snapshot}")
     shell:

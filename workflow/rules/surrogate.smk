@@ -18,12 +18,8 @@ rule surrogate:
         mem_mb=memory("surrogate"),
         runtime=minutes("surrogate"),
     params:
-        settings=settings("surrogate"),
-        code=code("surrogate"),
-        written=written("surrogate"),
+        **job("surrogate"),
         own=contents(UPF_FILES),
-        config=config_files,
-        files=files,
     message:
         asking("one file with all that a prediction needs")
     shell:

@@ -15,11 +15,7 @@ rule table:
         mem_mb=memory("table"),
         runtime=minutes("table"),
     params:
-        settings=settings("table"),
-        code=code("table"),
-        written=written("table"),
-        config=config_files,
-        files=files,
+        **job("table"),
     message:
         asking("table of trained networks")
     shell:
@@ -52,13 +48,9 @@ rule table_chunk:
         runtime=minutes("table_chunk"),
         gpu=gpus("table_chunk"),
     params:
-        settings=settings("table"),
+        **job("table_chunk"),
         chunks=CONFIG.table.chunks,
-        code=code("table_chunk"),
-        written=written("table_chunk"),
         own=contents(UPF_FILES if TABLE_JUDGED else []),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/table",
     message:

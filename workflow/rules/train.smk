@@ -26,12 +26,8 @@ rule train:
         runtime=minutes("train"),
         gpu=gpus("train"),
     params:
-        settings=settings("train"),
-        code=code("train"),
-        written=written("train"),
+        **job("train"),
         own=contents(UPF_FILES),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/train",
     message:

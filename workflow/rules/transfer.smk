@@ -15,12 +15,8 @@ rule transfer:
         mem_mb=memory("transfer"),
         runtime=minutes("transfer"),
     params:
-        settings=settings("transfer"),
-        code=code("transfer"),
-        written=written("transfer"),
+        **job("transfer"),
         own=contents(CONFIG.transfer.files),
-        config=config_files,
-        files=files,
         # Outside the outputs: Snakemake deletes those of a failed job.
         state="results/state/transfer",
     message:
