@@ -14,10 +14,9 @@ from snakemake.logging import logger
 from surrogate_hpo.run.request import request
 from surrogate_hpo.stages.learning_curve.settings import spread
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.run.case import case_of
+from surrogate_hpo.run.case import case_of, size_classes
 from surrogate_hpo.run.graph import FIGURES, HELPERS, STAGES, flow
 from surrogate_hpo.run import plan
-from surrogate_hpo.run.case import size_classes
 from surrogate_hpo.verbs.status.verb import refused
 from surrogate_hpo.run.plan import cost_path, items
 from surrogate_hpo.config.base import SPLITS
@@ -185,13 +184,13 @@ def stage_flow(wildcards):
     return flow(reading, plan.chain(CONFIG))
 
 
-def job(rule, settings_of=None):
+def job(verb, settings_of=None):
     """Parameters of every job: what makes it run again, and what stands on its command line."""
-    stage = settings_of or HELPERS.get(rule, rule)
-    decided = {} if rule in FIGURES else {"settings": settings(stage)}
+    stage = settings_of or HELPERS.get(verb, verb)
+    decided = {} if verb in FIGURES else {"settings": settings(stage)}
     return decided | {
-        "code": code(rule),
-        "written": written(rule),
+        "code": code(verb),
+        "written": written(verb),
         "config": config_files,
         "files": files,
     }
