@@ -6,10 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
-from surrogate_hpo.report.errors import ClassError, ForceErrors
+from surrogate_hpo.report.errors import (
+    ClassError,
+    ForceErrors,
+    SnapshotEnergies,
+    snapshot_errors_table,
+)
 from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.page import Notice, Provenance, ReportContext, ReportTable
-from surrogate_hpo.report.snapshot_errors import SnapshotEnergies, snapshot_errors_table
 from surrogate_hpo.report.verdict import Targets
 from surrogate_hpo.run.graph import STAGES as STAGE_NAMES
 from surrogate_hpo.run.graph import SUMMARIES, edges

@@ -12,9 +12,9 @@ from surrogate_hpo.dft.ldos_axis import KERNEL_NAMES
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.upf.reader import FUNCTIONALS, read_upf_origin
 from surrogate_hpo.report.error_summary import QuantityError
+from surrogate_hpo.report.errors import SnapshotEnergies, snapshot_errors_table
 from surrogate_hpo.report.methods import write_methods
 from surrogate_hpo.report.references import BIBLIOGRAPHY, read_bibliography
-from surrogate_hpo.report.snapshot_errors import SnapshotEnergies, snapshot_errors_table
 from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
 

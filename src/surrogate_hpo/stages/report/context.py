@@ -9,8 +9,8 @@ from ase import Atoms
 
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.report.error_summary import QuantityError, error_summary_table
+from surrogate_hpo.report.errors import snapshot_errors_table
 from surrogate_hpo.report.page import Notice, Provenance, ReportContext, ReportTable
-from surrogate_hpo.report.snapshot_errors import snapshot_errors_table
 from surrogate_hpo.report.verdict import Targets
 from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
 from surrogate_hpo.stages.report.energies import EnergyTable

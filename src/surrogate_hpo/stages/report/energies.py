@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.predict.energies import BASELINE, DFT, REFERENCE_LDOS
-from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
+from surrogate_hpo.report.errors import SnapshotEnergies
 
 Row = Mapping[str, str]
 

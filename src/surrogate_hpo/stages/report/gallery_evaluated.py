@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.predict.energies import DFT, REFERENCE_LDOS
 from surrogate_hpo.report.error_summary import QuantityError
-from surrogate_hpo.report.errors import ClassError
-from surrogate_hpo.report.snapshot_errors import SnapshotEnergies
+from surrogate_hpo.report.errors import ClassError, SnapshotEnergies
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.stages.evaluate.figure_dos import dos_overlay
 from surrogate_hpo.stages.evaluate.figure_error_by_size import error_by_size

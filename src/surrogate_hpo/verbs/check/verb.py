@@ -36,14 +36,13 @@ from surrogate_hpo.verbs.check.cells import (
     make_generated,
     representatives,
 )
-from surrogate_hpo.verbs.check.contents import own_structure_warnings
+from surrogate_hpo.verbs.check.contents import check_leaks, near_frames, own_structure_warnings
 from surrogate_hpo.verbs.check.finished import (
     check_arrays,
     check_ewald,
     check_one_calculation,
 )
 from surrogate_hpo.verbs.check.hints import kpoint_hints, repeated_dft
-from surrogate_hpo.verbs.check.leaks import check_leaks, near_frames
 
 logger = logging.getLogger(__name__)
 
