@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-forces bench-dynamics bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-forces bench-dynamics bench-elastic bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -99,7 +99,7 @@ bench-predict: environment  ## cost per atom and memory of predictions, 32 to 2 
 # Finished runs elsewhere: FORCES="--tutorial other/results --flagship other/results-flagship".
 FORCES ?=
 
-bench-forces: environment  ## forces: finite differences, cost, agreement with DFT; needs finished `make run`, `make flagship`
+bench-forces: environment  ## forces: finite differences, cost to 864 atoms, agreement with DFT; needs finished `make run`, `make flagship`
 	.venv/bin/python benchmarks/forces.py $(FORCES)
 
 # More steps continue it; finished runs elsewhere as for bench-forces.
@@ -107,6 +107,10 @@ DYNAMICS ?= --steps 150
 
 bench-dynamics: environment  ## relaxation and 32-atom dynamics beside EMT's; half an hour or more; needs finished `make run`, `make flagship`
 	.venv/bin/python benchmarks/dynamics.py $(DYNAMICS)
+
+# Finished runs elsewhere as for bench-forces.
+bench-elastic: environment quantum-espresso  ## E(V), bulk modulus, elastic constants of Al beside pw.x; needs finished `make run`, `make flagship`
+	.venv/bin/python benchmarks/elastic.py $(ELASTIC)
 
 bench-busy: environment  ## search and training on a machine whose cores are taken
 	.venv/bin/python benchmarks/busy.py

@@ -39,8 +39,9 @@ class SurrogateCalculator(Calculator):
     derivatives of that energy on the grid of the structure. They are computed, both of them, once
     one is asked for, which takes some three times as long again as the energy. With
     `force_spread`, ``forces_std`` and ``stress_std`` are their standard deviations over the
-    networks; ``stress_warnings`` says where the training cannot have taught a stress. The networks
-    stay in memory between structures.
+    networks, and ``forces_error_bar`` the expected errors of the forces (None if they could not be
+    calibrated); ``stress_warnings`` says where the training cannot have taught a stress. The
+    networks stay in memory between structures.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class SurrogateCalculator(Calculator):
         Where a cell changes shape step by step, give those of the first cell: the energy jumps
         where the number of points does, and stress is its derivative with that number kept.
     force_spread
-        Compute forces and stress of each network, for their spread.
+        Compute forces and stress of each network, for their spread and expected errors.
 
     Raises
     ------
@@ -204,6 +205,8 @@ def _derivatives(found: Derivatives) -> dict[str, Any]:
     if found.forces_std is not None and found.stress_std is not None:
         results["forces_std"] = found.forces_std
         results["stress_std"] = full_3x3_to_voigt_6_stress(found.stress_std)
+    if found.forces_per_network is not None:
+        results["forces_error_bar"] = found.forces_error_bar
     return results
 
 

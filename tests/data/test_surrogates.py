@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ase.io import read
 from small_surrogate import DEFINITION, ENERGY, GRID, aluminium, small_surrogate, written
 
 from surrogate_hpo.calculator import SurrogateCalculator
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
-from surrogate_hpo.data.dft_results import write_dft_result
+from surrogate_hpo.data.dft_results import read_dft_result, write_dft_result
 from surrogate_hpo.data.models import LeftOut, TrainedModel, read_model, write_model, write_state
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.descriptors.bispectrum import bispectrum
@@ -25,9 +26,9 @@ from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.formats.upf.writer import hgh_upf
-from surrogate_hpo.networks.error_bar import calibrated_error_bar
+from surrogate_hpo.networks.error_bar import calibrated_error_bar, calibrated_force_error_bar
 from surrogate_hpo.predict.contents import Conditions
-from surrogate_hpo.predict.error_bars import read_error_bar
+from surrogate_hpo.predict.error_bars import read_error_bars
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
 from surrogate_hpo.stages.surrogate.stage import surrogate as gather
@@ -214,13 +215,14 @@ def inputs(tmp_path):
     return files
 
 
-def run(inputs, tmp_path):
+def run(inputs, tmp_path, **options):
     path = tmp_path / "out" / "surrogate.pt"
-    settings = SurrogateSettings(description="for a test")
+    settings = SurrogateSettings(description="for a test", **options)
     document = path.with_name("error_bar.json")
     gather(settings=settings, seed=1, surrogate=path, error_bar=document, **inputs)
-    assert read_error_bar(document) == read_surrogate(path).error_bar
-    return read_surrogate(path)
+    bars, found = read_error_bars(document), read_surrogate(path)
+    assert (bars.energy, bars.forces) == (found.error_bar, found.force_error_bar)
+    return found
 
 
 def test_the_stage_gathers_what_the_training_has_seen(inputs, tmp_path):
@@ -263,6 +265,80 @@ def test_the_error_bar_is_calibrated_on_left_out_and_validation_snapshots(inputs
     assert not [path for path in (tmp_path / "out").iterdir() if path.is_dir()]
 
 
+def with_forces(inputs, *, snapshots=3):
+    """Forces of DFT for so many validation snapshots, the last ones."""
+    known = []
+    for number, path in enumerate(inputs["validation_dft"]):
+        forces = np.random.default_rng(number).normal(size=(4, 3))
+        if number >= len(inputs["validation_dft"]) - snapshots:
+            known.append((number, forces))
+            result = dataclasses.replace(read_dft_result(path), forces=forces)
+            write_dft_result(path, result, {})
+    return known
+
+
+def test_the_error_bar_of_forces_is_calibrated_on_validation_snapshots(inputs, tmp_path):
+    energy = run(inputs, tmp_path).error_bar
+    known = with_forces(inputs)
+    made = run(inputs, tmp_path)
+    errors = [
+        predict_structure(
+            made, aluminium(number + 2), Conditions(), tmp_path, forces="each"
+        ).derivatives.forces_per_network
+        - forces
+        for number, forces in known
+    ]
+    bar, expected = made.force_error_bar, calibrated_force_error_bar(errors)
+    assert bar.spread_factor == pytest.approx(expected.spread_factor, rel=1e-5)
+    assert bar.constant == pytest.approx(expected.constant, rel=1e-5)
+    assert bar.validation_snapshots == 3, "also where only the forces are known"
+    assert made.error_bar == energy
+
+
+def test_without_forces_of_two_snapshots_it_is_said_that_they_are_not_calibrated(
+    inputs, tmp_path, caplog
+):
+    with_forces(inputs, snapshots=1)
+    assert run(inputs, tmp_path).force_error_bar is None
+    assert "predicted forces will have no error bar" in caplog.text
+    with_forces(inputs)
+    assert run(inputs, tmp_path, forces=False).force_error_bar is None
+    write_structure(tmp_path / "a.extxyz", aluminium(5))
+    path, output = tmp_path / "out" / "surrogate.pt", tmp_path / "p"
+    caplog.clear()
+    predict(surrogate=path, structures=str(tmp_path / "a.extxyz"), output=output, forces=True)
+    document = read_document(output / "prediction.json")
+    assert document["forces_ev_per_angstrom"]["error_bar"] is None
+    assert document["force_error_bar_calibration"] is None
+    assert any("the forces have no error bar" in warning for warning in document["warnings"])
+    assert caplog.text.count("the forces have no error bar") == 1
+
+
+def test_predicted_forces_have_an_error_bar_in_all_their_forms(inputs, tmp_path):
+    with_forces(inputs)
+    surrogate = run(inputs, tmp_path)
+    found = predict_structure(surrogate, aluminium(5), Conditions(), tmp_path, forces="each")
+    expected = surrogate.force_error_bar.bars(found.derivatives.forces_per_network)
+    np.testing.assert_array_equal(found.derivatives.forces_error_bar, expected)
+    assert expected.shape == (4, 3)
+    mean = predict_structure(surrogate, aluminium(5), Conditions(), tmp_path, forces="mean")
+    assert mean.derivatives.forces_error_bar is None, "the spread is not known"
+    write_structure(tmp_path / "a.extxyz", aluminium(5))
+    path, output = tmp_path / "out" / "surrogate.pt", tmp_path / "p"
+    predict(surrogate=path, structures=str(tmp_path / "a.extxyz"), output=output, forces=True)
+    document = read_document(output / "prediction.json")
+    told = np.array(document["forces_ev_per_angstrom"]["error_bar"])
+    np.testing.assert_allclose(told, expected, rtol=1e-5)
+    assert document["force_error_bar_calibration"]["validation_snapshots"] == 3
+    assert not any("error bar" in warning for warning in document["warnings"])
+    frame = read(output / "structure.extxyz")
+    np.testing.assert_allclose(frame.arrays["forces_error_bar"], told, atol=1e-7)
+    atoms = aluminium(5)
+    atoms.calc = SurrogateCalculator(path, force_spread=True)
+    atoms.get_forces()
+    np.testing.assert_allclose(atoms.calc.results["forces_error_bar"], expected, rtol=1e-5)
+
+
 def test_without_known_errors_there_is_no_error_bar(inputs, tmp_path, caplog):
     for path in inputs["models"]:
         write_model(path, dataclasses.replace(read_model(path), left_out=None), {})
@@ -301,9 +377,14 @@ def test_error_bars_that_make_no_sense_are_refused(tmp_path, wrong):
     torch.save(state | {"error_bar": bar}, path)
     with pytest.raises(DataError, match="error_bar"):
         read_surrogate(path)
+    bar = {"spread_factor": 1.0, "constant_ev_per_angstrom": wrong, "validation_snapshots": 3}
+    torch.save(state | {"force_error_bar": bar}, path)
+    with pytest.raises(DataError, match="force_error_bar"):
+        read_surrogate(path)
     # Files of older versions have none.
-    torch.save({key: value for key, value in state.items() if key != "error_bar"}, path)
-    assert read_surrogate(path).error_bar is None
+    bars = {"error_bar", "force_error_bar"}
+    torch.save({key: value for key, value in state.items() if key not in bars}, path)
+    assert read_surrogate(path).error_bar is read_surrogate(path).force_error_bar is None
 
 
 def test_models_and_calculations_that_do_not_belong_together_are_refused(inputs, tmp_path):

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.networks.error_bar import ErrorBar, calibrated_error_bar
+from surrogate_hpo.networks.error_bar import (
+    ErrorBar,
+    ForceErrorBar,
+    calibrated_error_bar,
+    calibrated_force_error_bar,
+)
 
 NONE = np.empty((4, 0))
 
@@ -86,3 +91,39 @@ def test_the_bar_has_the_unit_of_the_errors(seed, scale, networks, snapshots):
 def test_errors_that_vanish_give_a_bar_that_does():
     bar = calibrated_error_bar(np.zeros((4, 5)), NONE)
     assert bar.of([1.0, 1.0, 1.0, 1.0]) < 1e-100
+
+
+def test_the_bar_of_forces_is_that_of_all_components():
+    """The same fit as that of energies, on components of all snapshots."""
+    rng = np.random.default_rng(3)
+    errors = [ensemble(rng, 3 * atoms).reshape(-1, atoms, 3) for atoms in (4, 4, 8)]
+    bar = calibrated_force_error_bar(errors)
+    together = np.concatenate([one.reshape(len(one), -1) for one in errors], axis=1)
+    same = calibrated_error_bar(together[:, :0], together)
+    assert (bar.spread_factor, bar.constant) == (same.spread_factor, same.constant)
+    assert bar.validation_snapshots == 3
+    bars = bar.bars(errors[0])
+    assert bars.shape == (4, 3)
+    assert bars[1, 2] == pytest.approx(same.of(errors[0][:, 1, 2]))
+    within = np.abs(together.mean(0)) <= bar.bars(together)
+    assert within.mean() == pytest.approx(0.683, abs=0.03)
+
+
+def test_forces_of_one_snapshot_are_too_few():
+    assert calibrated_force_error_bar([]) is None
+    assert calibrated_force_error_bar([np.ones((4, 4, 3))]) is None
+
+
+def test_of_one_network_the_bar_of_forces_is_a_constant():
+    errors = np.random.default_rng(0).normal(size=(2, 1, 4, 3))
+    bar = calibrated_force_error_bar(list(errors))
+    np.testing.assert_array_equal(bar.bars(errors[0]), np.full((4, 3), bar.constant))
+    assert bar.constant == pytest.approx(np.quantile(np.abs(errors), 0.6827), rel=1e-4)
+
+
+def test_bars_of_forces_tell_what_they_are():
+    assert ForceErrorBar(1.5, 0.01, 4).as_document() == {
+        "spread_factor": 1.5,
+        "constant_ev_per_angstrom": 0.01,
+        "validation_snapshots": 4,
+    }

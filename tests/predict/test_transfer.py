@@ -183,18 +183,20 @@ def test_a_rerun_goes_on_at_the_frame_of_the_interruption(tmp_path, frames, monk
     (tmp_path / "energies.json").unlink()
     predicted: list[float] = []
 
-    def counting(surrogate, atoms, *arguments):
+    def counting(surrogate, atoms, *arguments, **options):
         if len(predicted) == frame:
             raise InterruptedRun("SIGTERM")
         predicted.append(atoms.positions.sum())
-        return predict_structure(surrogate, atoms, *arguments)
+        return predict_structure(surrogate, atoms, *arguments, **options)
 
     monkeypatch.setattr(stage, "predict_structure", counting)
     with pytest.raises(InterruptedRun):
         run(tmp_path, str(frames))
     assert not (tmp_path / "energies.json").exists()
     monkeypatch.setattr(
-        stage, "predict_structure", lambda *a: predicted.append(0) or predict_structure(*a)
+        stage,
+        "predict_structure",
+        lambda *a, **k: predicted.append(0) or predict_structure(*a, **k),
     )
     assert run(tmp_path, str(frames)) == whole
     assert len(predicted) == 3, "what was done is not done again"

@@ -201,14 +201,20 @@ def test_the_headline_says_what_the_labels_are_worth(noise, words):
 
 
 def test_the_headline_tells_the_forces_where_they_are_known():
-    forces = ForceErrors(26.52, 606.9, 0.99917, 31.13, 0.5104)
+    forces = ForceErrors(26.52, 606.9, 0.99917, 31.13, 0.5104, 32.9, 0.661)
     text = headline(error(), held_out_snapshots=20, seeds=3, forces=forces)
     assert text.endswith(
         "Forces: RMSE 26.5 meV/Å at an RMS force of 607 meV/Å, correlation 0.9992; the networks' "
-        "spread is 31.1 meV/Å, and 51 % of the components are within theirs."
+        "spread is 31.1 meV/Å, and 51 % of the components are within theirs; the expected error is "
+        "32.9 meV/Å, with 66 % within theirs."
     )
-    alone = replace(forces, correlation=None, spread_mev_per_angstrom=None, within_spread=None)
-    assert alone.text == "Forces: RMSE 26.5 meV/Å at an RMS force of 607 meV/Å."
+    without = ForceErrors(26.52, 606.9, 0.99917, 31.13, 0.5104)
+    assert without.text.endswith("within theirs; there is no calibrated error bar of forces.")
+    alone = replace(without, correlation=None, spread_mev_per_angstrom=None, within_spread=None)
+    assert alone.text == (
+        "Forces: RMSE 26.5 meV/Å at an RMS force of 607 meV/Å; there is no calibrated error bar "
+        "of forces."
+    )
     assert "Forces" not in headline(error(), held_out_snapshots=20, seeds=3)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_evaluate_stage import (
+    FORCE_BAR,
     SNAPSHOTS,
     case,  # noqa: F401 (a fixture)
     dft_result,
@@ -89,11 +90,20 @@ def test_the_table_has_a_row_per_atom_and_axis(judged):
     assert float(row["mean_ev_per_angstrom"]) == part.forces.networks[:, 2, 1].mean()
     spread = part.forces.networks[:, 2, 1].std(ddof=1)
     assert float(row["spread_ev_per_angstrom"]) == pytest.approx(spread)
+    bar = FORCE_BAR.bars(part.forces.networks)[2, 1]
+    assert float(row["error_bar_ev_per_angstrom"]) == pytest.approx(bar)
 
 
 def test_the_summary_has_errors_of_all_and_of_each_class(judged):
     told, found = summary(judged), [part.forces for part in parts(judged)]
-    assert told["forces"] == force_accuracy(found)
+    assert told["forces"] == force_accuracy(found, FORCE_BAR)
+    errors = np.concatenate([one.mean - one.dft for one in found])
+    bars = np.concatenate([FORCE_BAR.bars(one.networks) for one in found])
+    assert told["forces"]["within_error_bar"] == np.mean(np.abs(errors) <= bars)
+    size = 1000 * np.sqrt(np.mean(bars**2))
+    assert told["forces"]["error_bar_mev_per_angstrom"] == pytest.approx(size)
+    assert told["force_error_bar"] == FORCE_BAR.as_document()
+    assert force_accuracy(found)["within_error_bar"] is None
     assert told["stress"] == stress_accuracy(found)
     assert "stress_left_out" not in told
     (only,) = told["classes"]

@@ -28,11 +28,11 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.networks.architecture import Architecture, build_network
-from surrogate_hpo.networks.error_bar import ErrorBar
+from surrogate_hpo.networks.error_bar import ErrorBar, ForceErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
 from surrogate_hpo.predict.energies import QUANTITIES, SnapshotEnergies
-from surrogate_hpo.predict.error_bars import read_error_bar, write_error_bar
+from surrogate_hpo.predict.error_bars import ErrorBars, read_error_bars, write_error_bars
 from surrogate_hpo.run.cost import Cost
 from surrogate_hpo.stages.evaluate.evaluated import read_evaluated, write_evaluated
 from surrogate_hpo.stages.evaluate.ldos_samples import PERCENTILES, LdosSample
@@ -45,6 +45,7 @@ GRID, COMPONENTS = (8, 8, 8), 14
 ENERGY = np.arange(-4.0, 16.25, 0.25)
 DEFINITION = DescriptorDefinition(4.0, 4, {"Al": 1.0}, {"Al": 0.5})
 UPF = REPOSITORY / "pseudopotentials" / "Al.hgh-lda.UPF"
+FORCE_BAR = ForceErrorBar(1.5, 0.01, 4)
 SNAPSHOTS = ("test-0000", "test-0001", "test-0002")
 
 
@@ -154,7 +155,7 @@ def case(tmp_path_factory) -> Path:
         write_network(folder / str(seed) / "model.pt", ldos, seed)
     write_document(folder / "cost.json", asdict(Cost("train", 3.0, 2.0, 0.0, 100.0, 1, 0)))
     bar = ErrorBar(2.0, 1.0, 9, 3)
-    write_error_bar(folder / "error_bar.json", bar, {})
+    write_error_bars(folder / "error_bar.json", ErrorBars(bar, FORCE_BAR), {})
     (folder / "snapshots").mkdir()
     for name in SNAPSHOTS:
         evaluate_one(folder, name, folder / "snapshots" / f"{name}.json")
@@ -308,12 +309,13 @@ def test_expected_errors_stand_beside_the_true_ones(case):
 
 def test_error_bars_survive_their_file_and_others_are_refused(tmp_path):
     path = tmp_path / "error_bar.json"
-    for bar in (ErrorBar(1.5, 2e-3, 20, 4), None):
-        write_error_bar(path, bar, {})
-        assert read_error_bar(path) == bar
+    bar, forces = ErrorBar(1.5, 2e-3, 20, 4), ForceErrorBar(1.2, 3e-3, 4)
+    for bars in (ErrorBars(bar, forces), ErrorBars(bar, None), ErrorBars(None, None)):
+        write_error_bars(path, bars, {})
+        assert read_error_bars(path) == bars
     write_document(path, {"total_free_energy": {"spread_factor": "x"}, "provenance": {}})
     with pytest.raises(DataError, match=r"not an error bar(.|\n)*error_bar.json"):
-        read_error_bar(path)
+        read_error_bars(path)
 
 
 def test_the_provenance_names_all_files_behind_the_errors(case):

@@ -15,8 +15,10 @@ from small_surrogate import aluminium, written
 from surrogate_hpo.cli import main
 from surrogate_hpo.simulation import motion as motions
 from surrogate_hpo.simulation.dynamics import DynamicsMotion, statistics
+from surrogate_hpo.simulation.radial_distribution import radial_distribution
 
 FILES = {"log.csv", "trajectory.extxyz", "state.json", "final.extxyz", "summary.json"}
+FILES |= {"rdf.csv", "rdf.png"}
 COMMON = ("--temperature-kelvin", "300", "--every", "2", "--largest-extrapolation", "50")
 
 
@@ -54,7 +56,7 @@ def undisturbed(folder):
 
 
 def assert_same(first, second):
-    for name in ("log.csv", "trajectory.extxyz", "final.extxyz"):
+    for name in ("log.csv", "trajectory.extxyz", "final.extxyz", "rdf.csv"):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     assert summary(first) == summary(second)
 
@@ -212,6 +214,96 @@ def test_a_damaged_state_is_noticed(folder, undisturbed, tmp_path, key, value):
         dynamics(folder, tmp_path / "run", "--ensemble", "nvt")
 
 
+def test_kept_atoms_that_are_nowhere_are_noticed(folder, undisturbed, tmp_path):
+    shutil.copytree(undisturbed["nvt"], tmp_path / "run")
+    state = json.loads((tmp_path / "run/state.json").read_text())
+    state["motion"]["positions"][0] = [1e300, 0, 0]
+    (tmp_path / "run/state.json").write_text(json.dumps(state))
+    with pytest.raises(SystemExit, match=r"kept state(.|\n)*is damaged(.|\n)*--anew"):
+        dynamics(folder, tmp_path / "run", "--ensemble", "nvt")
+
+
+def test_a_second_process_is_refused_and_changes_nothing(folder, undisturbed, monkeypatch):
+    before, step = (undisturbed["nvt"] / "log.csv").read_bytes(), DynamicsMotion.step
+
+    def in_between(self):
+        with pytest.raises(SystemExit) as refused:
+            dynamics(folder, "taken", "--ensemble", "nvt", "--anew")
+        messages.append(str(refused.value))
+        step(self)
+
+    messages: list[str] = []
+    monkeypatch.setattr(DynamicsMotion, "step", in_between)
+    output = dynamics(folder, "taken", "--ensemble", "nvt")
+    assert len(messages) == 6
+    assert "another process is at work in this folder" in messages[0]
+    assert f"surrogate-hpo dynamics, process {os.getpid()} on " in messages[0]
+    assert "--output" in messages[0]
+    assert (output / "log.csv").read_bytes() == before
+    assert not (output / "lock.json").exists()
+
+
+def distribution(output):
+    with (output / "rdf.csv").open() as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_the_radial_distribution_is_that_of_the_second_half(undisturbed):
+    output = undisturbed["nve"]
+    frames = read(output / "trajectory.extxyz", index=":")
+    expected = radial_distribution(frames[2:], 6.0)
+    table = distribution(output)
+    assert [float(row["surrogate"]) for row in table] == expected.values.tolist()
+    assert {row["reference"] for row in table} == {row["surrogate_standard_error"] for row in table}
+    told = summary(output)["radial_distribution"]
+    assert told == {
+        "structures": 2,
+        "reference": None,
+        "reference_structures": None,
+        "largest_difference": None,
+    }
+    assert (output / "rdf.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_reference_stands_beside_it(folder, undisturbed, monkeypatch):
+    reference = undisturbed["nvt"] / "trajectory.extxyz"
+    monkeypatch.setattr(DynamicsMotion, "step", None)  # nothing is computed anew
+    options = ("--ensemble", "nve", "--rdf-largest-distance-angstrom", "5")
+    place = shutil.copytree(undisturbed["nve"], folder / "beside")
+    output = dynamics(folder, place.name, *options, "--reference", str(reference))
+    frames = read(reference, index=":")
+    table = distribution(output)
+    column = np.array([float(row["reference"]) for row in table])
+    np.testing.assert_array_equal(column, radial_distribution(frames[2:], 5.0).values)
+    told = summary(output)["radial_distribution"]
+    assert told["reference_structures"] == 2
+    ours = np.array([float(row["surrogate"]) for row in table])
+    assert told["largest_difference"] == pytest.approx(np.abs(column - ours).max())
+    output = dynamics(folder, place.name, *options, "--reference", f"{reference}@0:3")
+    assert summary(output)["radial_distribution"]["reference_structures"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda atoms: atoms.set_cell(1.01 * atoms.cell, scale_atoms=True), "another density"),
+        (lambda atoms: atoms.symbols.__setitem__(0, "Mg"), "another material"),
+        (lambda atoms: atoms.set_pbc(False), "not periodic in three dimensions"),
+    ],
+)
+def test_a_reference_of_something_else_is_refused_before_any_work(
+    folder, tmp_path, change, message
+):
+    atoms = aluminium(1)
+    change(atoms)
+    write(tmp_path / "other.extxyz", atoms)
+    with pytest.raises(SystemExit, match=rf"{message}(.|\n)*other.extxyz"):
+        dynamics(folder, tmp_path / "no", "--reference", str(tmp_path / "other.extxyz"))
+    assert not (tmp_path / "no" / "state.json").exists()
+    with pytest.raises(SystemExit, match=r"missing\.extxyz"):
+        dynamics(folder, tmp_path / "no", "--reference", str(tmp_path / "missing.extxyz"))
+
+
 def test_files_of_something_else_are_not_overwritten(folder):
     (folder / "mine").mkdir()
     (folder / "mine/log.csv").write_text("mine")
@@ -266,6 +358,7 @@ def test_atoms_that_come_to_overlap_stop_it_with_all_kept(folder):
         (["--every", "0"], r"--every(.|\n)*1 or more"),
         (["--log-every", "0"], r"--log-every(.|\n)*1 or more"),
         (["--largest-extrapolation", "0"], r"--largest-extrapolation(.|\n)*more than 0"),
+        (["--rdf-largest-distance-angstrom", "0.5"], r"--rdf-largest(.|\n)*1 to 30 Å"),
         (["--engine", "gap"], r"--engine(.|\n)*native, torch, lammps"),
         (["--grid", "9", "9"], r"--grid(.|\n)*three numbers"),
     ],

@@ -12,6 +12,7 @@ from surrogate_hpo.data.models import OTHER_KIND
 from surrogate_hpo.data.surrogate_contents import Ion, Surrogate
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.ldos_axis import KernelName
+from surrogate_hpo.networks.error_bar import SpreadBar
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.xc.functionals import Functional
 
@@ -123,10 +124,16 @@ def _range(surrogate: Surrogate) -> bool:
 
 def _error_bar(surrogate: Surrogate) -> bool:
     bar = surrogate.error_bar
-    if bar is None:
-        return True
+    return bar is None or _calibrated(bar, bar.left_out_snapshots, bar.validation_snapshots)
+
+
+def _force_error_bar(surrogate: Surrogate) -> bool:
+    bar = surrogate.force_error_bar
+    return bar is None or _calibrated(bar, bar.validation_snapshots)
+
+
+def _calibrated(bar: SpreadBar, *counts: int) -> bool:
     numbers = (bar.spread_factor, bar.constant)
-    counts = (bar.left_out_snapshots, bar.validation_snapshots)
     return all(isinstance(n, float) and isfinite(n) and n >= 0 for n in numbers) and all(
         isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in counts
     )
@@ -149,6 +156,7 @@ _ENTRIES: Mapping[str, Callable[[Surrogate], object]] = {
     "electronic_temperature_kelvin": lambda s: _positive(s.origin.electronic_temperature),
     "training_cells_angstrom, training_grids": _grids,
     "error_bar": _error_bar,
+    "force_error_bar": _force_error_bar,
     "training_snapshots": lambda s: isinstance(s.origin.snapshots, int) and s.origin.snapshots > 0,
     "description": lambda s: isinstance(s.description, str),
     "provenance": lambda s: isinstance(s.provenance, dict),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
-from surrogate_hpo.networks.error_bar import ErrorBar
+from surrogate_hpo.networks.error_bar import ErrorBar, ForceErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.training_range import TrainingRange
 from surrogate_hpo.physics.prediction_grid import KnownGrid
@@ -89,6 +89,8 @@ class Surrogate(HasLdosAxis):
         How the file was made.
     error_bar
         Expected error of the total free energy; None if none could be calibrated.
+    force_error_bar
+        Expected error of a component of a force; None if none could be calibrated.
     """
 
     models: tuple[SurrogateModel, ...]
@@ -100,3 +102,4 @@ class Surrogate(HasLdosAxis):
     description: str
     provenance: Mapping[str, Any]
     error_bar: ErrorBar | None = None
+    force_error_bar: ForceErrorBar | None = None

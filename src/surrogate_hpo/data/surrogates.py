@@ -16,7 +16,7 @@ from surrogate_hpo.data.surrogate_contents import Ion, Origin, Surrogate
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError, SurrogateHpoError
-from surrogate_hpo.networks.error_bar import ErrorBar
+from surrogate_hpo.networks.error_bar import ErrorBar, ForceErrorBar
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.training_range import TrainingRange
 from surrogate_hpo.physics.prediction_grid import KnownGrid
@@ -47,7 +47,8 @@ def write_surrogate(path: Path, surrogate: Surrogate) -> None:
             "training_cells_angstrom": torch.from_numpy(np.stack([g.cell for g in origin.grids])),
             "training_grids": torch.tensor([known.grid for known in origin.grids]),
             "training_snapshots": origin.snapshots,
-            "error_bar": None if surrogate.error_bar is None else surrogate.error_bar.as_document(),
+            "error_bar": _described(surrogate.error_bar),
+            "force_error_bar": _described(surrogate.force_error_bar),
             "provenance": dict(surrogate.provenance),
         },
     )
@@ -85,6 +86,7 @@ def read_surrogate(path: Path) -> Surrogate:
             provenance=state["provenance"],
             # Files of older versions have none.
             error_bar=_bar(state.get("error_bar")),
+            force_error_bar=_force_bar(state.get("force_error_bar")),
         )
     except (*OTHER_KIND, SurrogateHpoError) as error:
         lines = (line.strip() for line in f"{type(error).__name__}: {error}".splitlines())
@@ -143,6 +145,20 @@ def _ion(state: Mapping[str, Any]) -> Ion:
         radial_grid=state["radial_grid_angstrom"].numpy(),
         radial_weights=state["radial_weights_angstrom"].numpy(),
         core_density=state["core_density_per_angstrom3"].numpy(),
+    )
+
+
+def _described(bar: ErrorBar | ForceErrorBar | None) -> dict[str, Any] | None:
+    return None if bar is None else bar.as_document()
+
+
+def _force_bar(state: Mapping[str, Any] | None) -> ForceErrorBar | None:
+    if state is None:
+        return None
+    return ForceErrorBar(
+        spread_factor=state["spread_factor"],
+        constant=state["constant_ev_per_angstrom"],
+        validation_snapshots=state["validation_snapshots"],
     )
 
 

@@ -1,4 +1,4 @@
-r"""How far a predicted energy is expected to be off: the networks' spread, calibrated.
+r"""How far predicted energies and forces are expected to be off: the networks' spread, calibrated.
 
 Networks of several initialisations agree where the training decides, and differ where it does
 not, whatever the reason: too few snapshots, other sizes, extrapolation. What all of them get wrong
@@ -7,14 +7,15 @@ alike does not show. So the spread is scaled to errors that are known,
 .. math::
     \sigma^2 = \alpha^2 s^2 + \beta^2,
 
-with the standard deviation s over the networks, per atom. Their ratio is that of the largest
-Gaussian likelihood, their size that at which 68.3 % of the known errors lie within one bar: of few
-networks the spread is uncertain itself, and errors in units of it have longer tails than a
-Gaussian. (The scaling of an ensemble's spread: Imbalzano et al., J. Chem. Phys. 154, 074102
-(2021); the constant is an addition.)
+with the standard deviation s over the networks, of an energy per atom or of a component of a
+force. Their ratio is that of the largest Gaussian likelihood, their size that at which 68.3 % of
+the known errors lie within one bar: of few networks the spread is uncertain itself, and errors in
+units of it have longer tails than a Gaussian. (The scaling of an ensemble's spread: Imbalzano et
+al., J. Chem. Phys. 154, 074102 (2021); the constant is an addition.)
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,23 +31,49 @@ _WITHIN_ONE_BAR = math.erf(math.sqrt(0.5))
 
 
 @dataclass(frozen=True)
-class ErrorBar:
-    """Expected error (one standard deviation) of the mean of the networks' free energies.
+class SpreadBar:
+    """Expected error of a mean over the networks, from their spread.
 
     Attributes
     ----------
     spread_factor
         α.
     constant
-        β, eV/atom.
+        β, in the unit of what is predicted.
+    """
+
+    spread_factor: float
+    constant: float
+
+    def bars(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Compute the expected errors of means over the networks.
+
+        Parameters
+        ----------
+        values
+            Of each network, shape (networks, ...).
+
+        Returns
+        -------
+        array
+            Expected errors, shape (...).
+        """
+        spreads = _spreads(np.asarray(values, dtype=np.float64))
+        return np.hypot(self.spread_factor * spreads, self.constant)
+
+
+@dataclass(frozen=True)
+class ErrorBar(SpreadBar):
+    """Expected error (one standard deviation) of the mean of the networks' free energies, eV/atom.
+
+    Attributes
+    ----------
     left_out_snapshots
         Number of training snapshots for the calibration, each left out of a fit of the last layer.
     validation_snapshots
         Number of snapshots for the calibration that no layer has seen.
     """
 
-    spread_factor: float
-    constant: float
     left_out_snapshots: int
     validation_snapshots: int
 
@@ -72,8 +99,28 @@ class ErrorBar:
         float
             Expected error, eV/atom.
         """
-        values = np.asarray(energies, dtype=np.float64)
-        return math.hypot(self.spread_factor * float(_spreads(values[:, None])[0]), self.constant)
+        return float(self.bars(energies))
+
+
+@dataclass(frozen=True)
+class ForceErrorBar(SpreadBar):
+    """Expected error (one standard deviation) of a component of the mean force, eV/Å.
+
+    Attributes
+    ----------
+    validation_snapshots
+        Number of snapshots for the calibration.
+    """
+
+    validation_snapshots: int
+
+    def as_document(self) -> dict[str, Any]:
+        """The bar as part of a document or of a surrogate file."""
+        return {
+            "spread_factor": self.spread_factor,
+            "constant_ev_per_angstrom": self.constant,
+            "validation_snapshots": self.validation_snapshots,
+        }
 
 
 def calibrated_error_bar(left_out: ArrayLike, validation: ArrayLike) -> ErrorBar | None:
@@ -111,10 +158,32 @@ def calibrated_error_bar(left_out: ArrayLike, validation: ArrayLike) -> ErrorBar
     return ErrorBar(scale * bar.spread_factor, scale * bar.constant, *counts)
 
 
+def calibrated_force_error_bar(errors: Sequence[ArrayLike]) -> ForceErrorBar | None:
+    r"""Find :math:`\alpha` and :math:`\beta` of forces from the errors of validation snapshots.
+
+    All components count alike. Training snapshots do not help: all layers have seen their forces.
+
+    Parameters
+    ----------
+    errors
+        Of each snapshot, shape (networks, atoms, 3), eV/Å.
+
+    Returns
+    -------
+    ForceErrorBar or None
+        None if the errors of fewer than two snapshots are known.
+    """
+    if len(errors) < _FEWEST:
+        return None
+    arrays = [np.asarray(one, dtype=np.float64) for one in errors]
+    components = np.concatenate([one.reshape(len(one), -1) for one in arrays], axis=1)
+    return ForceErrorBar(*_fitted(components), len(errors))
+
+
 def _mean_square(errors: NDArray[np.float64], bar: ErrorBar) -> float:
     """Of the errors of the mean over the networks, in units of the bar."""
-    bars = np.array([bar.of(of_one) for of_one in errors.T])
-    return float(np.square(errors.mean(axis=0) / np.maximum(bars, np.finfo(float).tiny)).mean())
+    bars = np.maximum(bar.bars(errors), np.finfo(np.float64).tiny)
+    return float(np.square(errors.mean(axis=0) / bars).mean())
 
 
 def _fitted(errors: NDArray[np.float64]) -> tuple[float, float]:
@@ -139,9 +208,8 @@ def _minus_log_likelihood(magnitudes: NDArray[np.float64], shape: NDArray[np.flo
     return math.log(max(scale, np.finfo(np.float64).tiny)) + float(np.log(shape).mean())
 
 
-def _spreads(errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard deviation over the networks of each snapshot; 0 of one network."""
-    if len(errors) < 2:
-        return np.zeros(errors.shape[1])
-    spreads: NDArray[np.float64] = errors.std(axis=0, ddof=1)
-    return spreads
+def _spreads(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard deviation over the networks, shape (networks, ...); 0 of one network."""
+    if len(values) < 2:
+        return np.zeros(values.shape[1:])
+    return np.asarray(values.std(axis=0, ddof=1), np.float64)

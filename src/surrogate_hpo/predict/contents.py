@@ -78,12 +78,16 @@ class Derivatives:
         [network, atom, 3], if asked for.
     stress_per_network
         [network, 3, 3], if asked for.
+    forces_error_bar
+        Expected error of each component, eV/Å, [atom, 3]; None if it is not known or there are no
+        forces of each network.
     """
 
     forces: NDArray[np.float64]
     stress: NDArray[np.float64]
     forces_per_network: NDArray[np.float64] | None = None
     stress_per_network: NDArray[np.float64] | None = None
+    forces_error_bar: NDArray[np.float64] | None = None
 
     @property
     def forces_std(self) -> NDArray[np.float64] | None:

@@ -1,6 +1,7 @@
-"""Expected errors of predicted free energies, judged where the truth is known."""
+"""Expected errors of predicted free energies and forces, judged where the truth is known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -9,8 +10,10 @@ import numpy as np
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import read_document, write_document
-from surrogate_hpo.networks.error_bar import ErrorBar
+from surrogate_hpo.networks.error_bar import ErrorBar, ForceErrorBar
 from surrogate_hpo.predict.energies import DFT, TOTAL, SnapshotEnergies
+
+FORCES = "forces"
 
 
 def with_error_bars(
@@ -56,18 +59,35 @@ def _judged(rows: Sequence[SnapshotEnergies], bar: ErrorBar) -> tuple[list[float
     return bars, kept
 
 
-def described(bar: ErrorBar | None) -> dict[str, Any] | None:
+def described(bar: ErrorBar | ForceErrorBar | None) -> dict[str, Any] | None:
     """The bar as a part of a document."""
     return None if bar is None else bar.as_document()
 
 
-def write_error_bar(path: Path, bar: ErrorBar | None, provenance: Mapping[str, Any]) -> None:
-    """Write the calibrated bar as JSON, atomically, with what made it."""
-    write_document(path, {TOTAL: described(bar), "provenance": provenance})
+@dataclass(frozen=True)
+class ErrorBars:
+    """Calibrated bars of a surrogate.
+
+    Attributes
+    ----------
+    energy
+        Of the total free energy; None if there was nothing to calibrate it on.
+    forces
+        Of the forces; None if there was nothing to calibrate it on.
+    """
+
+    energy: ErrorBar | None
+    forces: ForceErrorBar | None
 
 
-def read_error_bar(path: Path) -> ErrorBar | None:
-    """Read what `write_error_bar` wrote.
+def write_error_bars(path: Path, bars: ErrorBars, provenance: Mapping[str, Any]) -> None:
+    """Write the calibrated bars as JSON, atomically, with what made them."""
+    entries = {TOTAL: described(bars.energy), FORCES: described(bars.forces)}
+    write_document(path, {**entries, "provenance": provenance})
+
+
+def read_error_bars(path: Path) -> ErrorBars:
+    """Read what `write_error_bars` wrote.
 
     Parameters
     ----------
@@ -76,24 +96,18 @@ def read_error_bar(path: Path) -> ErrorBar | None:
 
     Returns
     -------
-    ErrorBar or None
-        None if there was nothing to calibrate it on.
+    ErrorBars
+        All digits as they were written.
 
     Raises
     ------
     DataError
         If the file is missing, damaged, or another document.
     """
-    entry = read_document(path, keys=(TOTAL, "provenance"))[TOTAL]
-    if entry is None:
-        return None
+    content = read_document(path, keys=(TOTAL, "provenance"))
     try:
-        return ErrorBar(
-            spread_factor=float(entry["spread_factor"]),
-            constant=float(entry["constant_ev_per_atom"]),
-            left_out_snapshots=int(entry["left_out_snapshots"]),
-            validation_snapshots=int(entry["validation_snapshots"]),
-        )
+        # Documents of older versions have none of the forces.
+        return ErrorBars(_energy(content[TOTAL]), _forces(content.get(FORCES)))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             "the file is not an error bar that `surrogate` writes",
@@ -101,3 +115,24 @@ def read_error_bar(path: Path) -> ErrorBar | None:
             got=f"{type(error).__name__}: {error}",
             remedy="delete it and run the workflow again; it is remade",
         ) from error
+
+
+def _energy(entry: Mapping[str, Any] | None) -> ErrorBar | None:
+    if entry is None:
+        return None
+    return ErrorBar(
+        spread_factor=float(entry["spread_factor"]),
+        constant=float(entry["constant_ev_per_atom"]),
+        left_out_snapshots=int(entry["left_out_snapshots"]),
+        validation_snapshots=int(entry["validation_snapshots"]),
+    )
+
+
+def _forces(entry: Mapping[str, Any] | None) -> ForceErrorBar | None:
+    if entry is None:
+        return None
+    return ForceErrorBar(
+        spread_factor=float(entry["spread_factor"]),
+        constant=float(entry["constant_ev_per_angstrom"]),
+        validation_snapshots=int(entry["validation_snapshots"]),
+    )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate_hpo.networks.error_bar import ForceErrorBar
 from surrogate_hpo.physics.accuracy import deviation
 from surrogate_hpo.predict.snapshot_forces import SnapshotForces
 from surrogate_hpo.units import GIGAPASCAL_PER_EV_PER_CUBIC_ANGSTROM
@@ -17,25 +18,32 @@ _MEV_PER_EV = 1000.0
 _SIX = np.triu_indices(3)
 
 
-def force_accuracy(found: Sequence[SnapshotForces]) -> Errors | None:
+def force_accuracy(
+    found: Sequence[SnapshotForces], bar: ForceErrorBar | None = None
+) -> Errors | None:
     """Errors of all components of all forces.
 
     Parameters
     ----------
     found
         Snapshots whose forces are known, predicted by the same networks.
+    bar
+        How the expected errors are calibrated; None if they are not.
 
     Returns
     -------
     dict or None
         In meV/Å, with the correlation of the mean over the networks with DFT and, per element,
-        errors and size of its forces; None without snapshots.
+        errors and size of its forces; None without snapshots. ``error_bar_mev_per_angstrom`` is
+        the root mean square of the expected errors, ``within_error_bar`` the share of components
+        whose error is below theirs; None without a bar.
     """
     if not found:
         return None
     networks = np.concatenate([one.networks.reshape(len(one.networks), -1) for one in found], 1)
     reference = np.concatenate([one.dft.ravel() for one in found])
     species = np.concatenate([np.repeat(one.species, 3) for one in found])
+    expected = _expected(networks, reference, bar)
     networks, reference = _MEV_PER_EV * networks, _MEV_PER_EV * reference
     elements = {
         str(element): _sizes(networks[:, of], reference[of], "force", "mev_per_angstrom")
@@ -45,6 +53,7 @@ def force_accuracy(found: Sequence[SnapshotForces]) -> Errors | None:
     return {
         "snapshots": len(found),
         **_errors(networks, reference, "force", "mev_per_angstrom"),
+        **expected,
         "elements": elements,
     }
 
@@ -72,6 +81,15 @@ def stress_accuracy(found: Sequence[SnapshotForces]) -> Errors | None:
         "snapshots": len(known),
         **_errors(unit * networks, unit * reference, "stress", "gigapascal"),
     }
+
+
+def _expected(networks: FloatArray, reference: FloatArray, bar: ForceErrorBar | None) -> Errors:
+    """Expected errors, and how often they are kept; arguments in eV/Å."""
+    keys = ("error_bar_mev_per_angstrom", "within_error_bar")
+    if bar is None:
+        return dict.fromkeys(keys)
+    bars, errors = bar.bars(networks), np.abs(networks.mean(axis=0) - reference)
+    return dict(zip(keys, (_MEV_PER_EV * _rms(bars), float((errors <= bars).mean())), strict=True))
 
 
 def _errors(networks: FloatArray, reference: FloatArray, name: str, unit: str) -> Errors:

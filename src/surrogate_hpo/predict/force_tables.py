@@ -47,6 +47,7 @@ class Wanted:
             fmean(found.energies[TOTAL]),
             forces=derivatives.forces if self.forces else None,
             forces_std=derivatives.forces_std if self.forces else None,
+            forces_error_bar=derivatives.forces_error_bar if self.forces else None,
             stress=derivatives.stress if self.stress else None,
         )
 
@@ -58,6 +59,7 @@ class Wanted:
             entries["forces_ev_per_angstrom"] = {
                 "mean": derivatives.forces.tolist(),
                 "std_over_seeds": _listed(derivatives.forces_std),
+                "error_bar": _listed(derivatives.forces_error_bar),
             }
         if self.stress:
             derivatives = _known(found)
@@ -77,6 +79,7 @@ class Wanted:
                 np.linalg.norm(derivatives.forces, axis=1).max()
             )
             row["forces_std_rms_ev_per_angstrom"] = _rms(derivatives.forces_std)
+            row["forces_error_bar_rms_ev_per_angstrom"] = _rms(derivatives.forces_error_bar)
         if self.stress:
             derivatives = _known(found)
             row["pressure_ev_per_cubic_angstrom"] = -float(np.trace(derivatives.stress)) / 3

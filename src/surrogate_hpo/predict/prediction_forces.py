@@ -16,6 +16,10 @@ from surrogate_hpo.predict.prediction_energies import Integrated
 from surrogate_hpo.run.devices import device_name
 
 FloatArray = NDArray[np.float64]
+NOT_CALIBRATED = (
+    "the forces have no error bar: fewer than two validation snapshots of the surrogate had forces "
+    "of DFT; their standard deviation over the networks is not calibrated"
+)
 
 
 class FreeEnergyGradients:
@@ -93,13 +97,30 @@ class FreeEnergyGradients:
         )
         blocks = descriptors.blocks(conditions.block_points)
         forces, stress = chain.forces_and_stress(surrogate.models, self._found, blocks, scope)
-        each = scope == "each"
+        each, bar = scope == "each", surrogate.force_error_bar
         return Derivatives(
             forces=forces.mean(0),
             stress=stress.mean(0),
             forces_per_network=forces if each else None,
             stress_per_network=stress if each else None,
+            forces_error_bar=bar.bars(forces) if each and bar is not None else None,
         )
+
+
+def force_warnings(surrogate: Surrogate) -> list[str]:
+    """Say whether the errors of forces can be told.
+
+    Parameters
+    ----------
+    surrogate
+        Networks and what they were calibrated on.
+
+    Returns
+    -------
+    list of str
+        A sentence if they cannot; else empty.
+    """
+    return [] if surrogate.force_error_bar is not None else [NOT_CALIBRATED]
 
 
 def stress_warnings(surrogate: Surrogate) -> list[str]:

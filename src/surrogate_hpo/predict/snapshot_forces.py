@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.files.tables import Cell
+from surrogate_hpo.networks.error_bar import ForceErrorBar
 from surrogate_hpo.physics.accuracy import deviation
 
 FloatArray = NDArray[np.float64]
@@ -89,19 +90,22 @@ class SnapshotForces:
             network_stresses=np.array(content["network_stresses_ev_per_angstrom3"], np.float64),
         )
 
-    def rows(self, snapshot: str) -> list[dict[str, Cell]]:
+    def rows(self, snapshot: str, bar: ForceErrorBar | None = None) -> list[dict[str, Cell]]:
         """Rows of the table of forces: one per atom and axis.
 
         Parameters
         ----------
         snapshot
             Its name.
+        bar
+            How the expected errors are calibrated; None if they are not.
 
         Returns
         -------
         list of dict
             Forces in eV/Å.
         """
+        bars = None if bar is None else bar.bars(self.networks)
         return [
             {
                 "snapshot": snapshot,
@@ -111,6 +115,7 @@ class SnapshotForces:
                 "dft_ev_per_angstrom": float(self.dft[atom, number]),
                 "mean_ev_per_angstrom": float(self.mean[atom, number]),
                 "spread_ev_per_angstrom": float(self.spread[atom, number]),
+                "error_bar_ev_per_angstrom": None if bars is None else float(bars[atom, number]),
             }
             for atom, element in enumerate(self.species)
             for number, axis in enumerate(AXES)

@@ -20,6 +20,17 @@ from surrogate_hpo.predict.energies import (
     TOTAL,
     SnapshotEnergies,
 )
+from surrogate_hpo.predict.force_accuracies import force_accuracy
+from surrogate_hpo.predict.snapshot_forces import SnapshotForces
+
+FORCE_COLUMNS = {
+    "rms_force_mev_per_angstrom": "rms_force_mev_per_angstrom",
+    "force_rmse_mev_per_angstrom": "rmse_mev_per_angstrom",
+    "force_mae_mev_per_angstrom": "mae_mev_per_angstrom",
+    "force_correlation": "correlation",
+    "force_spread_mev_per_angstrom": "spread_mev_per_angstrom",
+}
+"""Columns of the table, empty where forces are not known, with their names in `force_accuracy`."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,8 @@ class Transferred:
         What speaks against trusting the prediction.
     total_free_energy_error_bar_ev
         Expected error of the mean of the networks, eV per cell; None if it is not known.
+    forces
+        Forces of DFT and of each network; None if they are not known.
     """
 
     snapshot: str
@@ -69,6 +82,7 @@ class Transferred:
     fraction_of_points_outside_of_training_range: float
     warnings: list[str]
     total_free_energy_error_bar_ev: float | None
+    forces: SnapshotForces | None = None
 
     @classmethod
     def of(cls, snapshot: str, frame: LabelledFrame, predicted: Mapping[str, Any]) -> "Transferred":
@@ -88,6 +102,7 @@ class Transferred:
             fraction_of_points_outside_of_training_range=predicted[outside],
             warnings=predicted["warnings"],
             total_free_energy_error_bar_ev=predicted["error_bar"],
+            forces=_forces(predicted["forces"]),
         )
 
     @property
@@ -116,8 +131,15 @@ class Transferred:
         return (
             f"{self.snapshot} ({self.source}), {len(self.species)} atoms: {self.error:+.2f} "
             f"meV/atom ({'' if bar is None else f'{bar:.2f} expected, '}"
+            f"{self._forces_in_words}"
             f"{self.prediction_cpu_seconds:.1f} CPU seconds)"
         )
+
+    @property
+    def _forces_in_words(self) -> str:
+        found = self._force_errors()
+        rmse = found.get("force_rmse_mev_per_angstrom")
+        return "" if rmse is None else f"forces off by {rmse:.0f} meV/Å, "
 
     def as_row(self) -> dict[str, Cell]:
         """A row of the table: means over the networks."""
@@ -130,12 +152,19 @@ class Transferred:
             **{f"{name}_ev": fmean(values) for name, values in self.energies_ev.items()},
             "error_mev_per_atom": self.error,
             "error_bar_mev_per_atom": self.error_bar,
+            **dict.fromkeys(FORCE_COLUMNS),
+            **self._force_errors(),
             "prediction_cpu_seconds": self.prediction_cpu_seconds,
             "dft_cpu_seconds": self.dft_cpu_seconds,
             "fraction_of_points_outside_of_training_range": (
                 self.fraction_of_points_outside_of_training_range
             ),
         }
+
+    def _force_errors(self) -> dict[str, Cell]:
+        """Cells of the table that forces fill."""
+        found = None if self.forces is None else force_accuracy([self.forces])
+        return {} if found is None else {name: found[key] for name, key in FORCE_COLUMNS.items()}
 
     def rows(self) -> list[SnapshotEnergies]:
         """Energies by source, as of a held-out snapshot: of DFT only A is known, and no floor."""
@@ -157,15 +186,25 @@ class Transferred:
         ]
 
 
-_KEYS = tuple(field.name for field in fields(Transferred))
+_KEYS = tuple(field.name for field in fields(Transferred) if field.name != "forces")
+
+
+def _forces(document: Mapping[str, Any] | None) -> SnapshotForces | None:
+    return None if document is None else SnapshotForces.from_document(document)
+
+
+def _entry(one: Transferred) -> dict[str, Any]:
+    forces = None if one.forces is None else one.forces.as_document()
+    return asdict(one) | {"atoms": len(one.species), "forces": forces}
 
 
 def write_transferred(
     path: Path, structures: Sequence[Transferred], provenance: Mapping[str, Any]
 ) -> None:
     """Write what was found as JSON, atomically, with what made it."""
-    entries = [asdict(one) | {"atoms": len(one.species)} for one in structures]
-    write_document(path, {"structures": entries, "provenance": provenance})
+    write_document(
+        path, {"structures": [_entry(one) for one in structures], "provenance": provenance}
+    )
 
 
 def read_transferred(path: Path) -> list[Transferred]:
@@ -188,8 +227,12 @@ def read_transferred(path: Path) -> list[Transferred]:
     """
     content = read_document(path, keys=("structures", "provenance"))
     try:
-        return [Transferred(**{key: one[key] for key in _KEYS}) for one in content["structures"]]
-    except (KeyError, TypeError) as error:
+        return [
+            # Documents of older versions have no forces.
+            Transferred(**{key: one[key] for key in _KEYS}, forces=_forces(one.get("forces")))
+            for one in content["structures"]
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             "the file is not what `transfer` writes",
             where=str(path),

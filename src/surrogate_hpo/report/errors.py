@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +134,10 @@ class ForceErrors:
         Root mean square of the standard deviation over the networks, meV/Å; None of one network.
     within_spread
         Share of the components whose error is below their spread; None of one network.
+    error_bar_mev_per_angstrom
+        Root mean square of the expected errors, meV/Å; None if they could not be calibrated.
+    within_error_bar
+        Share of the components whose error is below the expected one; None as above.
     """
 
     rmse_mev_per_angstrom: float
@@ -141,6 +145,8 @@ class ForceErrors:
     correlation: float | None
     spread_mev_per_angstrom: float | None
     within_spread: float | None
+    error_bar_mev_per_angstrom: float | None = None
+    within_error_bar: float | None = None
 
     @property
     def text(self) -> str:
@@ -152,14 +158,25 @@ class ForceErrors:
         text = f"Forces: RMSE {rmse} meV/Å at an RMS force of {size} meV/Å"
         if self.correlation is not None:
             text += f", correlation {format_number(self.correlation, 4)}"
-        if self.spread_mev_per_angstrom is None or self.within_spread is None:
-            return f"{text}."
-        return (
-            f"{text}; the networks' spread is {format_number(self.spread_mev_per_angstrom, 3)} "
-            f"meV/Å, and {100 * self.within_spread:.0f} % of the components are within theirs."
-        )
+        if self.spread_mev_per_angstrom is not None and self.within_spread is not None:
+            text += f"; the networks' spread is {format_number(self.spread_mev_per_angstrom, 3)} "
+            text += f"meV/Å, and {_percent(self.within_spread)} of the components are within theirs"
+        if self.error_bar_mev_per_angstrom is None or self.within_error_bar is None:
+            return f"{text}; there is no calibrated error bar of forces."
+        expected = format_number(self.error_bar_mev_per_angstrom, 3)
+        within = _percent(self.within_error_bar)
+        return f"{text}; the expected error is {expected} meV/Å, with {within} within theirs."
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+_FORCES = (
+    ("force_rmse_mev_per_angstrom", "rmse_mev_per_angstrom", "forces, RMSE", "meV/Å"),
+    ("rms_force_mev_per_angstrom", "rms_force_mev_per_angstrom", "RMS force", "meV/Å"),
+    ("force_correlation", "correlation", "correlation of the forces", ""),
+)
 _ERROR_BAR = (
     ("error_bar_mev_per_atom", "expected error", "meV/atom"),
     ("within_error_bar", "within it", "of the snapshots"),
@@ -180,12 +197,15 @@ class ClassError:
         How many there are.
     error
         Their errors.
+    forces
+        Errors of their forces; None if no forces are known.
     """
 
     atoms: int
     temperature_kelvin: float
     snapshots: int
     error: QuantityError
+    forces: ForceErrors | None = None
 
     @property
     def label(self) -> str:
@@ -211,7 +231,8 @@ def class_errors_table(classes: Sequence[ClassError]) -> FigureTable:
         ``baseline_mev_per_atom``, ``baseline_of``, ``discretisation_error_mev_per_atom`` and
         ``control_mae_mev_per_atom``; and where they are
         known ``control_energies_only_mae_mev_per_atom``, ``kpoint_noise_mev_per_atom``,
-        ``error_bar_mev_per_atom`` and ``within_error_bar``.
+        ``error_bar_mev_per_atom`` and ``within_error_bar``, and of the forces, in meV/Å,
+        ``force_rmse_mev_per_angstrom``, ``rms_force_mev_per_angstrom`` and ``force_correlation``.
     """
     errors = [entry.error for entry in classes]
 
@@ -242,5 +263,18 @@ def class_errors_table(classes: Sequence[ClassError]) -> FigureTable:
                 for name, label, unit in _ERROR_BAR
                 if any(isfinite(getattr(error, name)) for error in errors)
             ),
+            *_force_columns([entry.forces for entry in classes]),
         )
     )
+
+
+def _force_columns(forces: Sequence[ForceErrors | None]) -> list[Column]:
+    """None where no forces are known at all."""
+    if not any(forces):
+        return []
+    columns = []
+    for column, name, label, unit in _FORCES:
+        found = [None if one is None else getattr(one, name) for one in forces]
+        values = [nan if value is None else float(value) for value in found]
+        columns.append(number_column(column, label, unit, values, digits=3))
+    return columns

@@ -203,7 +203,7 @@ FIGURES: dict[str, FigureText] = {
         "evaluate",
         "CPU time of one DFT calculation and of one prediction with all networks, for each number "
         "of atoms, both axes logarithmic. Open circles: calculations of other places, as the file "
-        "of the structures tells.",
+        "of the structures tells. Open squares: predictions with forces of each network.",
         "DFT grows with the third power of the number of atoms in the end, the prediction about "
         "linearly. Times of other places belong to other machines. The training is not counted: "
         "it stands in the table of costs.",
@@ -220,8 +220,9 @@ FIGURES: dict[str, FigureText] = {
     ),
     "force_parity": FigureText(
         "evaluate",
-        "Components of the forces on the atoms of the held-out snapshots: mean over the networks "
-        "against DFT, a colour and a marker per element.",
+        "Components of the forces on the atoms of the held-out snapshots, and of structures beyond "
+        "the run whose forces are known: mean over the networks against DFT, a colour and a marker "
+        "per element.",
         "The forces are the derivatives of the predicted total free energy. A slope other than one "
         "is a wrong stiffness; an element off the line is one that the networks know less. There "
         "is no floor: how forces of the reference LDOS itself would differ is not known.",

@@ -14,7 +14,7 @@ from surrogate_hpo.config.sizes import Size, size_of
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.formats.finished.sizes import size_of_finished
-from surrogate_hpo.formats.structures.labelled import read_labelled
+from surrogate_hpo.formats.structures.labelled import LabelledFrame, read_labelled
 from surrogate_hpo.run.rest import structure_at_rest
 from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
 
@@ -35,12 +35,15 @@ class Case:
         Of each snapshot by name; where one is missing, it is as large as the largest.
     transfers
         Of each structure beyond the run.
+    transfers_with_forces
+        Of those among them whose forces are predicted.
     """
 
     config: Config
     size: Size
     sizes: Mapping[str, Size] = field(default_factory=dict)
     transfers: Sequence[Size] = ()
+    transfers_with_forces: Sequence[Size] = ()
 
     def of(self, snapshot: str) -> "Case":
         """The case as a job sees it that has to do with one snapshot alone."""
@@ -132,13 +135,20 @@ def case_of(config: Config) -> Case:
             known[key] = _size(config, plan)
     sizes = {name: known[_key(plan)] for name, plan in plans.items()}
     largest = max(known.values(), key=lambda size: (size.grid_points, size.volume, size.atoms))
-    return Case(config, largest, sizes, _transfers(config, largest))
+    frames = read_labelled(config.transfer.structures)
+    transfers = _transfers(frames, largest)
+    with_forces = [
+        size
+        for frame, size in zip(frames, transfers, strict=True)
+        if config.transfer.forces and frame.forces is not None
+    ]
+    return Case(config, largest, sizes, transfers, with_forces)
 
 
-def _transfers(config: Config, known: Size) -> list[Size]:
+def _transfers(frames: Sequence[LabelledFrame], known: Size) -> list[Size]:
     """Sizes of the structures beyond the run: grid points in proportion to the volume."""
     found = []
-    for frame in read_labelled(config.transfer.structures):
+    for frame in frames:
         ratio = float(frame.atoms.get_volume()) / known.volume
         points = math.ceil(known.grid_points * ratio)
         size = replace(known, atoms=len(frame.atoms), volume=ratio * known.volume)

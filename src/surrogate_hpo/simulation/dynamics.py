@@ -13,7 +13,7 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from surrogate_hpo.run.interface import require_option
-from surrogate_hpo.simulation.motion import Row, kept_numbers
+from surrogate_hpo.simulation.motion import FAR_AWAY, Row, kept_count, kept_numbers
 
 Ensemble = Literal["nve", "nvt"]
 TIME, TOTAL_ENERGY, TEMPERATURE = "time_femtosecond", "total_energy_ev", "temperature_kelvin"
@@ -122,9 +122,10 @@ class DynamicsMotion:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state` has given."""
-        self._steps = state["steps"]
+        self._steps = kept_count(state["steps"])
         positions, momenta = (
-            kept_numbers(state[name], (len(self.atoms), 3)) for name in ("positions", "momenta")
+            kept_numbers(state[name], (len(self.atoms), 3), largest=FAR_AWAY)
+            for name in ("positions", "momenta")
         )
         self.atoms.set_positions(positions, apply_constraint=False)
         self.atoms.set_momenta(momenta, apply_constraint=False)

@@ -1,6 +1,7 @@
 """Step by step: what relaxation and dynamics have in common, with all that can stop them."""
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 FRACTION = "fraction_of_points_outside_of_training_range"
 EXCESS = "largest_excess_in_standard_deviations"
 Row = dict[str, float | int | None]
+# Å, and ASE's units of momentum: no atom comes so far, or so fast.
+FAR_AWAY = 1e6
 
 
 class Motion(Protocol):
@@ -137,8 +140,9 @@ def advance(motion: Motion, recording: Recording, schedule: Schedule) -> Ending:
     if recording.motion is not None:
         try:
             motion.restore(recording.motion)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise damaged_state(recording.folder) from error
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            got = f"{type(error).__name__}: {error}"
+            raise damaged_state(recording.folder, got) from error
         logger.info("goes on from step %d", recording.step)
     with deferred(), _without_warnings_of_each_step():
         return _advance(motion, recording, schedule, begun=begun)
@@ -221,11 +225,22 @@ def _senseless(error: DataError | PhysicsError, where: str) -> DataError:
     )
 
 
-def kept_numbers(values: object, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def kept_count(value: object) -> int:
+    """Number of steps from a kept state; raise ValueError if it is none."""
+    if type(value) is not int or not 0 <= value < 2**53:
+        msg = f"{str(value)[:40]} is no number of steps"
+        raise ValueError(msg)
+    return value
+
+
+def kept_numbers(
+    values: object, shape: tuple[int, ...], *, largest: float = math.inf
+) -> NDArray[np.float64]:
     """Array from a kept state; raise ValueError if its shape or its numbers are none."""
     found = np.array(values, np.float64)
-    if found.shape != shape or not np.isfinite(found).all():
-        msg = f"{found.shape} is not {shape}, or there are undefined numbers"
+    sane = np.isfinite(found) & (np.abs(found) <= largest)
+    if found.shape != shape or not sane.all():
+        msg = f"an array of shape {found.shape} instead of {shape} sane numbers"
         raise ValueError(msg)
     return found
 

@@ -14,14 +14,19 @@ from typing import Any, Self
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import read_document, write_document
+from surrogate_hpo.files.folder_lock import FolderLock
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.formats.structures.predicted import PredictedStructure, append_predicted
 
 LOG, TRAJECTORY, STATE = "log.csv", "trajectory.extxyz", "state.json"
 FINAL, SUMMARY = "final.extxyz", "summary.json"
-FILES = (LOG, TRAJECTORY, STATE, FINAL, SUMMARY)
+RDF, RDF_PICTURE = "rdf.csv", "rdf.png"
+FILES = (LOG, TRAJECTORY, STATE, FINAL, SUMMARY, RDF, RDF_PICTURE)
+LOCK = "lock.json"
 # A kill loses no more than this, and a step.
 SAVE_SECONDS = 5.0
+# Steps and bytes that no run will see.
+_LARGEST = 2**53
 _ANEW = "start anew, which removes what is there: --anew; or name another folder: --output"
 
 
@@ -40,7 +45,8 @@ class Recording:
     Raises
     ------
     DataError
-        The folder holds a run of another origin, files of something else, or a damaged run.
+        Another process holds the folder, or it holds a run of another origin, files of something
+        else, or a damaged run.
 
     Attributes
     ----------
@@ -60,14 +66,12 @@ class Recording:
         self.folder, self._origin = folder, dict(origin)
         self.step, self.motion = 0, None
         make_folder(folder)
-        if anew:
-            for name in FILES:
-                (folder / name).unlink(missing_ok=True)
-        if (folder / STATE).is_file():
-            self._take_up()
-        else:
-            self._refuse_others()
-            self._write_state({LOG: 0, TRAJECTORY: 0})
+        self._lock = FolderLock(folder / LOCK, f"surrogate-hpo {origin.get('verb', 'run')}")
+        try:
+            self._open(anew=anew)
+        except BaseException:
+            self._lock.release()
+            raise
         self._log, self._trajectory = (
             (folder / name).open("a", encoding="utf-8", newline="") for name in (LOG, TRAJECTORY)
         )
@@ -84,6 +88,7 @@ class Recording:
     ) -> None:
         self._log.close()
         self._trajectory.close()
+        self._lock.release()
 
     def write_row(self, row: Mapping[str, float | int | None]) -> None:
         """Append a line to the log; the first is preceded by the names of the columns."""
@@ -125,15 +130,29 @@ class Recording:
         content = {"origin": self._origin, "step": self.step, "motion": self.motion}
         write_document(self.folder / STATE, content | {"lengths": lengths})
 
+    def _open(self, *, anew: bool) -> None:
+        if anew:
+            for name in FILES:
+                (self.folder / name).unlink(missing_ok=True)
+        if (self.folder / STATE).is_file():
+            self._take_up()
+        else:
+            self._refuse_others()
+            self._write_state({LOG: 0, TRAJECTORY: 0})
+
     def _take_up(self) -> None:
         path = self.folder / STATE
-        state = read_document(path, keys=("origin", "step", "motion", "lengths"))
+        try:
+            state = read_document(path, keys=("origin", "step", "motion", "lengths"))
+        except DataError as error:  # it tells of workflows
+            raise damaged_state(self.folder, str(error)) from error
         refuse_other_origin(path, state["origin"], self._origin)
         lengths = state["lengths"] if isinstance(state["lengths"], dict) else {}
         numbers = [state["step"], *(lengths.get(name) for name in (LOG, TRAJECTORY))]
-        whole = all(isinstance(number, int) and number >= 0 for number in numbers)
-        if not whole or not isinstance(state["motion"], dict | None):
-            raise damaged_state(self.folder)
+        if not all(type(number) is int and 0 <= number <= _LARGEST for number in numbers):
+            raise damaged_state(self.folder, f"step and lengths {numbers}")
+        if not isinstance(state["motion"], dict | None):
+            raise damaged_state(self.folder, f"motion {str(state['motion'])[:80]}")
         for name in (LOG, TRAJECTORY):
             file, length = self.folder / name, lengths[name]
             found = file.stat().st_size if file.is_file() else 0
@@ -161,10 +180,13 @@ class Recording:
             )
 
 
-def damaged_state(folder: Path) -> DataError:
-    """Give the error to raise where a kept state is not one."""
+def damaged_state(folder: Path, got: str) -> DataError:
+    """Give the error to raise where a kept state is not one, with what is wrong in words."""
     return DataError(
-        "the kept state of the interrupted run is damaged", where=str(folder / STATE), remedy=_ANEW
+        "the kept state of the interrupted run is damaged",
+        where=str(folder / STATE),
+        got="; ".join(line.strip() for line in got.splitlines()),
+        remedy=_ANEW,
     )
 
 

@@ -10,7 +10,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import LBFGS
 
 from surrogate_hpo.simulation.dynamics import largest
-from surrogate_hpo.simulation.motion import Row, kept_numbers
+from surrogate_hpo.simulation.motion import FAR_AWAY, Row, kept_count, kept_numbers
 
 # Steps that the curvature is known from; each is kept with two numbers per coordinate.
 _MEMORY = 30
@@ -63,10 +63,14 @@ class RelaxationMotion:
         """Go back to what `state` has given."""
         optimizer, memory = self._optimizer, self._optimizer.state
         coordinates = (optimizer.optimizable.ndofs(),)
-        self.atoms.set_cell(kept_numbers(state["cell"], (3, 3)))
-        positions = kept_numbers(state["positions"], (len(self.atoms), 3))
+        cell = kept_numbers(state["cell"], (3, 3), largest=FAR_AWAY)
+        if not abs(np.linalg.det(cell)) > 0:
+            msg = f"a cell without volume: {cell.tolist()}"
+            raise ValueError(msg)
+        self.atoms.set_cell(cell)
+        positions = kept_numbers(state["positions"], (len(self.atoms), 3), largest=FAR_AWAY)
         self.atoms.set_positions(positions, apply_constraint=False)
-        memory.iteration = int(state["iteration"])
+        memory.iteration = kept_count(state["iteration"])
         memory.s = [kept_numbers(step, coordinates) for step in state["s"]]
         memory.y = [kept_numbers(change, coordinates) for change in state["y"]]
         for known in (memory.s, memory.y):
@@ -75,6 +79,9 @@ class RelaxationMotion:
             None if state[name] is None else kept_numbers(state[name], coordinates)
             for name in ("r0", "f0")
         )
+        if (memory.iteration > 0) != (optimizer.r0 is not None and optimizer.f0 is not None):
+            msg = f"{memory.iteration} steps do not fit what is remembered of the last one"
+            raise ValueError(msg)
 
     def step(self) -> None:
         """Move once."""

@@ -1,11 +1,13 @@
-"""Structures with a known total free energy: what a surrogate is judged on beyond its own run."""
+"""Structures with a known total free energy, some with forces, that a surrogate is judged on."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import checked_structure, select_frames
@@ -29,6 +31,8 @@ class LabelledFrame:
         Of the ions, K; None if it is not known.
     dft_cpu_seconds
         CPU time that DFT took; None if it is not known.
+    forces
+        Forces of DFT, eV/Å, [atom, 3]; None if they are not known.
     """
 
     atoms: Atoms
@@ -36,13 +40,15 @@ class LabelledFrame:
     total_free_energy: float
     temperature: float | None
     dft_cpu_seconds: float | None
+    forces: NDArray[np.float64] | None
 
 
 def read_labelled(sources: Sequence[str]) -> list[LabelledFrame]:
     """Read structures with their total free energies.
 
     The energy is `total_free_energy_ev` of the comment line; without it, the `free_energy` that
-    ASE reads for the frame. Its `energy` is not taken: programs extrapolate it to 0 K.
+    ASE reads for the frame. Its `energy` is not taken: programs extrapolate it to 0 K. Forces are
+    those that ASE reads for the frame, if there are any.
 
     Parameters
     ----------
@@ -57,8 +63,8 @@ def read_labelled(sources: Sequence[str]) -> list[LabelledFrame]:
     Raises
     ------
     DataError
-        If a file is missing or unreadable, an index is outside it, a structure makes no sense, or
-        a frame has no energy; file and frame are named.
+        If a file is missing or unreadable, an index is outside it, a structure makes no sense,
+        a frame has no energy, or forces are not three numbers per atom; file and frame are named.
     """
     return list(_read(sources))
 
@@ -81,13 +87,14 @@ def _read(sources: Sequence[str]) -> Iterator[LabelledFrame]:
                 _energy(atoms, where),
                 _positive(atoms, TEMPERATURE, where),
                 _positive(atoms, SECONDS, where),
+                _forces(atoms, where),
             )
 
 
 def _energy(atoms: Atoms, where: str) -> float:
     found = atoms.info.get(ENERGY)
-    if found is None and atoms.calc is not None:
-        found = getattr(atoms.calc, "results", {}).get("free_energy")
+    if found is None:
+        found = _results(atoms).get("free_energy")
     if found is None:
         raise DataError(
             "the total free energy of a structure is not known",
@@ -99,6 +106,31 @@ def _energy(atoms: Atoms, where: str) -> float:
             "extrapolated to 0 K), or leave the frame out: file@0:12",
         )
     return _number(found, ENERGY, where)
+
+
+def _results(atoms: Atoms) -> dict[str, Any]:
+    """What a program has found, as ASE read it from the file."""
+    return getattr(atoms.calc, "results", {})
+
+
+def _forces(atoms: Atoms, where: str) -> NDArray[np.float64] | None:
+    found = _results(atoms).get("forces")
+    if found is None:
+        return None
+    values, got = np.asarray(found), ""
+    if values.shape != (len(atoms), 3) or values.dtype.kind not in "fiu":
+        got = f"an array of shape {values.shape} and type {values.dtype}"
+    elif len(undefined := np.flatnonzero(~np.isfinite(values).all(axis=1))):
+        got = f"undefined numbers at {len(undefined)} atoms, the first is atom {undefined[0]}"
+    if got:
+        raise DataError(
+            "the forces of a structure make no sense",
+            where=where,
+            expected=f"three finite numbers for each of the {len(atoms)} atoms, eV/Å",
+            got=got,
+            remedy="mend them, or remove them from the frame: it is judged by its energy then",
+        )
+    return values.astype(np.float64)
 
 
 def _positive(atoms: Atoms, key: str, where: str) -> float | None:

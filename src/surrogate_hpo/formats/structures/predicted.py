@@ -26,6 +26,8 @@ class PredictedStructure:
         eV/Å, [atom, 3], or None.
     forces_std
         Their standard deviation over the networks, or None.
+    forces_error_bar
+        Their expected errors, eV/Å, or None.
     stress
         eV/Å³, [3, 3], ASE's sign, or None.
     info
@@ -36,6 +38,7 @@ class PredictedStructure:
     free_energy: float
     forces: NDArray[np.float64] | None = None
     forces_std: NDArray[np.float64] | None = None
+    forces_error_bar: NDArray[np.float64] | None = None
     stress: NDArray[np.float64] | None = None
     info: Mapping[str, float | int] = field(default_factory=dict)
 
@@ -43,8 +46,8 @@ class PredictedStructure:
 def write_predicted(path: Path, structures: Sequence[PredictedStructure]) -> None:
     """Write structures with their predictions, atomically.
 
-    ASE reads energy, free energy, forces and stress as results of a calculator, and the spread of
-    the forces as the array `forces_std`.
+    ASE reads energy, free energy, forces and stress as results of a calculator, and spread and
+    expected errors of the forces as the arrays `forces_std` and `forces_error_bar`.
 
     Parameters
     ----------
@@ -92,5 +95,7 @@ def _frame(structure: PredictedStructure) -> Atoms:
         results["stress"] = full_3x3_to_voigt_6_stress(structure.stress)
     if structure.forces_std is not None:
         frame.arrays["forces_std"] = structure.forces_std
+    if structure.forces_error_bar is not None:
+        frame.arrays["forces_error_bar"] = structure.forces_error_bar
     frame.calc = SinglePointCalculator(frame, **results)
     return frame

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from surrogate_hpo.run.case import Case
+from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
     FLOAT64,
     Need,
@@ -42,16 +42,42 @@ def force_seconds(case: Case) -> float:
     return adjoint + 4 * networks * integral_seconds(case, 1)
 
 
-def predictions(case: Case, sizes: Sequence[int]) -> Need:
-    """Predictions of structures with so many grid points, one after the other.
+def force_bytes(case: Case, points: int) -> int:
+    """Bytes of the derivatives of all networks, and of the activations of a block of points."""
+    networks = case.config.train.seeds
+    block = 3 * FLOAT32 * sum(case.network) + FLOAT64 * networks * case.components
+    return points * (FORCE_BYTES + FLOAT64 * networks) + min(points, BLOCK_POINTS) * block
+
+
+def predictions(case: Case, sizes: Sequence[int], with_forces: Sequence[int] = ()) -> Need:
+    """Predictions of structures one after the other.
 
     Memory is that of `surrogate-hpo predict`: a few real arrays on the grid of the largest
-    structure; the LDOS is on disk. Time: descriptors, networks and integrals of all points.
+    structure; the LDOS is on disk. Time: descriptors, networks and integrals of all points; for
+    the forces the networks again, there and back, and the adjoint of the descriptors.
+
+    Parameters
+    ----------
+    case
+        The case.
+    sizes
+        Grid points of each structure.
+    with_forces
+        Grid points of those among them that have forces.
+
+    Returns
+    -------
+    Need
+        Of one job.
     """
     points, networks = sum(sizes), case.config.train.seeds
-    operations = 2.0 * parameters(case.network) * points * networks
+    operations = 2.0 * parameters(case.network) * (points + 2 * sum(with_forces)) * networks
     seconds = prediction_seconds(case, points * networks)
     seconds += integral_seconds(case, points * networks)
     seconds += points * snap_seconds(case, "native")
-    held = max(sizes, default=0) * ENERGY_BYTES + BLOCK_POINTS * case.point_bytes
+    held = max(sizes, default=0) * ENERGY_BYTES
+    if with_forces:
+        seconds += sum(with_forces) * force_seconds(case)
+        held = max(held, force_bytes(case, max(with_forces)))
+    held += BLOCK_POINTS * case.point_bytes
     return network_job(held, operations, 0, False, host_seconds=seconds)

@@ -1,16 +1,17 @@
-"""The forces of the held-out snapshots against DFT: errors, and the table of all components."""
+"""Forces of held-out snapshots and structures beyond the run against DFT: errors, and a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.files.tables import Cell
+from surrogate_hpo.networks.error_bar import ForceErrorBar
 from surrogate_hpo.physics.prediction_grid import ONE_VOLUME, KnownGrid, of_one_volume
 from surrogate_hpo.predict.accuracies import Errors
 from surrogate_hpo.predict.energies import SnapshotClass
 from surrogate_hpo.predict.force_accuracies import force_accuracy, stress_accuracy
 from surrogate_hpo.predict.snapshot_forces import SnapshotForces
-from surrogate_hpo.stages.evaluate.evaluated import EvaluatedSnapshot
+from surrogate_hpo.stages.evaluate.inputs import Judged
 
 _NOT_JUDGED = "evaluate.forces is false"
 _NOT_KNOWN = "the DFT runs of the held-out snapshots do not tell the {}"
@@ -18,31 +19,41 @@ _NOT_KNOWN = "the DFT runs of the held-out snapshots do not tell the {}"
 COLUMNS = (
     *("snapshot", "atom", "element", "axis"),
     *("dft_ev_per_angstrom", "mean_ev_per_angstrom", "spread_ev_per_angstrom"),
+    "error_bar_ev_per_angstrom",
 )
 
 
 class JudgedForces:
-    """Forces of the held-out snapshots, as far as they are known, and their errors.
+    """Forces of all that is judged, as far as they are known, and their errors.
 
     Parameters
     ----------
-    parts
-        The held-out snapshots.
+    judged
+        Held-out snapshots, and structures beyond the run.
     training
         DFT runs of the training: whether their cells differ in volume decides about the stress.
+    bar
+        How the expected errors of forces are calibrated; None if they are not.
     wanted
         Whether forces are judged at all.
     """
 
     def __init__(
-        self, parts: Sequence[EvaluatedSnapshot], training: Sequence[DftResult], *, wanted: bool
+        self,
+        judged: Judged,
+        training: Sequence[DftResult],
+        bar: ForceErrorBar | None,
+        *,
+        wanted: bool,
     ) -> None:
+        everything = [(part.energies[0], part.forces) for part in judged.parts]
+        everything += [(one.rows()[0], one.forces) for one in judged.beyond]
         self._known: dict[str, tuple[SnapshotClass, SnapshotForces]] = {
-            part.name: (part.energies[0].kind, part.forces)
-            for part in parts
-            if wanted and part.forces is not None
+            energies.snapshot: (energies.kind, forces)
+            for energies, forces in everything
+            if wanted and forces is not None
         }
-        self._wanted = wanted
+        self._bar, self._wanted = bar, wanted
         self._one_volume = of_one_volume([KnownGrid(one.cell, one.fft_grid) for one in training])
 
     def summary(self) -> dict[str, Any]:
@@ -84,11 +95,11 @@ class JudgedForces:
 
     def rows(self) -> list[Mapping[str, Cell]]:
         """Rows of the table, eV/Å; none where no force is known."""
-        return [row for name, (_, one) in self._known.items() for row in one.rows(name)]
+        return [row for name, (_, one) in self._known.items() for row in one.rows(name, self._bar)]
 
     def _errors(self, found: Sequence[SnapshotForces]) -> Errors:
         stress = None if self._one_volume else stress_accuracy(found)
-        return {"forces": force_accuracy(found), "stress": stress}
+        return {"forces": force_accuracy(found, self._bar), "stress": stress}
 
     def _reason(self, name: str) -> str:
         if not self._wanted:

@@ -61,6 +61,7 @@ class Judged:
         return {
             "held_out_snapshots": len(self.labelled),
             "transfer_snapshots": len(self.beyond),
+            "transfer_snapshots_with_forces": sum(one.forces is not None for one in self.beyond),
             "transfer_snapshots_with_warnings": sum(bool(one.warnings) for one in self.beyond),
             "initialisations": len(self.networks),
         }

@@ -2,7 +2,6 @@
 
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
-    FLOAT64,
     NUMBA_BASE,
     Need,
 )
@@ -12,9 +11,8 @@ from surrogate_hpo.run.needs.networks import (
     parameters,
 )
 from surrogate_hpo.run.needs.predictions import (
-    BLOCK_POINTS,
     ENERGY_BYTES,
-    FORCE_BYTES,
+    force_bytes,
     force_seconds,
     integral_seconds,
     prediction_seconds,
@@ -68,8 +66,7 @@ def _held_out(case: Case, snapshots: int, *, forces: bool) -> Need:
     """
     settings, networks = case.config.evaluate, case.config.train.seeds
     read = min(snapshots, 2) * case.point_bytes
-    per_point = read + 2 * FLOAT32 * case.energies
-    per_point += FORCE_BYTES if forces else ENERGY_BYTES
+    per_point = read + 2 * FLOAT32 * case.energies + (0 if forces else ENERGY_BYTES)
     points = snapshots * case.grid_points
     operations = 2.0 * parameters(case.network) * points * networks
     seconds = prediction_seconds(case, points * networks)
@@ -78,7 +75,5 @@ def _held_out(case: Case, snapshots: int, *, forces: bool) -> Need:
     if forces:
         operations *= 3
         seconds += points * force_seconds(case)
-        held += case.grid_points * FLOAT64 * networks
-        block = 3 * FLOAT32 * sum(case.network) + FLOAT64 * networks * case.components
-        held += min(case.grid_points, BLOCK_POINTS) * block
+        held += force_bytes(case, case.grid_points)
     return network_job(held, operations, 0, settings.use_gpu, host_seconds=seconds)

@@ -10,7 +10,7 @@ from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.predict.accuracies import Errors, accuracies, class_accuracies, class_rows
 from surrogate_hpo.predict.energies import FERMI_ENERGY, baseline_energies
-from surrogate_hpo.predict.error_bars import described, read_error_bar, with_error_bars
+from surrogate_hpo.predict.error_bars import described, read_error_bars, with_error_bars
 from surrogate_hpo.run.cost import total_cost
 from surrogate_hpo.run.interface import Input, Output, Structures
 from surrogate_hpo.run.provenance import provenance
@@ -118,10 +118,12 @@ def evaluate(
     judged = read_judged(snapshots, structures, transfer or [])
     training, results = read_training(training_structures, training_dft)
     known, rows, networks = [one.energies for one in training], judged.rows, judged.networks
-    bar = read_error_bar(error_bar)
-    quantities = with_error_bars(accuracies(rows, known, networks), rows, bar)
-    of_forces = JudgedForces(judged.parts, results, wanted=settings.forces)
-    by_class = with_kpoint_noise(class_accuracies(rows, known, networks, bar), kpoint_noise or [])
+    bars = read_error_bars(error_bar)
+    quantities = with_error_bars(accuracies(rows, known, networks), rows, bars.energy)
+    of_forces = JudgedForces(judged, results, bars.forces, wanted=settings.forces)
+    by_class = with_kpoint_noise(
+        class_accuracies(rows, known, networks, bars.energy), kpoint_noise or []
+    )
 
     baseline, _ = baseline_energies(judged.reference, known)
     write_table(energies, [row.as_row() for row in [*rows, *baseline]])
@@ -139,7 +141,8 @@ def evaluate(
         **of_forces.summary(),
         "classes": of_forces.with_classes(by_class),
         **control(training, judged.labelled),
-        "error_bar": described(bar),
+        "error_bar": described(bars.energy),
+        "force_error_bar": described(bars.forces),
         "cost": total_cost(costs),
         **judged.counts,
         "training_snapshots": len(training),

@@ -65,18 +65,19 @@ def class_errors(evaluated: Document) -> list[ClassError]:
                 alone.get(_class(entry), {}),
                 _noise(entry, HEADLINE),
             ),
+            forces=force_errors(entry),
         )
         for entry in evaluated["classes"]
     ]
 
 
 def force_errors(evaluated: Document) -> ForceErrors | None:
-    """Errors of the forces over all held-out snapshots.
+    """Errors of the forces over all held-out snapshots, or over those of a class.
 
     Parameters
     ----------
     evaluated
-        Summary of the evaluate stage.
+        Summary of the evaluate stage, or one of its classes.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def force_errors(evaluated: Document) -> ForceErrors | None:
     found = evaluated.get("forces")
     if found is None:
         return None
-    return ForceErrors(**{field.name: found[field.name] for field in fields(ForceErrors)})
+    return ForceErrors(**{field.name: found.get(field.name) for field in fields(ForceErrors)})
 
 
 def _class(entry: Document) -> tuple[int, float | None]:

@@ -56,7 +56,10 @@ def facts(
         **_fermi_energy(documents),
     }
     if beyond := evaluated.get("transfer_snapshots"):
-        found["evaluate"]["of these beyond the run, with only their total free energy"] = beyond
+        found["evaluate"] |= {
+            "of these beyond the run, whose LDOS is not known": beyond,
+            "of these beyond the run, with forces": evaluated["transfer_snapshots_with_forces"],
+        }
     found["evaluate"] |= _stress(evaluated)
     if control := evaluated["control"]:
         found["evaluate"] |= {

@@ -24,11 +24,13 @@ from surrogate_hpo.report.table import (
     word_column,
 )
 
-DFT, DFT_ELSEWHERE, SURROGATE = "DFT", "DFT, as the file tells", "surrogate"
+DFT, DFT_ELSEWHERE = "DFT", "DFT, as the file tells"
+SURROGATE, WITH_FORCES = "surrogate", "surrogate, with forces"
 _STYLES = {
     DFT: ("o", GREY, GREY),
     DFT_ELSEWHERE: ("o", GREY, "white"),
     SURROGATE: ("s", BLUE, BLUE),
+    WITH_FORCES: ("s", BLUE, "white"),
 }
 
 
@@ -41,7 +43,7 @@ class SizeTime:
     atoms
         Number of atoms per cell.
     source
-        `DFT` of the run, `DFT_ELSEWHERE` or `SURROGATE`.
+        `DFT` of the run, `DFT_ELSEWHERE`, `SURROGATE` or `WITH_FORCES`.
     cpu_seconds
         Of each.
     """
@@ -80,7 +82,7 @@ def time_by_size_table(times: Sequence[SizeTime]) -> FigureTable:
 def ratio_at_largest(times: Sequence[SizeTime]) -> tuple[int, float] | None:
     """The largest number of atoms of which both times are known, and DFT's over the surrogate's."""
     mean: dict[str, Mapping[int, float]] = {
-        SURROGATE: _means(times, (SURROGATE,)),
+        SURROGATE: _means(times, (WITH_FORCES, SURROGATE)),
         DFT: _means(times, (DFT_ELSEWHERE, DFT)),
     }
     common = mean[SURROGATE].keys() & mean[DFT].keys()
@@ -110,14 +112,14 @@ def draw_time_by_size(table: FigureTable) -> Figure:
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log", xlim=log_limits(atoms), ylim=log_limits(seconds))
     # One line through all of DFT: where it was computed makes no kink.
-    of_dft = np.flatnonzero(sources != SURROGATE)
+    of_dft = np.flatnonzero(np.isin(sources, (DFT, DFT_ELSEWHERE)))
     order = of_dft[np.argsort(atoms[of_dft], kind="stable")]
     axes.plot(atoms[order], seconds[order], color=GREY, lw=1.6, zorder=1)
     for source, (marker, colour, face) in _STYLES.items():
         members = np.flatnonzero(sources == source)
         members = members[np.argsort(atoms[members])]
         if members.size:
-            line = "-" if source == SURROGATE else ""
+            line = "-" if source in (SURROGATE, WITH_FORCES) else ""
             axes.plot(
                 atoms[members], seconds[members],
                 ls=line, lw=1.6, marker=marker, color=colour, mfc=face, ms=6, label=source,
@@ -127,7 +129,7 @@ def draw_time_by_size(table: FigureTable) -> Figure:
     ticks = np.unique(atoms)
     axes.set_xticks(ticks, [f"{number:.0f}" for number in ticks], minor=False)
     axes.set(xlabel="number of atoms", ylabel="CPU time of one calculation (s)")
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

@@ -13,7 +13,13 @@ from surrogate_hpo.formats.structures.structures import read_structure_provenanc
 from surrogate_hpo.predict.transferred import Transferred
 from surrogate_hpo.run.graph import STAGES
 from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.stages.report.figure_time_by_size import DFT, DFT_ELSEWHERE, SURROGATE, SizeTime
+from surrogate_hpo.stages.report.figure_time_by_size import (
+    DFT,
+    DFT_ELSEWHERE,
+    SURROGATE,
+    WITH_FORCES,
+    SizeTime,
+)
 from surrogate_hpo.stages.report.settings import ReportSettings
 
 
@@ -34,8 +40,8 @@ def size_times(
     Returns
     -------
     list of SizeTime
-        DFT of the run, DFT of the structures beyond it where the file tells, and the surrogate;
-        small cells first.
+        DFT of the run, DFT of the structures beyond it where the file tells, and the surrogate
+        with and without forces; small cells first.
     """
     if not beyond:
         return []
@@ -48,8 +54,9 @@ def size_times(
         atoms = len(one.species)
         if one.dft_cpu_seconds is not None:
             found.setdefault((DFT_ELSEWHERE, atoms), []).append(one.dft_cpu_seconds)
-        found.setdefault((SURROGATE, atoms), []).append(one.prediction_cpu_seconds)
-    order = (DFT, DFT_ELSEWHERE, SURROGATE)
+        source = SURROGATE if one.forces is None else WITH_FORCES
+        found.setdefault((source, atoms), []).append(one.prediction_cpu_seconds)
+    order = (DFT, DFT_ELSEWHERE, SURROGATE, WITH_FORCES)
     keys = sorted(found, key=lambda key: (order.index(key[0]), key[1]))
     return [SizeTime(atoms, source, found[source, atoms]) for source, atoms in keys]
 

@@ -22,6 +22,7 @@ def surrogate(case: Case) -> Need:
     values = case.points("training") * case.components
     seconds = 2.0 * values * case.components / DOUBLE_RATE + 3 * FLOAT32 * values / READING_RATE
     names = case.config.snapshots.names("validation")
-    found = predictions(case, [case.sizes.get(name, case.size).grid_points for name in names])
+    points = [case.sizes.get(name, case.size).grid_points for name in names]
+    found = predictions(case, points, points if case.config.surrogate.forces else ())
     memory = max(TORCH_BASE + TRAINING_WORK, found.memory_bytes)
     return Need(memory, TORCH_STARTUP_SECONDS + seconds + found.cpu_seconds)

@@ -1,7 +1,5 @@
 """The trained networks with all that a prediction needs, as one file that can be handed on."""
 
-import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +7,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
@@ -19,91 +16,14 @@ from surrogate_hpo.data.surrogates import write_surrogate
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.zarr_zip import chunk_shape, grid_of
-from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import read_upf
-from surrogate_hpo.networks.error_bar import ErrorBar, calibrated_error_bar
 from surrogate_hpo.networks.training_range import training_range
 from surrogate_hpo.physics.prediction_grid import KnownGrid
-from surrogate_hpo.predict.contents import Conditions
-from surrogate_hpo.predict.energies import TOTAL
-from surrogate_hpo.predict.error_bars import write_error_bar
-from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.predict.error_bars import write_error_bars
 from surrogate_hpo.run.interface import DescriptorStores, Input, Output
 from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.surrogate.error_bar import calibrate, judge
 from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
-
-logger = logging.getLogger(__name__)
-
-
-def calibrate(
-    surrogate: Surrogate,
-    trained: Sequence[TrainedModel],
-    structures: Sequence[Path],
-    dft: Sequence[Path],
-    scratch: Path,
-) -> ErrorBar | None:
-    """Calibrate the error bar of a surrogate's free energies.
-
-    Parameters
-    ----------
-    surrogate
-        All but the bar.
-    trained
-        Its networks, with their errors of left-out training snapshots.
-    structures
-        Structures of the validation snapshots.
-    dft
-        Their DFT results.
-    scratch
-        Folder for their predicted LDOS, on disk for a while.
-
-    Returns
-    -------
-    ErrorBar or None
-        None, with a warning, if too few errors are known.
-    """
-    bar = calibrated_error_bar(_left_out(trained), _validation(surrogate, structures, dft, scratch))
-    if bar is None:
-        logger.warning(
-            "predictions will have no error bar: neither errors of left-out training snapshots "
-            "(train.readout) nor those of two validation snapshots are known"
-        )
-        return None
-    logger.info(
-        "error bar of the total free energy: %.2f times the spread of the networks and %.2f "
-        "meV/atom, from %d left-out training snapshots and %d validation snapshots",
-        bar.spread_factor,
-        1000 * bar.constant,
-        bar.left_out_snapshots,
-        bar.validation_snapshots,
-    )
-    return bar
-
-
-def _left_out(trained: Sequence[TrainedModel]) -> NDArray[np.float64]:
-    """Errors, [network, snapshot], of the training snapshots that were left out of all fits."""
-    known = [model.left_out for model in trained if model.left_out is not None]
-    if len(known) < len(trained):
-        return np.empty((len(trained), 0))
-    return np.stack([-one.energies for one in known])
-
-
-def _validation(
-    surrogate: Surrogate, structures: Sequence[Path], dft: Sequence[Path], scratch: Path
-) -> NDArray[np.float64]:
-    """Errors, [network, snapshot], of the validation snapshots whose free energy is known."""
-    errors = []
-    scratch.mkdir(parents=True, exist_ok=True)
-    for structure, path in zip(structures, dft, strict=True):
-        truth = read_dft_result(path).total_free_energy
-        if truth is None:
-            continue
-        atoms = read_structure(structure)
-        with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            found = predict_structure(surrogate, atoms, Conditions(), Path(folder))
-        errors.append((np.array(found.energies[TOTAL]) - truth) / len(atoms))
-    return np.stack(errors, axis=1) if errors else np.empty((len(surrogate.models), 0))
-
 
 # eV and K: sums of the same numbers in another order differ by less.
 _TOLERANCE = 1e-6
@@ -125,16 +45,14 @@ def surrogate(
         Path,
         Output("torch file: networks, scalers, ions, ranges; `surrogate-hpo predict` reads it"),
     ],
-    error_bar: Annotated[
-        Path, Output("JSON: how the expected error of the total free energy is calibrated; eV/atom")
-    ],
+    error_bar: Annotated[Path, Output("JSON: how expected errors are calibrated; eV/atom, eV/Å")],
 ) -> None:
     """Gather the networks of all initialisations and what they were trained on.
 
     The file holds weights and scalers, the definition of the descriptor, the energy axis with
     kernel and width, charges and core densities of the ions, functional, cutoff and electronic
-    temperature, cells and grids of the training, the range of its descriptors, and how far a
-    predicted free energy is expected to be off, see `networks.error_bar`.
+    temperature, cells and grids of the training, the range of its descriptors, and how far
+    predicted free energies and forces are expected to be off, see `networks.error_bar`.
     """
     trained = [read_model(path) for path in models]
     _check_alike(trained, models)
@@ -151,9 +69,12 @@ def surrogate(
         description=settings.description,
         provenance=provenance("surrogate", settings, seed, [*read, *validation_dft]),
     )
-    bar = calibrate(made, trained, validation_structures, validation_dft, surrogate.parent)
-    write_surrogate(surrogate, replace(made, error_bar=bar))
-    write_error_bar(error_bar, bar, made.provenance)
+    judged = judge(
+        made, validation_structures, validation_dft, surrogate.parent, with_forces=settings.forces
+    )
+    bars = calibrate(trained, judged)
+    write_surrogate(surrogate, replace(made, error_bar=bars.energy, force_error_bar=bars.forces))
+    write_error_bars(error_bar, bars, made.provenance)
 
 
 def _check_alike(trained: Sequence[TrainedModel], paths: Sequence[Path]) -> None:

@@ -7,13 +7,19 @@ from surrogate_hpo.config.frames import file_of, frame_problems
 
 
 class TransferSettings(Section):
-    """Cells beyond the run whose energies are known, not their LDOS; without any, no such stage."""
+    """Cells beyond the run of known energies, not LDOS; without any, there is no such stage."""
 
     structures: list[str] = Field(
         [],
         description="files that ASE reads, with `total_free_energy_ev` (eV per cell) in the "
         "comment line of each frame or a calculator's `free_energy`; `file` stands for all of its "
         "frames, `file@7` and `file@0:12` for some",
+    )
+
+    forces: bool = Field(
+        True,
+        description="judge forces, too, where a frame has them: such a frame takes about five "
+        "times as long with four networks",
     )
 
     @field_validator("structures")

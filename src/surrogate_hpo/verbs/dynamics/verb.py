@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.formats.structures.predicted import write_predicted
 from surrogate_hpo.predict.contents import FAR
@@ -30,8 +29,10 @@ from surrogate_hpo.simulation.dynamics import (
     statistics,
 )
 from surrogate_hpo.simulation.motion import EXCESS, FRACTION, Ending, Schedule, advance
+from surrogate_hpo.simulation.radial_distribution import require_distance
 from surrogate_hpo.simulation.recording import FINAL, SUMMARY, Recording
 from surrogate_hpo.simulation.start import Start, conditions_of, outcome, read_start, recorded
+from surrogate_hpo.verbs.dynamics.distribution import Comparison
 
 
 def dynamics(
@@ -56,6 +57,13 @@ def dynamics(
         int, Option("steps from one structure of the trajectory to the next; 10")
     ] = 10,
     log_every: Annotated[int, Option("steps between lines of log.csv; 1")] = 1,
+    reference: Annotated[
+        str | None,
+        Option("trajectory whose radial distribution stands beside: file, or file@start:stop; Å"),
+    ] = None,
+    rdf_largest_distance_angstrom: Annotated[
+        float, Option("where the radial distribution ends, Å; 6")
+    ] = 6.0,
     largest_extrapolation: Annotated[
         float, Option("standard deviations outside of the training range that end the run; 1")
     ] = FAR,
@@ -70,10 +78,11 @@ def dynamics(
     """Molecular dynamics by forces of the surrogate; the cell and the grid stay.
 
     Writes log.csv (time, energies, temperature, largest force, extrapolation), trajectory.extxyz,
-    final.extxyz and summary.json (drift of the total energy, mean temperature). Interrupted and
-    run again with the same options it goes on, with the numbers of an undisturbed run. Ends with
-    an error where atoms overlap or their neighbourhoods leave what the networks were trained on;
-    all until then is kept. See docs/howto/dynamics.md.
+    final.extxyz, summary.json (drift of the total energy, mean temperature), rdf.csv and rdf.png
+    (radial distribution of the second half of the trajectory). Interrupted and run again with the
+    same options it goes on, with the numbers of an undisturbed run. Ends with an error where atoms
+    overlap or their neighbourhoods leave what the networks were trained on; all until then is
+    kept. See docs/howto/dynamics.md.
     """
     settings = DynamicsSettings(
         ensemble=cast(Ensemble, ensemble),  # looked at there
@@ -83,6 +92,7 @@ def dynamics(
         seed=seed,
         keep_velocities=keep_velocities,
     )
+    require_distance(rdf_largest_distance_angstrom)
     schedule = Schedule(steps, log_every, every, largest_extrapolation)
     conditions = conditions_of(
         engine=engine,
@@ -93,30 +103,28 @@ def dynamics(
         grid=grid,
     )
     start = read_start(surrogate, structure, conditions, output, keep_velocities=keep_velocities)
+    comparison = Comparison(start.atoms, rdf_largest_distance_angstrom, reference)
     origin = start.origin() | vars(settings) | {"every": every, "log_every": log_every}
     with Recording(output, {"verb": "dynamics"} | origin, anew=anew) as recording:
-        summary, fault = _run(start, recording, settings, schedule, structure)
-    if fault is not None:
+        ending = _run(start, recording, settings, schedule)
+        summary = _summary(start, recording, ending, settings, structure)
+        summary["radial_distribution"] = comparison.write(output)
+        write_document(output / SUMMARY, summary)
+    if (fault := ending.fault) is not None:
         raise fault
     return _told(summary, output)
 
 
 def _run(
-    start: Start,
-    recording: Recording,
-    settings: DynamicsSettings,
-    schedule: Schedule,
-    source: str,
-) -> tuple[dict[str, Any], DataError | None]:
+    start: Start, recording: Recording, settings: DynamicsSettings, schedule: Schedule
+) -> Ending:
     kept, steps, folder = recording.step, schedule.steps, recording.folder
     require_option(kept <= steps, "steps", f"{kept} or more, as are kept", steps)
     atoms = start.atoms.copy()
     atoms.calc = start.calculator(folder)
     ending = advance(DynamicsMotion(atoms, settings), recording, schedule)
     write_predicted(folder / FINAL, [outcome(atoms, ending.step)])
-    summary = _summary(start, recording, ending, settings, source)
-    write_document(folder / SUMMARY, summary)
-    return summary, ending.fault
+    return ending
 
 
 def _summary(

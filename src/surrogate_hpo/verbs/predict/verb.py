@@ -28,7 +28,7 @@ from surrogate_hpo.predict.energies import TOTAL
 from surrogate_hpo.predict.error_bars import described
 from surrogate_hpo.predict.force_tables import STRUCTURE_FILE, STRUCTURES_FILE, Wanted
 from surrogate_hpo.predict.prediction import check_elements, predict_structure
-from surrogate_hpo.predict.prediction_forces import stress_warnings
+from surrogate_hpo.predict.prediction_forces import force_warnings, stress_warnings
 from surrogate_hpo.run.interface import (
     BlockPoints,
     DescriptorEngine,
@@ -61,7 +61,8 @@ def predict(
     ] = None,
     ldos: Annotated[bool, Option("also write ldos.zarr.zip, the mean over the networks")] = False,
     forces: Annotated[
-        bool, Option("also forces with their spread; in prediction.json and structure.extxyz")
+        bool,
+        Option("also forces, their spread and expected errors; structure.extxyz has them, too"),
     ] = False,
     stress: Annotated[bool, Option("also the stress; it has ASE's sign, eV/Å³")] = False,
     electronic_temperature: ElectronicTemperature = None,
@@ -102,6 +103,8 @@ def predict(
         "surrogate": dict(networks.provenance),
     }
     wanted = Wanted(forces, stress)
+    for warning in force_warnings(networks) if forces else []:
+        logger.warning(warning)
     for warning in stress_warnings(networks) if stress else []:
         logger.warning(warning)
     rows, predicted = [], []
@@ -159,6 +162,8 @@ def _predict_one(
         found = predict_structure(
             surrogate, atoms, conditions, folder, on_ldos=on_ldos, forces=wanted.scope
         )
+    if wanted.forces:
+        found.warnings.extend(force_warnings(surrogate))
     if wanted.stress:
         found.warnings.extend(stress_warnings(surrogate))
     write_table(folder / "dos.csv", _dos_rows(surrogate, found))
@@ -170,6 +175,7 @@ def _predict_one(
         | wanted.document(found)
         | {
             "error_bar_calibration": described(surrogate.error_bar),
+            "force_error_bar_calibration": described(surrogate.force_error_bar),
             "provenance": record,
         }
     )

@@ -77,11 +77,10 @@ def relax(
         motion = RelaxationMotion(atoms, force, cell=cell)
         ending = advance(motion, recording, Schedule(max_steps))
         write_predicted(output / FINAL, [outcome(atoms, ending.step)])
-        before = recording.column("free_energy_ev")[0]
+        summary = _summary(start, ending, recording.column("free_energy_ev")[0], structure)
+        write_document(output / SUMMARY, summary)
     for warning in atoms.calc.results["warnings"]:
         logger.warning(warning)
-    summary = _summary(start, ending, before, structure)
-    write_document(output / SUMMARY, summary)
     if ending.fault is not None:
         raise ending.fault
     return _told(summary, output)
