@@ -129,6 +129,10 @@ class PredictedHalving(FilteredHalving):
     ----------
     predict
         Predicted error of points.
+    label
+        Name in figures and texts.
+    needs_score
+        Whether it asks for a training-free score.
     """
 
     predict: Callable[[Sequence[Mapping[str, Value]]], Floats] = lambda points: np.zeros(
