@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from surrogate_hpo.report.error_summary import BASELINES, QuantityError
+from surrogate_hpo.report.known_worth import worth_of_known_trials, worth_of_score
 from surrogate_hpo.report.table import format_number
 
 Document = Mapping[str, Any]
@@ -136,7 +137,8 @@ def describe_architecture(settings: Document, choice: Document, candidates: int)
         f"descriptors [@ellis2021]. Its architecture (hidden layer{layers} of {widths} units, "
         f"{activation} activation, {choice['parameters']} parameters in all) "
         f"was chosen {kind} among {candidates} architectures by {SCORES[score]} ({preferred} score "
-        f"preferred; {settings['initialisations']} initialisations each)."
+        f"preferred; {settings['initialisations']} initialisations each). "
+        + worth_of_score(score, choice["direction"])
     )
 
 
@@ -166,6 +168,7 @@ def describe_search(settings: Document, choice: Document) -> str:
         f"Optuna [@akiba2019] tuned the optimisation. The objective was the "
         f"{choice['objective']}, averaged over {trainings} "
         f"{runs} of {settings['maximum_epochs']} epochs{drawn}{dealt}."
+        + worth_of_known_trials(choice.get("known_trials", 0))
     )
 
 

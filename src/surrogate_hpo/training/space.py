@@ -1,6 +1,7 @@
 """The space of the optimisation hyperparameters, as the settings of a search describe it."""
 
-from surrogate_hpo.search.space import Choices, Interval
+from surrogate_hpo.search.known_points import known_points
+from surrogate_hpo.search.space import Choices, Interval, Value
 from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.training.fitting import OUTPUT_SCALING_KEY, SCALING_KEY
 
@@ -20,3 +21,8 @@ def training_space(settings: SearchSettings) -> dict[str, Interval | Choices]:
         SCALING_KEY: Choices(tuple(settings.input_scaling)),
         OUTPUT_SCALING_KEY: Choices(tuple(settings.output_scaling)),
     }
+
+
+def first_trials(settings: SearchSettings) -> list[dict[str, Value]]:
+    """Points of this space that a search begins with: what was best for other materials."""
+    return known_points(training_space(settings), min(settings.known_trials, settings.trials))

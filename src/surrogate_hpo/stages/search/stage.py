@@ -14,6 +14,7 @@ from surrogate_hpo.search.options import OBJECTIVES
 from surrogate_hpo.search.space import TrialRow
 from surrogate_hpo.search.study_rows import best_trial
 from surrogate_hpo.stages.search.settings import SearchSettings
+from surrogate_hpo.training.space import first_trials
 
 STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
@@ -48,6 +49,7 @@ def search(
             "objective": objective.label,
             "objective_unit": objective.unit,
             "folds": settings.folds,
+            "known_trials": len(first_trials(settings)),
             "provenance": gathered.provenance("search", settings, seed),
         },
     )

@@ -14,14 +14,13 @@ from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.journal import journal_storage
 from surrogate_hpo.interruption import deferred, stop_if_asked
 from surrogate_hpo.search.claims import Sharing
-from surrogate_hpo.search.known_points import known_points
 from surrogate_hpo.search.space import StudyResult, TrialRow
 from surrogate_hpo.search.study import run_study
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.search.inputs import StudyInputs
 from surrogate_hpo.stages.search.objective import TrialValue
 from surrogate_hpo.stages.search.settings import SearchSettings
-from surrogate_hpo.training.space import training_space
+from surrogate_hpo.training.space import first_trials, training_space
 
 logger = logging.getLogger(__name__)
 
@@ -58,16 +57,15 @@ def run_trials(
     def log(row: TrialRow) -> None:
         logger.info("trial %d/%d %s", row.number + 1, settings.trials, row)
 
-    space = training_space(settings)
     # A signal must not end the process while it writes to the journal that all share.
     with deferred():
         return run_study(
             TrialValue(inputs, settings, seed, _Checkpoints(folder / "checkpoints").path),
-            space,
+            training_space(settings),
             storage=journal_storage(folder / "journal.log"),
             trials=settings.trials,
             seed=derive_seed(seed, "search", "sampler"),
-            first=known_points(space, min(settings.known_trials, settings.trials)),
+            first=first_trials(settings),
             startup_trials=settings.startup_trials,
             # The losses that a training reports do not decide an energy.
             prune=not settings.needs_energies,
