@@ -1,8 +1,6 @@
 """Brief trainings of many networks by one recipe, resumable after each of them."""
 
 import logging
-import math
-import time
 from collections.abc import Mapping
 from functools import partial
 
@@ -10,9 +8,9 @@ from surrogate_hpo.config.short_recipe import BriefTrainingSettings
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.networks.history import DivergenceError
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.training.fitting import ScaledData, new_training
+from surrogate_hpo.training.short_trainings import run_shortly
 from surrogate_hpo.training.trained_error import Outcome, training_key
 
 logger = logging.getLogger(__name__)
@@ -55,23 +53,16 @@ def train_all(
 def _train(
     architecture: Architecture, data: ScaledData, settings: BriefTrainingSettings, seed: int
 ) -> Outcome:
-    clock = time.perf_counter if settings.use_gpu else time.process_time
-    begin = clock()
-    fit = new_training(
-        data,
-        architecture,
-        settings.model_dump(include={"batch_size", "learning_rate", "optimiser", "weight_decay"}),
-        maximum_epochs=settings.epochs,
-        seed=seed,
+    recipe = {"batch_size", "learning_rate", "optimiser", "weight_decay"}
+    one = run_shortly(
+        lambda: new_training(
+            data,
+            architecture,
+            settings.model_dump(include=recipe),
+            maximum_epochs=settings.epochs,
+            seed=seed,
+            use_gpu=settings.use_gpu,
+        ),
         use_gpu=settings.use_gpu,
     )
-    try:
-        error, status = fit.run(lambda _: None).validation_loss, "ok"
-    except DivergenceError as failure:
-        error, status = math.inf, f"diverged at {_place(failure)}"
-    return Outcome(error, clock() - begin, status)
-
-
-def _place(failure: DivergenceError) -> str:
-    """Epoch and learning rate, the second line of the message."""
-    return str(failure).splitlines()[1].strip().removeprefix("where: ")
+    return Outcome(one.loss, one.seconds, one.status)

@@ -25,13 +25,13 @@ from surrogate_hpo.predict.timing import inference_microseconds
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.contest.objective import (
     architecture_of,
-    compute_seconds,
     recipe_of,
     scalings_of,
 )
 from surrogate_hpo.stages.contest.settings import ContestSettings
 from surrogate_hpo.training.fitting import Training, new_training, scale
 from surrogate_hpo.training.resumable import run_resumable
+from surrogate_hpo.training.short_trainings import compute_seconds
 
 logger = logging.getLogger(__name__)
 QUANTITIES = ("total_free_energy", "band_energy")

@@ -1,6 +1,5 @@
 """What a search method asks for in a contest: short trainings, and scores without any."""
 
-import time
 from functools import cached_property
 from typing import cast
 
@@ -11,7 +10,6 @@ from surrogate_hpo.contest.methods.interface import Evaluation, Hyperparameters
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
-from surrogate_hpo.networks.history import DivergenceError
 from surrogate_hpo.networks.options import Activation, InputScaling, OutputScaling
 from surrogate_hpo.networks.point_parts import held
 from surrogate_hpo.networks.recipe import Recipe
@@ -23,23 +21,9 @@ from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import Value
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.contest.settings import ContestSettings
-from surrogate_hpo.training.fitting import (
-    OUTPUT_SCALING_KEY,
-    SCALING_KEY,
-    ScaledData,
-    new_training,
-    scale,
-    subset,
-)
+from surrogate_hpo.training.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, subset
 from surrogate_hpo.training.score_data import make_score_data
-
-
-def compute_seconds(*, use_gpu: bool) -> float:
-    """CPU time of this process; on a GPU, the wall time after all its work so far is done."""
-    if not use_gpu:
-        return time.process_time()
-    torch.cuda.synchronize()
-    return time.perf_counter()
+from surrogate_hpo.training.short_trainings import ShortTrainings
 
 
 def warm_up(settings: ContestSettings) -> None:
@@ -95,52 +79,43 @@ class TrainingObjective:
     ) -> None:
         self._settings = settings
         self._seed = seed
-        self._training = subset(training, settings.points, derive_seed(seed, "contest", "points"))
-        self._validation = subset(
-            validation, settings.validation_points, derive_seed(seed, "contest", "validation")
+        self._train = ShortTrainings(
+            subset(training, settings.points, derive_seed(seed, "contest", "points")),
+            subset(
+                validation, settings.validation_points, derive_seed(seed, "contest", "validation")
+            ),
+            use_gpu=settings.use_gpu,
+            mixed_precision=settings.mixed_precision,
         )
-        self._scaled: dict[tuple[InputScaling, OutputScaling], ScaledData] = {}
 
     def __call__(
         self, hyperparameters: Hyperparameters, *, initialisations: int, fidelity: float = 1.0
     ) -> Evaluation:
         """Train and average; a training that diverges fails the evaluation at what it cost."""
-        data = self._data(hyperparameters)
         epochs = max(1, round(fidelity * self._settings.maximum_epochs))
         share = epochs / self._settings.maximum_epochs
-        use_gpu = self._settings.use_gpu
-        start = compute_seconds(use_gpu=use_gpu)
         losses: list[float] = []
-        reason = ""
+        seconds, reason = 0.0, ""
         for number in range(initialisations):
-            fit = new_training(
-                data,
+            one = self._train(
                 architecture_of(hyperparameters),
                 recipe_of(hyperparameters),
-                maximum_epochs=epochs,
+                epochs=epochs,
                 seed=derive_seed(self._seed, "contest", "initialisation", number),
-                use_gpu=use_gpu,
-                mixed_precision=self._settings.mixed_precision,
             )
-            try:
-                losses.append(fit.run(lambda _: None).validation_loss)
-            except DivergenceError as error:
-                reason = f"initialisation {number}: {error}"
+            seconds += one.seconds
+            if one.failure:
+                reason = f"initialisation {number}: {one.failure}"
                 break
+            losses.append(one.loss)
         return Evaluation(
             value=float("nan") if reason else float(np.mean(losses)),
             values=tuple(losses),
-            seconds=compute_seconds(use_gpu=use_gpu) - start,
+            seconds=seconds,
             trainings=share * (len(losses) + bool(reason)),
             state="failed" if reason else "complete",
             reason=reason,
         )
-
-    def _data(self, hyperparameters: Hyperparameters) -> ScaledData:
-        scalings = scalings_of(hyperparameters)
-        if scalings not in self._scaled:
-            self._scaled[scalings] = scale(self._training, self._validation, *scalings)
-        return self._scaled[scalings]
 
 
 class ScoreObjective:

@@ -2,18 +2,12 @@
 
 import logging
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
-
-import torch
 
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.errors import PhysicsError
-from surrogate_hpo.networks.history import DivergenceError
-from surrogate_hpo.networks.options import InputScaling
 from surrogate_hpo.predict.timing import inference_microseconds
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import Value
@@ -22,14 +16,8 @@ from surrogate_hpo.stages.search.energies import EnergyErrors
 from surrogate_hpo.stages.search.inputs import JudgedFiles
 from surrogate_hpo.stages.table.settings import TableSettings
 from surrogate_hpo.stages.table.space import architecture_of
-from surrogate_hpo.training.fitting import (
-    SCALING_KEY,
-    ScaledData,
-    Training,
-    new_training,
-    scale,
-    subset,
-)
+from surrogate_hpo.training.fitting import Training, subset
+from surrogate_hpo.training.short_trainings import ShortTrainings
 
 logger = logging.getLogger(__name__)
 ENERGIES = ("band_energy", "total_free_energy")
@@ -98,8 +86,8 @@ class Trainings:
         self._validation = subset(
             validation, settings.validation_points, derive_seed(seed, "table", "validation")
         )
+        self._train = ShortTrainings(self._training, self._validation, use_gpu=settings.use_gpu)
         self._judged, self._energies = judged, energies
-        self._scaled: dict[InputScaling, ScaledData] = {}
 
     def __call__(self, hyperparameters: Mapping[str, Value], number: int) -> Trained:
         """Train one configuration from one of its seeds, for every length.
@@ -119,13 +107,18 @@ class Trainings:
         losses, seconds, energies, failures = [], [], [], []
         energy_status, microseconds = "diverged", math.nan
         for epochs in self._settings.epochs:
-            fit = self._new(hyperparameters, epochs, number)
-            loss, cost, failure = self._run(fit)
-            losses.append(loss)
-            seconds.append(cost)
-            if failure:
-                failures.append(f"{epochs} epochs: {failure}")
-            model = None if failure else self._model(fit)
+            recipe = {k: v for k, v in hyperparameters.items() if k not in ARCHITECTURE_KEYS}
+            one = self._train(
+                architecture_of(hyperparameters),
+                recipe | {"optimiser": self._settings.optimiser},
+                epochs=epochs,
+                seed=derive_seed(self._seed, "table", "training", number),
+            )
+            losses.append(one.loss)
+            seconds.append(one.seconds)
+            if one.failure:
+                failures.append(f"{epochs} epochs: {one.status}")
+            model = None if one.failure else self._model(one.fit)
             errors, energy_status = self._energy_errors(model)
             energies.append(errors)
             microseconds = self._microseconds(model)
@@ -137,36 +130,6 @@ class Trainings:
             energy_status,
             microseconds,
         )
-
-    def _new(self, hyperparameters: Mapping[str, Value], epochs: int, number: int) -> Training:
-        scaling = cast(InputScaling, hyperparameters[SCALING_KEY])
-        if scaling not in self._scaled:
-            self._scaled[scaling] = scale(self._training, self._validation, scaling)
-        recipe = {k: v for k, v in hyperparameters.items() if k not in ARCHITECTURE_KEYS}
-        return new_training(
-            self._scaled[scaling],
-            architecture_of(hyperparameters),
-            recipe | {"optimiser": self._settings.optimiser},
-            maximum_epochs=epochs,
-            seed=derive_seed(self._seed, "table", "training", number),
-            use_gpu=self._settings.use_gpu,
-        )
-
-    def _run(self, fit: Training) -> tuple[float, float, str]:
-        start = self._clock()
-        try:
-            loss, failure = fit.run(lambda _: None).validation_loss, ""
-        except DivergenceError as error:
-            # Epoch and learning rate, the second line of the message.
-            loss, failure = math.inf, str(error).splitlines()[1].strip().removeprefix("where: ")
-            failure = f"diverged at {failure}"
-        return loss, self._clock() - start, failure
-
-    def _clock(self) -> float:
-        if not self._settings.use_gpu:
-            return time.process_time()
-        torch.cuda.synchronize()
-        return time.perf_counter()
 
     def _model(self, fit: Training) -> TrainedModel:
         return TrainedModel(fit.model, self._training.axis, self._training.definition)
