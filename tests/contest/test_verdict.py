@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from test_transfer import table_of
+from test_transfer_between_tables import table_of
 
 from surrogate_hpo.contest.contenders import Arena
 from surrogate_hpo.contest.methods.interface import Budget

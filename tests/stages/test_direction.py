@@ -102,7 +102,8 @@ def test_an_audit_that_is_missing_or_of_other_scores_is_refused(snapshots, tmp_p
     with pytest.raises(DataError, match=r"no verdict of the audit stage(.|\n)*snakemake audit"):
         run(snapshots, tmp_path, direction="audit")
     verdicts = verdict(tmp_path / "v.json", direction="maximise")
-    with pytest.raises(DataError, match=r"did not look at the score(.|\n)*naswot(.|\n)*parameters"):
+    other = r"did not look at the score(.|\n)*activation_patterns(.|\n)*parameters"
+    with pytest.raises(DataError, match=other):
         run(snapshots, tmp_path, direction="audit", verdicts=verdicts)
 
 
@@ -141,6 +142,6 @@ def test_a_score_that_learns_needs_more_than_one_labelled_snapshot(snapshots, tm
 
 
 def test_the_regularisation_of_the_settings_is_used(snapshots, tmp_path):
-    default, _ = run(snapshots, tmp_path, direction="minimise")
+    default, _ = run(snapshots, tmp_path, score="naswot", score="naswot", direction="minimise")
     other, _ = run(snapshots, tmp_path, direction="minimise", regularisation=1e-2)
     assert default["score"] > 5 * other["score"]

@@ -117,7 +117,9 @@ def test_a_file_that_no_chunk_has_written(tmp_path, content):
 
 def test_a_chunk_that_is_missing_is_noticed(snapshots, tmp_path):
     scanned(snapshots, tmp_path, 2)
-    with pytest.raises(DataError, match=r"(?s)cannot be read.*naswot 8 tanh.*got: nothing"):
+    with pytest.raises(
+        DataError, match=r"(?s)cannot be read.*activation_patterns 8 tanh.*got: nothing"
+    ):
         naswot(
             settings=scan_settings(2),
             seed=1,
