@@ -142,6 +142,6 @@ def test_a_score_that_learns_needs_more_than_one_labelled_snapshot(snapshots, tm
 
 
 def test_the_regularisation_of_the_settings_is_used(snapshots, tmp_path):
-    default, _ = run(snapshots, tmp_path, score="naswot", score="naswot", direction="minimise")
-    other, _ = run(snapshots, tmp_path, direction="minimise", regularisation=1e-2)
+    default, _ = run(snapshots, tmp_path, score="naswot", direction="minimise")
+    other, _ = run(snapshots, tmp_path, score="naswot", direction="minimise", regularisation=1e-2)
     assert default["score"] > 5 * other["score"]
