@@ -26,7 +26,7 @@ from surrogate_hpo.contest.regret import median, regret_at
 from surrogate_hpo.contest.replay import Replay
 from surrogate_hpo.contest.table_answers import SeenError, errors_of
 from surrogate_hpo.contest.table_numbers import best_of, method_numbers, rate_numbers, taus
-from surrogate_hpo.contest.verdict import overall_winner, winner
+from surrogate_hpo.contest.verdict import Winner, overall_winner, winner
 from surrogate_hpo.data.trained_tables import read_trained_table
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.search.trained_table import TrainedTable
@@ -113,24 +113,8 @@ def judged(place: Place, runs: Runs, extra: dict[str, Any]) -> dict[str, Any]:
     reached = max(median(ended), TARGET_REGRET)
     second = winner(runs, errors, reference=REFERENCE, control=CONTROL, target=reached)
     return {
-        "winner": first.method,
-        "compute_saving": first.saving.value,
-        "compute_saving_low": first.saving.low,
-        "compute_saving_high": first.saving.high,
-        "compute_saving_is_lower_bound": first.is_lower_bound,
-        "wall_saving": asdict(first.wall_saving),
-        "at_the_regret_of_optuna": {
-            "regret": reached,
-            "winner": second.method,
-            "compute_saving": second.saving.value,
-            "compute_saving_low": second.saving.low,
-            "compute_saving_high": second.saving.high,
-            "wall_saving": asdict(second.wall_saving),
-            "beats_random_at_every_budget": second.beats_control,
-            "share_of_budgets_better_than_random": second.control_share,
-        },
-        "beats_random_at_every_budget": first.beats_control,
-        "share_of_budgets_better_than_random": first.control_share,
+        **won(first),
+        "at_the_regret_of_optuna": {"regret": reached, **won(second)},
         **best_of(extra["scores"]),
         "budget_seconds": budgets,
         "methods": {
@@ -138,6 +122,20 @@ def judged(place: Place, runs: Runs, extra: dict[str, Any]) -> dict[str, Any]:
             for label, found in runs.items()
         },
         **extra,
+    }
+
+
+def won(found: Winner) -> dict[str, Any]:
+    """What a winner saves, and whether it is nowhere worse than random search."""
+    return {
+        "winner": found.method,
+        "compute_saving": found.saving.value,
+        "compute_saving_low": found.saving.low,
+        "compute_saving_high": found.saving.high,
+        "compute_saving_is_lower_bound": found.is_lower_bound,
+        "wall_saving": asdict(found.wall_saving),
+        "beats_random_at_every_budget": found.beats_control,
+        "share_of_budgets_better_than_random": found.control_share,
     }
 
 

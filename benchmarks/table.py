@@ -31,20 +31,23 @@ def values(one: Configuration) -> Iterator[tuple[str, list[float]]]:
 
 def deviations(shipped: TrainedTable, made: TrainedTable) -> dict[str, dict[str, Any]]:
     """Numbers that are equal, and the largest relative deviation of the others."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, list[float]] = {}
     for theirs, ours in zip(shipped.configurations, made.configurations, strict=False):
         if theirs.hyperparameters != ours.hyperparameters:
             raise SystemExit("The tables have other configurations: another seed or space.")
         for (kind, old), (_, new) in zip(values(theirs), values(ours), strict=True):
-            entry = found.setdefault(kind, {"numbers": 0, "equal": 0, "largest_deviation": 0.0})
-            for a, b in zip(old, new, strict=True):
-                entry["numbers"] += 1
-                same = a == b or (math.isnan(a) and math.isnan(b))
-                entry["equal"] += same
-                if not same:
-                    off = abs(b - a) / abs(a) if a and math.isfinite(a) else math.inf
-                    entry["largest_deviation"] = max(entry["largest_deviation"], off)
-    return found
+            found.setdefault(kind, []).extend(map(deviation, old, new))
+    return {
+        kind: {"numbers": len(all_), "equal": all_.count(0.0), "largest_deviation": max(all_)}
+        for kind, all_ in found.items()
+    }
+
+
+def deviation(old: float, new: float) -> float:
+    """Relative; 0 of equal numbers, infinite where one of two others is none."""
+    if old == new or (math.isnan(old) and math.isnan(new)):
+        return 0.0
+    return abs(new - old) / abs(old) if old and math.isfinite(new - old) else math.inf
 
 
 def main() -> None:

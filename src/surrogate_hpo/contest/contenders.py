@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from surrogate_hpo.contest.methods.base import SearchMethod
 from surrogate_hpo.contest.methods.filtered_halving import FilteredHalving
@@ -17,20 +18,13 @@ from surrogate_hpo.contest.transfer.predicted_error import PredictedHalving, fit
 from surrogate_hpo.contest.transfer.rate_rule import WithRateRule, fit_rate_rule
 from surrogate_hpo.contest.transfer.warm_start import WarmStart, best_points
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.scores.architectures.options import Direction, ProxyName
-from surrogate_hpo.search.space import Choices, SearchSpace
+from surrogate_hpo.scores.architectures.options import ProxyName
+from surrogate_hpo.scores.architectures.proxies import PROXIES
+from surrogate_hpo.search.space import Choices, SearchSpace, Value
 from surrogate_hpo.search.trained_table import TrainedTable
 
 PAPER: ProxyName = "naswot"
-# As their publications read them; scores/architectures says the same of each.
-DIRECTIONS: dict[str, Direction] = {
-    "naswot": "maximise",
-    "activation_patterns": "maximise",
-    "parameters": "maximise",
-    "readout": "minimise",
-    "short_training": "minimise",
-}
-FILTERS = ("readout", "activation_patterns", "short_training", "parameters")
+FILTERS: tuple[ProxyName, ...] = ("readout", "activation_patterns", "short_training", "parameters")
 LEVELS = 5  # of an interval, for methods that need a list
 WARM_POINTS = 5
 PREDICTED = 50  # points whose error is predicted, for one that is trained
@@ -119,7 +113,7 @@ class Arena:
 
     def _registered(self) -> Iterator[tuple[str, Contender]]:
         known = PAPER in self.table.configurations[0].scores
-        paper = TableScore(self.table, PAPER, DIRECTIONS[PAPER]) if known else None
+        paper = self._score(PAPER) if known else None
         space = self.table.space
         listed = {key: Choices(levels(one, LEVELS)) for key, one in space.items()}
         for name, method in METHODS.items():
@@ -147,9 +141,8 @@ class Arena:
             yield "filtered_halving:combined", Contender(method, self.table.space, score)
 
     def _warm(self) -> Iterator[tuple[str, Contender]]:
-        first = best_points(self.others, self.table.space, WARM_POINTS, self.error)
         for label, one in self._bases():
-            yield f"warm:{label}", self._like(one, WarmStart(one, first))
+            yield f"warm:{label}", self._like(one, WarmStart(one, self._best_of_others))
 
     def _ruled(self) -> Iterator[tuple[str, Contender]]:
         rule = fit_rate_rule(self.others, self.error)
@@ -158,12 +151,15 @@ class Arena:
 
     def _predicted(self) -> Iterator[tuple[str, Contender]]:
         predict = fit_predicted_error(self.others, self.error)
-        first = best_points(self.others, self.table.space, WARM_POINTS, self.error)
         for halvings in (*HALVINGS, 2):
             method = PredictedHalving(predict=predict, halvings=halvings, surplus=PREDICTED)
             label, space = f"predicted:halvings={halvings}", self.table.space
             yield label, Contender(method, space)
-            yield f"warm:{label}", Contender(WarmStart(method, first), space)
+            yield f"warm:{label}", Contender(WarmStart(method, self._best_of_others), space)
+
+    @cached_property
+    def _best_of_others(self) -> list[dict[str, Value]]:
+        return best_points(self.others, self.table.space, WARM_POINTS, self.error)
 
     def _bases(self) -> Iterator[tuple[str, SearchMethod]]:
         """Methods that go on from what other tables teach."""
@@ -177,11 +173,14 @@ class Arena:
             return Contender(method, self.table.space)
         return self._filtered(method, self._known_filters()[0])
 
-    def _filtered(self, method: Method, name: str) -> Contender:
-        score = TableScore(self.table, name, DIRECTIONS[name])
-        return Contender(method, self.table.space, score)
+    def _filtered(self, method: Method, name: ProxyName) -> Contender:
+        return Contender(method, self.table.space, self._score(name))
 
-    def _known_filters(self) -> list[str]:
+    def _score(self, name: ProxyName) -> TableScore:
+        """As its publication reads it."""
+        return TableScore(self.table, name, PROXIES[name].direction)
+
+    def _known_filters(self) -> list[ProxyName]:
         return [name for name in FILTERS if name in self.table.configurations[0].scores]
 
 

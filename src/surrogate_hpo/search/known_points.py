@@ -33,7 +33,7 @@ def known_points(
     Parameters
     ----------
     space
-        Of the search, with `optimiser` and `schedule`.
+        Of the trainings of a search: the learning rate is its only interval.
     count
         How many are wanted.
     known
@@ -42,45 +42,40 @@ def known_points(
     Returns
     -------
     list of dict
-        At most `count` different points of the space. Numbers outside of an interval are moved to
-        its end, those that a list lacks to its nearest option (by ratio), and the learning rate
-        with the batch size; a point with another kind of option that is not listed is left out;
-        what a point does not tell is the first option.
-        None if the space lacks the optimiser or the schedule that the points are for.
+        At most `count` different points of the space. Numbers that a list lacks are moved to its
+        nearest option (by ratio), the learning rate goes with the batch size, and to the end of its
+        interval if it is outside; a point with another kind of option that is not listed is left
+        out; what a point does not tell is the first option. None if the space lacks the optimiser
+        or the schedule that the points are for.
     """
-    fixed = {"optimiser": OPTIMISER, "schedule": SCHEDULE}
     points: list[dict[str, Value]] = []
     for one in known:
-        wanted = {**one, **fixed}
-        if "batch_size" in wanted and "learning_rate" in wanted:
-            wanted["learning_rate"] = _rate(space, wanted)
-        point = {key: _fitted(dimension, wanted.get(key)) for key, dimension in space.items()}
-        fitted = {key: value for key, value in point.items() if value is not None}
-        if len(fitted) == len(space) and fitted not in points:
-            points.append(fitted)
+        point = _fitted({**one, "optimiser": OPTIMISER, "schedule": SCHEDULE}, space)
+        if point is not None and point not in points:
+            points.append(point)
     return points[:count]
 
 
-def _rate(space: SearchSpace, wanted: Mapping[str, Value]) -> float:
-    """The learning rate for the batch size that the space has instead of the wanted one."""
-    size = _fitted(space["batch_size"], wanted["batch_size"]) if "batch_size" in space else None
-    ratio = 1.0 if size is None else float(size) / float(wanted["batch_size"])
-    return float(f"{float(wanted['learning_rate']) * ratio**RATE_EXPONENT:.3g}")
+def _fitted(wanted: Mapping[str, Value], space: SearchSpace) -> dict[str, Value] | None:
+    """A point in the space; none if one of its options has no likeness there."""
+    point: dict[str, Value] = {}
+    for key, dimension in space.items():
+        if isinstance(dimension, Choices):
+            option = _option(dimension, wanted.get(key, dimension.options[0]))
+            if option is None:
+                return None
+            point[key] = option
+    ratio = float(point["batch_size"]) / float(wanted["batch_size"])
+    rate = float(f"{float(wanted['learning_rate']) * ratio**RATE_EXPONENT:.3g}")
+    intervals = {k: one.clipped(rate) for k, one in space.items() if isinstance(one, Interval)}
+    return point | intervals
 
 
-def _fitted(dimension: Interval | Choices, value: Value | None) -> Value | None:
-    """The value, or what is nearest to it; none if nothing is."""
-    if isinstance(dimension, Interval):
-        middle = math.sqrt(dimension.low * dimension.high)
-        wanted = middle if value is None else float(value)
-        return min(max(wanted, dimension.low), dimension.high)
-    if value is None:
-        return dimension.options[0]
-    if value in dimension.options:
+def _option(dimension: Choices, value: Value) -> Value | None:
+    """The option, or the number that is nearest to it; none if nothing is."""
+    if value in dimension:
         return value
-    if isinstance(value, str | bool):
-        return None
     numbers = [one for one in dimension.options if isinstance(one, int | float) and one > 0]
-    if value <= 0 or not numbers:
+    if isinstance(value, str | bool) or value <= 0 or not numbers:
         return None
     return min(numbers, key=lambda one: abs(math.log(one / value)))

@@ -48,6 +48,10 @@ class Interval:
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
 
+    def clipped(self, value: float) -> float:
+        """The value, or the bound that is nearest to it."""
+        return min(max(value, self.low), self.high)
+
     def distribution(self) -> BaseDistribution:
         """Return Optuna's form of this interval."""
         return FloatDistribution(self.low, self.high, log=self.logarithmic)

@@ -32,7 +32,7 @@ def from_unit(dimension: Interval | Choices, unit: float) -> Value:
     else:
         value = (1 - unit) * low + unit * high
     # Twelve digits, so that the middle of 1e-5…1e-1 is 0.001 and not 0.0010000000000000002.
-    return min(max(float(f"{value:.12g}"), low), high)
+    return dimension.clipped(float(f"{value:.12g}"))
 
 
 def spread_points(space: SearchSpace, count: int, *, seed: int) -> list[dict[str, Value]]:

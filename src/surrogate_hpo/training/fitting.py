@@ -14,7 +14,7 @@ from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.options import OutputScaling
+from surrogate_hpo.networks.options import InputScaling, OutputScaling
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.scaling import (
     AffineScaler,
@@ -29,6 +29,11 @@ from surrogate_hpo.seeds import derive_seed
 SCALING_KEY = "input_scaling"
 OUTPUT_SCALING_KEY = "output_scaling"
 _SCALING_KEYS = (SCALING_KEY, OUTPUT_SCALING_KEY)
+
+
+def scalings_of(hyperparameters: Mapping[str, Any]) -> tuple[InputScaling, OutputScaling]:
+    """Names of the scalings of descriptors and LDOS among the hyperparameters of a training."""
+    return hyperparameters[SCALING_KEY], hyperparameters.get(OUTPUT_SCALING_KEY, "maximum")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 
@@ -14,12 +13,11 @@ from surrogate_hpo.networks.history import DivergenceError
 from surrogate_hpo.networks.options import InputScaling, OutputScaling
 from surrogate_hpo.search.space import Value
 from surrogate_hpo.training.fitting import (
-    OUTPUT_SCALING_KEY,
-    SCALING_KEY,
     ScaledData,
     Training,
     new_training,
     scale,
+    scalings_of,
 )
 
 
@@ -147,10 +145,7 @@ class ShortTrainings:
         )
 
     def _data(self, recipe: Mapping[str, Value]) -> ScaledData:
-        scalings = (
-            cast(InputScaling, recipe[SCALING_KEY]),
-            cast(OutputScaling, recipe.get(OUTPUT_SCALING_KEY, "maximum")),
-        )
+        scalings = scalings_of(recipe)
         if scalings not in self._scaled:
             self._scaled[scalings] = scale(*self._points, *scalings)
         return self._scaled[scalings]

@@ -118,12 +118,11 @@ def _scaled(dimension: Interval | Choices, value: Value) -> list[float]:
     return [2 * (float(value) - low) / (high - low) - 1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PredictedHalving(FilteredHalving):
     """Trains the points of the best predicted error, each once or by successive halving.
 
-    No two trained points of a round are the same; nothing but the prediction tells them apart
-    beforehand, which costs nothing.
+    The prediction takes the place of the score, and costs nothing.
 
     Attributes
     ----------
@@ -135,9 +134,7 @@ class PredictedHalving(FilteredHalving):
         Whether it asks for a training-free score.
     """
 
-    predict: Callable[[Sequence[Mapping[str, Value]]], Floats] = lambda points: np.zeros(
-        len(points)
-    )
+    predict: Callable[[Sequence[Mapping[str, Value]]], Floats]
     label = "predicted by other tables"
     needs_score = False
 

@@ -243,8 +243,7 @@ class WithRateRule:
         self.check(space, budget)
 
         def rated(point: Hyperparameters) -> dict[str, Value]:
-            low, high = space[RATE].low, space[RATE].high  # type: ignore[union-attr]
-            rate = min(max(self.rule.rate(point), low), high)
+            rate = space[RATE].clipped(self.rule.rate(point))  # type: ignore[union-attr]
             return {key: rate if key == RATE else point[key] for key in space}
 
         def train(

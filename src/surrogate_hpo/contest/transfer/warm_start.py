@@ -77,7 +77,7 @@ def _usable(
         point = {key: found.get(key, default[key]) for key in space}
         for key, one in space.items():
             if not isinstance(one, Choices):
-                point[key] = min(max(float(point[key]), one.low), one.high)
+                point[key] = one.clipped(float(point[key]))
         if all(value in space[key] for key, value in point.items()):
             yield point
 

@@ -26,10 +26,9 @@ from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.contest.objective import (
     architecture_of,
     recipe_of,
-    scalings_of,
 )
 from surrogate_hpo.stages.contest.settings import ContestSettings
-from surrogate_hpo.training.fitting import Training, new_training, scale
+from surrogate_hpo.training.fitting import Training, new_training, scale, scalings_of
 from surrogate_hpo.training.resumable import run_resumable
 from surrogate_hpo.training.short_trainings import compute_seconds
 

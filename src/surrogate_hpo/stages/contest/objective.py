@@ -10,7 +10,7 @@ from surrogate_hpo.contest.methods.interface import Evaluation, Hyperparameters
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
-from surrogate_hpo.networks.options import Activation, InputScaling, OutputScaling
+from surrogate_hpo.networks.options import Activation
 from surrogate_hpo.networks.point_parts import held
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.training import Trainer
@@ -21,7 +21,7 @@ from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import Value
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.contest.settings import ContestSettings
-from surrogate_hpo.training.fitting import OUTPUT_SCALING_KEY, SCALING_KEY, subset
+from surrogate_hpo.training.fitting import subset
 from surrogate_hpo.training.score_data import make_score_data
 from surrogate_hpo.training.short_trainings import ShortTrainings
 
@@ -49,14 +49,6 @@ def architecture_of(hyperparameters: Hyperparameters) -> Architecture:
 def recipe_of(hyperparameters: Hyperparameters) -> dict[str, Value]:
     """Return the hyperparameters of the training alone."""
     return {key: value for key, value in hyperparameters.items() if key not in ARCHITECTURE_KEYS}
-
-
-def scalings_of(hyperparameters: Hyperparameters) -> tuple[InputScaling, OutputScaling]:
-    """Return the scalings of descriptors and LDOS."""
-    return (
-        cast(InputScaling, hyperparameters[SCALING_KEY]),
-        cast(OutputScaling, hyperparameters[OUTPUT_SCALING_KEY]),
-    )
 
 
 class TrainingObjective:

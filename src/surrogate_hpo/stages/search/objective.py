@@ -17,12 +17,11 @@ from surrogate_hpo.stages.search.energies import EnergyErrors
 from surrogate_hpo.stages.search.inputs import Fold, StudyInputs
 from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.training.fitting import (
-    OUTPUT_SCALING_KEY,
-    SCALING_KEY,
     ScaledData,
     Training,
     new_training,
     scale,
+    scalings_of,
     subset,
 )
 from surrogate_hpo.training.resumable import run_resumable
@@ -114,9 +113,8 @@ class TrialValue:
         checkpoint: Path,
         report: Report | None,
     ) -> float:
-        scalings = (hyperparameters[SCALING_KEY], hyperparameters[OUTPUT_SCALING_KEY])
         fit = new_training(
-            self._data(fold, *scalings),
+            self._data(fold, *scalings_of(hyperparameters)),
             self._architecture,
             hyperparameters,
             maximum_epochs=self._settings.maximum_epochs,

@@ -1,6 +1,5 @@
 """The trainings of one configuration from one seed: one of each length, and what they reach."""
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ from surrogate_hpo.stages.search.energies import EnergyErrors
 from surrogate_hpo.stages.search.inputs import JudgedFiles
 from surrogate_hpo.stages.table.settings import TableSettings
 from surrogate_hpo.stages.table.space import architecture_of
-from surrogate_hpo.training.fitting import Training, subset
-from surrogate_hpo.training.short_trainings import ShortTrainings
+from surrogate_hpo.training.fitting import subset
+from surrogate_hpo.training.short_trainings import ShortTraining, ShortTrainings
 
-logger = logging.getLogger(__name__)
 ENERGIES = ("band_energy", "total_free_energy")
 
 
@@ -104,35 +102,32 @@ class Trainings:
         Trained
             Also of trainings that diverged.
         """
-        losses, seconds, energies, failures = [], [], [], []
-        energy_status, microseconds = "diverged", math.nan
-        for epochs in self._settings.epochs:
-            recipe = {k: v for k, v in hyperparameters.items() if k not in ARCHITECTURE_KEYS}
-            one = self._train(
-                architecture_of(hyperparameters),
-                recipe | {"optimiser": self._settings.optimiser},
-                epochs=epochs,
-                seed=derive_seed(self._seed, "table", "training", number),
-            )
-            losses.append(one.loss)
-            seconds.append(one.seconds)
-            if one.failure:
-                failures.append(f"{epochs} epochs: {one.status}")
-            model = None if one.failure else self._model(one.fit)
-            errors, energy_status = self._energy_errors(model)
-            energies.append(errors)
-            microseconds = self._microseconds(model)
+        recipe = {k: v for k, v in hyperparameters.items() if k not in ARCHITECTURE_KEYS}
+        recipe["optimiser"] = self._settings.optimiser
+        lengths = self._settings.epochs
+        seed = derive_seed(self._seed, "table", "training", number)
+        runs = [
+            self._train(architecture_of(hyperparameters), recipe, epochs=epochs, seed=seed)
+            for epochs in lengths
+        ]
+        models = [self._model(run) for run in runs]
+        energies, statuses = zip(*map(self._energy_errors, models), strict=True)
+        told = zip(lengths, runs, strict=True)
+        failures = [f"{epochs} epochs: {run.status}" for epochs, run in told if run.failure]
         return Trained(
-            tuple(losses),
-            tuple(seconds),
-            failures[0] if failures else "ok",
-            tuple(energies),
-            energy_status,
-            microseconds,
+            losses=tuple(run.loss for run in runs),
+            seconds=tuple(run.seconds for run in runs),
+            status=failures[0] if failures else "ok",
+            energies=energies,
+            energy_status=statuses[-1],
+            inference_microseconds=self._microseconds(models[-1]),
         )
 
-    def _model(self, fit: Training) -> TrainedModel:
-        return TrainedModel(fit.model, self._training.axis, self._training.definition)
+    def _model(self, run: ShortTraining) -> TrainedModel | None:
+        """What was trained; none if it diverged."""
+        if run.failure:
+            return None
+        return TrainedModel(run.fit.model, self._training.axis, self._training.definition)
 
     def _microseconds(self, model: TrainedModel | None) -> float:
         """Wall time of a prediction per point."""

@@ -34,12 +34,7 @@ from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.validation_losses import losses_by_snapshot
 from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
-from surrogate_hpo.training.fitting import (
-    OUTPUT_SCALING_KEY,
-    SCALING_KEY,
-    ScaledData,
-    new_training,
-)
+from surrogate_hpo.training.fitting import ScaledData, new_training, scalings_of
 from surrogate_hpo.training.processes import run_processes
 from surrogate_hpo.training.resumable import run_resumable
 from surrogate_hpo.training.streaming import Stores, read_scaled
@@ -148,8 +143,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     scaled, points = read_scaled(
         job.training,
         job.validation,
-        hyperparameters[SCALING_KEY],
-        hyperparameters.get(OUTPUT_SCALING_KEY, "maximum"),
+        *scalings_of(hyperparameters),
         memory_mebibytes=settings.data_memory_mebibytes,
     )
     snapshots = _snapshots(job, scaled, points.definition)

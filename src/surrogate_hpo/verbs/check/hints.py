@@ -12,6 +12,12 @@ from surrogate_hpo.stages.knoise.records import read_noise_summary
 from surrogate_hpo.stages.ldos.settings import LdosSettings
 
 _FIRST_PLANE = slice(0, 1)
+SUMMARY = Path("results/knoise/summary.json")
+# At this spacing, of a supercell of 28 Å, aluminium at 5000 K is off by a few meV/atom.
+WIDE_SPACING_PER_ANGSTROM = 0.225
+# Noise above these shows in what a surrogate can reach.
+LARGEST_LDOS_SHARE = 0.05
+LARGEST_ENERGY_MEV_PER_ATOM = 1.0
 
 
 def repeated_dft(config: Config) -> Iterator[str]:
@@ -49,14 +55,6 @@ def _needs_dft(settings: LdosSettings, name: str) -> bool:
     if not store.exists() or Path(f"results/dft/{name}.save").exists():
         return False
     return not read_ldos(store, _FIRST_PLANE).axis.agrees(settings.axis())
-
-
-SUMMARY = Path("results/knoise/summary.json")
-# At this spacing, of a supercell of 28 Å, aluminium at 5000 K is off by a few meV/atom.
-WIDE_SPACING_PER_ANGSTROM = 0.225
-# Noise above these shows in what a surrogate can reach.
-LARGEST_LDOS_SHARE = 0.05
-LARGEST_ENERGY_MEV_PER_ATOM = 1.0
 
 
 def kpoint_hints(config: Config) -> Iterator[str]:
