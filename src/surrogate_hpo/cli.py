@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 import surrogate_hpo
 from surrogate_hpo.config.load import DEFAULT_CONFIG, load_config
@@ -38,6 +38,7 @@ from surrogate_hpo.run.graph import (
 from surrogate_hpo.run.interface import Argument, Input, Option, Output, Positional, State
 from surrogate_hpo.run.plan import gpus
 from surrogate_hpo.run.profile import install_profile, profile_folder
+from surrogate_hpo.run.signature import declared, gathered
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
@@ -84,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _profile(**options)
         elif chosen in TOOLS:
             with handling_signals():
-                _print(_stage_function(str(chosen))(**options))
+                function = _stage_function(str(chosen))
+                _print(function(**gathered(function, options)))
         else:
             _run_stage(str(chosen), options)
     except InterruptedRun as stop:
@@ -140,15 +142,14 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
     ):
         for line in job_header(stage, threads=threads, use_gpu=gpus(stage, config) > 0):
             logger.info(line)
-        function(**options)
+        function(**gathered(function, options))
 
 
 def _outputs(function: Callable[..., str | None], options: Mapping[str, Any]) -> list[Path]:
     """Paths that a stage writes, of those that it was given."""
-    hints = get_type_hints(function, include_extras=True)
     found: list[Path] = []
-    for name, hint in hints.items():
-        if get_origin(hint) is Annotated and isinstance(get_args(hint)[1], Output):
+    for name, argument in declared(function).items():
+        if isinstance(argument.role, Output):
             value = options.get(name) or []
             found += value if isinstance(value, list) else [value]
     return found
@@ -221,29 +222,25 @@ def _add_profile(verb: argparse.ArgumentParser) -> None:
 
 def _add_stage_options(verb: argparse.ArgumentParser, function: Callable[..., str | None]) -> None:
     groups = {kind: verb.add_argument_group(title) for kind, title in GROUPS.items()}
-    parameters = inspect.signature(function).parameters
-    hints = get_type_hints(function, include_extras=True)
-    for name, hint in hints.items():
-        if get_origin(hint) is not Annotated:
+    for name, argument in declared(function).items():
+        group, option = groups[type(argument.role)], f"--{name.replace('_', '-')}"
+        told = argument.role.help
+        if isinstance(argument.role, Positional):
+            group.add_argument(name, type=argument.kind, help=told)
             continue
-        base, role = get_args(hint)[:2]
-        if isinstance(role, Positional):
-            groups[Positional].add_argument(name, type=base, help=role.help)
+        if argument.kind is bool:
+            group.add_argument(option, action="store_true", help=told)
             continue
-        if base is bool:
-            flag = f"--{name.replace('_', '-')}"
-            groups[type(role)].add_argument(flag, action="store_true", help=role.help)
-            continue
-        kind, several = _kind(base)
-        required = parameters[name].default is inspect.Parameter.empty
-        groups[type(role)].add_argument(
-            f"--{name.replace('_', '-')}",
+        kind, several = _kind(argument.kind)
+        required = argument.required
+        group.add_argument(
+            option,
             nargs=("+" if required else "*") if several else None,
             type=kind,
             required=required,
-            default=None if required else parameters[name].default,
+            default=None if required else argument.default,
             metavar={Path: "PATH", int: "N", float: "X"}.get(kind, "NAME"),
-            help=role.help,
+            help=told,
         )
 
 

@@ -27,7 +27,11 @@ NEUTRAL = frozenset(
 )
 # What lies between a config file and the stage that is given its settings. By themselves: what
 # they import are the sections of all stages.
-FRONT_DOOR = tuple(f"{PACKAGE}.{name}" for name in ("cli", "config.load", "config.yaml_core"))
+FRONT_DOOR = tuple(
+    f"{PACKAGE}.{name}" for name in ("cli", "config.load", "config.yaml_core", "run.signature")
+)
+# This module decides what is made of a source, and so does Python.
+_READER = hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).digest()
 
 
 def code_digest(stage: str) -> str:
@@ -72,17 +76,18 @@ def imported_modules(module: str) -> set[str]:
 
 
 def _file(module: str) -> Path:
-    path = ROOT.joinpath(*module.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
 
 
+@cache
 def _direct_imports(module: str) -> frozenset[str]:
     # Packages hold only a docstring, so importing one says nothing by itself.
-    return frozenset(
-        n
-        for n in _parsed(module)["imports"]
-        if _file(n).name != "__init__.py" and _file(n).is_file()
-    )
+    return frozenset(name for name in _parsed(module)["imports"] if _is_module(name))
+
+
+@cache
+def _is_module(name: str) -> bool:
+    return _file(name).is_file()
 
 
 @cache
@@ -112,9 +117,7 @@ def _parsed(module: str) -> _Parsed:
     """
     file = _file(module)
     source = file.read_bytes()
-    # This module decides what is made of the source, and so does Python.
-    text = b"\0".join([source, Path(__file__).read_bytes(), sys.version.encode()])
-    key = hashlib.sha256(text).hexdigest()
+    key = hashlib.sha256(_READER + source).hexdigest()
     kept = Path(cache_from_source(str(file))).with_suffix(".digest.json")
     found = _kept(kept, key)
     if found is None:

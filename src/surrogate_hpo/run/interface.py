@@ -49,6 +49,17 @@ class Option:
     help: str
 
 
+Role = Positional | Input | Output | State | Argument | Option
+
+
+class ArgumentGroup:
+    """Base of dataclasses that a stage takes as one argument, such as the files of one kind.
+
+    Its fields are annotated as arguments are, or are groups themselves; on the command line each
+    is an option of its own (`surrogate_hpo.run.signature`).
+    """
+
+
 def require_option(fulfilled: bool, option: str, expected: str, got: object) -> None:
     """Raise ConfigError if what an option of a verb says makes no sense."""
     if not fulfilled:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ase import Atoms
@@ -13,10 +12,11 @@ from surrogate_hpo.report.errors import snapshot_errors_table
 from surrogate_hpo.report.page import Notice, Provenance, ReportContext, ReportTable
 from surrogate_hpo.report.verdict import Targets
 from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_costs_table
+from surrogate_hpo.stages.report.arguments import RunFiles
 from surrogate_hpo.stages.report.energies import EnergyTable
 from surrogate_hpo.stages.report.errors import class_errors, force_errors, quantity_errors
 from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
-from surrogate_hpo.stages.report.gallery import Sources, draw_all
+from surrogate_hpo.stages.report.gallery import draw_all
 from surrogate_hpo.stages.report.methods import composition, methods, temperatures
 from surrogate_hpo.stages.report.records import HEADLINE, Documents
 from surrogate_hpo.stages.report.settings import ReportSettings
@@ -36,14 +36,10 @@ class Run:
         One DFT run, the choices and the errors.
     records
         Provenance per stage.
-    sources
-        Tables that figures are drawn from.
+    files
+        Where all that lies.
     energies
         Energies of the held-out snapshots.
-    structures
-        Configurations of the run, a held-out one first.
-    pseudopotentials
-        UPF files.
     validation_losses
         Per network its losses per validation snapshot.
     engines
@@ -58,10 +54,8 @@ class Run:
 
     documents: Documents
     records: Documents
-    sources: Sources
+    files: RunFiles
     energies: EnergyTable
-    structures: Sequence[Path]
-    pseudopotentials: Sequence[Path]
     validation_losses: Sequence[Sequence[Mapping[str, str]]]
     engines: Sequence[str]
     floor_warnings: Sequence[str]
@@ -91,11 +85,12 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
     )
     errors, by_class = quantity_errors(evaluated), class_errors(evaluated)
     headline = next(error for error in errors if error.quantity == HEADLINE)
-    atoms = [read_structure(path) for path in run.structures]
+    data, choices = run.files.data, run.files.choices
+    atoms = [read_structure(path) for path in data.structures]
     run_here = run.records["snapshots"]["settings"]["method"] != "finished"
-    computed = {p.stem: one for p, one in zip(run.structures, atoms, strict=True) if run_here}
+    computed = {p.stem: one for p, one in zip(data.structures, atoms, strict=True) if run_here}
     figures = draw_all(
-        run.sources, acsd, naswot, search, (errors, by_class), run.energies, run.cost, computed
+        run.files, acsd, naswot, search, (errors, by_class), run.energies, run.cost, computed
     )
     return ReportContext(
         title=settings.title,
@@ -110,9 +105,9 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
         methods=methods(
             run.documents,
             run.records,
-            run.pseudopotentials,
+            data.pseudopotentials,
             atoms,
-            candidates=(run.sources.acsd, run.sources.naswot),
+            candidates=(choices.acsd_scores, choices.naswot_scores),
             error=headline,
         ),
         settings={"seed": seed} | {s: record["settings"] for s, record in run.records.items()},

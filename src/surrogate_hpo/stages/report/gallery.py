@@ -1,7 +1,6 @@
 """From the tables of a run to the figures of its report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from surrogate_hpo.stages.audit.draw import figure_arguments
 from surrogate_hpo.stages.audit.figure import score_agreement
 from surrogate_hpo.stages.learning_curve.draw import curve_of
 from surrogate_hpo.stages.naswot.figure import naswot_ranking
+from surrogate_hpo.stages.report.arguments import RunFiles
 from surrogate_hpo.stages.report.energies import EnergyTable, Row, flags, numbers
 from surrogate_hpo.stages.report.figure_cost import cost_per_stage
 from surrogate_hpo.stages.report.figure_dag import dag
@@ -38,30 +38,6 @@ from surrogate_hpo.stages.search.figure import search_history
 from surrogate_hpo.stages.train.figure import learning_curves
 
 PARITY = ("band_energy", "total_free_energy")
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The tables of a run; those of audit, learning curve and transfer only where there are any.
-
-    And what flows between its stages, as `surrogate_hpo.run.graph.flow` says it.
-    """
-
-    acsd: Path
-    similarities: Path
-    naswot: Path
-    trials: Path
-    histories: Sequence[Path]
-    dos: Path
-    ldos_samples: Path
-    forces: Path
-    audit: Sequence[Path] = ()
-    learning_curve: Sequence[Path] = ()
-    transfer: Sequence[Path] = ()
-    costs: Sequence[Path] = ()
-    flow: Sequence[str] = ()
-
-
 COST_COLUMNS = (
     *("jobs", "cpu_seconds", "gpu_seconds", "wall_seconds"),
     *("allocated_cpu_seconds", "allocated_gpu_seconds"),
@@ -72,7 +48,7 @@ _OBJECTIVE_COLUMNS = {objective.unit: objective.column for objective in OBJECTIV
 
 
 def draw_all(
-    sources: Sources,
+    files: RunFiles,
     acsd: Mapping[str, Any],
     naswot: Mapping[str, Any],
     search: Mapping[str, Any],
@@ -85,8 +61,8 @@ def draw_all(
 
     Parameters
     ----------
-    sources
-        The tables.
+    files
+        The tables of the run, and what flows between its stages.
     acsd
         The choice of the acsd stage.
     naswot
@@ -108,24 +84,26 @@ def draw_all(
     list of DrawnFigure
         In the order of the report.
     """
-    candidates = read_table(sources.acsd)
+    choices, evaluation, requested = files.choices, files.evaluation, files.requested
+    candidates = read_table(choices.acsd_scores)
     known = [error for error in errors[0] if error.known]
     nodes, audits = list(STAGES), list[DrawnFigure]()
-    if sources.audit:
+    if requested.audit_scores:
         nodes.append("audit")
-        audits = [score_agreement(**figure_arguments(*map(read_table, sources.audit)))]
-    if sources.transfer:
+        tables = [read_table(*requested.audit_scores), read_table(*requested.audit_agreement)]
+        audits = [score_agreement(**figure_arguments(*tables))]
+    if requested.transfer:
         nodes.insert(nodes.index("evaluate"), "transfer")
     return [
-        dag(nodes=nodes, edges=edges(sources.flow, nodes), descriptions=SUMMARIES),
+        dag(nodes=nodes, edges=edges(files.flow, nodes), descriptions=SUMMARIES),
         _acsd(candidates, acsd),
-        _similarities(candidates, acsd, sources.similarities),
-        _naswot(read_table(sources.naswot), naswot),
+        _similarities(candidates, acsd, choices.acsd_similarities),
+        _naswot(read_table(choices.naswot_scores), naswot),
         *audits,
-        _search(read_table(sources.trials), search),
-        _learning_curves(sources.histories),
-        draw_dos(read_table(sources.dos), energies),
-        draw_ldos(read_table(sources.ldos_samples)),
+        _search(read_table(choices.trials), search),
+        _learning_curves(files.networks.histories),
+        draw_dos(read_table(evaluation.dos), energies),
+        draw_ldos(read_table(evaluation.ldos_samples)),
         *(
             draw_parity(energies.quantity(error.quantity), error, energies.classes)
             for error in known
@@ -133,9 +111,9 @@ def draw_all(
         ),
         error_summary(known),
         *draw_error_by_size(errors[1]),
-        *draw_forces(read_table(sources.forces)),
-        *map(curve_of, sources.learning_curve),
-        *_time_by_size(sources, structures),
+        *draw_forces(read_table(evaluation.forces)),
+        *map(curve_of, requested.learning_curve),
+        *_time_by_size(files, structures),
         cost_per_stage(
             stage=list(cost),
             **{key: [total[key] for total in cost.values()] for key in COST_COLUMNS},
@@ -221,8 +199,8 @@ def _learning_curves(histories: Sequence[Path]) -> DrawnFigure:
     )
 
 
-def _time_by_size(sources: Sources, structures: Mapping[str, Atoms]) -> list[DrawnFigure]:
+def _time_by_size(files: RunFiles, structures: Mapping[str, Atoms]) -> list[DrawnFigure]:
     """The times against the number of atoms, where structures beyond the run were predicted."""
-    beyond = [one for path in sources.transfer for one in read_transferred(path)]
-    times = size_times(beyond, structures, sources.costs)
+    beyond = [one for path in files.requested.transfer for one in read_transferred(path)]
+    times = size_times(beyond, structures, files.costs)
     return [time_by_size(times)] if times else []

@@ -13,6 +13,7 @@ from surrogate_hpo.formats.structures.structures import read_structure_provenanc
 from surrogate_hpo.predict.transferred import Transferred
 from surrogate_hpo.run.graph import STAGES
 from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.report.arguments import RunFiles
 from surrogate_hpo.stages.report.figure_time_by_size import (
     DFT,
     DFT_ELSEWHERE,
@@ -66,42 +67,31 @@ EVALUATED = (HEADLINE, "classes", "control", "held_out_snapshots", "initialisati
 Documents = dict[str, dict[str, Any]]
 
 
-def read_documents(dft: Path, acsd: Path, naswot: Path, search: Path, summary: Path) -> Documents:
+def read_documents(files: RunFiles) -> Documents:
     """Read one DFT run, the choices and the errors.
 
     Parameters
     ----------
-    dft
-        JSON of a DFT run.
-    acsd
-        JSON of the acsd stage.
-    naswot
-        JSON of the naswot stage.
-    search
-        JSON of the search stage.
-    summary
-        JSON of the evaluate stage.
+    files
+        Of the run.
 
     Returns
     -------
     dict
         Stage to document.
     """
+    choices = files.choices
     return {
-        "dft": read_document(dft, keys=("provenance",)),
-        "acsd": read_document(acsd),
-        "naswot": read_document(naswot),
-        "search": read_document(search),
-        "evaluate": read_document(summary, keys=EVALUATED),
+        "dft": read_document(files.data.dft[0], keys=("provenance",)),
+        "acsd": read_document(choices.acsd_choice),
+        "naswot": read_document(choices.naswot_choice),
+        "search": read_document(choices.search_choice),
+        "evaluate": read_document(files.evaluation.summary, keys=EVALUATED),
     }
 
 
 def read_records(
-    settings: ReportSettings,
-    seed: int,
-    documents: Documents,
-    stores: tuple[Path, Path, Path, Path],
-    audit_verdict: Sequence[Path],
+    settings: ReportSettings, seed: int, documents: Documents, files: RunFiles
 ) -> Documents:
     """Provenance of each stage that has run, in their order.
 
@@ -113,27 +103,24 @@ def read_records(
         Root seed of the config.
     documents
         As `read_documents` gives them.
-    stores
-        A structure, an LDOS store, a descriptor store and a model.
-    audit_verdict
-        JSON of the audit stage, where it was used.
+    files
+        Of the run.
 
     Returns
     -------
     dict
         Stage to record.
     """
-    structure, ldos, descriptors, model = stores
     found = {
-        "snapshots": read_structure_provenance(structure),
-        "ldos": read_provenance(ldos),
-        "descriptors": read_provenance(descriptors),
-        "train": read_state(model)["provenance"],
+        "snapshots": read_structure_provenance(files.data.structures[0]),
+        "ldos": read_provenance(files.data.ldos[0]),
+        "descriptors": read_provenance(files.data.descriptors[0]),
+        "train": read_state(files.networks.models[0])["provenance"],
         **{stage: document["provenance"] for stage, document in documents.items()},
     }
     records = {stage: found[stage] for stage in STAGES if stage in found}
     records["report"] = provenance("report", settings, seed, [])
-    for path in audit_verdict:
+    for path in files.requested.audit_verdict:
         records["audit"] = read_document(path)["provenance"]
     return records
 
