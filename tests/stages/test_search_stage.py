@@ -56,18 +56,24 @@ def inputs(folder: Path) -> dict[str, object]:
     return {"naswot": folder / "naswot.json", **stores(folder)}
 
 
+def prepared(folder: Path) -> Path:
+    write_snapshots(folder)
+    architecture = Architecture((8,), "tanh").to_dict()
+    (folder / "naswot.json").write_text(json.dumps({"architecture": architecture}))
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    write_snapshots(tmp_path)
-    architecture = Architecture((8,), "tanh").to_dict()
-    (tmp_path / "naswot.json").write_text(json.dumps({"architecture": architecture}))
-    return tmp_path
+    return prepared(tmp_path)
 
 
-def alone(folder: Path) -> str:
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory) -> str:
     """The table of trials of two workers, one after the other."""
-    run_search(search_settings(workers=2), folder / "alone", seed=3, **inputs(folder))
-    return (folder / "alone/trials.csv").read_text()
+    folder = prepared(tmp_path_factory.mktemp("alone"))
+    run_search(search_settings(workers=2), folder / "out", seed=3, **inputs(folder))
+    return (folder / "out/trials.csv").read_text()
 
 
 def gather(folder: Path) -> str:
@@ -81,8 +87,7 @@ def start(folder: Path, worker: int, kill_at: int = 0) -> subprocess.Popen[bytes
     return subprocess.Popen([sys.executable, "-c", WORKER, *map(str, arguments)])
 
 
-def test_a_killed_worker_goes_on_within_its_trial_and_the_table_is_that_of_one(folder):
-    expected = alone(folder)
+def test_a_killed_worker_goes_on_within_its_trial_and_the_table_is_that_of_one(folder, expected):
     # Nine checkpoints: trial 0, and the first initialisation of trial 1.
     assert start(folder, 0, kill_at=9).wait() == -signal.SIGKILL
     (checkpoint,) = folder.glob("out/state/*/checkpoints/*/*-0.pt")
@@ -102,8 +107,7 @@ def test_a_killed_worker_goes_on_within_its_trial_and_the_table_is_that_of_one(f
     assert choice["value"] == min(values.values()) == values[str(choice["trial"])]
 
 
-def test_one_worker_does_what_another_left_undone_and_the_gatherer_only_gathers(folder):
-    expected = alone(folder)
+def test_one_worker_does_what_another_left_undone_and_the_gatherer_only_gathers(folder, expected):
     assert start(folder, 1, kill_at=5).wait() == -signal.SIGKILL
     with pytest.raises(
         DataError, match=r"(?s)what a chunk of a stage writes.*0\.json.*No such file"
