@@ -449,7 +449,7 @@ def fictional_context(**changes):
             seeds={"snapshots": 1234567, "train/0": 99},
             checksums={"config/config.yaml": "ab" * 32, "results/dft/al-043.json": "cd" * 32},
         ),
-        "facts": {
+        "key_numbers": {
             "snapshots": {"training": 40, "validation": 4, "held out": HELD_OUT},
             "ldos": {"kernel": "Gaussian", "width (eV)": 0.5, "window (eV)": "−6 to 13"},
             "acsd": {"cutoff radius (Å)": 6.5, "2J_max": 6},

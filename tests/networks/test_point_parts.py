@@ -10,7 +10,7 @@ from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptor
 from surrogate_hpo.data.stored_points import stored_descriptors
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.networks.point_parts import PointParts, held
+from surrogate_hpo.networks.point_parts import PointParts, in_memory
 from surrogate_hpo.networks.scaling import fit_input_scaler
 from surrogate_hpo.scores.architectures.naswot import draw_minibatch
 
@@ -37,7 +37,7 @@ def test_rows_are_those_of_one_array_in_the_order_asked_for(sizes, picks):
     assert len(parts) == len(values)
     assert torch.equal(parts.rows(chosen), torch.from_numpy(values)[chosen])
     assert torch.equal(torch.cat(list(parts)), torch.from_numpy(values))
-    assert torch.equal(held(values).rows(chosen), parts.rows(chosen))
+    assert torch.equal(in_memory(values).rows(chosen), parts.rows(chosen))
 
 
 def test_only_parts_with_chosen_points_are_read():

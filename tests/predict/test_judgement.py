@@ -30,7 +30,7 @@ from surrogate_hpo.stages.evaluate.control import Labelled, control
 from surrogate_hpo.stages.evaluate.stage import with_kpoint_noise
 from surrogate_hpo.stages.knoise.records import write_noise_summary
 from surrogate_hpo.stages.report.errors import class_errors, quantity_errors
-from surrogate_hpo.stages.report.facts import notices
+from surrogate_hpo.stages.report.notices import notices
 
 NOTHING = np.empty(0)
 

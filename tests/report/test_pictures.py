@@ -9,7 +9,7 @@ import pytest
 from fictional_run import EDGES, SVG, dag, energies, parity, similarity_arrays, similarity_clouds
 from matplotlib.figure import Figure
 
-from surrogate_hpo.data.drawings import save_figures
+from surrogate_hpo.data.figure_files import save_figures
 from surrogate_hpo.report.pictures import LAYOUTS, paper_pdf
 from surrogate_hpo.run.graph import STAGES
 

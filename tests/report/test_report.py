@@ -346,7 +346,7 @@ def test_words_of_the_user_are_never_markup(context):
             title=hostile,
             material=hostile,
             settings={hostile: {"key": hostile}, "list": [hostile]},
-            facts={"acsd": {hostile: hostile}},
+            key_numbers={"acsd": {hostile: hostile}},
             notes={"acsd": [hostile]},
             warnings=(Notice("acsd", hostile),),
             methods=write_methods(**methods_arguments(material=hostile, software=hostile)),
@@ -390,9 +390,9 @@ def test_unknown_and_doubled_figures_are_named(context):
         render_report(replace(context, figures=figures))
 
 
-def test_facts_of_an_unknown_stage_are_refused(context):
+def test_key_numbers_of_an_unknown_stage_are_refused(context):
     with pytest.raises(DataError, match=r"unknown stage(.|\n)*got: tarin"):
-        render_report(replace(context, facts={"tarin": {"epochs": 3}}))
+        render_report(replace(context, key_numbers={"tarin": {"epochs": 3}}))
 
 
 def test_a_headline_quantity_without_errors_is_refused(context):

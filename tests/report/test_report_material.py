@@ -8,13 +8,14 @@ from surrogate_hpo.data.dft_results import result_as_document
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.report.methods_data import describe_snapshots
 from surrogate_hpo.run.graph import STAGES
-from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
+from surrogate_hpo.stages.report.key_numbers import key_numbers
 from surrogate_hpo.stages.report.methods import (
     composition,
     strains,
     temperatures,
     volume_per_atom,
 )
+from surrogate_hpo.stages.report.notices import mixed_engines, notices
 
 GENERATED = {"method": "displacements", "temperature_kelvin": 298.0}
 SMALL = bulk("Al", "fcc", a=4.05, cubic=True)
@@ -107,7 +108,7 @@ def test_the_fermi_energy_of_an_insulator_is_not_compared(width, unique):
     made = replace(RUN, smearing_width=width)
     assert made.gap == pytest.approx(4.9)
     cost = {stage: {"jobs": 1, "wall_seconds": 1, "cpu_seconds": 1} for stage in STAGES}
-    told = facts(documents(made), cost)["evaluate"]
+    told = key_numbers(documents(made), cost)["evaluate"]
     warned = [notice.message for notice in notices(documents(made), [])]
     assert ("Fermi energy, mean absolute error (meV)" in told) == unique
     assert any("not unique (gap of 4.90 eV, 98 kT)" in text for text in warned) != unique

@@ -164,7 +164,7 @@ def test_no_stage_that_computes_depends_on_figures_or_on_what_counts_costs(rule)
         for name in module.imported_modules(f"surrogate_hpo.{home(rule)}")
     }
     drawing = {m for m in modules if m.startswith("report.") or ".figure" in m}
-    assert not drawing | modules & {"data.drawings"}
+    assert not drawing | modules & {"data.figure_files"}
     costs = {m for m in modules if m == "run.cost" or "needs" in m}
     # Its summary tells them; what takes long of it is done by evaluate_snapshot.
     assert costs == ({"run.cost"} if rule == "evaluate" else set())

@@ -12,7 +12,7 @@ from gathered import gather_audit, run_audit
 from pydantic import ValidationError
 
 from surrogate_hpo.stages.audit.draw import audit_figure
-from surrogate_hpo.training import short_recipe as brief
+from surrogate_hpo.training import short_recipe
 from surrogate_hpo.training.trained_error import Outcome, TrainedError
 
 TIMES = ("seconds", "training_seconds", "cost_share")
@@ -100,7 +100,7 @@ def test_a_killed_audit_goes_on_and_ends_with_the_same_tables(
     done, snapshots, tmp_path, monkeypatch
 ):
     trained = []
-    original = brief._train
+    original = short_recipe._train
 
     def killed_at_the_ninth(*arguments):
         trained.append(arguments)
@@ -108,7 +108,7 @@ def test_a_killed_audit_goes_on_and_ends_with_the_same_tables(
             raise KeyboardInterrupt
         return original(*arguments)
 
-    monkeypatch.setattr(brief, "_train", killed_at_the_ninth)
+    monkeypatch.setattr(short_recipe, "_train", killed_at_the_ninth)
     with pytest.raises(KeyboardInterrupt):
         run(snapshots, tmp_path)
     (state,) = (tmp_path / "state").iterdir()
@@ -124,7 +124,7 @@ def test_other_settings_do_not_take_up_the_state(snapshots, tmp_path, monkeypatc
     def killed(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(brief, "_train", killed)
+    monkeypatch.setattr(short_recipe, "_train", killed)
     for changes in ({}, {"initialisations": 3}, {"chunks": 2}):
         with pytest.raises(KeyboardInterrupt):
             run(snapshots, tmp_path, **changes)

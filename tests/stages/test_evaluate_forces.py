@@ -30,7 +30,7 @@ from surrogate_hpo.stages.evaluate.evaluated import read_evaluated
 from surrogate_hpo.stages.evaluate.force_errors import COLUMNS
 from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
 from surrogate_hpo.stages.report.errors import force_errors
-from surrogate_hpo.stages.report.facts import facts
+from surrogate_hpo.stages.report.key_numbers import key_numbers
 
 
 def derivatives(number: int) -> dict[str, np.ndarray]:
@@ -176,9 +176,9 @@ def test_the_report_tells_the_stress_or_why_it_is_not_judged(judged):
         stage: {"jobs": 1, "wall_seconds": 1, "cpu_seconds": 1}
         for stage in ("acsd", "naswot", "search", "evaluate")
     }
-    told = facts(documents, cost)["evaluate"]
+    told = key_numbers(documents, cost)["evaluate"]
     assert told["stress, RMSE (GPa)"] == summary(judged)["stress"]["rmse_gigapascal"]
     documents["evaluate"] |= {"stress": None, "stress_left_out": "of one volume"}
-    assert facts(documents, cost)["evaluate"]["stress"] == "not judged: of one volume"
+    assert key_numbers(documents, cost)["evaluate"]["stress"] == "not judged: of one volume"
     documents["evaluate"] |= {"forces": None}
-    assert not any("stress" in name for name in facts(documents, cost)["evaluate"])
+    assert not any("stress" in name for name in key_numbers(documents, cost)["evaluate"])

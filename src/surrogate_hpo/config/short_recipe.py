@@ -6,7 +6,7 @@ from surrogate_hpo.config.base import NO_RERUN, Count, PositiveFloat, PositiveIn
 from surrogate_hpo.networks.options import InputScaling, OptimiserName
 
 
-class BriefTrainingSettings(Section):
+class ShortRecipeSettings(Section):
     """One recipe for all networks; the learning rate falls to zero over the epochs."""
 
     seeds: Count = Field(2, description="trainings of each network; their mean counts")

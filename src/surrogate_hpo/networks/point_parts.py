@@ -57,6 +57,6 @@ class PointParts:
         return torch.cat(picked)[torch.argsort(as_read)]
 
 
-def held(values: Array) -> PointParts:
+def in_memory(values: Array) -> PointParts:
     """One part that is in memory anyway."""
     return PointParts([len(values)], lambda _: values)

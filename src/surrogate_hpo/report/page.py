@@ -121,7 +121,7 @@ class ReportContext:
         The resolved configuration, nested mappings allowed.
     provenance
         What the numbers were made with.
-    facts
+    key_numbers
         Key numbers per stage: label (with unit) to value.
     notes
         Paragraphs per stage that explain this run's choices.
@@ -145,7 +145,7 @@ class ReportContext:
     methods: MethodsSection
     settings: Mapping[str, object]
     provenance: Provenance
-    facts: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    key_numbers: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: Sequence[Notice] = ()
     classes: Sequence[ClassError] = ()
@@ -177,7 +177,7 @@ def render_report(context: ReportContext) -> str:
     Raises
     ------
     DataError
-        If a figure is missing, unknown or given twice, if facts, notes or warnings name an
+        If a figure is missing, unknown or given twice, if key numbers, notes or warnings name an
         unknown stage, or if the headline quantity has no errors.
     """
     _check_stages(context)
@@ -224,11 +224,11 @@ def _verdict_summary(verdicts: list[Verdict], *, known: bool) -> str:
 
 
 def _check_stages(context: ReportContext) -> None:
-    named = {*context.facts, *context.notes, *(notice.stage for notice in context.warnings)}
+    named = {*context.key_numbers, *context.notes, *(notice.stage for notice in context.warnings)}
     unknown = sorted(named - set(STAGES))
     if unknown:
         raise DataError(
-            "facts, notes or warnings of the report name an unknown stage",
+            "key numbers, notes or warnings of the report name an unknown stage",
             where="report",
             expected=", ".join(STAGES),
             got=", ".join(unknown),

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 
-from surrogate_hpo.config.short_recipe import BriefTrainingSettings
+from surrogate_hpo.config.short_recipe import ShortRecipeSettings
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.networks.architecture import Architecture
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 def train_all(
     networks: Mapping[str, tuple[Architecture, ScaledData]],
-    settings: BriefTrainingSettings,
+    settings: ShortRecipeSettings,
     finished: EvaluationStore,
     *,
     seed: int,
@@ -51,7 +51,7 @@ def train_all(
 
 
 def _train(
-    architecture: Architecture, data: ScaledData, settings: BriefTrainingSettings, seed: int
+    architecture: Architecture, data: ScaledData, settings: ShortRecipeSettings, seed: int
 ) -> Outcome:
     recipe = {"batch_size", "learning_rate", "optimiser", "weight_decay"}
     one = run_shortly(

@@ -7,7 +7,7 @@ floating point operations. P is a number of points, C of components, E of energi
 from itertools import pairwise
 from statistics import fmean
 
-from surrogate_hpo.config.short_recipe import BriefTrainingSettings
+from surrogate_hpo.config.short_recipe import ShortRecipeSettings
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import CUDA_BASE, FLOAT64, MEBIBYTE, TORCH_BASE, Need
 
@@ -29,7 +29,7 @@ def parameters(layers: list[int]) -> int:
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(layers))
 
 
-def held_points(case: Case, training: int, validation: int, *, copies: int = 1) -> float:
+def points_in_memory(case: Case, training: int, validation: int, *, copies: int = 1) -> float:
     """Bytes of a fit: the points as they were read, and once more for each scaling of them.
 
     Reading holds the training points twice, as single snapshots and joined.
@@ -184,14 +184,14 @@ def score_seconds(layers: list[int], points: int) -> float:
     return 0.05 + _SCORE_PASSES * 6.0 * parameters(layers) * points / _RATE
 
 
-def brief_points(recipe: BriefTrainingSettings) -> int:
+def recipe_points(recipe: ShortRecipeSettings) -> int:
     """Points that such a training sees, those it is judged by included."""
     return recipe.points + recipe.validation_points
 
 
-def brief(
+def short_trainings(
     case: Case,
-    recipe: BriefTrainingSettings,
+    recipe: ShortRecipeSettings,
     space: list[list[int]],
     *,
     trainings: int,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.data.drawings import save_lone_figure
+from surrogate_hpo.data.figure_files import save_lone_figure
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.run.interface import FigurePdf, FigureSvg, FigureTable, Input

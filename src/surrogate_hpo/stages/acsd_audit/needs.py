@@ -9,8 +9,8 @@ from surrogate_hpo.run.needs.basis import (
 )
 from surrogate_hpo.run.needs.networks import (
     READING_RATE,
-    brief,
-    brief_points,
+    recipe_points,
+    short_trainings,
 )
 
 
@@ -31,10 +31,10 @@ def acsd_audit_chunk(case: Case) -> Need:
     recipe = settings.training
     radii = settings.cutoff_radii_angstrom or scored.cutoff_radii_angstrom
     candidates = math.ceil(len(radii) * len(settings.twojmax or scored.twojmax) / settings.chunks)
-    points = brief_points(recipe)
+    points = recipe_points(recipe)
     held = 2 * FLOAT32 * case.grid_points * case.energies
     held += 3 * candidates * case.point_bytes * points
-    return brief(
+    return short_trainings(
         case,
         recipe,
         [case.layers(settings.layers, settings.width)],

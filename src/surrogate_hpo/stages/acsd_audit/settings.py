@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from surrogate_hpo.config.base import SPLITS_JOBS, Count, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.config.short_recipe import BriefTrainingSettings
+from surrogate_hpo.config.short_recipe import ShortRecipeSettings
 from surrogate_hpo.networks.options import Activation
 
 
@@ -27,4 +27,4 @@ class AcsdAuditSettings(Section):
     chunks: Count = Field(
         1, description="jobs that the trainings are spread over", json_schema_extra=SPLITS_JOBS
     )
-    training: BriefTrainingSettings = BriefTrainingSettings()
+    training: ShortRecipeSettings = ShortRecipeSettings()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from surrogate_hpo.data.datasets import PointData, read_points
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.networks.architecture import Architecture
-from surrogate_hpo.networks.point_parts import held
+from surrogate_hpo.networks.point_parts import in_memory
 from surrogate_hpo.run.chunk_results import write_chunk
 from surrogate_hpo.run.interface import (
     AuditState,
@@ -53,7 +53,7 @@ def evaluate(
         Root seed of the config.
     """
     data = make_score_data(
-        held(training.descriptors), training, validation, settings, stage="audit", seed=seed
+        in_memory(training.descriptors), training, validation, settings, stage="audit", seed=seed
     )
     for name in settings.scores:
         score_all(

@@ -8,11 +8,11 @@ from surrogate_hpo.run.needs.basis import (
 )
 from surrogate_hpo.run.needs.networks import (
     READING_RATE,
-    brief,
-    brief_points,
     jacobians,
     moments_seconds,
+    recipe_points,
     score_seconds,
+    short_trainings,
 )
 from surrogate_hpo.scores.architectures.options import LEARNING_SCORES
 
@@ -37,11 +37,11 @@ def audit_chunk(case: Case) -> Need:
     reading = case.point_bytes * (training + max(training, validation))
     scoring = case.point_bytes * (training + validation) + FLOAT32 * training * case.components
     space = [case.layers(n, width) for n in settings.layers for width in settings.widths]
-    held = max(reading, scoring) + 2 * case.point_bytes * brief_points(recipe)
+    held = max(reading, scoring) + 2 * case.point_bytes * recipe_points(recipe)
     drawn = math.ceil(settings.architectures / settings.chunks)
     networks = drawn * settings.initialisations
     scores = [settings.points if name in LEARNING_SCORES else 0 for name in settings.scores]
-    return brief(
+    return short_trainings(
         case,
         recipe,
         space,

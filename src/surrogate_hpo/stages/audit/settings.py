@@ -5,7 +5,7 @@ from typing import Annotated, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from surrogate_hpo.config.base import SPLITS_JOBS, Count, PositiveInt, Section
-from surrogate_hpo.config.short_recipe import BriefTrainingSettings
+from surrogate_hpo.config.short_recipe import ShortRecipeSettings
 from surrogate_hpo.networks.options import Activation, InputScaling
 from surrogate_hpo.scores.architectures.options import ProxyName
 
@@ -46,7 +46,7 @@ class AuditSettings(Section):
         description="jobs that the scores and trainings are spread over",
         json_schema_extra=SPLITS_JOBS,
     )
-    training: BriefTrainingSettings = BriefTrainingSettings()
+    training: ShortRecipeSettings = ShortRecipeSettings()
 
     @field_validator("scores")
     @classmethod

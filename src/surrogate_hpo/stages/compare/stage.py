@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Annotated, Any
 
-from surrogate_hpo.data.drawings import save_figures
+from surrogate_hpo.data.figure_files import save_figures
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.documents import read_document, write_document
 from surrogate_hpo.files.tables import read_table, write_table

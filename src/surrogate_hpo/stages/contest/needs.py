@@ -8,7 +8,7 @@ from surrogate_hpo.run.needs.basis import (
 from surrogate_hpo.run.needs.networks import (
     epoch_operations,
     fit,
-    held_points,
+    points_in_memory,
 )
 from surrogate_hpo.stages.evaluate.needs import held_out_energies
 from surrogate_hpo.stages.search.settings import SearchSettings
@@ -30,7 +30,7 @@ def contest(case: Case) -> Need:
     trials = settings.trials * settings.initialisations * settings.maximum_epochs
     finals = settings.final_initialisations * settings.final_epochs
     everything = case.points("training")
-    held = held_points(case, everything, case.points("validation")) + case.point_bytes * (
+    held = points_in_memory(case, everything, case.points("validation")) + case.point_bytes * (
         pairs * (training + validation)
     )
     operations = trials * epoch_operations(layers, training, batch) + finals * epoch_operations(

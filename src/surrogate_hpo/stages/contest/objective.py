@@ -11,7 +11,7 @@ from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
 from surrogate_hpo.networks.options import Activation
-from surrogate_hpo.networks.point_parts import held
+from surrogate_hpo.networks.point_parts import in_memory
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.run.devices import device_name
@@ -140,7 +140,7 @@ class ScoreObjective:
     def _data(self) -> ScoreData:
         training, validation = self._points
         return make_score_data(
-            held(training.descriptors),
+            in_memory(training.descriptors),
             training,
             validation,
             self._settings,

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.data.drawings import save_lone_figure
+from surrogate_hpo.data.figure_files import save_lone_figure
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.run.interface import FigurePdf, FigureSvg, FigureTable, Input

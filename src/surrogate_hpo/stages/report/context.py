@@ -15,9 +15,10 @@ from surrogate_hpo.stages.compare.method_costs import METHOD_COLUMNS, method_cos
 from surrogate_hpo.stages.report.arguments import RunFiles
 from surrogate_hpo.stages.report.energies import EnergyTable
 from surrogate_hpo.stages.report.errors import class_errors, force_errors, quantity_errors
-from surrogate_hpo.stages.report.facts import facts, mixed_engines, notices
 from surrogate_hpo.stages.report.gallery import draw_all
+from surrogate_hpo.stages.report.key_numbers import key_numbers
 from surrogate_hpo.stages.report.methods import composition, methods, temperatures
+from surrogate_hpo.stages.report.notices import mixed_engines, notices
 from surrogate_hpo.stages.report.records import HEADLINE, Documents
 from surrogate_hpo.stages.report.settings import ReportSettings
 from surrogate_hpo.stages.train.figure import validation_losses_table
@@ -112,7 +113,7 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
         ),
         settings={"seed": seed} | {s: record["settings"] for s, record in run.records.items()},
         provenance=_provenance(run.records, run.engines, seed),
-        facts=facts(run.documents, run.cost),
+        key_numbers=key_numbers(run.documents, run.cost),
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
         warnings=[
             *mixed_engines(run.engines),

@@ -11,7 +11,8 @@ from surrogate_hpo.report.errors import ClassError, ForceErrors
 from surrogate_hpo.stages.report.records import HEADLINE
 
 Document = Mapping[str, Any]
-# The Fermi energy's error is in meV and stands among the facts; the ions' is none of the network.
+# The Fermi energy's error is in meV and stands among the key numbers; the ions' is none of the
+# network.
 _NOT_SHOWN = (FERMI_ENERGY, "ewald_energy")
 
 

@@ -1,6 +1,6 @@
 """What goes into a paper: one self-contained HTML page, figures, tables, methods, references."""
 
-from surrogate_hpo.data.drawings import save_figures
+from surrogate_hpo.data.figure_files import save_figures
 from surrogate_hpo.files.atomic import write_text
 from surrogate_hpo.files.tables import read_table, write_table
 from surrogate_hpo.report.page import render_report

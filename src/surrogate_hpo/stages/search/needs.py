@@ -11,8 +11,8 @@ from surrogate_hpo.run.needs.networks import (
     READING_RATE,
     epoch_operations,
     fit,
-    held_points,
     parameters,
+    points_in_memory,
 )
 from surrogate_hpo.run.needs.predictions import (
     ENERGY_BYTES,
@@ -41,7 +41,7 @@ def search_worker(case: Case) -> Need:
     everything, held_out = _fold_points(case)
     training = min(settings.points or everything, everything)
     pairs = 1 if settings.folds > 1 else len(settings.input_scaling) * len(settings.output_scaling)
-    held = held_points(case, training, held_out, copies=min(pairs, settings.trials))
+    held = points_in_memory(case, training, held_out, copies=min(pairs, settings.trials))
     held = max(held, 2 * case.point_bytes * everything)
     trials = math.ceil(settings.trials / settings.workers)
     epochs = trials * settings.folds * settings.initialisations * settings.maximum_epochs

@@ -7,7 +7,7 @@ from functools import partial
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.memo import Memo
-from surrogate_hpo.networks.point_parts import held
+from surrogate_hpo.networks.point_parts import in_memory
 from surrogate_hpo.scores.architectures.options import ProxyName
 from surrogate_hpo.scores.architectures.proxies import PROXIES
 from surrogate_hpo.scores.architectures.ranking import ArchitectureScore
@@ -55,7 +55,12 @@ def score_configurations(
         Root seed of the config.
     """
     data = make_score_data(
-        held(training.descriptors), training, validation, settings.score, stage="table", seed=seed
+        in_memory(training.descriptors),
+        training,
+        validation,
+        settings.score,
+        stage="table",
+        seed=seed,
     )
     memo = Memo(ArchitectureScore, finished)
     for name in settings.score.names:

@@ -8,9 +8,9 @@ from surrogate_hpo.run.needs.basis import Need
 from surrogate_hpo.run.needs.networks import (
     epoch_operations,
     fit,
-    held_points,
     jacobians,
     parameters,
+    points_in_memory,
     score_seconds,
 )
 from surrogate_hpo.run.needs.predictions import (
@@ -48,7 +48,7 @@ def table_chunk(case: Case) -> Need:
     ]
     seconds = fmean(sum(score_seconds(n, points) for points in scores) for n in space)
     seconds *= some * settings.score.initialisations
-    held = held_points(case, everything, validation, copies=len(settings.input_scaling))
+    held = points_in_memory(case, everything, validation, copies=len(settings.input_scaling))
     held += jacobians(case, settings.score.batch_size)
     held += FLOAT32 * everything * case.components
     operations = epochs * each

@@ -3,7 +3,7 @@
 from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS, number_of_directions
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import FLOAT64, TORCH_BASE, Need, snap_seconds
-from surrogate_hpo.run.needs.networks import bounded, epoch_operations, fit, held_points
+from surrogate_hpo.run.needs.networks import bounded, epoch_operations, fit, points_in_memory
 
 # Points of a grid over those of one of half as many along each axis.
 COARSENING = 8
@@ -74,7 +74,7 @@ def train(case: Case) -> Need:
     training, validation = case.points("training"), case.points("validation")
     batch = min(case.config.search.batch_size)
     operations = epoch_operations(case.network, training, batch)
-    held = bounded(held_points(case, training, validation), settings.data_memory_mebibytes)
+    held = bounded(points_in_memory(case, training, validation), settings.data_memory_mebibytes)
     if settings.learns_energies:
         # Whole snapshots on grids of half as many points along each axis, with their tangents.
         training //= COARSENING
