@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from occupied_density import occupied_density
 
-from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
+from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.dft.ldos_axis import KERNEL_NAMES, kernel
 from surrogate_hpo.errors import ConfigError, DataError
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from occupied_density import occupied_density
 
-from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
+from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.dft.ldos_axis import KERNEL_NAMES
 from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.formats.cubes.files import read_cube

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 from ase.build import bulk
+from occupied_density import occupied_density
 from scf import run_scf
 
 from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.hgh import ALUMINIUM_LDA
-from surrogate_hpo.dft.ldos import ldos_from_bands, occupied_density
+from surrogate_hpo.dft.ldos import ldos_from_bands
 from surrogate_hpo.dft.ldos_axis import LdosAxis, kernel_variance
 from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.formats.espresso.scf import save_folder

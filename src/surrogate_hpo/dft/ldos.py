@@ -1,4 +1,4 @@
-"""Local density of states and electron density from orbital densities."""
+"""Local density of states from orbital densities."""
 
 from collections.abc import Iterable
 
@@ -63,38 +63,6 @@ def ldos_from_bands(
     coefficients = evaluate_kernel(kernel, (energy - eigenvalues[..., None]) / width) / width
     total = _accumulate(orbital_densities, k_weights[:, None, None] * coefficients)
     return total.astype(np.float32)
-
-
-def occupied_density(
-    *,
-    orbital_densities: Iterable[RealArray],
-    occupations: FloatArray,
-    k_weights: FloatArray,
-) -> FloatArray:
-    """Sum the occupied orbital densities: n(r) = sum_k w_k sum_b f_kb |psi_kb(r)|².
-
-    Parameters
-    ----------
-    orbital_densities
-        |psi_kb(r)|², shape (some bands, *grid), in 1/Å³: batches of the bands of the first
-        k point, in order, then those of the second, and so on.
-    occupations
-        f_kb between 0 and 1, shape (k, bands).
-    k_weights
-        w_k, shape (k,), with the spin factor: they sum to 2.
-
-    Returns
-    -------
-    numpy.ndarray
-        Electron density, shape grid, float64, in 1/Å³.
-
-    Raises
-    ------
-    DataError
-        The shapes do not fit.
-    """
-    coefficients = (k_weights[:, None] * occupations)[..., None]
-    return np.asarray(_accumulate(orbital_densities, coefficients)[..., 0])
 
 
 def _accumulate(orbital_densities: Iterable[RealArray], coefficients: FloatArray) -> FloatArray:
