@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,11 @@ from surrogate_hpo.formats.espresso.scf import save_folder
 settings.register_profile("house", deadline=None)
 settings.register_profile("ci", parent=settings.get_profile("house"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "house")
+
+# The tests start some thousand processes, each of which would compile the package anew, and parse
+# it for the digests of its code.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PSEUDOPOTENTIALS = REPOSITORY / "pseudopotentials"
