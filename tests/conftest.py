@@ -48,7 +48,9 @@ class TinyRun:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first, so that two processes end at the same time."""
-    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+    items.sort(
+        key=lambda item: [item.get_closest_marker(name) is None for name in ("longest", "workflow")]
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

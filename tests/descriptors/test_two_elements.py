@@ -14,7 +14,7 @@ from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.dft.hgh import HghChannel, HghParameters, radial_potential
 from surrogate_hpo.formats.upf.writer import upf_text
 
-pytestmark = [pytest.mark.qe, pytest.mark.workflow]
+pytestmark = [pytest.mark.longest, pytest.mark.qe, pytest.mark.workflow]
 ALUMINIUM = str(Path(__file__).parents[2] / "pseudopotentials" / "Al.hgh-lda.UPF")
 # One valence electron, soft, like lithium's. Nothing here depends on how true it is to lithium:
 # our energies are compared with those that Quantum ESPRESSO gets from the same file.

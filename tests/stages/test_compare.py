@@ -409,6 +409,7 @@ def test_a_killed_contest_goes_on_and_ends_with_the_same_numbers(
     assert not any((torn / "state").iterdir())
 
 
+@pytest.mark.longest
 @pytest.mark.workflow
 @pytest.mark.qe
 def test_every_method_competes_and_a_change_of_the_table_repeats_no_training(run):

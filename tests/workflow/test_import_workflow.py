@@ -60,6 +60,7 @@ def told(table: Path) -> list[dict]:
     return [{k: v for k, v in row.items() if k != "temperature_kelvin"} for row in rows]
 
 
+@pytest.mark.longest
 def test_exported_and_imported_again_every_number_is_the_same(
     finished, exported, tmp_path, monkeypatch
 ):

@@ -20,7 +20,7 @@ from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.run.case import case_of
 
-pytestmark = [pytest.mark.workflow, pytest.mark.qe]
+pytestmark = [pytest.mark.longest, pytest.mark.workflow, pytest.mark.qe]
 ATOMS = {
     **{"training-0000": 4, "training-0001": 8, "training-0002": 8},
     **{"validation-0000": 4, "validation-0001": 8},

@@ -227,6 +227,7 @@ def test_an_edited_choice_with_its_old_time_is_chosen_again(run):
     assert planned(run) == DOWNSTREAM["acsd"]
 
 
+@pytest.mark.longest
 def test_forced_and_deleted(run):
     before = numbers(run)
     assert planned(run, "--forcerun", "train") == DOWNSTREAM["train"]
@@ -325,6 +326,7 @@ def running_job(parent: int, stage: str) -> psutil.Process | None:
     return None
 
 
+@pytest.mark.longest
 def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_path):
     folder = new_folder(tmp_path / "killed")
     names = [rule for rule, _ in rules(load_config([folder / "config.yaml"]))]
