@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from functools import cache
 from itertools import combinations
 
 import matplotlib
@@ -40,13 +41,13 @@ def run():
 
 
 def test_drawing_twice_gives_the_same_bytes(run):
-    for first, second in zip(run.figures, fictional_run().figures, strict=True):
+    for first, second in zip(run.figures, fictional_run.__wrapped__().figures, strict=True):
         assert first.svg == second.svg
 
 
 def test_drawing_ignores_the_users_matplotlib_settings(run):
     with matplotlib.rc_context({"font.size": 31, "svg.fonttype": "path", "axes.facecolor": "red"}):
-        for first, second in zip(run.figures, fictional_run().figures, strict=True):
+        for first, second in zip(run.figures, fictional_run.__wrapped__().figures, strict=True):
             assert first.svg == second.svg
 
 
@@ -95,6 +96,7 @@ def text_boxes(figure):
             yield element.text, (x + along[0], y + across[0], x + along[1], y + across[1])
 
 
+@cache
 def crowded_figures():
     """Figures at the upper end of what a study would show."""
     generator = np.random.default_rng(1)
@@ -176,7 +178,9 @@ def comparison_figures():
 
 
 @pytest.mark.parametrize("width", LAYOUTS)
-@pytest.mark.parametrize("make", [lambda: fictional_run().figures, crowded_figures])
+@pytest.mark.parametrize(
+    "make", [lambda: fictional_run.__wrapped__().figures, crowded_figures.__wrapped__]
+)
 def test_no_text_is_cut_or_overlaps_another(make, width, monkeypatch):
     # Text of the page's pictures is text and can be measured; that of the paper's is outlines.
     monkeypatch.setattr(pictures, "PAGE_LAYOUT", LAYOUTS[width])

@@ -25,6 +25,12 @@ def drawings():
     )
 
 
+@cache
+def pdfs(width):
+    """Each drawing with its PDF."""
+    return [(figure, figure.paper_pdf(width)) for figure in drawings()]
+
+
 def streams(pdf):
     """What a PDF draws, decompressed."""
     found = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
@@ -33,8 +39,7 @@ def streams(pdf):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_pdf_is_as_wide_as_a_column_and_scaled_as_a_whole(width):
-    for figure in drawings():
-        pdf = figure.paper_pdf(width)
+    for figure, pdf in pdfs(width):
         boxes = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
         assert len(boxes) == 1, "one page"
         breadth, height = map(float, boxes[0])
@@ -59,8 +64,7 @@ def test_lines_are_drawn_to_their_ends(width):
 
 
 def test_the_fonts_of_a_pdf_are_embedded_outlines_and_nothing_tells_when_it_was_made():
-    for figure in drawings():
-        pdf = figure.paper_pdf("single")
+    for figure, pdf in pdfs("single"):
         fonts = re.findall(rb"/FontName /(\S+)", pdf)
         assert fonts
         assert pdf.count(b"/FontFile2") == len(set(fonts))
@@ -70,9 +74,9 @@ def test_the_fonts_of_a_pdf_are_embedded_outlines_and_nothing_tells_when_it_was_
 
 
 def test_letters_are_large_enough_to_read_in_print():
-    for figure in drawings():
-        for width, layout in LAYOUTS.items():
-            (drawing,) = [s for s in streams(figure.paper_pdf(width)) if b" Tf" in s]
+    for width, layout in LAYOUTS.items():
+        for figure, pdf in pdfs(width):
+            (drawing,) = [s for s in streams(pdf) if b" Tf" in s]
             sizes = [float(size) for size in re.findall(rb"([\d.]+) Tf", drawing)]
             assert min(sizes) * layout.scale >= 5.9, (figure.name, width)
 
@@ -80,12 +84,13 @@ def test_letters_are_large_enough_to_read_in_print():
 @pytest.mark.parametrize("width", WIDTHS)
 def test_an_svg_for_a_paper_needs_no_font(width):
     for figure in drawings():
-        root = ET.fromstring(figure.paper_svg(width))  # noqa: S314 - our own drawing
+        text = figure.paper_svg(width)
+        root = ET.fromstring(text)  # noqa: S314 - our own drawing
         assert root.get("width") == f"{WIDTHS[width]:g}mm"
         assert root.get("height").endswith("mm")
         assert root.find(f"{SVG}title").text == figure.title
         assert next(root.iter(f"{SVG}text"), None) is None
-        assert "font-family" not in figure.paper_svg(width)
+        assert "font-family" not in text
 
 
 def test_pictures_are_the_same_bytes_in_any_order():
