@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ def room(name: str) -> str:
     return parts[0]
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Modules of the package that a file imports, and the roots of all others."""
     found = set()
@@ -77,6 +79,7 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+@cache
 def own_imports(path: Path) -> set[str]:
     names = {n.removeprefix("surrogate_hpo.") for n in imports(path) if "surrogate_hpo." in n}
     return {n for n in names if ROOT.joinpath(*n.split(".")).with_suffix(".py").is_file()}
