@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-forces bench-dynamics bench-elastic bench-busy bench-start docs lint format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-forces bench-dynamics bench-elastic bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -125,10 +125,15 @@ docs: .venv-docs/installed  ## the documentation as a site in build/site; a dead
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 	@echo "open build/site/index.html"
 
-lint: .venv/dev-installed  ## ruff, mypy, pydoclint, snakefmt, snakemake --lint
+# Two halves that take about as long: make --jobs 2 lint.
+lint: lint-types lint-style  ## ruff, mypy, pydoclint, snakefmt, snakemake --lint
+
+lint-types: .venv/dev-installed
+	.venv/bin/mypy
+
+lint-style: .venv/dev-installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy
 	.venv/bin/pydoclint src
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/snakemake --lint
