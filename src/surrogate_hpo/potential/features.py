@@ -9,7 +9,8 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.adjoint.atom_jacobian import summed_jacobian
-from surrogate_hpo.descriptors.bispectrum import bispectrum
+from surrogate_hpo.descriptors.atom_centred import AtomBispectrum
+from surrogate_hpo.descriptors.elements import DEFAULT_RADIUS
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.errors import DataError
 
@@ -21,7 +22,7 @@ class AtomDescriptor:
     """How the neighbourhoods of atoms are described.
 
     An atom is no neighbour of itself, but its periodic images are; the self term of SNAP is
-    kept. Neighbours of n elements have the weights 1/n, 2/n, …, 1 by atomic number.
+    kept.
 
     Attributes
     ----------
@@ -31,11 +32,18 @@ class AtomDescriptor:
         2·J_max.
     elements
         Chemical symbols, by atomic number.
+    weights
+        Of neighbours of each element, dimensionless; if empty, 1/n, 2/n, …, 1 of n elements.
+    radii
+        Radius factor of each element, dimensionless; if empty, 0.5. Elements a and b see each
+        other up to (ρ_a + ρ_b)·R_cut.
     """
 
     cutoff_radius: float
     twojmax: int
     elements: tuple[str, ...]
+    weights: tuple[float, ...] = ()
+    radii: tuple[float, ...] = ()
 
     @property
     def counts(self) -> int:
@@ -45,7 +53,34 @@ class AtomDescriptor:
     @property
     def features(self) -> int:
         """Number of features: a count and a block of components for each element."""
-        return len(self.elements) * (1 + n_components(self.twojmax))
+        return len(self.elements) * (1 + self.components)
+
+    @property
+    def components(self) -> int:
+        """Number of bispectrum components at an atom."""
+        return n_components(self.twojmax)
+
+    @property
+    def element_weights(self) -> FloatArray:
+        """Weight of each element, [elements]."""
+        return np.array(self.weights or [(i + 1) / self.counts for i in range(self.counts)])
+
+    @property
+    def element_radii(self) -> FloatArray:
+        """Radius factor of each element, [elements]."""
+        return np.array(self.radii or [DEFAULT_RADIUS] * self.counts)
+
+    def bispectrum(self, atoms: Atoms) -> AtomBispectrum:
+        """The descriptors of a structure; DataError if it holds another element."""
+        kinds = self.kinds(atoms)
+        return AtomBispectrum(
+            atoms.positions,
+            atoms.cell.array,
+            cutoff_radius=self.cutoff_radius,
+            twojmax=self.twojmax,
+            weights=self.element_weights[kinds],
+            radii=self.element_radii[kinds],
+        )
 
     def kinds(self, atoms: Atoms) -> NDArray[np.intp]:
         """Index of each atom's element, or DataError if it has none."""
@@ -94,14 +129,7 @@ def energy_features(atoms: Atoms, descriptor: AtomDescriptor) -> FloatArray:
         If the structure holds another element.
     """
     kinds = descriptor.kinds(atoms)
-    values = bispectrum(
-        atoms.positions,
-        atoms.positions,
-        atoms.cell.array,
-        cutoff_radius=descriptor.cutoff_radius,
-        twojmax=descriptor.twojmax,
-        weights=(kinds + 1) / descriptor.counts,
-    )
+    values = descriptor.bispectrum(atoms)()
     blocks = np.zeros((descriptor.counts, values.shape[1]))
     np.add.at(blocks, kinds, values)
     counts = np.bincount(kinds, minlength=descriptor.counts)
@@ -128,17 +156,46 @@ def force_features(atoms: Atoms, descriptor: AtomDescriptor) -> FloatArray:
     DataError
         If the structure holds another element.
     """
+    return derivative_features(atoms, descriptor)[0]
+
+
+def derivative_features(atoms: Atoms, descriptor: AtomDescriptor) -> tuple[FloatArray, FloatArray]:
+    r"""What forces and stress are linear in.
+
+    .. math::
+        -\frac{\mathrm{d}\mathbf{x}}{\mathrm{d}\mathbf{R}_k}, \qquad
+        \frac{1}{V} \frac{\mathrm{d}\mathbf{x}}{\mathrm{d}\varepsilon_{ab}}
+
+    of the `energy_features` x.
+
+    Parameters
+    ----------
+    atoms
+        Periodic structure, Å.
+    descriptor
+        What to describe atoms by.
+
+    Returns
+    -------
+    array [3 N, features], array [9, features]
+        1/Å, three rows per atom; and 1/Å³, rows xx, xy, …, zz, positive under tension.
+
+    Raises
+    ------
+    DataError
+        If the structure holds another element.
+    """
     kinds = descriptor.kinds(atoms)
-    jacobian = summed_jacobian(
-        atoms.positions,
-        atoms.cell.array,
-        kinds,
-        cutoff_radius=descriptor.cutoff_radius,
-        twojmax=descriptor.twojmax,
-        weights=(kinds + 1) / descriptor.counts,
-    )
-    kinds_here, components, number = jacobian.shape[:3]
-    blocks = np.zeros((descriptor.counts, components, 3 * number))
-    blocks[:kinds_here] = jacobian.reshape(kinds_here, components, 3 * number)
-    rows = blocks.reshape(-1, 3 * number).T
-    return np.hstack([np.zeros((3 * number, descriptor.counts)), -rows])
+    jacobian, strain = summed_jacobian(descriptor.bispectrum(atoms), kinds, descriptor.components)
+    forces = _with_all_kinds(-jacobian.reshape(*jacobian.shape[:2], -1), descriptor)
+    stress = _with_all_kinds(strain.reshape(*strain.shape[:2], -1), descriptor)
+    return forces, stress / abs(float(atoms.get_volume()))
+
+
+def _with_all_kinds(blocks: FloatArray, descriptor: AtomDescriptor) -> FloatArray:
+    """Rows with a column for every feature, from [kind, component, row]."""
+    kinds, components, rows = blocks.shape
+    columns = np.zeros((descriptor.counts * (1 + components), rows))
+    begin = descriptor.counts
+    columns[begin : begin + kinds * components] = blocks.reshape(-1, rows)
+    return columns.T

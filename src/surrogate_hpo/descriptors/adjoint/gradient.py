@@ -108,7 +108,7 @@ class BispectrumAdjoint:
             If an array has the wrong shape, or holds NaN or inf.
         """
         where = checked_vectors("points", points)
-        given = _checked_gradient(gradient, len(where), self._components)
+        given = checked_gradient(gradient, len(where), self._components)
         energies = given if given.ndim == 3 else given[None]
         check_positive_integer("threads", threads)
         check_positive_integer("block", block)
@@ -120,6 +120,7 @@ class BispectrumAdjoint:
                 self._tables, self._components, self._bins.max_candidates, len(energies)
             )
             out, virial = (np.zeros_like(total) for total in totals)
+            standing = np.empty((len(energies), 0, 3))  # derivatives by the points: none wanted
             adjoint_kernel(
                 where[part],
                 energies[:, part],
@@ -130,6 +131,7 @@ class BispectrumAdjoint:
                 scratch,
                 out,
                 virial,
+                standing,
             )
             return out, virial
 
@@ -207,7 +209,7 @@ def bispectrum_adjoint(
     return derivative
 
 
-def _checked_gradient(values: ArrayLike, n_points: int, count: int) -> NDArray[np.float64]:
+def checked_gradient(values: ArrayLike, n_points: int, count: int) -> NDArray[np.float64]:
     """Return finite numbers of each component at each point, or raise DataError."""
     try:
         array = np.require(values, np.float64, ["C_CONTIGUOUS", "WRITEABLE"])

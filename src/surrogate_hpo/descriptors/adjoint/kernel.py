@@ -104,6 +104,7 @@ AdjointKernel = Callable[
         AdjointScratch,
         NDArray[np.float64],
         NDArray[np.float64],
+        NDArray[np.float64],
     ],
     None,
 ]
@@ -123,6 +124,7 @@ def _build_kernel(sources: str) -> AdjointKernel:
         scratch: AdjointScratch,
         gradient: NDArray[np.float64],
         virial: NDArray[np.float64],
+        reaction: NDArray[np.float64],
     ) -> None:
         _ = sources
         geometry, owners = scratch.geometry, scratch.owners
@@ -147,7 +149,8 @@ def _build_kernel(sources: str) -> AdjointKernel:
                 rotations, n, scratch.folded, scratch.slopes, tables, recursion, scratch.result
             )
             for m in range(len(given)):
-                pull(geometry, owners, n, scratch.result[m], gradient[m], virial[m])
+                here = reaction[m, begin : begin + filled]
+                pull(geometry, owners, n, scratch.result[m], gradient[m], virial[m], here)
 
     return kernel
 

@@ -243,11 +243,13 @@ def pull(
     result: Lanes,
     gradient: NDArray[np.float64],
     virial: NDArray[np.float64],
+    reaction: NDArray[np.float64],
 ) -> None:
     """Turn derivatives by weight and quaternion into those by the atoms' positions and a strain.
 
     The quaternion is (cos θ, sin θ n_z, −sin θ n_y, −sin θ n_x) with n the direction from the
-    atom to the point, and θ and the switching function depend on the distance.
+    atom to the point, and θ and the switching function depend on the distance. `reaction` gets
+    the derivatives by the positions of the points, as many as it has rows for.
     """
     for k in range(n_neighbours):
         for lane in range(geometry.shape[1]):
@@ -274,6 +276,10 @@ def pull(
             gradient[atom, 0] -= pull_x
             gradient[atom, 1] -= pull_y
             gradient[atom, 2] -= pull_z
+            if lane < len(reaction):
+                reaction[lane, 0] += pull_x
+                reaction[lane, 1] += pull_y
+                reaction[lane, 2] += pull_z
             # A strain stretches the vector from the atom to the point.
             virial[0, 0] += r * x * pull_x
             virial[0, 1] += r * x * pull_y
