@@ -55,7 +55,7 @@ def test_every_command_and_every_python_block_works(checkout):
 
 def test_the_configs_of_another_element_are_faultless(tmp_path, monkeypatch):
     blocks = re.findall(r"```yaml\n# (\w+\.yaml)\n(.*?)```", ANOTHER_ELEMENT, re.DOTALL)
-    # Na.yaml is a row for the verb `potential`.
+    # Na.yaml is a row for the verb `pseudopotential`.
     blocks = [(name, text) for name, text in blocks if name != "Na.yaml"]
     assert [name for name, _ in blocks] == ["mg.yaml", "si.yaml"]
     (tmp_path / "pseudopotentials").symlink_to(REPOSITORY / "pseudopotentials")

@@ -55,7 +55,7 @@ FIGURES = {
 }
 
 # Commands for people, who give them files.
-TOOLS = ("predict", "relax", "dynamics", "export", "verify", "potential")
+TOOLS = ("predict", "relax", "dynamics", "export", "verify", "pseudopotential")
 # Commands that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 

@@ -7,7 +7,7 @@ import pytest
 from surrogate_hpo.cli import main
 from surrogate_hpo.dft.hgh import HghChannel, channel_coupling
 from surrogate_hpo.formats.upf.reader import read_upf
-from surrogate_hpo.verbs.potential.verb import read_hgh_row
+from surrogate_hpo.verbs.pseudopotential.verb import read_hgh_row
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ALUMINIUM = {
@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 def write(numbers, output="out.UPF"):
     Path("row.yaml").write_text(json.dumps(numbers))
-    main(["potential", "row.yaml", "--output", output])
+    main(["pseudopotential", "row.yaml", "--output", output])
     return Path(output).read_text()
 
 
@@ -50,7 +50,7 @@ def test_the_file_of_the_manual_is_taken(folder, capsys):
     page = (REPOSITORY / "docs/howto/another-element.md").read_text()
     text = page.partition("```yaml\n# Na.yaml\n")[2].partition("```")[0]
     Path("Na.yaml").write_text(text)
-    main(["potential", "Na.yaml", "--output", "Na.hgh-lda.UPF"])
+    main(["pseudopotential", "Na.yaml", "--output", "Na.hgh-lda.UPF"])
     assert capsys.readouterr().out in page
     assert read_upf(Path("Na.hgh-lda.UPF")).z_valence == 1
 
@@ -123,5 +123,5 @@ def test_numbers_that_make_no_potential_are_refused(folder, numbers, message):
 def test_files_that_make_no_sense_are_refused(folder, arguments, message):
     Path("row.yaml").write_text(json.dumps(ALUMINIUM))
     with pytest.raises(SystemExit, match=message):
-        main(["potential", *arguments])
+        main(["pseudopotential", *arguments])
     assert json.loads(Path("row.yaml").read_text()) == ALUMINIUM

@@ -146,7 +146,7 @@ def read_hgh_row(path: Path) -> HghRow:
     return row
 
 
-def potential(
+def pseudopotential(
     numbers: Annotated[Path, Positional("YAML or JSON with a row of the table; bohr, hartree")],
     *,
     output: Annotated[Path, Output("the file, UPF version 2")],
