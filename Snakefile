@@ -29,6 +29,7 @@ include: "workflow/rules/knoise.smk"
 include: "workflow/rules/learning_curve.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/floor.smk"
+include: "workflow/rules/potential.smk"
 
 
 rule all:

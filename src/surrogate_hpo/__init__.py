@@ -4,6 +4,8 @@ What scripts and notebooks use stands here by name, see docs/howto/python.md:
 
 SurrogateCalculator
     ASE calculator on the surrogate file of a run.
+PotentialCalculator
+    ASE calculator on the potential of a run.
 Surrogate, read_surrogate
     What such a file holds, and its reader.
 bispectrum
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
     from surrogate_hpo.data.surrogates import read_surrogate
     from surrogate_hpo.descriptors.bispectrum import bispectrum
     from surrogate_hpo.physics.total_energy import EnergyTerms, energy_terms_from_ldos
+    from surrogate_hpo.potential_calculator import PotentialCalculator
 
 __all__ = [
     "EnergyTerms",
+    "PotentialCalculator",
     "Surrogate",
     "SurrogateCalculator",
     "bispectrum",
@@ -41,6 +45,7 @@ PATIENCE = {
 }
 _HOMES = {
     "EnergyTerms": "physics.total_energy",
+    "PotentialCalculator": "potential_calculator",
     "Surrogate": "data.surrogate_contents",
     "SurrogateCalculator": "calculator",
     "bispectrum": "descriptors.bispectrum",

@@ -24,6 +24,7 @@ from surrogate_hpo.run.allocation import job_header
 from surrogate_hpo.run.cost import recording_cost
 from surrogate_hpo.run.graph import (
     ARCHIVES,
+    ATOM_CENTRED,
     AUDITS,
     CONTESTS,
     CONVERGENCE,
@@ -46,7 +47,10 @@ logger = logging.getLogger(__name__)
 # Either names a place for numba's compiled code.
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
-JOBS = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES)
+JOBS = (
+    *(*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ATOM_CENTRED, *ARCHIVES),
+    *(*HELPERS, *FIGURES),
+)
 VERBS = (*JOBS, *TOOLS, *QUESTIONS, "profile")
 PACKAGE_FOLDER = Path(surrogate_hpo.__file__).parent
 PROFILE_HELP = "Make a profile known to Snakemake by its name, or ask Slurm what it takes of it."

@@ -10,7 +10,15 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.yaml_core import CoreDumper, CoreLoader
 from surrogate_hpo.errors import ConfigError
-from surrogate_hpo.run.graph import ARCHIVES, AUDITS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
+from surrogate_hpo.run.graph import (
+    ARCHIVES,
+    ATOM_CENTRED,
+    AUDITS,
+    CONTESTS,
+    CONVERGENCE,
+    STAGES,
+    TRANSFERS,
+)
 
 DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
 
@@ -28,9 +36,16 @@ def load(tmp_path: Path, settings: dict) -> Config:
 
 def test_default_config_is_valid_and_has_a_section_per_stage():
     config = load_config([DEFAULT])
-    assert {*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES, "seed"} == set(
-        type(config).model_fields
-    )
+    assert {
+        *STAGES,
+        *AUDITS,
+        *CONTESTS,
+        *CONVERGENCE,
+        *TRANSFERS,
+        *ATOM_CENTRED,
+        *ARCHIVES,
+        "seed",
+    } == set(type(config).model_fields)
 
 
 def test_unknown_keys_are_refused_with_the_nearest_known_one(tmp_path, settings):

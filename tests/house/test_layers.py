@@ -10,6 +10,7 @@ import pytest
 import surrogate_hpo
 from surrogate_hpo.run.graph import (
     ARCHIVES,
+    ATOM_CENTRED,
     AUDITS,
     CONTESTS,
     CONVERGENCE,
@@ -41,7 +42,7 @@ LAYERS = (
     ("predict",),
     ("labels",),
     ("stages",),
-    ("calculator",),
+    ("calculator", "potential_calculator"),
     ("simulation",),
     ("verbs",),
     ("cli",),
@@ -49,7 +50,7 @@ LAYERS = (
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MODULES = sorted(p for p in ROOT.rglob("*.py") if p.name != "__init__.py")
-EVERY_STAGE = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ARCHIVES)
+EVERY_STAGE = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ATOM_CENTRED, *ARCHIVES)
 # The most modules of a folder: what is more is looked through, not seen.
 MOST_MODULES = 20
 
@@ -166,7 +167,7 @@ def test_a_command_has_a_room_of_its_name(verb):
 
 
 def test_the_snakefile_is_a_table_of_contents_and_rules_have_no_logic():
-    assert len((REPOSITORY / "Snakefile").read_text().splitlines()) < 50
+    assert len((REPOSITORY / "Snakefile").read_text().splitlines()) < 60
     for stage in EVERY_STAGE:
         rule = (REPOSITORY / "workflow" / "rules" / f"{stage}.smk").read_text()
         assert not re.search(r"^\s*(run:|def |import |for |if )", rule, re.MULTILINE), stage

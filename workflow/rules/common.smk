@@ -96,6 +96,9 @@ CURVE_MODELS = [str(plan.curve_model(CONFIG, *one)) for one in plan.curve(CONFIG
 TRANSFER = ["transfer"] if CONFIG.transfer.structures else []
 # And the energies of the reference LDOS where these were made elsewhere.
 FLOOR = ["floor"] if CONFIG.snapshots.finished else []
+# A potential learns from the run's snapshots, unless the user has others.
+POTENTIAL_TRAINING = [] if CONFIG.potential.files else ["training"]
+POTENTIAL_TEST = [] if CONFIG.potential.files else ["test"]
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 

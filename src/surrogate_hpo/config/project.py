@@ -19,6 +19,7 @@ from surrogate_hpo.stages.knoise.settings import KnoiseSettings
 from surrogate_hpo.stages.ldos.settings import LdosSettings
 from surrogate_hpo.stages.learning_curve.settings import LearningCurveSettings
 from surrogate_hpo.stages.naswot.settings import NaswotSettings
+from surrogate_hpo.stages.potential.settings import PotentialSettings
 from surrogate_hpo.stages.report.settings import ReportSettings
 from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
@@ -55,6 +56,7 @@ class Config(Section):
     knoise: KnoiseSettings = KnoiseSettings()
     learning_curve: LearningCurveSettings = LearningCurveSettings()
     floor: FloorSettings = FloorSettings()
+    potential: PotentialSettings = PotentialSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")

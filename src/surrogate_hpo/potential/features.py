@@ -82,12 +82,13 @@ class AtomDescriptor:
             radii=self.element_radii[kinds],
         )
 
-    def kinds(self, atoms: Atoms) -> NDArray[np.intp]:
-        """Index of each atom's element, or DataError if it has none."""
+    def kinds(self, atoms: Atoms, where: str | None = None) -> NDArray[np.intp]:
+        """Index of each atom's element, or DataError, naming the structure, if it has none."""
         unknown = sorted(set(atoms.symbols) - set(self.elements))
         if unknown:
             raise DataError(
                 "the potential knows nothing of an element",
+                where=where,
                 expected=", ".join(self.elements),
                 got=", ".join(unknown),
                 remedy="fit it to structures that hold all elements",

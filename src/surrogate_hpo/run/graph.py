@@ -31,6 +31,9 @@ CONVERGENCE = ("knoise", "learning_curve", "floor")
 # They judge structures beyond the run; part of it where `transfer.structures` names some.
 TRANSFERS = ("transfer",)
 
+# They learn from the atoms of the same runs, beside the LDOS; run when asked for.
+ATOM_CENTRED = ("potential",)
+
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
 
@@ -103,6 +106,7 @@ SUMMARIES = {
     "knoise": "denser mesh of k points",
     "learning_curve": "errors with fewer snapshots",
     "floor": "energies of the reference LDOS",
+    "potential": "energies and forces from atoms",
     "archive": "the run in one file",
 }
 

@@ -87,14 +87,14 @@ def _read(sources: Sequence[str]) -> Iterator[LabelledFrame]:
                 _energy(atoms, where),
                 _positive(atoms, TEMPERATURE, where),
                 _positive(atoms, SECONDS, where),
-                _forces(atoms, where),
+                forces_of(atoms, where),
             )
 
 
 def _energy(atoms: Atoms, where: str) -> float:
     found = atoms.info.get(ENERGY)
     if found is None:
-        found = _results(atoms).get("free_energy")
+        found = results_of(atoms).get("free_energy")
     if found is None:
         raise DataError(
             "the total free energy of a structure is not known",
@@ -105,16 +105,17 @@ def _energy(atoms: Atoms, where: str) -> float:
             remedy="write it there (E − TS of DFT with the settings of the run, not the energy "
             "extrapolated to 0 K), or leave the frame out: file@0:12",
         )
-    return _number(found, ENERGY, where)
+    return number_of(found, ENERGY, where)
 
 
-def _results(atoms: Atoms) -> dict[str, Any]:
+def results_of(atoms: Atoms) -> dict[str, Any]:
     """What a program has found, as ASE read it from the file."""
     return getattr(atoms.calc, "results", {})
 
 
-def _forces(atoms: Atoms, where: str) -> NDArray[np.float64] | None:
-    found = _results(atoms).get("forces")
+def forces_of(atoms: Atoms, where: str) -> NDArray[np.float64] | None:
+    """Forces that ASE read for a frame, eV/Å, [N, 3]; DataError if they make no sense."""
+    found = results_of(atoms).get("forces")
     if found is None:
         return None
     values, got = np.asarray(found), ""
@@ -128,7 +129,7 @@ def _forces(atoms: Atoms, where: str) -> NDArray[np.float64] | None:
             where=where,
             expected=f"three finite numbers for each of the {len(atoms)} atoms, eV/Å",
             got=got,
-            remedy="mend them, or remove them from the frame: it is judged by its energy then",
+            remedy="mend them, or remove them from the frame: it counts by its energy then",
         )
     return values.astype(np.float64)
 
@@ -137,13 +138,14 @@ def _positive(atoms: Atoms, key: str, where: str) -> float | None:
     found = atoms.info.get(key)
     if found is None:
         return None
-    number = _number(found, key, where)
+    number = number_of(found, key, where)
     if number <= 0:
         raise _senseless(found, key, where, "a number above 0, or none")
     return number
 
 
-def _number(found: object, key: str, where: str) -> float:
+def number_of(found: object, key: str, where: str) -> float:
+    """A finite number that a frame says of itself, or DataError."""
     known = isinstance(found, int | float | np.number) and not isinstance(found, bool)
     number = float(found) if known else math.nan  # type: ignore[arg-type]
     if not math.isfinite(number):

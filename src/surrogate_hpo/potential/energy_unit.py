@@ -1,0 +1,156 @@
+"""In which unit energies are, told by the forces: both are derivatives of one function."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.potential.choice import Design
+from surrogate_hpo.potential.labelled import Labelled
+from surrogate_hpo.potential.ridge import Ridge
+from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
+
+FloatArray = NDArray[np.float64]
+_KCAL_EV, _KJ_EV = 0.0433641043, 0.0103642697
+# Energy over what forces say of it, by what is in another unit.
+_FACTORS = {
+    "energies in hartree": 1 / HARTREE_EV,
+    "energies in rydberg": 1 / RYDBERG_EV,
+    "energies in kcal/mol": 1 / _KCAL_EV,
+    "energies in kJ/mol": 1 / _KJ_EV,
+    "energies in meV": 1000.0,
+    "forces in hartree/bohr": HARTREE_EV / BOHR_ANGSTROM,
+    "forces in rydberg/bohr": RYDBERG_EV / BOHR_ANGSTROM,
+    "forces in kcal/(mol Å)": _KCAL_EV,
+    "forces in kJ/(mol Å)": _KJ_EV,
+    "forces in meV/Å": 0.001,
+    "forces of the opposite sign (gradients)": -1.0,
+}
+# Fewer energies than this, or energies that follow the forces less, tell nothing.
+_FEWEST, _LEAST_CORRELATION = 4, 0.9
+# A factor within this of one is none; within the other of a unit's, it is that unit.
+_TRUSTED, _NEAR = 1.6, 1.12
+_PENALTY = 1e-3
+
+
+@dataclass(frozen=True)
+class EnergyScale:
+    """Given energies over those that the forces say, differences at equal composition.
+
+    Attributes
+    ----------
+    factor
+        1 if energies are in eV and forces in eV/Å.
+    correlation
+        Of both, 0 to 1.
+    """
+
+    factor: float
+    correlation: float
+
+    @property
+    def likely(self) -> str | None:
+        """What looks to be in another unit, and in which; None if nothing does."""
+        if self.correlation < _LEAST_CORRELATION or self.factor == 0:
+            return None
+        if 1 / _TRUSTED < self.factor < _TRUSTED:
+            return None
+        signs = {name: f for name, f in _FACTORS.items() if f * self.factor > 0}
+        name = min(signs, key=lambda name: abs(math.log(signs[name] / self.factor)))
+        near = abs(math.log(signs[name] / self.factor)) < math.log(_NEAR)
+        return name if near else "energies or forces in a unit that is not known here"
+
+
+def energy_scale(data: Sequence[Labelled], design: Design, counts: int) -> EnergyScale | None:
+    r"""Compare given energies with those that a potential fitted to the forces alone has.
+
+    .. math::
+        E_s / N_s \approx c_{\mathrm{composition}(s)} + p(V_s / N_s) + f\, \hat E_s / N_s
+
+    with a parabola p, as forces say little of how the energy depends on composition and volume.
+
+    Parameters
+    ----------
+    data
+        Structures with energies, and with forces.
+    design
+        Their rows.
+    counts
+        Number of elements.
+
+    Returns
+    -------
+    EnergyScale or None
+        None if there are too few of them.
+    """
+    if design.force_rows is None:
+        return None
+    rows = np.vstack([block[:, counts:] for block in design.force_rows])
+    pulled = [
+        np.ravel(one.forces)
+        for one, block in zip(data, design.force_rows, strict=True)
+        if one.forces is not None and len(block)
+    ]
+    if not pulled:
+        return None
+    target = np.concatenate(pulled)
+    (fit,) = Ridge(target, np.zeros((len(rows), 0)), rows, []).fits([_PENALTY])
+    features = np.array(design.features)
+    atoms = features[:, :counts].sum(axis=1)
+    given = np.array([one.energy for one in data]) / atoms
+    said = features[:, counts:] @ fit.penalised / atoms
+    volumes = np.array([abs(float(one.atoms.get_volume())) for one in data]) / atoms
+    relative = volumes / volumes.mean() - 1
+    kinds, of = np.unique(
+        (features[:, :counts] / atoms[:, None]).round(6), axis=0, return_inverse=True
+    )
+    alike = np.eye(len(kinds))[of.ravel()]
+    if len(data) < _FEWEST + len(kinds) + 2:
+        return None
+    columns = np.column_stack([alike, relative, relative**2])
+    given, said = (_beyond(values, columns) for values in (given, said))
+    strength = math.sqrt(float(given @ given) * float(said @ said))
+    if not strength > 0:
+        return None
+    together = float(given @ said)
+    # Of both directions of regression: noise on either side must not shrink the factor.
+    factor = math.copysign(math.sqrt(float(given @ given) / float(said @ said)), together)
+    return EnergyScale(factor, abs(together) / strength)
+
+
+def _beyond(values: FloatArray, columns: FloatArray) -> FloatArray:
+    return np.asarray(values - columns @ np.linalg.lstsq(columns, values)[0], np.float64)
+
+
+def check_energy_unit(data: Sequence[Labelled], design: Design, counts: int) -> None:
+    """Refuse energies and forces that cannot be derivatives of each other in eV and Å.
+
+    Parameters
+    ----------
+    data
+        As `energy_scale`.
+    design
+        Their rows.
+    counts
+        Number of elements.
+
+    Raises
+    ------
+    DataError
+        Naming the unit that it looks like.
+    """
+    scale = energy_scale(data, design, counts)
+    if scale is None or (likely := scale.likely) is None:
+        return
+    raise DataError(
+        "energies and forces are not in the same units",
+        where=f"{len(data)} structures, {data[0].name} to {data[-1].name}",
+        expected="energies in eV per cell and forces in eV/Å: differences of energies about once "
+        "those that the forces add up to",
+        got=f"{scale.factor:.4g} times (correlation {scale.correlation:.3f}), which looks like "
+        f"{likely}",
+        remedy="convert them where the file is written",
+    )

@@ -1,0 +1,203 @@
+"""From labelled structures to a potential: prior, choice by cross-validation, resampled members."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.potential.choice import Design, choose_linear_snap, design_of
+from surrogate_hpo.potential.energy_unit import check_energy_unit
+from surrogate_hpo.potential.features import AtomDescriptor, elements_of
+from surrogate_hpo.potential.labelled import Labelled, spread_over
+from surrogate_hpo.potential.linear_snap import LinearSnap, fit_linear_snap
+from surrogate_hpo.potential.model import Potential, prior_terms
+from surrogate_hpo.potential.morse_fit import fit_morse
+from surrogate_hpo.potential.options import FitOptions
+from surrogate_hpo.potential.priors import Prior, Zbl
+
+FloatArray = NDArray[np.float64]
+logger = logging.getLogger(__name__)
+# Cutoffs in units of the radius of a sphere that holds one atom: in aluminium 4.0, 4.75, 5.5 Å.
+RADII = (2.5, 3.0, 3.5)
+# Structures that the units are told from, and share of the cutoff up to which ZBL is whole.
+_UNIT_STRUCTURES, _INNER = 24, 0.8
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """What is left for the linear part to learn."""
+
+    energies: list[float]
+    forces: list[FloatArray] | None
+    virials: list[FloatArray] | None
+
+
+def fit_potential(data: Sequence[Labelled], options: FitOptions, seed: int) -> Potential:
+    """Fit a linear SNAP potential on top of a prior.
+
+    Cutoff radius, 2·J_max, weight of the forces and penalty are those with the smallest error on
+    left-out structures, energy per atom plus `force_share` times forces. Members are fits with
+    the same choice to as many structures, drawn with replacement.
+
+    Parameters
+    ----------
+    data
+        Structures with energies, and with forces if they are to be fitted.
+    options
+        What to choose from.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    Potential
+        With how it was fitted among its details.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than three structures, forces are wanted that are not known, energies
+        are in another unit than forces, or no structure can be predicted from the others.
+    """
+    _check_labels(data, options)
+    structures = [one.atoms for one in data]
+    elements = elements_of(structures)
+    descriptors = _descriptors(data, options, elements)
+    _check_unit(data, descriptors[0], options)
+    prior = _prior(data, options, elements, min(d.cutoff_radius for d in descriptors))
+    targets = _targets(data, options, prior, descriptors[0])
+    chosen = choose_linear_snap(
+        structures,
+        targets.energies,
+        descriptors,
+        targets.forces,
+        options.force_weights,
+        virials=targets.virials,
+        virial_weight=options.stress_weight,
+        force_share=options.force_share,
+    )
+    design = design_of(structures, chosen.descriptor, targets.forces, targets.virials)
+    return Potential(
+        chosen.descriptor,
+        chosen.fit.coefficients,
+        prior,
+        _members(chosen, design, targets, options, seed),
+        _details(chosen, data, targets),
+    )
+
+
+def _check_labels(data: Sequence[Labelled], options: FitOptions) -> None:
+    for wanted, name, remedy in (
+        (options.force_weights, "forces", "force_weights: []"),
+        (options.stress_weight, "stress", "stress_weight: 0"),
+    ):
+        without = [one.name for one in data if getattr(one, name) is None]
+        if wanted and without:
+            raise DataError(
+                f"a potential is to be fitted to {name} that are not known",
+                where=", ".join(without[:3]) + (", …" if len(without) > 3 else ""),
+                expected=f"{name} of all {len(data)} training structures",
+                got=f"{len(without)} without",
+                remedy=f"leave these structures out, or fit without {name}: potential.{remedy}",
+            )
+
+
+def _descriptors(
+    data: Sequence[Labelled], options: FitOptions, elements: tuple[str, ...]
+) -> list[AtomDescriptor]:
+    volumes = [abs(float(one.atoms.get_volume())) / len(one.atoms) for one in data]
+    radius = float(np.cbrt(3 * np.mean(volumes) / (4 * np.pi))) if volumes else 1.0
+    radii = options.cutoff_radii or tuple(round(factor * radius, 2) for factor in RADII)
+    return [
+        AtomDescriptor(cutoff, twojmax, elements) for cutoff in radii for twojmax in options.twojmax
+    ]
+
+
+def _check_unit(data: Sequence[Labelled], descriptor: AtomDescriptor, options: FitOptions) -> None:
+    if not options.force_weights:
+        return
+    some = spread_over(data, _UNIT_STRUCTURES)
+    forces = [one.forces for one in some if one.forces is not None]
+    design = design_of([one.atoms for one in some], descriptor, forces, None)
+    check_energy_unit(some, design, descriptor.counts)
+
+
+def _prior(
+    data: Sequence[Labelled], options: FitOptions, elements: tuple[str, ...], cutoff: float
+) -> Prior | None:
+    if options.prior == "morse":
+        return fit_morse(data, elements, cutoff)
+    return Zbl(elements, _INNER * cutoff, cutoff) if options.prior == "zbl" else None
+
+
+def _targets(
+    data: Sequence[Labelled],
+    options: FitOptions,
+    prior: Prior | None,
+    descriptor: AtomDescriptor,
+) -> _Targets:
+    told = [prior_terms(prior, one.atoms, descriptor.kinds(one.atoms)) for one in data]
+    pairs = list(zip(data, told, strict=True))
+    return _Targets(
+        [one.energy - of.energy for one, of in pairs],
+        [one.forces - of.forces for one, of in pairs if one.forces is not None]
+        if options.force_weights
+        else None,
+        [
+            (abs(float(one.atoms.get_volume())) * one.stress - of.strain).ravel() / len(one.atoms)
+            for one, of in pairs
+            if one.stress is not None
+        ]
+        if options.stress_weight
+        else None,
+    )
+
+
+def _members(
+    chosen: LinearSnap, design: Design, targets: _Targets, options: FitOptions, seed: int
+) -> FloatArray:
+    """Coefficients of fits to structures drawn with replacement, [members, features]."""
+    number, generator = len(targets.energies), np.random.default_rng(seed)
+    found = []
+    for _ in range(options.members):
+        drawn = generator.integers(number, size=number)
+
+        def of_drawn(values: Sequence[FloatArray] | None) -> list[FloatArray] | None:
+            return None if values is None else [values[i] for i in drawn]  # noqa: B023 - used here
+
+        try:
+            fit = fit_linear_snap(
+                [targets.energies[i] for i in drawn],
+                [design.features[i] for i in drawn],
+                counts=chosen.descriptor.counts,
+                forces=of_drawn(targets.forces),
+                force_rows=of_drawn(design.force_rows),
+                force_weight=chosen.fit.force_weight or 1.0,
+                virials=of_drawn(targets.virials),
+                virial_rows=of_drawn(design.virial_rows),
+                virial_weight=options.stress_weight,
+                penalties=[chosen.fit.penalty],
+            )
+        except DataError:
+            # Of few structures a draw may lack all of one composition.
+            logger.info("a draw of structures that tell nothing of each other was left out")
+            continue
+        found.append(fit.coefficients)
+    return np.array(found).reshape(-1, chosen.descriptor.features)
+
+
+def _details(chosen: LinearSnap, data: Sequence[Labelled], targets: _Targets) -> dict[str, object]:
+    fit = chosen.fit
+    return {
+        "structures": len(data),
+        "atoms": sum(len(one.atoms) for one in data),
+        "force_components": sum(np.size(forces) for forces in targets.forces or ()),
+        "stress_components": sum(np.size(virial) for virial in targets.virials or ()),
+        "penalty": fit.penalty,
+        "force_weight_angstrom_per_atom": fit.force_weight,
+        "left_out_energy_rmse_mev_per_atom": 1000 * fit.leave_one_out_rmse,
+        "left_out_force_rmse_mev_per_angstrom": 1000 * fit.left_out_force_rmse,
+    }

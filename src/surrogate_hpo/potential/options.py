@@ -1,0 +1,38 @@
+"""What a potential is chosen from; loads nothing, so that a config can hold it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PriorName = Literal["none", "morse", "zbl"]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a potential is chosen from, and how its errors are weighed.
+
+    Attributes
+    ----------
+    cutoff_radii
+        Å; if empty, 2.5, 3 and 3.5 times the radius of a sphere that holds one atom.
+    twojmax
+        2·J_max to choose from.
+    force_weights
+        Å/atom: what an error of forces counts in the fit; to choose from. Empty for energies
+        alone.
+    stress_weight
+        Dimensionless: what an error of the virial per atom counts; 0 for none.
+    force_share
+        Å/atom: what an error of left-out forces counts in the choice.
+    prior
+        Kind of pair potential that is added.
+    members
+        Fits to resampled structures.
+    """
+
+    cutoff_radii: tuple[float, ...] = ()
+    twojmax: tuple[int, ...] = (4, 6, 8)
+    force_weights: tuple[float, ...] = (0.01, 0.1, 1.0)
+    stress_weight: float = 0.0
+    force_share: float = 1 / 30
+    prior: PriorName = "none"
+    members: int = 8

@@ -1,0 +1,144 @@
+"""What the potential stage learns from and is judged on: of the run, or of the user's files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.dft.likeness import SAME_TO, equal_pairs
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.formats.structures.fitted_frames import read_fitted_frames
+from surrogate_hpo.formats.structures.labelled import read_labelled
+from surrogate_hpo.formats.structures.structures import read_structure, read_temperature
+from surrogate_hpo.potential.labelled import Labelled
+from surrogate_hpo.stages.potential.settings import PotentialSettings
+
+# Without test files, so many frames of the user's are for learning for each that is held out.
+_EVERY = 5
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Material:
+    """Structures by what they are for.
+
+    Attributes
+    ----------
+    training
+        To learn from.
+    test
+        Held out.
+    transfer
+        Beyond the run.
+    """
+
+    training: list[Labelled]
+    test: list[Labelled]
+    transfer: list[Labelled]
+
+
+def read_material(
+    settings: PotentialSettings,
+    training: tuple[Sequence[Path], Sequence[Path]],
+    test: tuple[Sequence[Path], Sequence[Path]],
+    transfer: Sequence[str],
+) -> Material:
+    """Read everything, and make sure that nothing held out is learnt from.
+
+    Parameters
+    ----------
+    settings
+        Section of the config.
+    training
+        Structures of the training snapshots, and their DFT results.
+    test
+        The same of the held-out ones.
+    transfer
+        Frames beyond the run, as `transfer.structures` names them.
+
+    Returns
+    -------
+    Material
+        Structures with energies.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or unreadable, an energy is not known, or a structure is both
+        learnt from and held out.
+    """
+    own = read_fitted_frames(settings.files)
+    held_out = read_fitted_frames(settings.test_files)
+    if own and not held_out:
+        held_out, own = (
+            own[_EVERY - 1 :: _EVERY],
+            [one for number, one in enumerate(own) if number % _EVERY != _EVERY - 1],
+        )
+    found = Material(
+        own or _snapshots(*training),
+        held_out or ([] if own else _snapshots(*test)),
+        [
+            Labelled(
+                frame.atoms,
+                frame.where,
+                frame.total_free_energy,
+                frame.forces,
+                group=_group(len(frame.atoms), frame.temperature),
+            )
+            for frame in read_labelled(transfer)
+        ],
+    )
+    _check_apart(found)
+    return found
+
+
+def _snapshots(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled]:
+    """Snapshots whose energy DFT tells."""
+    found = []
+    for structure, path in zip(structures, dft, strict=True):
+        result = read_dft_result(path)
+        if result.total_free_energy is None:
+            continue
+        atoms = read_structure(structure)
+        found.append(
+            Labelled(
+                atoms,
+                path.stem,
+                result.total_free_energy,
+                result.forces,
+                result.stress,
+                _group(len(atoms), read_temperature(structure)),
+            )
+        )
+    return found
+
+
+def _group(atoms: int, temperature: float | None) -> str:
+    return f"{atoms} atoms" + ("" if temperature is None else f", {temperature:g} K")
+
+
+def _check_apart(material: Material) -> None:
+    """Raise DataError if a structure that is judged is learnt from, too, whatever it is called."""
+    held_out = [*material.test, *material.transfer]
+    everything = [*material.training, *held_out]
+    number = len(material.training)
+    pairs = [
+        (late, early)
+        for late, early in equal_pairs([one.atoms for one in everything])
+        if late >= number > early
+    ]
+    if not pairs:
+        return
+    named = [
+        f"{everything[late].name}, already learnt from as {everything[early].name}"
+        for late, early in pairs[:_MOST_NAMED]
+    ]
+    if len(pairs) > _MOST_NAMED:
+        named.append(f"and {len(pairs) - _MOST_NAMED} more")
+    raise DataError(
+        "a structure is both learnt from and held out: errors on it would be too small",
+        where="potential",
+        expected=f"cells, elements or positions that differ by more than {SAME_TO:g} Å",
+        got="; ".join(named),
+        remedy="leave it out of one of the two",
+    )

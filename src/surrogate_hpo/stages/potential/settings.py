@@ -1,0 +1,92 @@
+"""The `potential` section: what an interatomic potential is fitted to, and chosen from."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from surrogate_hpo.config.base import FileName, PositiveFloat, Section
+from surrogate_hpo.config.frames import file_of, frame_problems
+from surrogate_hpo.potential.options import FitOptions, PriorName
+
+# LAMMPS and the kernels take more, but the number of coefficients grows with the third power.
+TwoJMax = Annotated[int, Field(ge=2, le=14)]
+
+
+class PotentialSettings(Section):
+    """A linear SNAP potential from the energies and forces of the same runs.
+
+    Not part of the chain: `snakemake potential`.
+    """
+
+    files: list[FileName] = Field(
+        [],
+        description="structures to learn from instead of the training snapshots: files that ASE "
+        "reads, with energies (eV per cell) and forces (eV/Å); `file` stands for all of its "
+        "frames, `file@7` and `file@0:12` for some",
+    )
+    test_files: list[FileName] = Field(
+        [],
+        description="structures to judge it on, beside `files`; if empty, every fifth frame of "
+        "`files` is held out",
+    )
+    prior: PriorName = Field(
+        "zbl",
+        description="pair potential that is added, and keeps atoms apart where no data does: "
+        "`zbl` follows from the charges of the nuclei, `morse` is fitted to the same data",
+    )
+    cutoff_radii_angstrom: list[PositiveFloat] = Field(
+        [],
+        description="to choose from; if empty, 2.5, 3 and 3.5 times the radius of a sphere that "
+        "holds one atom",
+    )
+    twojmax: list[TwoJMax] = Field(
+        [4, 6, 8], min_length=1, description="2·J_max of the bispectrum, to choose from"
+    )
+    force_weights: list[PositiveFloat] = Field(
+        [0.01, 0.1, 1.0],
+        description="Å/atom, to choose from: what an error of forces counts in the fit beside one "
+        "of the energy per atom; empty to fit energies alone",
+    )
+    stress_weight: float = Field(
+        0.0,
+        ge=0,
+        description="what an error of the virial per atom counts in the fit beside one of the "
+        "energy per atom; 0 to leave stress out",
+    )
+    force_share_angstrom: float = Field(
+        0.033,
+        ge=0,
+        description="per atom: what an error of left-out forces counts beside one of left-out "
+        "energies in the choice among cutoffs, 2·J_max, weights and penalties",
+    )
+    members: int = Field(
+        8,
+        ge=0,
+        le=100,
+        description="fits to structures drawn with replacement, whose spread is a sign of the "
+        "error; 0 for none",
+    )
+
+    @field_validator("files", "test_files")
+    @classmethod
+    def _frames_are_numbers(cls, sources: list[str]) -> list[str]:
+        if problems := list(frame_problems("files", sources)):
+            raise ValueError("; ".join(problems))
+        return sources
+
+    @property
+    def own_files(self) -> list[str]:
+        """The user's files, each once."""
+        return list(dict.fromkeys(file_of(source) for source in [*self.files, *self.test_files]))
+
+    def options(self) -> FitOptions:
+        """What the fit chooses from."""
+        return FitOptions(
+            cutoff_radii=tuple(self.cutoff_radii_angstrom),
+            twojmax=tuple(self.twojmax),
+            force_weights=tuple(self.force_weights),
+            stress_weight=self.stress_weight,
+            force_share=self.force_share_angstrom,
+            prior=self.prior,
+            members=self.members,
+        )

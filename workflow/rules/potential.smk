@@ -1,0 +1,33 @@
+rule potential:
+    input:
+        CONFIG.potential.own_files,
+        CONFIG.transfer.files,
+        structures=of("results/snapshots/{snapshot}.extxyz", *POTENTIAL_TRAINING),
+        dft=of("results/dft/{snapshot}.json", *POTENTIAL_TRAINING),
+        test_structures=of("results/snapshots/{snapshot}.extxyz", *POTENTIAL_TEST),
+        test_dft=of("results/dft/{snapshot}.json", *POTENTIAL_TEST),
+    output:
+        potential="results/potential/potential.json",
+        table="results/potential/potential.csv",
+        summary="results/potential/summary.json",
+        lammps_coefficients="results/potential/lammps/potential.snapcoeff",
+        lammps_parameters="results/potential/lammps/potential.snapparam",
+        lammps_commands="results/potential/lammps/potential.in",
+        cost="results/cost/potential/all.json",
+    log:
+        "logs/potential.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=memory("potential"),
+        runtime=minutes("potential"),
+    params:
+        **job("potential"),
+        own=contents(CONFIG.potential.own_files, CONFIG.transfer.files),
+        # Which of their frames are judged is a setting of another section.
+        beyond=CONFIG.transfer.structures,
+    message:
+        asking("an interatomic potential from the same energies and forces")
+    shell:
+        "surrogate-hpo potential --config {params.config:q} {params.files}"
+        " --cost {output.cost:q} 2> {log:q}"
