@@ -45,8 +45,8 @@ def test_every_number_comes_back(tmp_path, prior, members):
     ("change", "message"),
     [
         ({"form": "another"}, "form 'another'"),
-        ({"coefficients_ev": [1.0, 2.0]}, r"shape \(2,\) instead of \(12,\)"),
-        ({"coefficients_ev": [None] * 12}, "float"),
+        ({"coefficients_ev": [1.0, 2.0]}, r"shape \(2,\) instead of"),
+        ({"coefficients_ev": [None] * 12}, "not finite"),
         ({"coefficients_ev": []}, r"shape \(0,\)"),
         ({"descriptor": {"twojmax": 10**9}}, "twojmax 1000000000"),
         ({"descriptor": {"twojmax": True}}, "twojmax True"),

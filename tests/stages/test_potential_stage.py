@@ -59,11 +59,10 @@ def run(project: Path, frames: list[Atoms], test: list[Atoms] = (), **settings: 
     config["potential"] = {"members": 3, "force_weights": [0.1]} | given
     (project / "config.yaml").write_text(yaml.safe_dump(config))
     outputs = [word for name, path in OUTPUTS.items() for word in (f"--{name}", path)]
-    inputs = ["--structures", "--dft", "--test-structures", "--test-dft"]
-    main(["potential", "--config", "config.yaml", *inputs, *outputs])
+    main(["potential", "--config", "config.yaml", "--structures", *outputs])
 
 
-def refused(capsys, *arguments, **settings) -> str:
+def refused(*arguments, **settings) -> str:
     with pytest.raises(SystemExit) as stop:
         run(*arguments, **settings)
     return str(stop.value)
@@ -123,9 +122,9 @@ def test_the_calculator_names_what_it_cannot_compute(fitted):
         molecule.get_potential_energy()
 
 
-def test_data_without_forces_are_named(project, capsys):
+def test_data_without_forces_are_named(project):
     frames = [frame(seed, without=("forces",) if seed == 3 else ()) for seed in range(6)]
-    said = refused(capsys, project, frames, test=[frame(30)])
+    said = refused(project, frames, test=[frame(30)])
     assert "forces that are not known" in said
     assert "own.extxyz, structure 3" in said
     assert "potential.force_weights: []" in said
@@ -137,32 +136,32 @@ def test_data_without_forces_are_named(project, capsys):
 @pytest.mark.parametrize(
     ("scale", "unit"), [(1 / 27.2114, "energies in hartree"), (23.0605, "energies in kcal/mol")]
 )
-def test_an_energy_in_another_unit_is_named(project, capsys, scale, unit):
+def test_an_energy_in_another_unit_is_named(project, scale, unit):
     frames = [frame(seed, scale=scale) for seed in range(10)]
-    said = refused(capsys, project, frames, test=[frame(30, scale=scale)])
+    said = refused(project, frames, test=[frame(30, scale=scale)])
     assert re.search(rf"not in the same units(.|\n)*looks like {unit}", said)
 
 
-def test_a_structure_in_both_splits_is_named_whatever_its_order(project, capsys):
+def test_a_structure_in_both_splits_is_named_whatever_its_order(project):
     frames = [frame(seed) for seed in range(6)]
     twin = frames[2][[2, 0, 3, 1]]
     twin.calc = SinglePointCalculator(
         twin, energy=frames[2].get_potential_energy(), forces=frames[2].get_forces()[[2, 0, 3, 1]]
     )
-    said = refused(capsys, project, frames, test=[frame(30), twin])
+    said = refused(project, frames, test=[frame(30), twin])
     assert "both learnt from and held out" in said
     assert "test.extxyz, structure 1, already learnt from as own.extxyz, structure 2" in said
 
 
-def test_an_unknown_element_overlap_and_no_energy_are_named(project, capsys):
+def test_an_unknown_element_overlap_and_no_energy_are_named(project):
     frames = [frame(seed) for seed in range(5)]
-    said = refused(capsys, project, frames, test=[frame(30, symbol="Cu")])
+    said = refused(project, frames, test=[frame(30, symbol="Cu")])
     assert re.search(r"knows nothing of an element(.|\n)*test.extxyz, structure 0(.|\n)*Cu", said)
-    said = refused(capsys, project, [*frames, frame(7, without=("energy",))], test=[frame(30)])
+    said = refused(project, [*frames, frame(7, without=("energy",))], test=[frame(30)])
     assert re.search(r"energy of a structure is not known(.|\n)*own.extxyz, structure 5", said)
     close = frame(8)
     close.positions[1] = close.positions[0] + 0.2
-    said = refused(capsys, project, [*frames, close], test=[frame(30)])
+    said = refused(project, [*frames, close], test=[frame(30)])
     assert re.search(r"two atoms overlap(.|\n)*own.extxyz, structure 5", said)
 
 

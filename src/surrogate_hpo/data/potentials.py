@@ -1,5 +1,6 @@
 """The JSON of a fitted potential: everything that energies, forces and stress need."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -96,7 +97,7 @@ def read_potential(path: Path | str) -> Potential:
 def _descriptor(content: Mapping[str, Any]) -> AtomDescriptor:
     elements = _elements(content["elements"])
     twojmax, cutoff = content["twojmax"], _finite(content["cutoff_radius"], ())
-    if not (isinstance(twojmax, int) and 0 <= twojmax <= _MOST_TWOJMAX):
+    if type(twojmax) is not int or not 0 <= twojmax <= _MOST_TWOJMAX:
         raise ValueError(f"twojmax {twojmax!r}")
     if not 0 < cutoff <= _MOST_CUTOFF:
         raise ValueError(f"cutoff_radius {cutoff}")
@@ -150,8 +151,10 @@ def _finite(values: object, shape: tuple[int, ...] | None) -> NDArray[np.float64
         most=limits.JSON_VALUES,
         got=array.size,
     )
-    if shape is not None and array.size and array.shape != shape:
+    # An empty list does not say how many columns it has.
+    empty = shape is not None and array.size == 0 == math.prod(shape)
+    if shape is not None and not empty and array.shape != shape:
         raise ValueError(f"numbers of shape {array.shape} instead of {shape}")
     if not np.isfinite(array).all():
         raise ValueError("numbers that are not finite")
-    return array if shape is None or array.size else array.reshape(shape)
+    return array.reshape(shape) if empty and shape is not None else array

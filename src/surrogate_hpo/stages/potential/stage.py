@@ -11,7 +11,7 @@ from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.lammps.potential_files import write_lammps_potential
 from surrogate_hpo.potential.fitting import fit_potential
 from surrogate_hpo.potential.model import Potential
-from surrogate_hpo.run.interface import Input, Output, Structures
+from surrogate_hpo.run.interface import Input, Output
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.potential.inputs import read_material
@@ -21,15 +21,25 @@ from surrogate_hpo.stages.potential.settings import PotentialSettings
 logger = logging.getLogger(__name__)
 
 
+Snapshots = Annotated[
+    list[Path] | None, Input("extxyz files of the training snapshots; Å; none with own files")
+]
+SnapshotsDft = Annotated[
+    list[Path] | None, Input("JSON of their DFT runs: energies in eV, forces in eV/Å")
+]
+HeldOut = Annotated[list[Path] | None, Input("extxyz files of the held-out snapshots; Å")]
+HeldOutDft = Annotated[list[Path] | None, Input("JSON of their DFT runs; eV, eV/Å")]
+
+
 def potential(
     *,
     settings: PotentialSettings,
     seed: int,
     config: Config,
-    structures: Structures,
-    dft: Annotated[list[Path], Input("JSON of the training snapshots' DFT runs; eV, eV/Å")],
-    test_structures: Annotated[list[Path], Input("extxyz files of the held-out snapshots; Å")],
-    test_dft: Annotated[list[Path], Input("JSON of their DFT runs; eV, eV/Å")],
+    structures: Snapshots = None,
+    dft: SnapshotsDft = None,
+    test_structures: HeldOut = None,
+    test_dft: HeldOutDft = None,
     potential: Annotated[Path, Output("JSON: the potential; `PotentialCalculator` reads it")],
     table: Annotated[Path, Output("CSV: a row per held-out structure; meV/atom, meV/Å, GPa")],
     summary: Annotated[Path, Output("JSON: what was chosen, and errors in meV/atom and meV/Å")],
@@ -45,17 +55,18 @@ def potential(
     `transfer.structures` are judged as well.
     """
     beyond = config.transfer.structures
-    material = read_material(settings, (structures, dft), (test_structures, test_dft), beyond)
+    known, held_out = (structures or [], dft or []), (test_structures or [], test_dft or [])
+    material = read_material(settings, known, held_out, beyond)
     made = fit_potential(material.training, settings.options(), derive_seed(seed, "potential"))
     _tell(made)
     sets = {
-        kind: judge(made, material.training, held_out, kind)
-        for kind, held_out in (("test", material.test), ("transfer", material.transfer))
+        kind: judge(made, material.training, judged, kind)
+        for kind, judged in (("test", material.test), ("transfer", material.transfer))
     }
     rows = [row for judged in sets.values() for row in judged]
     own = [Path(file) for file in [*settings.own_files, *config.transfer.files]]
-    inputs = [*structures, *dft, *test_structures, *test_dft, *own]
-    record = provenance("potential", settings, seed, inputs)
+    read = [path for paths in (*known, *held_out, own) for path in paths]
+    record = provenance("potential", settings, seed, read)
     write_potential(potential, made, record)
     write_lammps_potential(
         made,
