@@ -25,6 +25,7 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
+from surrogate_hpo.data.potentials import read_potential
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.journal import journal_storage
@@ -36,6 +37,7 @@ from surrogate_hpo.formats.espresso.wavefunctions import orbital_densities
 from surrogate_hpo.formats.espresso.xml_file import read_espresso_xml
 from surrogate_hpo.formats.finished.opening import open_finished
 from surrogate_hpo.formats.mala.arrays import open_array
+from surrogate_hpo.formats.structures.fitted_frames import read_fitted_frames
 from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.formats.upf.reader import read_upf, read_upf_origin
 from surrogate_hpo.run.chunk_results import read_chunks
@@ -147,7 +149,9 @@ READERS: dict[str, tuple[Mutation, Reader]] = {
             "xyz": mutate_text, "poscar": mutate_text, "cif": mutate_text, "traj": mutate_bytes,
         }.items()
     },
+    "fitted": (mutate_text, _of_file("f.extxyz", lambda path: read_fitted_frames([f"{path}"]))),
     "document": (mutate_json, _of_file("dft.json", read_dft_result)),
+    "potential": (mutate_json, _of_file("potential.json", read_potential)),
     "table": (mutate_text, _of_file("a.csv", lambda path: read_table(path, columns=["name"]))),
     "surrogate": (mutate_zip, _of_file("surrogate.pt", read_surrogate)),
     "ldos": (mutate_zip, _of_file("ldos.zarr.zip", read_ldos)),

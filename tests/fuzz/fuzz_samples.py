@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 from finished_data import LDOS, displaced_cell, result_of, write_snapshot
 from small_surrogate import written
@@ -20,12 +21,16 @@ from surrogate_hpo.archive.tarball import Member, _packed
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
+from surrogate_hpo.data.potentials import write_potential
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.files.journal import journal_storage
 from surrogate_hpo.formats.cubes.writer import write_cube
 from surrogate_hpo.formats.mala.openpmd import UNITS_SI
+from surrogate_hpo.potential.features import AtomDescriptor
+from surrogate_hpo.potential.model import Potential
+from surrogate_hpo.potential.priors import Morse
 
 REPOSITORY = Path(__file__).parents[2]
 WAVES = (np.indices((3, 3, 3)).reshape(3, -1).T - 1).astype("<i4")
@@ -88,6 +93,22 @@ def wavefunction_file(k: int) -> bytes:
     )
 
 
+def _potential() -> Potential:
+    descriptor = AtomDescriptor(4.0, 2, ("Al", "Cu"), (0.5, 1.0), (0.5, 0.4))
+    numbers = np.linspace(-1, 1, 3 * descriptor.features).reshape(3, -1)
+    prior = Morse(("Al", "Cu"), (0.3, 0.2), (1.3, 1.4), (2.8, 2.5), 4.0)
+    return Potential(descriptor, numbers[0], prior, numbers[1:], {"structures": 3})
+
+
+def _fitted_frame() -> bytes:
+    atoms = bulk("Al", cubic=True)
+    known = {"energy": -3.0, "forces": 0.1 * atoms.positions, "stress": np.arange(6) / 100}
+    atoms.calc = SinglePointCalculator(atoms, **known)
+    stream = io.StringIO()
+    write(stream, atoms, format="extxyz")
+    return stream.getvalue().encode()
+
+
 def samples(folder: Path) -> dict[str, bytes]:
     """Content by name of the form."""
     tiny = (REPOSITORY / "config/tiny.yaml").read_bytes()
@@ -115,6 +136,9 @@ def samples(folder: Path) -> dict[str, bytes]:
     found["cube"] = (folder / "a.cube").read_bytes()
     write_dft_result(folder / "dft.json", result, {"made": "here"})
     found["document"] = (folder / "dft.json").read_bytes()
+    write_potential(folder / "potential.json", _potential(), {"made": "here"})
+    found["potential"] = (folder / "potential.json").read_bytes()
+    found["fitted"] = _fitted_frame()
     found["surrogate"] = written(folder).read_bytes()
     energy = LDOS.energy
     ldos = LdosData(
