@@ -16,6 +16,7 @@ from surrogate_hpo.potential.linear_snap import LinearSnap, fit_linear_snap
 from surrogate_hpo.potential.model import Potential, prior_terms
 from surrogate_hpo.potential.morse_fit import fit_morse
 from surrogate_hpo.potential.options import FitOptions
+from surrogate_hpo.potential.pairs import shortest_distance
 from surrogate_hpo.potential.priors import Prior, Zbl
 
 FloatArray = NDArray[np.float64]
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 # Cutoffs in units of the radius of a sphere that holds one atom: in aluminium 4.0, 4.75, 5.5 Å.
 RADII = (2.5, 3.0, 3.5)
 # Structures that the units are told from, and share of the cutoff up to which ZBL is whole.
-_UNIT_STRUCTURES, _INNER = 24, 0.8
+_UNIT_STRUCTURES, _INNER = 24, 0.75
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,14 @@ def _check_unit(data: Sequence[Labelled], descriptor: AtomDescriptor, options: F
 def _prior(
     data: Sequence[Labelled], options: FitOptions, elements: tuple[str, ...], cutoff: float
 ) -> Prior | None:
+    if options.prior == "none":
+        return None
     if options.prior == "morse":
         return fit_morse(data, elements, cutoff)
-    return Zbl(elements, _INNER * cutoff, cutoff) if options.prior == "zbl" else None
+    # It begins where the data end: within them it would only have to be unlearnt, which energies
+    # and forces at one volume cannot do for the pressure.
+    shortest = min(shortest_distance(one.atoms, cutoff) for one in data)
+    return Zbl(elements, _INNER * shortest, shortest)
 
 
 def _targets(

@@ -82,7 +82,7 @@ def _listed(one: Labelled, elements: tuple[str, ...], cutoff: float) -> _Listed:
 
 def _morse(
     elements: tuple[str, ...],
-    depths: Sequence[float],
+    depths: Sequence[float] | FloatArray,
     shapes: Sequence[tuple[float, float]],
     cutoff: float,
 ) -> Morse:

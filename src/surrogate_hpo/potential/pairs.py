@@ -55,8 +55,10 @@ class Pairs:
 
     Attributes
     ----------
-    first, second
-        Numbers of the atoms, [P].
+    first
+        Number of the atom at the one end, [P].
+    second
+        At the other, [P].
     vector
         From the first to the second, Å, [P, 3].
     distance
@@ -108,6 +110,11 @@ def pairs_within(atoms: Atoms, cutoff: float) -> Pairs:
             remedy="look for an atom that is given twice",
         )
     return Pairs(first, second, vector, distance)
+
+
+def shortest_distance(atoms: Atoms, cutoff: float) -> float:
+    """Distance of the closest two atoms, Å; the cutoff if there are none within it."""
+    return float(pairs_within(atoms, cutoff).distance.min(initial=cutoff))
 
 
 def pair_terms(atoms: Atoms, kinds: IndexArray, potential: PairPotential) -> Terms:

@@ -1,8 +1,7 @@
 """A linear SNAP potential as LAMMPS reads it: coefficients, parameters, and the commands."""
 
+from itertools import combinations_with_replacement
 from pathlib import Path
-
-import numpy as np
 
 from surrogate_hpo.descriptors.geometry import ANGLE_FACTOR
 from surrogate_hpo.files.atomic import write_text
@@ -101,7 +100,7 @@ def command_text(potential: Potential, coefficients: str, parameters: str) -> st
         f"pair_coeff * * snap {files}",
         *(
             f"pair_coeff {first + 1} {second + 1} {style} {_pair(prior, first, second)}"
-            for first, second in zip(*np.triu_indices(len(prior.elements)), strict=True)
+            for first, second in combinations_with_replacement(range(len(prior.elements)), 2)
         ),
     ]
     return "\n".join([*lines, ""])

@@ -45,7 +45,8 @@ def read_fitted_frames(sources: Sequence[str]) -> list[Labelled]:
         frame has no energy, has another kind of energy than the first, or has forces or a stress
         that make no sense; file and frame are named.
     """
-    found, kinds = [], {}
+    found: list[Labelled] = []
+    kinds: dict[str, str] = {}
     for one, kind in _read(sources):
         kinds.setdefault(kind, one.name)
         found.append(one)

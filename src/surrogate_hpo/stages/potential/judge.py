@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,7 @@ def judge(
     """
     for one in held_out:  # all of them, before the first is predicted
         potential.descriptor.kinds(one.atoms, where=one.name)
-    of_class: dict[str, list[float]] = {}
+    of_class: dict[Hashable, list[float]] = {}
     for one in training:
         of_class.setdefault(one.group, []).append(one.energy / len(one.atoms))
     energies = [one.energy / len(one.atoms) for one in held_out]

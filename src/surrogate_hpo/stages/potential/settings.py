@@ -32,7 +32,8 @@ class PotentialSettings(Section):
     prior: PriorName = Field(
         "zbl",
         description="pair potential that is added, and keeps atoms apart where no data does: "
-        "`zbl` follows from the charges of the nuclei, `morse` is fitted to the same data",
+        "`zbl` follows from the charges of the nuclei and begins below the shortest "
+        "distance in the training, `morse` is fitted to the same energies and forces",
     )
     cutoff_radii_angstrom: list[PositiveFloat] = Field(
         [],
