@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-forces bench-dynamics bench-elastic bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-forces bench-dynamics bench-elastic bench-potential bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -111,6 +111,12 @@ bench-dynamics: environment  ## relaxation and 32-atom dynamics beside EMT's; ha
 # Finished runs elsewhere as for bench-forces.
 bench-elastic: environment quantum-espresso  ## E(V), bulk modulus, elastic constants of Al beside pw.x; needs finished `make run`, `make flagship`
 	.venv/bin/python benchmarks/elastic.py $(ELASTIC)
+
+# Finished runs elsewhere as for bench-forces; see benchmarks/potential.py.
+POTENTIAL ?=
+
+bench-potential: .venv/dev-installed  ## the flagship's potential: errors, cost, LAMMPS, relaxations; needs `snakemake potential` there
+	.venv/bin/python benchmarks/potential.py $(POTENTIAL)
 
 bench-busy: environment  ## search and training on a machine whose cores are taken
 	.venv/bin/python benchmarks/busy.py

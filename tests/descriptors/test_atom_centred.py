@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from lammps_atoms import lammps_installed, lammps_table
+from lammps_atoms import in_lammps, lammps_installed
 from scipy.spatial.transform import Rotation
 
 from surrogate_hpo.descriptors.adjoint.atom_jacobian import summed_jacobian
@@ -119,7 +119,8 @@ def test_values_and_derivatives_equal_those_of_lammps():
         f"compute b all sna/atom {words}",
         f"compute d all snad/atom {words}",
     ]
-    table, _, rotation = lammps_table(atoms, ["Al", "Mg"], commands, "c_b[*] c_d[*]")
+    found = in_lammps(atoms, ["Al", "Mg"], commands, columns="c_b[*] c_d[*]")
+    table, rotation = found.columns, found.rotation
     values, derivatives = table[:, :COMPONENTS], table[:, COMPONENTS:]
     evaluate = AtomBispectrum(POSITIONS, CELL, **SETTINGS)
     scale = np.abs(values).max()

@@ -1,17 +1,15 @@
 """LAMMPS computes energies, forces and stress of exported potentials: the same numbers."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from ase.build import bulk
-from lammps_atoms import lammps_installed, lammps_table
+from lammps_atoms import in_lammps, lammps_installed
 
 from surrogate_hpo.formats.lammps.potential_files import (
     coefficient_text,
     command_text,
+    lammps_files,
     parameter_text,
-    write_lammps_potential,
 )
 from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.potential.model import Potential
@@ -52,14 +50,6 @@ def structure(cells: tuple[int, int, int] = (1, 1, 1)):
     return atoms
 
 
-def write(made: Potential, folder: Path) -> None:
-    names = ("potential.snapcoeff", "potential.snapparam", "potential.in")
-    coefficients, parameters, commands = (folder / name for name in names)
-    write_lammps_potential(
-        made, coefficients=coefficients, parameters=parameters, commands=commands
-    )
-
-
 @lammps_installed
 @pytest.mark.parametrize("prior", PRIORS)
 @pytest.mark.parametrize(
@@ -67,14 +57,15 @@ def write(made: Potential, folder: Path) -> None:
 )
 def test_lammps_has_the_same_energies_forces_and_stress(prior, weights, radii):
     made, atoms = potential(PRIORS[prior], weights, radii), structure((2, 1, 1))
-    table, thermo, rotation = lammps_table(
+    said = in_lammps(
         atoms,
         ELEMENTS,
         ["include potential.in"],
-        "fx fy fz",
-        prepare=lambda folder: write(made, folder),
+        columns="fx fy fz",
+        files=lammps_files(made),
         thermo="step pe pxx pyy pzz pxy pxz pyz",
     )
+    table, thermo, rotation = said.columns, said.thermo, said.rotation
     found = made.predict(atoms)
     assert thermo[1] == pytest.approx(found.energy, abs=1e-8)
     assert table @ rotation.T == pytest.approx(found.forces, abs=1e-7)

@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from lammps_atoms import lammps_installed, lammps_table
+from lammps_atoms import in_lammps, lammps_installed
 from tiny_workflow import edit_config, planned, snakemake
 
 from surrogate_hpo import PotentialCalculator
@@ -45,14 +45,14 @@ def test_the_potential_is_fitted_to_the_runs_energies_and_forces(fitted):
     assert error == pytest.approx(float(rows[0]["energy_error_mev_per_atom"]), abs=1e-6)
     if lammps_installed.args[0]:  # what it is skipped for
         return
-    _, thermo, _ = lammps_table(
+    said = in_lammps(
         atoms,
         ["Al"],
         [
             f"variable potential_folder index {folder}/lammps",
             f"include {folder}/lammps/potential.in",
         ],
-        "fx fy fz",
+        columns="fx fy fz",
         thermo="step pe",
     )
-    assert thermo[1] == pytest.approx(atoms.get_potential_energy(), abs=1e-8)
+    assert said.thermo[1] == pytest.approx(atoms.get_potential_energy(), abs=1e-8)

@@ -118,6 +118,27 @@ def _pair(prior: Prior, first: int, second: int) -> str:
     return " ".join(f"{charge:g}" for charge in prior.charges[[first, second]])
 
 
+def lammps_files(potential: Potential) -> dict[str, str]:
+    """The content of the three files, by the names that they have in the results.
+
+    Parameters
+    ----------
+    potential
+        What to write.
+
+    Returns
+    -------
+    dict
+        `potential.snapcoeff`, `potential.snapparam` and `potential.in`, which names the others.
+    """
+    coefficients, parameters = "potential.snapcoeff", "potential.snapparam"
+    return {
+        coefficients: coefficient_text(potential),
+        parameters: parameter_text(potential),
+        "potential.in": command_text(potential, coefficients, parameters),
+    }
+
+
 def write_lammps_potential(
     potential: Potential, *, coefficients: Path, parameters: Path, commands: Path
 ) -> None:

@@ -95,7 +95,7 @@ def lammps_bispectrum(
     types, of_atoms = atom_types(atoms.weights, atoms.radii)
     # LAMMPS wants a right-handed cell; exchanging two vectors is no reflection of the atoms.
     axes = [0, 1, 2] if np.linalg.det(atoms.cell) > 0 else [1, 0, 2]
-    frame = _restricted(atoms.cell[axes])
+    frame = restricted_frame(atoms.cell[axes])
     scaled = (atoms.positions @ np.linalg.inv(atoms.cell))[:, axes]
     counts, first, last = np.array([shape, begin, end])[:, axes]
     whole = last - first == counts
@@ -137,7 +137,7 @@ def _check_box(shape: _Triple, begin: _Triple, end: _Triple) -> None:
             )
 
 
-def _restricted(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+def restricted_frame(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn a right-handed cell so that a is along x and b in the xy plane, as LAMMPS wants."""
     upper = np.linalg.qr(lattice.T).R
     return np.asarray((upper * np.sign(np.diag(upper))[:, None]).T, np.float64)
