@@ -24,8 +24,8 @@ from surrogate_hpo.run.allocation import job_header
 from surrogate_hpo.run.cost import recording_cost
 from surrogate_hpo.run.graph import (
     ARCHIVES,
-    ATOM_CENTRED,
     AUDITS,
+    COMPANIONS,
     CONTESTS,
     CONVERGENCE,
     FIGURES,
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
 JOBS = (
-    *(*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ATOM_CENTRED, *ARCHIVES),
+    *(*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES),
     *(*HELPERS, *FIGURES),
 )
 VERBS = (*JOBS, *TOOLS, *QUESTIONS, "profile")

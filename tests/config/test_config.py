@@ -12,8 +12,8 @@ from surrogate_hpo.config.yaml_core import CoreDumper, CoreLoader
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.run.graph import (
     ARCHIVES,
-    ATOM_CENTRED,
     AUDITS,
+    COMPANIONS,
     CONTESTS,
     CONVERGENCE,
     STAGES,
@@ -41,8 +41,8 @@ def test_default_config_is_valid_and_has_a_section_per_stage():
         *AUDITS,
         *CONTESTS,
         *CONVERGENCE,
+        *COMPANIONS,
         *TRANSFERS,
-        *ATOM_CENTRED,
         *ARCHIVES,
         "seed",
     } == set(type(config).model_fields)

@@ -10,8 +10,8 @@ import pytest
 import surrogate_hpo
 from surrogate_hpo.run.graph import (
     ARCHIVES,
-    ATOM_CENTRED,
     AUDITS,
+    COMPANIONS,
     CONTESTS,
     CONVERGENCE,
     FIGURES,
@@ -50,7 +50,7 @@ LAYERS = (
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MODULES = sorted(p for p in ROOT.rglob("*.py") if p.name != "__init__.py")
-EVERY_STAGE = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ATOM_CENTRED, *ARCHIVES)
+EVERY_STAGE = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES)
 # The most modules of a folder: what is more is looked through, not seen.
 MOST_MODULES = 20
 

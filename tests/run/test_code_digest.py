@@ -7,8 +7,8 @@ import pytest
 from surrogate_hpo.run import code_digest as module
 from surrogate_hpo.run.graph import (
     ARCHIVES,
-    ATOM_CENTRED,
     AUDITS,
+    COMPANIONS,
     CONTESTS,
     CONVERGENCE,
     FIGURES,
@@ -18,7 +18,7 @@ from surrogate_hpo.run.graph import (
     home,
 )
 
-RULES = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ATOM_CENTRED, *HELPERS, *FIGURES)
+RULES = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *HELPERS, *FIGURES)
 # What shows results, and computes none that anything but another of these reads.
 SHOWING = ("report", "compare", *FIGURES, *ARCHIVES)
 COMPUTING = sorted({*RULES} - {*SHOWING})

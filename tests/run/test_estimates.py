@@ -25,8 +25,8 @@ from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.run.case import Case, case_of
 from surrogate_hpo.run.graph import (
     ARCHIVES,
-    ATOM_CENTRED,
     AUDITS,
+    COMPANIONS,
     CONTESTS,
     CONVERGENCE,
     FIGURES,
@@ -44,7 +44,7 @@ from surrogate_hpo.stages.evaluate.control import FORCE_ATOMS
 from surrogate_hpo.stages.evaluate.needs import CONTROL_ATOMS
 
 RULES = (
-    *STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *TRANSFERS, *ATOM_CENTRED, *ARCHIVES, *HELPERS, *FIGURES,
+    *STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES,
 )  # fmt: skip
 NEEDS = {rule: need_of(rule) for rule in RULES}
 TUTORIAL = Path(__file__).parent / "measured_tutorial.yaml"

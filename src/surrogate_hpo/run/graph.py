@@ -28,11 +28,11 @@ CONTESTS = ("contest", "compare", "table")
 # loses; run when asked for, the floor also where calculations are finished.
 CONVERGENCE = ("knoise", "learning_curve", "floor")
 
+# Models of atoms instead of points of the grid, from the same runs; run when asked for.
+COMPANIONS = ("potential",)
+
 # They judge structures beyond the run; part of it where `transfer.structures` names some.
 TRANSFERS = ("transfer",)
-
-# They learn from the atoms of the same runs, beside the LDOS; run when asked for.
-ATOM_CENTRED = ("potential",)
 
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
