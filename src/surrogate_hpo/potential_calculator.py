@@ -21,7 +21,8 @@ class PotentialCalculator(Calculator):
     (eV/Å) and ``stress`` (eV/Å³, Voigt order, positive under tension) are its exact derivatives.
     With `spread`, `results` also holds ``energy_std`` (eV) and ``forces_std`` (eV/Å), standard
     deviations over fits to resampled snapshots: a sign of how well the training determines the
-    potential there, no bound of its error.
+    potential there, no bound of its error. ``stress_warnings`` says where the training cannot have
+    taught a stress.
 
     Parameters
     ----------
@@ -93,6 +94,7 @@ class PotentialCalculator(Calculator):
             "forces": found.forces,
             "stress": full_3x3_to_voigt_6_stress(found.stress),
         }
+        results["stress_warnings"] = self.potential.stress_warnings
         if self._spread:
             results |= {"energy_std": found.energy_std, "forces_std": found.forces_std}
         self.results = results

@@ -32,6 +32,8 @@ def test_the_potential_is_fitted_to_the_runs_energies_and_forces(fitted):
     assert test["structures"] == 2
     assert test["energy_mae_mev_per_atom"] < test["energy_baseline_mev_per_atom"]
     assert test["force_rmse_mev_per_angstrom"] < 0.5 * test["rms_force_mev_per_angstrom"]
+    assert "same volume per atom" in summary["stress_left_out"]
+    assert test["stress_rmse_gpa"] is None
     with (folder / "potential.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     assert [row["snapshot"] for row in rows] == ["test-0000", "test-0001"]

@@ -1,5 +1,6 @@
 """The JSON of a fitted potential: everything that energies, forces and stress need."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,14 +12,23 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from surrogate_hpo import limits
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.documents import read_document, write_document
 from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.potential.priors import Morse, Prior, Zbl
 
 FORM = "surrogate-hpo linear SNAP potential 1"
-_KEYS = ("form", "descriptor", "coefficients_ev", "members_ev", "prior", "details", "provenance")
+_KEYS = (
+    "form",
+    "descriptor",
+    "coefficients_ev",
+    "members_ev",
+    "prior",
+    "network",
+    "details",
+    "provenance",
+)
 _PRIORS: dict[str, type[Morse] | type[Zbl]] = {"morse": Morse, "zbl": Zbl}
 # More than any potential has: 2 J_max 20 with ten elements are 20 000 coefficients.
 _MOST_TWOJMAX, _MOST_ELEMENTS, _MOST_CUTOFF = 20, 40, 100.0
@@ -48,6 +58,7 @@ def write_potential(path: Path, potential: Potential, provenance: Mapping[str, A
             "prior": None
             if prior is None
             else {"kind": type(prior).__name__.lower()} | asdict(prior),
+            "network": None if potential.networks is None else _network_document(potential),
             "details": potential.details,
             "provenance": dict(provenance),
         },
@@ -83,6 +94,7 @@ def read_potential(path: Path | str) -> Potential:
             _prior(content["prior"], descriptor.elements),
             _finite(content["members_ev"], (len(content["members_ev"]), descriptor.features)),
             dict(content["details"]),
+            _networks(content["network"], descriptor),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
@@ -140,6 +152,47 @@ def _prior(content: Mapping[str, Any] | None, elements: tuple[str, ...]) -> Prio
         for key in ("depth", "steepness", "length")
     )
     return Morse(elements, depth, steepness, length, cutoff)
+
+
+def _network_document(potential: Potential) -> dict[str, Any]:
+    networks = potential.networks
+    assert networks is not None  # noqa: S101 - asked for
+    return {
+        "architecture": networks.architecture.to_dict(),
+        "means": networks.means.tolist(),
+        "scales": networks.scales.tolist(),
+        "parameters_ev": [[w.tolist() for w in of_one] for of_one in networks.parameters],
+    }
+
+
+def _networks(content: Mapping[str, Any] | None, descriptor: AtomDescriptor) -> Any:  # noqa: ANN401
+    if content is None:
+        return None
+    # They load torch, which a linear potential does without.
+    from surrogate_hpo.networks.architecture import Architecture  # noqa: PLC0415
+    from surrogate_hpo.potential.networks import ElementNetworks  # noqa: PLC0415
+
+    try:
+        architecture = Architecture.from_dict(content["architecture"])
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    shape = (descriptor.counts, descriptor.components)
+    widths = [descriptor.components, *architecture.hidden_widths, 1]
+    layers = [shape for a, b in itertools.pairwise(widths) for shape in ((b, a), (b,))]
+    given = content["parameters_ev"]
+    if len(given) != descriptor.counts or any(len(one) != len(layers) for one in given):
+        raise ValueError("networks of other elements or layers")
+    scales = _finite(content["scales"], shape)
+    if not (scales > 0).all():
+        raise ValueError("scales that are not positive")
+    return ElementNetworks(
+        architecture,
+        _finite(content["means"], shape),
+        scales,
+        tuple(
+            tuple(_finite(w, layer) for w, layer in zip(one, layers, strict=True)) for one in given
+        ),
+    )
 
 
 def _finite(values: object, shape: tuple[int, ...] | None) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from surrogate_hpo.potential.labelled import Labelled, spread_over
 from surrogate_hpo.potential.linear_snap import LinearSnap, fit_linear_snap
 from surrogate_hpo.potential.model import Potential, prior_terms
 from surrogate_hpo.potential.morse_fit import fit_morse
-from surrogate_hpo.potential.options import FitOptions
+from surrogate_hpo.potential.options import FitOptions, NetworkOptions
 from surrogate_hpo.potential.pairs import shortest_distance
 from surrogate_hpo.potential.priors import Prior, Zbl
 
@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 RADII = (2.5, 3.0, 3.5)
 # Structures that the units are told from, and share of the cutoff up to which ZBL is whole.
 _UNIT_STRUCTURES, _INNER = 24, 0.75
+# Share of the volume per atom by which it has to vary for a pressure to be learnt.
+_VOLUMES = 0.005
+# Every so many-th structure decides when networks have learnt enough.
+_VALIDATION = 5
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,46 @@ def fit_potential(data: Sequence[Labelled], options: FitOptions, seed: int) -> P
         force_share=options.force_share,
     )
     design = design_of(structures, chosen.descriptor, targets.forces, targets.virials)
-    return Potential(
+    linear = Potential(
         chosen.descriptor,
         chosen.fit.coefficients,
         prior,
         _members(chosen, design, targets, options, seed),
         _details(chosen, data, targets),
     )
+    if options.network is None:
+        return linear
+    return _corrected(linear, data, options.network, chosen.fit.force_weight, seed)
+
+
+def _corrected(
+    linear: Potential,
+    data: Sequence[Labelled],
+    network: NetworkOptions,
+    force_weight: float,
+    seed: int,
+) -> Potential:
+    """The potential with networks that learn what it leaves of the structures."""
+    # They load torch.
+    from surrogate_hpo.networks.architecture import Architecture  # noqa: PLC0415
+    from surrogate_hpo.potential.networks import Corrected, fit_networks  # noqa: PLC0415
+
+    left = []
+    for one in data:
+        said = linear.predict(one.atoms)
+        forces = None if one.forces is None else one.forces - said.forces
+        left.append(Corrected(one, one.energy - said.energy, forces if force_weight else None))
+    networks = fit_networks(
+        [one for number, one in enumerate(left) if number % _VALIDATION],
+        left[::_VALIDATION],
+        linear.descriptor,
+        Architecture(network.hidden_widths, network.activation),
+        force_weight=force_weight,
+        steps=network.steps,
+        seed=seed,
+    )
+    details = linear.details | {"network": networks.architecture.label}
+    return replace(linear, networks=networks, details=details)
 
 
 def _check_labels(data: Sequence[Labelled], options: FitOptions) -> None:
@@ -195,12 +232,19 @@ def _members(
     return np.array(found).reshape(-1, chosen.descriptor.features)
 
 
+def _volumes_vary(data: Sequence[Labelled]) -> bool:
+    """Whether energies tell the pressure: at one volume per atom it is left to chance."""
+    volumes = [abs(float(one.atoms.get_volume())) / len(one.atoms) for one in data]
+    return max(volumes) - min(volumes) > _VOLUMES * min(volumes)
+
+
 def _details(chosen: LinearSnap, data: Sequence[Labelled], targets: _Targets) -> dict[str, object]:
     fit = chosen.fit
     return {
         "structures": len(data),
         "atoms": sum(len(one.atoms) for one in data),
         "force_components": sum(np.size(forces) for forces in targets.forces or ()),
+        "stress_learnt": bool(targets.virials) or _volumes_vary(data),
         "stress_components": sum(np.size(virial) for virial in targets.virials or ()),
         "penalty": fit.penalty,
         "force_weight_angstrom_per_atom": fit.force_weight,

@@ -1,7 +1,7 @@
 """A potential ready for use: linear SNAP on top of a prior, with members that tell its spread."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.potential.pairs import Terms, pair_terms
 from surrogate_hpo.potential.priors import Prior
+
+if TYPE_CHECKING:  # it loads torch, which a linear potential does without
+    from surrogate_hpo.potential.networks import ElementNetworks
 
 FloatArray = NDArray[np.float64]
 
@@ -59,6 +62,9 @@ class Potential:
         Coefficients of fits to resampled snapshots, eV, [members, features]; may be empty.
     details
         How it was fitted: plain JSON values.
+    networks
+        A correction by a network per element; None for the linear potential alone. It is the same
+        for all members.
     """
 
     descriptor: AtomDescriptor
@@ -66,6 +72,17 @@ class Potential:
     prior: Prior | None
     members: FloatArray
     details: dict[str, Any]
+    networks: "ElementNetworks | None" = None
+
+    @property
+    def stress_warnings(self) -> tuple[str, ...]:
+        """What speaks against trusting the stress."""
+        if self.details.get("stress_learnt", True):
+            return ()
+        return (
+            "all structures of the training have the same volume per atom, and no stress was "
+            "fitted: stress, the pressure above all, is left to chance (potential.stress_weight)",
+        )
 
     def predict(
         self, atoms: Atoms, *, spread: bool = False, threads: int = 1
@@ -101,6 +118,9 @@ class Potential:
         bispectrum = self.descriptor.bispectrum(atoms)
         values = bispectrum(threads=threads)
         energies = constants[:, kinds].sum(axis=1) + np.einsum("mic,ic->m", slopes, values)
+        if self.networks is not None:
+            more, steeper = self.networks.energy_and_slopes(values, kinds)
+            energies, slopes = energies + more, slopes + steeper
         derivative, strain = bispectrum.adjoint(slopes, threads=threads)
         prior = prior_terms(self.prior, atoms, kinds)
         found = PotentialPrediction(

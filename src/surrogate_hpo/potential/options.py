@@ -3,7 +3,28 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from surrogate_hpo.networks.options import Activation
+
 PriorName = Literal["none", "morse", "zbl"]
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Networks that correct the linear potential.
+
+    Attributes
+    ----------
+    hidden_widths
+        Units of each hidden layer.
+    activation
+        Between the layers.
+    steps
+        Of L-BFGS, at most.
+    """
+
+    hidden_widths: tuple[int, ...]
+    activation: Activation
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +48,8 @@ class FitOptions:
         Kind of pair potential that is added.
     members
         Fits to resampled structures.
+    network
+        A network per element on top; None for none.
     """
 
     cutoff_radii: tuple[float, ...] = ()
@@ -36,3 +59,4 @@ class FitOptions:
     force_share: float = 1 / 30
     prior: PriorName = "none"
     members: int = 8
+    network: NetworkOptions | None = None

@@ -90,6 +90,8 @@ def command_text(potential: Potential, coefficients: str, parameters: str) -> st
         f"# elsewhere than beside these files: lmp -var {FOLDER} results/potential/lammps",
         f"variable {FOLDER} index .",
     ]
+    if potential.networks is not None:
+        head.append("# The networks of this potential are left out: this is its linear part alone.")
     prior = potential.prior
     if prior is None:
         return "\n".join([*head, "pair_style snap", f"pair_coeff * * {files}", ""])

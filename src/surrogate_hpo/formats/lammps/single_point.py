@@ -1,6 +1,5 @@
 """One structure in LAMMPS: what it computes with a potential, or with any other commands."""
 
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from surrogate_hpo.formats.lammps.reference import restricted_frame
 FloatArray = NDArray[np.float64]
 _ROWS = "rows.txt"
 _HEADER_LINES = 9
-_LOOP = re.compile(r"^Loop time of (\S+) on .* for (\d+) steps", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,11 @@ class SinglePoint:
         The numbers of the last line of the thermodynamic output.
     rotation
         A vector times this is the same vector in LAMMPS' frame, [3, 3].
-    seconds_per_step
-        Wall time of LAMMPS' loop over its steps; 0 for none.
     """
 
     columns: FloatArray
     thermo: tuple[float, ...]
     rotation: FloatArray
-    seconds_per_step: float
 
 
 def lammps_single_point(
@@ -113,7 +108,6 @@ def _read(directory: Path, rotation: FloatArray, number: int) -> SinglePoint:
     log = (directory / "log.lammps").read_text(errors="replace")
     lines = log.splitlines()
     heads = [row for row, line in enumerate(lines) if line.split()[:1] == ["Step"]]
-    loop = _LOOP.search(log)
     try:
         table = np.loadtxt(directory / _ROWS, skiprows=_HEADER_LINES, max_rows=number, ndmin=2)
         thermo = tuple(float(word) for word in lines[heads[-1] + 1].split())
@@ -121,7 +115,4 @@ def _read(directory: Path, rotation: FloatArray, number: int) -> SinglePoint:
         raise EngineError(
             "LAMMPS ended well, but its output is not complete", got=str(error)
         ) from (error)
-    steps = int(loop[2]) if loop else 0
-    return SinglePoint(
-        table[:, 1:], thermo, rotation, float(loop[1]) / steps if loop and steps else 0.0
-    )
+    return SinglePoint(table[:, 1:], thermo, rotation)

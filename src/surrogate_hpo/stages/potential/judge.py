@@ -50,7 +50,7 @@ class Judged:
     force_spread
         Root mean square over the components, meV/Å; NaN without members.
     stress_errors
-        Of every component, GPa; empty where it is not known.
+        Of every component, GPa; empty where it is not known, or was not learnt.
     seconds
         CPU time of energy, forces and stress, without members.
     """
@@ -139,7 +139,7 @@ def _judged(potential: Potential, one: Labelled, kind: str, baseline_error: floa
         nothing if one.forces is None else _MEV * (found.forces - one.forces).ravel(),
         math.nan if spread.forces_std is None else rms(_MEV * spread.forces_std.ravel()),
         nothing
-        if one.stress is None
+        if one.stress is None or potential.stress_warnings
         else GIGAPASCAL_PER_EV_PER_CUBIC_ANGSTROM * (found.stress - one.stress).ravel(),
         seconds,
     )

@@ -4,12 +4,29 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from surrogate_hpo.config.base import FileName, PositiveFloat, Section
+from surrogate_hpo.config.base import Count, FileName, PositiveFloat, Section
 from surrogate_hpo.config.frames import file_of, frame_problems
-from surrogate_hpo.potential.options import FitOptions, PriorName
+from surrogate_hpo.networks.options import Activation
+from surrogate_hpo.potential.options import FitOptions, NetworkOptions, PriorName
 
 # LAMMPS and the kernels take more, but the number of coefficients grows with the third power.
 TwoJMax = Annotated[int, Field(ge=2, le=14)]
+
+
+class NetworkSettings(Section):
+    """A network per element that learns what the linear potential leaves."""
+
+    hidden_widths: list[Count] = Field(
+        [16, 16], min_length=1, description="units of each hidden layer"
+    )
+    activation: Activation = "tanh"
+    steps: Count = Field(
+        500, description="of L-BFGS, at most; every fifth snapshot decides when to stop"
+    )
+
+    def options(self) -> NetworkOptions:
+        """The same as numerics know it."""
+        return NetworkOptions(tuple(self.hidden_widths), self.activation, self.steps)
 
 
 class PotentialSettings(Section):
@@ -68,6 +85,12 @@ class PotentialSettings(Section):
         "error; 0 for none",
     )
 
+    network: NetworkSettings | None = Field(
+        None,
+        description="a network per element on top; null for the linear potential alone, which is "
+        "what LAMMPS can have",
+    )
+
     @field_validator("files", "test_files")
     @classmethod
     def _frames_are_numbers(cls, sources: list[str]) -> list[str]:
@@ -90,4 +113,5 @@ class PotentialSettings(Section):
             force_share=self.force_share_angstrom,
             prior=self.prior,
             members=self.members,
+            network=None if self.network is None else self.network.options(),
         )

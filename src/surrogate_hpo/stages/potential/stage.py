@@ -74,6 +74,8 @@ def potential(
         parameters=lammps_parameters,
         commands=lammps_commands,
     )
+    if made.networks is not None:
+        logger.warning("the files for LAMMPS have the linear part alone, without the networks")
     write_table(table, [row.as_row() for row in rows], columns=COLUMNS)
     found = {kind: summary_of(judged) for kind, judged in sets.items()}
     for kind, errors in found.items():
@@ -92,6 +94,7 @@ def potential(
             "chosen": _chosen(made),
             **found,
             "classes": class_summaries(rows),
+            "stress_left_out": "; ".join(made.stress_warnings) or None,
             "cost": {"cpu_microseconds_per_atom_and_step": _pace(rows)},
             "provenance": record,
         },
