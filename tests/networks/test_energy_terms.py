@@ -27,10 +27,12 @@ from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.scaling import fit_input_scaler, fit_output_scaler
 from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
+from surrogate_hpo.physics.reciprocal import COULOMB_EV_ANGSTROM
 from surrogate_hpo.predict.ldos_energies import energies_of
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.stage import with_readout
 from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
+
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 from tests.conftest import REPOSITORY
 
@@ -155,6 +157,37 @@ def test_energy_error_holds_to_second_order(case):
     exact = (found.energies["total_free_energy"] + 200.0) / 4
     assert abs(linear - exact) > 1e-3
     assert abs(predicted - exact) < 0.4 * abs(linear - exact)
+
+
+def test_the_density_s_error_is_what_repels_itself(case):
+    """A wave of 0.01 electrons per point: π e² A² P / (G² ΔV), by hand."""
+    (term,) = case.terms(density_weight=1.0).terms
+    shape = coarse_shape(GRID)
+    points = coarse_points(shape, np.eye(3))
+    wave = torch.from_numpy(np.cos(2 * np.pi * points @ [0, 2, 0])).float()
+    change = torch.zeros_like(term.targets)
+    change[:, 10] = 0.01 * wave / term.density[10]
+    volume = 4.05**3 / len(points)
+    squared = (2 * np.pi * 2 / 4.05) ** 2
+    expected = np.pi * COULOMB_EV_ANGSTROM * 0.01**2 * len(points) / (squared * volume)
+    found = float(term.hartree_error(term.targets + change))
+    assert found == pytest.approx(expected / 4, rel=1e-4)
+    assert float(term.hartree_error(term.targets)) == 0
+
+
+def test_a_weight_of_the_density_brings_its_error_down(case):
+    errors = []
+    for weight in (0.0, 10.0):
+        terms = replace(case.terms(force_weight=0.0), density_weight=weight)
+        (term,) = terms.terms
+        points = term.inputs, term.targets
+        network = build_network(Architecture((16,), "tanh"), inputs=14, outputs=len(ENERGY), seed=2)
+        recipe = Recipe(maximum_epochs=60, batch_size=2000, weight_decay=0.0)
+        data = TrainingData(*points, *points)
+        Trainer(network, data, recipe, seed=0, energy_terms=terms).run()
+        with torch.no_grad():
+            errors.append(float(term.hartree_error(network(term.inputs))))
+    assert errors[1] < 0.5 * errors[0]
 
 
 @pytest.mark.parametrize("direction", [0, 4, 11])

@@ -141,7 +141,8 @@ def read_energy_terms(snapshots: TrainingSnapshots, settings: TrainSettings) -> 
     """
     streamed = snapshots.terms(with_forces=settings.force_weight > 0)
     terms = [one.joined() for one in streamed]
-    return EnergyTerms(terms, settings.energy_weight, settings.force_weight)
+    weights = settings.energy_weight, settings.force_weight, settings.density_weight
+    return EnergyTerms(terms, *weights)
 
 
 def _no_energy(dft: Path) -> DataError:
@@ -150,7 +151,7 @@ def _no_energy(dft: Path) -> DataError:
         where=str(dft),
         expected="total_free_energy_ev",
         got="null",
-        remedy="set train.energy_weight and train.force_weight to 0",
+        remedy="set train.energy_weight, train.force_weight and train.density_weight to 0",
     )
 
 

@@ -46,7 +46,7 @@ class EnergyTerms:
 
     .. math::
         \frac{1}{PE} \sum_{pe} \delta_{pe}^2 + w_A\, (\delta A / N)^2
-            + w_F\, (\delta A'_u)^2 / K
+            + w_F\, (\delta A'_u)^2 / K + w_n\, E_H[\delta n] / N
 
     with :math:`\delta_{pe}` the error of the scaled LDOS at the P points of the coarse grid, and
     one random displacement u with components of unit variance over the K directions.
@@ -59,16 +59,19 @@ class EnergyTerms:
         w_A in 1/(eV/atom)².
     force_weight
         w_F in 1/(eV/Å)².
+    density_weight
+        w_n in atoms/eV: of the Hartree energy of the density's error.
     """
 
     terms: Sequence[EnergyTerm]
     energy_weight: float
     force_weight: float
+    density_weight: float = 0.0
 
     def to(self, device: str | torch.device) -> "EnergyTerms":
         """Return the same on another device."""
         moved = [term.to(device) for term in self.terms]
-        return EnergyTerms(moved, self.energy_weight, self.force_weight)
+        return replace(self, terms=moved)
 
     def streamed(self) -> Iterator[StreamedTerm]:
         """Yield the snapshots as they were before all of their derivatives were kept."""
@@ -160,9 +163,14 @@ class EnergyTerms:
         directions = len(term.slopes)
         if not (self.force_weight and directions):
             prediction = network(term.inputs)
-            return prediction, self.energy_weight * term.energy_error(prediction).square()
+            return prediction, self._of_sums(term, prediction)
         coefficients = torch.from_numpy(generator.standard_normal(directions)).to(term.slopes)
         prediction, slope, wanted = term.slope(network, coefficients)
         force = (slope - wanted).square() / directions
-        energy = term.energy_error(prediction).square()
-        return prediction, self.energy_weight * energy + self.force_weight * force
+        return prediction, self._of_sums(term, prediction) + self.force_weight * force
+
+    def _of_sums(self, term: EnergyTerm, prediction: Tensor) -> Tensor:
+        energy = self.energy_weight * term.energy_error(prediction).square()
+        if not self.density_weight:
+            return energy
+        return energy + self.density_weight * term.hartree_error(prediction)

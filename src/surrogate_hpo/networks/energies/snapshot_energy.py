@@ -19,6 +19,11 @@ network's Jacobian J and the direct part :math:`E'_u` (Ewald, core),
 
 which has to be minus the force of the DFT run along u. A snapshot of N atoms has one energy and
 3N - 3 forces, so forces are what teaches a network how its sums vary.
+
+Of the force of a prediction this is the part that is linear in the error of the LDOS. The potential
+of :math:`\delta n` acts on the whole density that moves with the atoms, :math:`-2 E_H[\delta n, n'_u]`,
+which is of first order, too. Together with the linear part it could be learnt, but then the two
+cancel in the cells of the training and in no others; so :math:`E_H[\delta n]` itself is kept small.
 """
 
 from collections.abc import Iterator
@@ -109,11 +114,26 @@ class EnergyTerm:
         Tensor
             Scalar, eV per atom.
         """
+        difference = self.projection(prediction) - self.target
+        return difference / self.atoms - self.hartree_error(prediction)
+
+    def hartree_error(self, prediction: Tensor) -> Tensor:
+        """Hartree energy of the error of the density, which is not negative.
+
+        Parameters
+        ----------
+        prediction
+            Shape (points, energies), scaled.
+
+        Returns
+        -------
+        Tensor
+            Scalar, eV per atom.
+        """
         electrons = ((prediction - self.targets) @ self.density).reshape(self.grid)
         waves = torch.fft.rfftn(electrons)
-        hartree = (self.repulsion * (waves.real.square() + waves.imag.square())).sum()
-        error: Tensor = (self.projection(prediction) - hartree - self.target) / self.atoms
-        return error
+        energy = (self.repulsion * (waves.real.square() + waves.imag.square())).sum()
+        return energy / self.atoms
 
     def slope(self, network: nn.Module, coefficients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Predict and differentiate along a combination of the directions.

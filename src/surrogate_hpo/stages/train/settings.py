@@ -24,6 +24,11 @@ class TrainSettings(Section):
         description="of the squared error of the forces, (eV/Å)², where the DFT results have "
         "them, e.g. 1e-3; 0 leaves them out",
     )
+    density_weight: Weight = Field(
+        0.0,
+        description="of the Hartree energy of the density's error, eV/atom, in the loss, e.g. 0.02: "
+        "forces in larger cells depend on it; 0 leaves it out",
+    )
     readout: bool = Field(
         True,
         description="after the training, fit the last layer to total free energies and forces of "
@@ -49,8 +54,8 @@ class TrainSettings(Section):
 
     @property
     def learns_energies(self) -> bool:
-        """Whether energies or forces of whole snapshots are part of the loss."""
-        return self.energy_weight > 0 or self.force_weight > 0
+        """Whether energies, forces or densities of whole snapshots are part of the loss."""
+        return max(self.energy_weight, self.force_weight, self.density_weight) > 0
 
     @property
     def uses_energies(self) -> bool:

@@ -83,8 +83,9 @@ def train(
     with `constant` the training stops early and the weights of the best epoch are taken; with
     `plateau` it goes on at a lower learning rate, and the weights of the best epoch are taken.
 
-    With `energy_weight` or `force_weight` each step also sees the total free energy of one
-    training snapshot and its force along a random displacement: `networks.energies.energy_terms`.
+    With `energy_weight`, `force_weight` or `density_weight` each step also sees the total free
+    energy of training snapshots, a force along a random displacement, and how the error of the
+    density repels itself: `networks.energies.energy_terms`.
     With `readout` the last layer is in the end fitted to the energies and forces of all of them in
     closed form: `networks.energies.readout`.
 
@@ -276,7 +277,7 @@ def _snapshots(
             where="--structures, --dft",
             expected=f"one of each for {len(job.training[1])} training snapshots",
             got=f"{len(structures)} and {len(dft)}",
-            remedy="name them, or set train.energy_weight and train.force_weight to 0 and "
+            remedy="name them, or set the weights of train to 0 and "
             "train.readout to false",
         )
     return TrainingSnapshots(
