@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-forces bench-dynamics bench-elastic bench-potential bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -116,6 +116,13 @@ bench-elastic: environment quantum-espresso  ## E(V), bulk modulus, elastic cons
 POTENTIAL ?=
 
 bench-potential: .venv/dev-installed  ## the flagship's potential: errors, cost, LAMMPS, relaxations; needs `snakemake potential` there
+	.venv/bin/python benchmarks/potential.py $(POTENTIAL)
+
+# Both models of the flagship's atoms are made first, where they are not there.
+bench-atoms: flagship  ## models of atoms beside the LDOS: errors, training, inference; potential; runs `make flagship` if need be
+	cd build/flagship && ../../.venv/bin/snakemake ados_figure potential --snakefile ../../Snakefile \
+	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/flagship.yaml
+	.venv/bin/python benchmarks/atoms.py
 	.venv/bin/python benchmarks/potential.py $(POTENTIAL)
 
 bench-busy: environment  ## search and training on a machine whose cores are taken

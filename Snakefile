@@ -1,5 +1,4 @@
-# From DFT snapshots to a trained surrogate of the electronic structure. Each stage is one word: rule,
-# verb, room in src/surrogate_hpo/stages/, folder in results/ and section of the config.
+# From DFT to a trained surrogate. Each stage is one word: rule, verb, room, folder, config section.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -29,6 +28,7 @@ include: "workflow/rules/knoise.smk"
 include: "workflow/rules/learning_curve.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/floor.smk"
+include: "workflow/rules/ados.smk"
 include: "workflow/rules/potential.smk"
 
 

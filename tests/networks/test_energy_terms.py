@@ -32,7 +32,6 @@ from surrogate_hpo.predict.ldos_energies import energies_of
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.stage import with_readout
 from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
-
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 from tests.conftest import REPOSITORY
 

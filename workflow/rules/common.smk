@@ -92,6 +92,11 @@ KNOISE = ["knoise"] if CONFIG.report.kpoint_noise else []
 CURVE = ["learning_curve"] if CONFIG.report.learning_curve else []
 # Networks trained with some of the snapshots, and with all of them perhaps the run's own.
 CURVE_MODELS = [str(plan.curve_model(CONFIG, *one)) for one in plan.curve(CONFIG)]
+# And the densities of states by atom; they may stand beside the run's surrogate, or alone.
+ADOS = ["ados"] if CONFIG.report.ados else []
+ADOS_SEEDS = range(CONFIG.ados.seeds)
+ADOS_BESIDE = ["evaluate"] if CONFIG.ados.beside_surrogate else []
+ADOS_BESIDE_TRAINING = ["train"] if CONFIG.ados.beside_surrogate else []
 # Structures beyond the run are predicted only where there are any.
 TRANSFER = ["transfer"] if CONFIG.transfer.structures else []
 # And the energies of the reference LDOS where these were made elsewhere.

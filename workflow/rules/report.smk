@@ -28,6 +28,8 @@ rule report:
         audit_verdict=expand("results/{stage}/verdict.json", stage=NASWOT_AUDIT),
         comparison=expand("results/{stage}/table.csv", stage=COMPARISON),
         learning_curve=expand("results/{stage}/learning_curve.csv", stage=CURVE),
+        ados=expand("results/{stage}/ados.csv", stage=ADOS),
+        ados_dos=expand("results/{stage}/dos.csv", stage=ADOS),
         transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
         floor=expand("results/{stage}/summary.json", stage=FLOOR),
         pseudopotentials=UPF_FILES,

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from surrogate_hpo.config.base import Section
 from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
+from surrogate_hpo.stages.ados.settings import AdosSettings
 from surrogate_hpo.stages.archive.settings import ArchiveSettings
 from surrogate_hpo.stages.audit.settings import AuditSettings
 from surrogate_hpo.stages.compare.settings import CompareSettings
@@ -56,6 +57,7 @@ class Config(Section):
     knoise: KnoiseSettings = KnoiseSettings()
     learning_curve: LearningCurveSettings = LearningCurveSettings()
     floor: FloorSettings = FloorSettings()
+    ados: AdosSettings = AdosSettings()
     potential: PotentialSettings = PotentialSettings()
     archive: ArchiveSettings = ArchiveSettings()
 

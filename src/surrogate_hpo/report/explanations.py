@@ -191,6 +191,22 @@ FIGURES: dict[str, FigureText] = {
         "holds on larger cells falls with it; where it meets the baseline, it predicts no better "
         "than a constant there.",
     ),
+    "ados_band_energy": FigureText(
+        "evaluate",
+        "Band energy of the held-out snapshots from densities of states that were predicted atom "
+        "by atom, against DFT: the mean of the networks with their standard deviation, a linear "
+        "map of the same vectors, and the density of states of the reference LDOS (floor).",
+        "Points on the line are right. Where the linear map is as good as the networks, these "
+        "have too few atoms to learn more from. Points off the line by much more than their bar "
+        "say that the spread of the networks is no measure of their error.",
+    ),
+    "ados_dos": FigureText(
+        "evaluate",
+        "Density of states of the first held-out snapshot as the sum over its atoms, with the "
+        "Fermi energies, and its difference from that of the reference LDOS.",
+        "The difference should be small and change its sign; what is left of one sign over an "
+        "eV or more shifts the band energy.",
+    ),
     "error_by_snapshots": FigureText(
         "evaluate",
         "Mean absolute error of the total free energy on the held-out snapshots against the number "

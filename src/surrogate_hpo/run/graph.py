@@ -29,7 +29,7 @@ CONTESTS = ("contest", "compare", "table")
 CONVERGENCE = ("knoise", "learning_curve", "floor")
 
 # Models of atoms instead of points of the grid, from the same runs; run when asked for.
-COMPANIONS = ("potential",)
+COMPANIONS = ("ados", "potential")
 
 # They judge structures beyond the run; part of it where `transfer.structures` names some.
 TRANSFERS = ("transfer",)
@@ -45,6 +45,8 @@ HELPERS = {
     "evaluate_snapshot": "evaluate",
     "knoise_snapshot": "knoise",
     "learning_curve_network": "learning_curve",
+    "ados_atoms": "ados",
+    "ados_network": "ados",
     "audit_chunk": "audit",
     "acsd_audit_chunk": "acsd_audit",
     "table_chunk": "table",
@@ -55,6 +57,7 @@ FIGURES = {
     "audit_figure": "audit",
     "acsd_audit_figure": "acsd_audit",
     "learning_curve_figure": "learning_curve",
+    "ados_figure": "ados",
 }
 
 # Commands for people, who give them files.
@@ -106,6 +109,7 @@ SUMMARIES = {
     "knoise": "denser mesh of k points",
     "learning_curve": "errors with fewer snapshots",
     "floor": "energies of the reference LDOS",
+    "ados": "density of states by atom",
     "potential": "energies and forces from atoms",
     "archive": "the run in one file",
 }

@@ -126,6 +126,8 @@ def parts(stage: str, config: Config) -> list[str]:
         return config.snapshots.names("test")
     if stage == "knoise":
         return _size_classes(config)
+    if stage == "ados":
+        return ["atoms", *(f"network-{seed}" for seed in range(config.ados.seeds))]
     if stage == "learning_curve":
         return [
             f"{count}-{seed}" for count, seed in curve(config) if not _trained(config, count, seed)

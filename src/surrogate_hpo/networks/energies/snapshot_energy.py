@@ -21,9 +21,10 @@ which has to be minus the force of the DFT run along u. A snapshot of N atoms ha
 3N - 3 forces, so forces are what teaches a network how its sums vary.
 
 Of the force of a prediction this is the part that is linear in the error of the LDOS. The potential
-of :math:`\delta n` acts on the whole density that moves with the atoms, :math:`-2 E_H[\delta n, n'_u]`,
-which is of first order, too. Together with the linear part it could be learnt, but then the two
-cancel in the cells of the training and in no others; so :math:`E_H[\delta n]` itself is kept small.
+of :math:`\delta n` acts on the whole density that moves with the atoms,
+:math:`-2 E_H[\delta n, n'_u]`, which is of first order, too. Together with the linear part it could
+be learnt, but then the two cancel in the cells of the training and in no others; so
+:math:`E_H[\delta n]` itself is kept small.
 """
 
 from collections.abc import Iterator

@@ -78,6 +78,8 @@ class RequestedFiles(ArgumentGroup):
     learning_curve: Annotated[
         Sequence[Path], Input("CSV of learning_curve, where report.learning_curve is true")
     ] = ()
+    ados: Annotated[Sequence[Path], Input("CSV of the ados stage, where report.ados is true")] = ()
+    ados_dos: Annotated[Sequence[Path], Input("CSV of the ados stage, 1/eV")] = ()
     transfer: Annotated[
         Sequence[Path], Input("JSON of the transfer stage, where it is part of the run")
     ] = ()

@@ -17,6 +17,7 @@ from surrogate_hpo.search.options import OBJECTIVES
 from surrogate_hpo.stages.acsd.figure import GUARD, SCORES, acsd_map
 from surrogate_hpo.stages.acsd.figure_clouds import similarity_clouds, similarity_spread
 from surrogate_hpo.stages.acsd.similarities import read_similarities
+from surrogate_hpo.stages.ados.draw import figures_of
 from surrogate_hpo.stages.audit.draw import figure_arguments
 from surrogate_hpo.stages.audit.figure import score_agreement
 from surrogate_hpo.stages.learning_curve.draw import curve_of
@@ -113,6 +114,7 @@ def draw_all(
         *draw_error_by_size(errors[1]),
         *draw_forces(read_table(evaluation.forces)),
         *map(curve_of, requested.learning_curve),
+        *(figures_of(*requested.ados, *requested.ados_dos) if requested.ados else ()),
         *_time_by_size(files, structures),
         cost_per_stage(
             stage=list(cost),

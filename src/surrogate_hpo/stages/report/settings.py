@@ -29,6 +29,10 @@ class ReportSettings(Section):
         description="with the error against the number of training snapshots: runs the "
         "`learning_curve` stage first, trainings with a part of them",
     )
+    ados: bool = Field(
+        False,
+        description="with densities of states by atom: runs the `ados` stage first",
+    )
     target_mev_per_atom: PositiveFloat = Field(
         5.0, description="largest mean absolute error of the total free energy"
     )

@@ -26,8 +26,8 @@ class TrainSettings(Section):
     )
     density_weight: Weight = Field(
         0.0,
-        description="of the Hartree energy of the density's error, eV/atom, in the loss, e.g. 0.02: "
-        "forces in larger cells depend on it; 0 leaves it out",
+        description="of the Hartree energy of the density's error, eV/atom, in the loss, e.g. "
+        "0.02: forces in larger cells depend on it; 0 leaves it out",
     )
     readout: bool = Field(
         True,

@@ -277,8 +277,7 @@ def _snapshots(
             where="--structures, --dft",
             expected=f"one of each for {len(job.training[1])} training snapshots",
             got=f"{len(structures)} and {len(dft)}",
-            remedy="name them, or set the weights of train to 0 and "
-            "train.readout to false",
+            remedy="name them, or set the weights of train to 0 and train.readout to false",
         )
     return TrainingSnapshots(
         list(zip(structures, dft, job.training[1], strict=True)),

@@ -1,0 +1,1 @@
+"""The ados stage."""
