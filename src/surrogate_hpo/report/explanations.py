@@ -286,7 +286,7 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 OPTIONAL = frozenset(
     {
         *("score_agreement", "error_by_size", "error_by_snapshots", "time_by_size"),
-        *("force_parity", "force_error"),
+        *("force_parity", "force_error", "ados_band_energy", "ados_dos"),
     }
 )
 """Figures of stages that are not part of every run, of cells of several sizes, or of forces."""
