@@ -133,7 +133,7 @@ class EnergyTerm:
         """
         electrons = ((prediction - self.targets) @ self.density).reshape(self.grid)
         waves = torch.fft.rfftn(electrons)
-        energy = (self.repulsion * (waves.real.square() + waves.imag.square())).sum()
+        energy: Tensor = (self.repulsion * (waves.real.square() + waves.imag.square())).sum()
         return energy / self.atoms
 
     def slope(self, network: nn.Module, coefficients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
