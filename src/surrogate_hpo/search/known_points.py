@@ -16,9 +16,9 @@ KNOWN_POINTS: tuple[dict[str, Value], ...] = tuple(
         (0.019, 250, 0.0, "standardised"),
         (0.0135, 250, 0.3, "standardised"),
         (0.0203, 500, 0.3, "standardised"),
-        (0.0116, 250, 0.0, "standardised"),
-        (0.0276, 250, 0.3, "standardised"),
         (0.00711, 250, 0.0, "standardised"),
+        (0.0116, 250, 0.0, "standardised"),
+        (0.00503, 250, 0.3, "standardised"),
     )
 )
 # The best rate of a larger batch is higher by this power of its size, fitted to the same tables.
