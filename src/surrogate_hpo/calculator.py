@@ -12,7 +12,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.formats.structures.structures import checked_structure
+from surrogate_hpo.formats.structures.calculated import calculated_structure
 from surrogate_hpo.predict.contents import Conditions, Derivatives
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.prediction import predict_structure
@@ -141,15 +141,7 @@ class SurrogateCalculator(Calculator):
         super().calculate(  # type: ignore[no-untyped-call]
             atoms, list(properties), list(system_changes)
         )
-        structure: Atoms | None = self.atoms
-        if structure is None or not structure.pbc.all():
-            raise DataError(
-                "the structure is not periodic in three dimensions",
-                expected="pbc True along each cell vector",
-                got="no structure" if structure is None else str(structure.pbc.tolist()),
-                remedy="atoms.pbc = True, with a cell",
-            )
-        bare = checked_structure(structure, "the structure that the calculator was given")
+        bare = calculated_structure(self.atoms, "atoms.pbc = True, with a cell")
         scope = self._scope if _DERIVATIVES.intersection(properties) else None
         found = predict_structure(
             self.surrogate, bare, self._conditions, self._scratch, forces=scope

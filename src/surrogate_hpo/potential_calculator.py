@@ -9,8 +9,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from surrogate_hpo.data.potentials import read_potential
-from surrogate_hpo.errors import DataError
-from surrogate_hpo.formats.structures.structures import checked_structure
+from surrogate_hpo.formats.structures.calculated import calculated_structure
 
 
 class PotentialCalculator(Calculator):
@@ -78,15 +77,9 @@ class PotentialCalculator(Calculator):
         super().calculate(  # type: ignore[no-untyped-call]
             atoms, list(properties), list(system_changes)
         )
-        structure: Atoms | None = self.atoms
-        if structure is None or not structure.pbc.all():
-            raise DataError(
-                "the structure is not periodic in three dimensions",
-                expected="pbc True along each cell vector",
-                got="no structure" if structure is None else str(structure.pbc.tolist()),
-                remedy="atoms.pbc = True, with a cell; for a molecule, one of much vacuum",
-            )
-        bare = checked_structure(structure, "the structure that the calculator was given")
+        bare = calculated_structure(
+            self.atoms, "atoms.pbc = True, with a cell; for a molecule, one of much vacuum"
+        )
         found = self.potential.predict(bare, spread=self._spread, threads=self._threads)
         results: dict[str, Any] = {
             "energy": found.energy,

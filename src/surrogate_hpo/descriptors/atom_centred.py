@@ -1,16 +1,15 @@
 """SNAP at the atoms themselves, and its derivatives: what atom-centred models learn from."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from surrogate_hpo.descriptors.adjoint.gradient import checked_gradient
-from surrogate_hpo.descriptors.adjoint.kernel import adjoint_kernel, adjoint_scratch
+from surrogate_hpo.descriptors.adjoint.gradient import add_pulled, checked_gradient
 from surrogate_hpo.descriptors.adjoint.tables import adjoint_tables
 from surrogate_hpo.descriptors.atoms import WeightedAtoms, weighted_atoms
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
+from surrogate_hpo.descriptors.neighbours import NeighbourBins
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import check_positive_integer
 
@@ -72,6 +71,7 @@ class AtomBispectrum:
         )
         self._cutoff_radius, self._twojmax = cutoff_radius, int(twojmax)
         self._components = n_components(twojmax)
+        self._seen: dict[bytes, tuple[WeightedAtoms, NeighbourBins]] = {}
 
     def __call__(self, *, threads: int = 1) -> FloatArray:
         """Evaluate the components at every atom.
@@ -153,56 +153,34 @@ class AtomBispectrum:
         energies = given if given.ndim == 3 else given[None]
         derivative = np.zeros((len(energies), number, 3))
         strain = np.zeros((len(energies), 3, 3))
+        tables = adjoint_tables(self._twojmax)
         for points, radii in self._centres(where):
-            seen = weighted_atoms(
+            rows = np.flatnonzero(points[where])
+            add_pulled(
+                (derivative, strain),
+                self._seen_with(radii),
+                tables,
+                self._atoms.positions[where[rows]],
+                np.take(energies, rows, axis=1),
+                threads=threads,
+                block=_BLOCK,
+                centres=where[rows],
+            )
+        return (derivative, strain) if given.ndim == 3 else (derivative[0], strain[0])
+
+    def _seen_with(self, radii: FloatArray) -> tuple[WeightedAtoms, NeighbourBins]:
+        """The atoms with these radii and their neighbours; listed once for each radius."""
+        key = radii.tobytes()
+        if key not in self._seen:
+            atoms = weighted_atoms(
                 self._atoms.positions,
                 self._atoms.cell,
                 cutoff_radius=self._cutoff_radius,
                 weights=self._atoms.weights,
                 radii=radii,
             )
-            rows = np.flatnonzero(points[where])
-            of_these = np.take(energies, rows, axis=1)
-            self._pull(seen, where[rows], of_these, derivative, strain, threads)
-        return (derivative, strain) if given.ndim == 3 else (derivative[0], strain[0])
-
-    def _pull(
-        self,
-        seen: WeightedAtoms,
-        where: NDArray[np.intp],
-        energies: FloatArray,
-        derivative: FloatArray,
-        strain: FloatArray,
-        threads: int,
-    ) -> None:
-        """Add what centres of one radius contribute."""
-        tables, bins = adjoint_tables(self._twojmax), seen.neighbour_bins()
-
-        def of_block(begin: int) -> tuple[FloatArray, FloatArray]:
-            centres = where[begin : begin + _BLOCK]
-            scratch = adjoint_scratch(tables, self._components, bins.max_candidates, len(energies))
-            out, virial = np.zeros_like(derivative), np.zeros_like(strain)
-            reaction = np.zeros((len(energies), len(centres), 3))
-            adjoint_kernel(
-                seen.positions[centres],
-                energies[:, begin : begin + _BLOCK],
-                bins,
-                seen.cutoffs,
-                seen.weights,
-                tables,
-                scratch,
-                out,
-                virial,
-                reaction,
-            )
-            out[:, centres] += reaction
-            return out, virial
-
-        with ThreadPoolExecutor(threads) as pool:
-            # In the order of the blocks, whichever is done first.
-            for out, virial in pool.map(of_block, range(0, len(where), _BLOCK)):
-                derivative += out
-                strain += virial
+            self._seen[key] = atoms, atoms.neighbour_bins()
+        return self._seen[key]
 
     def _centres(
         self, among: NDArray[np.intp] | None = None

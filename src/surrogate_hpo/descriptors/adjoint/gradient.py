@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.descriptors.adjoint.kernel import adjoint_kernel, adjoint_scratch
-from surrogate_hpo.descriptors.adjoint.tables import adjoint_tables
-from surrogate_hpo.descriptors.atoms import weighted_atoms
+from surrogate_hpo.descriptors.adjoint.tables import AdjointTables, adjoint_tables
+from surrogate_hpo.descriptors.atoms import WeightedAtoms, weighted_atoms
+from surrogate_hpo.descriptors.neighbours import NeighbourBins
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import check_positive_integer, checked_vectors
 from surrogate_hpo.errors import DataError
@@ -113,34 +114,10 @@ class BispectrumAdjoint:
         check_positive_integer("threads", threads)
         check_positive_integer("block", block)
         atoms = self._atoms
-
-        def of_block(begin: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-            part = slice(begin, begin + block)
-            scratch = adjoint_scratch(
-                self._tables, self._components, self._bins.max_candidates, len(energies)
-            )
-            out, virial = (np.zeros_like(total) for total in totals)
-            standing = np.empty((len(energies), 0, 3))  # derivatives by the points: none wanted
-            adjoint_kernel(
-                where[part],
-                energies[:, part],
-                self._bins,
-                atoms.cutoffs,
-                atoms.weights,
-                self._tables,
-                scratch,
-                out,
-                virial,
-                standing,
-            )
-            return out, virial
-
         totals = np.zeros((len(energies), *atoms.positions.shape)), np.zeros((len(energies), 3, 3))
-        with ThreadPoolExecutor(threads) as pool:
-            # In the order of the blocks, whichever is done first.
-            for found in pool.map(of_block, range(0, len(where), block)):
-                for total, part in zip(totals, found, strict=True):
-                    np.add(total, part, out=total)
+        add_pulled(
+            totals, (atoms, self._bins), self._tables, where, energies, threads=threads, block=block
+        )
         derivative, strain = totals
         return (derivative, strain) if given.ndim == 3 else (derivative[0], strain[0])
 
@@ -207,6 +184,68 @@ def bispectrum_adjoint(
     )
     derivative, _ = evaluate(points, gradient, threads=threads, block=block)
     return derivative
+
+
+def add_pulled(
+    totals: tuple[NDArray[np.float64], NDArray[np.float64]],
+    seen: tuple[WeightedAtoms, NeighbourBins],
+    tables: AdjointTables,
+    points: NDArray[np.float64],
+    energies: NDArray[np.float64],
+    *,
+    threads: int,
+    block: int,
+    centres: NDArray[np.intp] | None = None,
+) -> None:
+    """Add what the points contribute to the derivatives, block by block, in their order.
+
+    Parameters
+    ----------
+    totals
+        [M, N, 3] and [M, 3, 3]: derivatives by positions and strain, added to.
+    seen
+        The atoms, and their candidates for neighbours.
+    tables
+        Of the degree of the components.
+    points
+        Å, [P, 3], checked.
+    energies
+        ∂E/∂B, [M, P, components], checked.
+    threads
+        Number of threads; the numbers do not depend on it.
+    block
+        Points handed to a thread at a time.
+    centres
+        Numbers of the atoms that the points move with, [P], each once; if absent they stand still.
+    """
+    atoms, bins = seen
+
+    def of_block(begin: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        part = slice(begin, begin + block)
+        moving = centres[part] if centres is not None else np.empty(0, np.intp)
+        scratch = adjoint_scratch(tables, energies.shape[-1], bins.max_candidates, len(energies))
+        out, virial = (np.zeros_like(total) for total in totals)
+        reaction = np.zeros((len(energies), len(moving), 3))  # empty: none wanted
+        adjoint_kernel(
+            points[part],
+            energies[:, part],
+            bins,
+            atoms.cutoffs,
+            atoms.weights,
+            tables,
+            scratch,
+            out,
+            virial,
+            reaction,
+        )
+        out[:, moving] += reaction
+        return out, virial
+
+    with ThreadPoolExecutor(threads) as pool:
+        # In the order of the blocks, whichever is done first.
+        for found in pool.map(of_block, range(0, len(points), block)):
+            for total, part in zip(totals, found, strict=True):
+                np.add(total, part, out=total)
 
 
 def checked_gradient(values: ArrayLike, n_points: int, count: int) -> NDArray[np.float64]:
