@@ -1,8 +1,9 @@
 """A linear SNAP potential from energies and forces, with its errors and its form for LAMMPS."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.potentials import write_potential
@@ -77,6 +78,21 @@ def potential(
     if made.networks is not None:
         logger.warning("the files for LAMMPS have the linear part alone, without the networks")
     write_table(table, [row.as_row() for row in rows], columns=COLUMNS)
+    write_document(
+        summary,
+        {
+            "chosen": _chosen(made),
+            **_told_errors(sets),
+            "classes": class_summaries(rows),
+            "stress_left_out": "; ".join(made.stress_warnings) or None,
+            "cost": {"cpu_microseconds_per_atom_and_step": _pace(rows)},
+            "provenance": record,
+        },
+    )
+
+
+def _told_errors(sets: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:
+    """Errors of each set of structures, told in the log as well; None for an empty one."""
     found = {kind: summary_of(judged) for kind, judged in sets.items()}
     for kind, errors in found.items():
         if errors is not None:
@@ -88,17 +104,7 @@ def potential(
                 errors["force_rmse_mev_per_angstrom"],
                 errors["rms_force_mev_per_angstrom"],
             )
-    write_document(
-        summary,
-        {
-            "chosen": _chosen(made),
-            **found,
-            "classes": class_summaries(rows),
-            "stress_left_out": "; ".join(made.stress_warnings) or None,
-            "cost": {"cpu_microseconds_per_atom_and_step": _pace(rows)},
-            "provenance": record,
-        },
-    )
+    return found
 
 
 def _chosen(made: Potential) -> dict[str, object]:
