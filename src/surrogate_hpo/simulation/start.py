@@ -1,10 +1,9 @@
 """What a structure needs before it can move: a checked start, a calculator, a grid that stays."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -21,7 +20,6 @@ from surrogate_hpo.predict.prediction import check_elements
 from surrogate_hpo.run.interface import require_option
 from surrogate_hpo.run.provenance import checksum, checksums, versions
 from surrogate_hpo.simulation.recording import FILES, make_folder
-from surrogate_hpo.stages.descriptors.settings import Engine
 
 
 @dataclass(frozen=True)
@@ -75,26 +73,6 @@ class Start:
             scratch=folder,
             grid=how.grid,
         )
-
-
-def conditions_of(
-    *,
-    engine: str,
-    threads: int,
-    use_gpu: bool,
-    block_points: int,
-    electronic_temperature: float | None,
-    grid: Sequence[int] | None,
-) -> Conditions:
-    """Conditions from the options of a command; raise ConfigError if one makes no sense."""
-    return Conditions(
-        engine=cast(Engine, engine),  # looked at there
-        threads=threads,
-        use_gpu=use_gpu,
-        block_points=block_points,
-        electronic_temperature=electronic_temperature,
-        grid=None if grid is None else cast(Grid, tuple(grid)),
-    )
 
 
 def read_start(

@@ -4,7 +4,6 @@ import logging
 import math
 import time
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Annotated, cast
 
 from torch import nn
@@ -20,24 +19,17 @@ from surrogate_hpo.networks.energies.readout import fit_readout
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.run.interface import (
-    Argument,
-    DescriptorStores,
-    Input,
-    LdosStores,
-    NaswotChoice,
-    Output,
-    State,
-)
+from surrogate_hpo.run.interface import Argument
 from surrogate_hpo.run.provenance import fingerprint, provenance
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.train.arguments import NetworkFiles, TrainingFiles
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.validation_losses import losses_by_snapshot
 from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
 from surrogate_hpo.training.fitting import ScaledData, new_training, scalings_of
 from surrogate_hpo.training.processes import run_processes
 from surrogate_hpo.training.resumable import run_resumable
-from surrogate_hpo.training.streaming import Stores, read_scaled
+from surrogate_hpo.training.streaming import read_scaled
 
 logger = logging.getLogger(__name__)
 
@@ -51,30 +43,8 @@ def train(
     settings: TrainSettings,
     seed: int,
     initialisation: Annotated[int, Argument("number of the initialisation, from 0")],
-    naswot: NaswotChoice,
-    search: Annotated[Path, Input("JSON: the choice of the search stage")],
-    descriptors: DescriptorStores,
-    ldos: LdosStores,
-    validation_descriptors: DescriptorStores,
-    validation_ldos: LdosStores,
-    model: Annotated[Path, Output("torch file: weights, scalers, energy axis; weights_only")],
-    history: Annotated[Path, Output("CSV: losses per epoch, in units of the scaled LDOS")],
-    validation_losses: Annotated[
-        Path,
-        Output(
-            "CSV: a row per validation snapshot, its loss and the part that all its points share"
-        ),
-    ],
-    state: Annotated[Path, State("folder of the checkpoints")],
-    structures: Annotated[
-        list[Path] | None, Input("extxyz files of the training snapshots, for energies and forces")
-    ] = None,
-    dft: Annotated[
-        list[Path] | None, Input("JSON of their DFT runs, for energies and forces; eV, eV/Å")
-    ] = None,
-    pseudopotentials: Annotated[
-        list[Path] | None, Input("UPF files, for energies and forces")
-    ] = None,
+    files: TrainingFiles,
+    made: NetworkFiles,
     threads: int = 1,
 ) -> None:
     """Train one initialisation with a checkpoint after every epoch and every five minutes.
@@ -93,18 +63,7 @@ def train(
     again, it goes on from there and ends with the same weights, to the last bit, as an
     undisturbed one. With several `processes` each takes its piece of every batch.
     """
-    job = _Job(
-        settings,
-        seed,
-        initialisation,
-        (naswot, search),
-        (descriptors, ldos),
-        (validation_descriptors, validation_ldos),
-        (structures or [], dft or [], pseudopotentials or []),
-        (model, history, validation_losses),
-        state,
-        threads,
-    )
+    job = _Job(settings, seed, initialisation, files, made, threads)
     if settings.processes == 1:
         _train(job)
     else:
@@ -118,32 +77,20 @@ class _Job:
     settings: TrainSettings
     seed: int
     initialisation: int
-    choices: tuple[Path, Path]
-    training: Stores
-    validation: Stores
-    physics: tuple[list[Path], list[Path], list[Path]]
-    outputs: tuple[Path, Path, Path]
-    state: Path
+    files: TrainingFiles
+    made: NetworkFiles
     threads: int
-
-    def inputs(self) -> list[Path]:
-        """All files that decide the numbers."""
-        files = [*self.choices, *self.training[0], *self.training[1], *self.validation[0]]
-        files += self.validation[1]
-        if self.settings.uses_energies:
-            files += [path for paths in self.physics for path in paths]
-        return files
 
 
 def _train(job: _Job, group: Group = ALONE) -> None:
-    settings = job.settings
-    naswot, search = job.choices
-    record = provenance("train", settings, job.seed, job.inputs())
-    architecture = read_document(naswot, keys=("architecture",))["architecture"]
-    hyperparameters = read_document(search, keys=("hyperparameters",))["hyperparameters"]
+    settings, files, made = job.settings, job.files, job.made
+    behind = files.behind(energies=settings.uses_energies)
+    record = provenance("train", settings, job.seed, behind)
+    architecture = read_document(files.naswot, keys=("architecture",))["architecture"]
+    hyperparameters = read_document(files.search, keys=("hyperparameters",))["hyperparameters"]
     scaled, points = read_scaled(
-        job.training,
-        job.validation,
+        files.training,
+        files.validation,
         *scalings_of(hyperparameters),
         memory_mebibytes=settings.data_memory_mebibytes,
     )
@@ -162,7 +109,7 @@ def _train(job: _Job, group: Group = ALONE) -> None:
         group=group,
         energy_terms=learnt,
     )
-    checkpoint = job.state / f"{fingerprint(record)}-{job.initialisation}.pt"
+    checkpoint = made.state / f"{fingerprint(record)}-{job.initialisation}.pt"
 
     def on_epoch(row: HistoryRow) -> None:
         logger.info(
@@ -177,21 +124,20 @@ def _train(job: _Job, group: Group = ALONE) -> None:
     if not group.leads:
         return
     logger.info("weights of epoch %d, validation loss %.4e", used.epoch, used.validation_loss)
-    model, history, validation_losses = job.outputs
     rows = [asdict(row) | {"used": row.epoch == used.epoch} for row in fit.trainer.history]
-    write_table(history, rows)
+    write_table(made.history, rows)
     surrogate, left_out = fit.model, None
     if settings.readout and snapshots is not None:
         surrogate, left_out = with_readout(surrogate, snapshots, learnt)
-    split = losses_by_snapshot(job.validation, surrogate, scaled.error_weights)
-    write_table(validation_losses, split)
+    split = losses_by_snapshot(files.validation, surrogate, scaled.error_weights)
+    write_table(made.validation_losses, split)
     trained = TrainedModel(
         surrogate=surrogate,
         axis=points.axis,
         definition=points.definition,
         left_out=left_out,
     )
-    write_model(model, trained, record)
+    write_model(made.model, trained, record)
     checkpoint.unlink(missing_ok=True)
 
 
@@ -267,21 +213,22 @@ def _snapshots(
     """Energies and forces of the training snapshots, where they are to be learnt."""
     if not job.settings.uses_energies:
         return None
-    structures, dft, pseudopotentials = job.physics
+    files = job.files
+    structures, dft = files.structures, files.dft
     if not (structures or dft or job.settings.learns_energies):
         logger.warning("the last layer is not fitted to energies and forces: no files are given")
         return None
-    if not len(structures) == len(dft) == len(job.training[1]):
+    if not len(structures) == len(dft) == len(files.ldos):
         raise ConfigError(
             "energies and forces are to be learnt from files that are not given",
             where="--structures, --dft",
-            expected=f"one of each for {len(job.training[1])} training snapshots",
+            expected=f"one of each for {len(files.ldos)} training snapshots",
             got=f"{len(structures)} and {len(dft)}",
             remedy="name them, or set the weights of train to 0 and train.readout to false",
         )
     return TrainingSnapshots(
-        list(zip(structures, dft, job.training[1], strict=True)),
-        pseudopotentials,
+        list(zip(structures, dft, files.ldos, strict=True)),
+        files.pseudopotentials,
         definition,
         Scalers(scaled.input_scaler, scaled.output_scaler),
         seed=derive_seed(job.seed, "directions"),

@@ -6,17 +6,12 @@ from typing import Annotated, Any, cast
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.formats.structures.predicted import write_predicted
 from surrogate_hpo.predict.contents import FAR
+from surrogate_hpo.predict.options import STANDARD, PredictionOptions
 from surrogate_hpo.run.interface import (
     Anew,
-    BlockPoints,
-    DescriptorEngine,
-    ElectronicTemperature,
-    GridPoints,
     Option,
     Output,
     Positional,
-    Threads,
-    UseGpu,
     require_option,
 )
 from surrogate_hpo.simulation.dynamics import (
@@ -31,7 +26,7 @@ from surrogate_hpo.simulation.dynamics import (
 from surrogate_hpo.simulation.motion import EXCESS, FRACTION, Ending, Schedule, advance
 from surrogate_hpo.simulation.radial_distribution import require_distance
 from surrogate_hpo.simulation.recording import FINAL, SUMMARY, Recording
-from surrogate_hpo.simulation.start import Start, conditions_of, outcome, read_start, recorded
+from surrogate_hpo.simulation.start import Start, outcome, read_start, recorded
 from surrogate_hpo.verbs.dynamics.distribution import Comparison
 
 
@@ -68,12 +63,7 @@ def dynamics(
         float, Option("standard deviations outside of the training range that end the run; 1")
     ] = FAR,
     anew: Anew = False,
-    electronic_temperature: ElectronicTemperature = None,
-    grid: GridPoints = None,
-    engine: DescriptorEngine = "native",
-    use_gpu: UseGpu = False,
-    block_points: BlockPoints = 16384,
-    threads: Threads = 1,
+    options: PredictionOptions = STANDARD,
 ) -> str:
     """Molecular dynamics by forces of the surrogate; the cell and the grid stay.
 
@@ -94,14 +84,7 @@ def dynamics(
     )
     require_distance(rdf_largest_distance_angstrom)
     schedule = Schedule(steps, log_every, every, largest_extrapolation)
-    conditions = conditions_of(
-        engine=engine,
-        threads=threads,
-        use_gpu=use_gpu,
-        block_points=block_points,
-        electronic_temperature=electronic_temperature,
-        grid=grid,
-    )
+    conditions = options.conditions()
     start = read_start(surrogate, structure, conditions, output, keep_velocities=keep_velocities)
     comparison = Comparison(start.atoms, rdf_largest_distance_angstrom, reference)
     origin = start.origin() | vars(settings) | {"every": every, "log_every": log_every}

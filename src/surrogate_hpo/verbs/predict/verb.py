@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import numpy as np
 from ase import Atoms
@@ -22,26 +22,20 @@ from surrogate_hpo.formats.cubes.writer import write_cube
 from surrogate_hpo.formats.structures.contents import UNUSED
 from surrogate_hpo.formats.structures.predicted import write_predicted
 from surrogate_hpo.formats.structures.structures import read_structures
-from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
+from surrogate_hpo.physics.prediction_grid import prediction_grid
 from surrogate_hpo.predict.contents import Conditions, Prediction
 from surrogate_hpo.predict.energies import TOTAL
 from surrogate_hpo.predict.error_bars import described
 from surrogate_hpo.predict.force_tables import STRUCTURE_FILE, STRUCTURES_FILE, Wanted
+from surrogate_hpo.predict.options import STANDARD, PredictionOptions
 from surrogate_hpo.predict.prediction import check_elements, predict_structure
 from surrogate_hpo.predict.prediction_forces import force_warnings, stress_warnings
 from surrogate_hpo.run.interface import (
-    BlockPoints,
-    DescriptorEngine,
-    ElectronicTemperature,
-    GridPoints,
     Option,
     Output,
     Positional,
-    Threads,
-    UseGpu,
 )
 from surrogate_hpo.run.provenance import checksums, versions
-from surrogate_hpo.stages.descriptors.settings import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -65,12 +59,7 @@ def predict(
         Option("also forces, their spread and expected errors; structure.extxyz has them, too"),
     ] = False,
     stress: Annotated[bool, Option("also the stress; it has ASE's sign, eV/Å³")] = False,
-    electronic_temperature: ElectronicTemperature = None,
-    grid: GridPoints = None,
-    engine: DescriptorEngine = "native",
-    use_gpu: UseGpu = False,
-    block_points: BlockPoints = 16384,
-    threads: Threads = 1,
+    options: PredictionOptions = STANDARD,
 ) -> None:
     """Predict structures of any size, among them such that DFT cannot treat.
 
@@ -80,14 +69,7 @@ def predict(
     structure.extxyz, too. Warns where the structure
     leaves what the networks were trained on. See docs/howto/predict.md.
     """
-    conditions = Conditions(
-        engine=cast(Engine, engine),  # looked at there
-        threads=threads,
-        use_gpu=use_gpu,
-        block_points=block_points,
-        electronic_temperature=electronic_temperature,
-        grid=None if grid is None else cast(Grid, tuple(grid)),
-    )
+    conditions = options.conditions()
     networks = read_surrogate(surrogate)
     source = structures if index is None else f"{structures}@{index}"
     frames = read_structures(source)

@@ -8,24 +8,19 @@ from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.formats.structures.predicted import write_predicted
+from surrogate_hpo.predict.options import STANDARD, PredictionOptions
 from surrogate_hpo.predict.prediction_forces import stress_warnings
 from surrogate_hpo.run.interface import (
     Anew,
-    BlockPoints,
-    DescriptorEngine,
-    ElectronicTemperature,
-    GridPoints,
     Option,
     Output,
     Positional,
-    Threads,
-    UseGpu,
     require_option,
 )
 from surrogate_hpo.simulation.motion import EXCESS, FRACTION, Ending, Schedule, advance
 from surrogate_hpo.simulation.recording import FINAL, SUMMARY, Recording
 from surrogate_hpo.simulation.relaxation import RelaxationMotion
-from surrogate_hpo.simulation.start import Start, conditions_of, outcome, read_start, recorded
+from surrogate_hpo.simulation.start import Start, outcome, read_start, recorded
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +34,7 @@ def relax(
     fmax_ev_per_angstrom: Annotated[float, Option("largest force at the end, eV/Å; 0.01")] = 0.01,
     max_steps: Annotated[int, Option("steps at most; 200")] = 200,
     anew: Anew = False,
-    electronic_temperature: ElectronicTemperature = None,
-    grid: GridPoints = None,
-    engine: DescriptorEngine = "native",
-    use_gpu: UseGpu = False,
-    block_points: BlockPoints = 16384,
-    threads: Threads = 1,
+    options: PredictionOptions = STANDARD,
 ) -> str:
     """Move atoms to the nearest minimum of the predicted free energy; the grid stays.
 
@@ -56,14 +46,7 @@ def relax(
     force = fmax_ev_per_angstrom
     require_option(0 < force < 10, "fmax-ev-per-angstrom", "more than 0 eV/Å", force)
     require_option(max_steps > 0, "max-steps", "1 or more", max_steps)
-    conditions = conditions_of(
-        engine=engine,
-        threads=threads,
-        use_gpu=use_gpu,
-        block_points=block_points,
-        electronic_temperature=electronic_temperature,
-        grid=grid,
-    )
+    conditions = options.conditions()
     start = read_start(surrogate, structure, conditions, output)
     if cell:
         _refuse_without_stress(start.surrogate, surrogate)
