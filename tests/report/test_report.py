@@ -200,6 +200,13 @@ def test_the_headline_says_what_the_labels_are_worth(noise, words):
     assert words in headline(found, held_out_snapshots=20, seeds=3)
 
 
+def test_where_the_labels_of_some_sizes_only_are_judged_these_are_named():
+    judged = ClassError(8, 298.0, 3, error(kpoint_noise_mev_per_atom=0.07))
+    classes = [judged, ClassError(32, 298.0, 3, error())]
+    text = headline(error(), held_out_snapshots=6, seeds=3, classes=classes)
+    assert "is not known for all of them; known, in meV/atom: 8 atoms, ions at 298 K 0.07." in text
+
+
 def test_the_headline_tells_the_forces_where_they_are_known():
     forces = ForceErrors(26.52, 606.9, 0.99917, 31.13, 0.5104, 32.9, 0.661)
     text = headline(error(), held_out_snapshots=20, seeds=3, forces=forces)

@@ -160,7 +160,7 @@ def headline(
         f"{floor} meV/atom (floor).",
         _by_class(classes),
         _beside_control(error, classes),
-        _beside_kpoint_noise(error),
+        _beside_kpoint_noise(error, classes),
         forces.text if forces is not None else "",
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -231,13 +231,13 @@ def _beside_control(error: QuantityError, classes: Sequence[ClassError]) -> str:
     return f"{text}: the surrogate is more accurate."
 
 
-def _beside_kpoint_noise(error: QuantityError) -> str:
+def _beside_kpoint_noise(error: QuantityError, classes: Sequence[ClassError]) -> str:
     """How far the labels are from converged k points: no error below that is accuracy."""
     noise = error.kpoint_noise_mev_per_atom
     if not math.isfinite(noise):
         return (
             "How far the labels themselves are from those of a denser mesh of k points (k noise) "
-            "is not known."
+            f"is not known{_known_noise(classes)}."
         )
     text = (
         f"The labels themselves are {format_number(noise, 3)} meV/atom from those of a denser "
@@ -249,6 +249,16 @@ def _beside_kpoint_noise(error: QuantityError) -> str:
             "not accuracy."
         )
     return f"{text}."
+
+
+def _known_noise(classes: Sequence[ClassError]) -> str:
+    """The classes whose k noise is known, where that of others is not."""
+    numbers = [
+        f"{entry.label} {format_number(entry.error.kpoint_noise_mev_per_atom, 3)}"
+        for entry in classes
+        if math.isfinite(entry.error.kpoint_noise_mev_per_atom)
+    ]
+    return f" for all of them; known, in meV/atom: {'; '.join(numbers)}" if numbers else ""
 
 
 def summary(verdicts: list[Verdict]) -> str:
