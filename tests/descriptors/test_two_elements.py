@@ -36,7 +36,7 @@ def compound(tmp_path_factory) -> Path:
     atoms.symbols[:2] = "Li"
     write(folder / "cell.extxyz", atoms)
     settings = {
-        "snapshots": {"cell": {"file": "cell.extxyz"}, "training": 3, "validation": 1, "test": 2},
+        "snapshots": {"cell": {"file": "cell.extxyz"}, "training": 2, "validation": 1, "test": 1},
         "search": {"trials": 2, "startup_trials": 1, "maximum_epochs": 2},
         "train": {"seeds": 1, "maximum_epochs": 4},
     }

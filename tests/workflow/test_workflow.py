@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import itertools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -231,8 +233,11 @@ def test_an_edited_choice_with_its_old_time_is_chosen_again(run):
 def test_forced_and_deleted(run):
     before = numbers(run)
     assert planned(run, "--forcerun", "train") == DOWNSTREAM["train"]
-    (run / "results/acsd/choice.json").unlink()
-    assert "acsd" in planned(run)
+    choice = run / "results/acsd/choice.json"
+    kept = choice.rename(run / "kept.json")
+    assert planned(run) == DOWNSTREAM["acsd"]
+    kept.rename(choice)
+    (run / "results/naswot/choice.json").unlink()
     (run / "results/train/0/model.pt").unlink()
     done = snakemake(run)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -288,57 +293,68 @@ def half_of_a_job(finished: Path, rule: str) -> float:
     return 0.5 * float(json.loads(record.read_text())["wall_seconds"])
 
 
-def kill_in_the_middle(folder: Path, stage: str, seconds: float, *arguments: str) -> bool:
-    """Run snakemake up to a stage; SIGKILL it and all its children while a job of it is at work."""
+def kill_in_the_middle(
+    folder: Path, stages: list[str], seconds: dict[str, float], *arguments: str
+) -> set[str]:
+    """Run snakemake and SIGKILL one job of each stage while it is at work; with the last, all.
+
+    Snakemake tries jobs that died again; where it dies itself, it is a later call that does.
+    """
     process = subprocess.Popen(
-        command(folder, "--until", stage, *arguments),
+        command(folder, "--until", stages[-1], "--retries", "1", *arguments),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    killed: set[str] = set()
     deadline = time.monotonic() + 900
     try:
         while process.poll() is None:
-            assert time.monotonic() < deadline, f"no job of {stage} got to work"
+            assert time.monotonic() < deadline, f"no job of {stages[-1]} got to work"
             with contextlib.suppress(psutil.NoSuchProcess):
-                job = running_job(process.pid, stage)
-                if job is not None and at_work(folder, job, stage, seconds):
-                    for victim in [*psutil.Process(process.pid).children(recursive=True), process]:
-                        with contextlib.suppress(psutil.NoSuchProcess):
-                            victim.send_signal(signal.SIGKILL)
-                    return True
+                for job, stage in running_jobs(process.pid, {*stages} - killed):
+                    if at_work(folder, job, stage, seconds[stage]):
+                        everything = process.pid if stage == stages[-1] else job.pid
+                        kill_with_children(psutil.Process(everything))
+                        killed.add(stage)
+                        break
             # To look at all processes takes time of those that work.
             time.sleep(0.05)
     finally:
         process.kill()
         process.wait()
-    return False
+    return killed
 
 
-def running_job(parent: int, stage: str) -> psutil.Process | None:
-    try:
-        for child in psutil.Process(parent).children(recursive=True):
+def kill_with_children(process: psutil.Process) -> None:
+    for victim in [*process.children(recursive=True), process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            victim.send_signal(signal.SIGKILL)
+
+
+def running_jobs(parent: int, stages: set[str]) -> Iterator[tuple[psutil.Process, str]]:
+    """Processes of the stages below Snakemake, which the shells that start them are not."""
+    for child in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
             line = child.cmdline()
-            if stage in line[1:3] and any(part.endswith("surrogate-hpo") for part in line[:2]):
-                return child
-    except psutil.Error:
-        return None
-    return None
+            if any(part.endswith("surrogate-hpo") for part in line[:2]):
+                yield from ((child, stage) for stage in stages.intersection(line[1:3]))
 
 
 @pytest.mark.longest
 def test_sigkill_in_the_middle_of_every_stage_changes_no_number(finished, tmp_path):
     folder = new_folder(tmp_path / "killed")
     names = [rule for rule, _ in rules(load_config([folder / "config.yaml"]))]
-    # The last leaves a lock that must be taken away; without one, fewer starts of Snakemake do.
-    locks = [("--nolock",)] * (len(names) - 1) + [()]
-    killed = [
-        name
-        for name, lock in zip(names, locks, strict=True)
-        if kill_in_the_middle(folder, name, half_of_a_job(finished, name), *lock)
-    ]
+    seconds = {name: half_of_a_job(finished, name) for name in names}
+    # Snakemake itself dies with the first three of these. The last of them leaves a lock that must
+    # be taken away; without one, fewer starts of Snakemake do.
+    ends = [1 + names.index(name) for name in ("dft", "search_worker", "train", names[-1])]
+    killed: set[str] = set()
+    for begin, end in itertools.pairwise([0, *ends]):
+        lock = ["--nolock"] * (end < len(names))
+        killed |= kill_in_the_middle(folder, names[begin:end], seconds, *lock)
     # The others are killed at half their usual time, which on a busy machine may be too late.
-    assert {"dft", "search_worker", "train"} <= set(killed), killed
+    assert {"dft", "search_worker", "train"} <= killed, killed
     assert snakemake(folder, "--unlock").returncode == 0
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
