@@ -104,6 +104,8 @@ FLOOR = ["floor"] if CONFIG.snapshots.finished else []
 # A potential learns from the run's snapshots, unless the user has others.
 POTENTIAL_TRAINING = [] if CONFIG.potential.files else ["training"]
 POTENTIAL_TEST = [] if CONFIG.potential.files else ["test"]
+# Its descriptor may be chosen beside the densities of states by atom.
+POTENTIAL_ATOMS = ["results/ados/atoms.pt"] if CONFIG.potential.needs_dos else []
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 

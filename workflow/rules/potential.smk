@@ -6,6 +6,7 @@ rule potential:
         dft=of("results/dft/{snapshot}.json", *POTENTIAL_TRAINING),
         test_structures=of("results/snapshots/{snapshot}.extxyz", *POTENTIAL_TEST),
         test_dft=of("results/dft/{snapshot}.json", *POTENTIAL_TEST),
+        atoms=POTENTIAL_ATOMS,
     output:
         potential="results/potential/potential.json",
         table="results/potential/potential.csv",

@@ -18,6 +18,8 @@ from surrogate_hpo.potential.morse_fit import fit_morse
 from surrogate_hpo.potential.options import FitOptions, NetworkOptions
 from surrogate_hpo.potential.pairs import shortest_distance
 from surrogate_hpo.potential.priors import Prior, Zbl
+from surrogate_hpo.potential.selection import best_descriptor, score_descriptors
+from surrogate_hpo.seeds import derive_seed
 
 FloatArray = NDArray[np.float64]
 logger = logging.getLogger(__name__)
@@ -44,7 +46,8 @@ def fit_potential(data: Sequence[Labelled], options: FitOptions, seed: int) -> P
     """Fit a linear SNAP potential on top of a prior.
 
     Cutoff radius, 2·J_max, weight of the forces and penalty are those with the smallest error on
-    left-out structures, energy per atom plus `force_share` times forces. Members are fits with
+    left-out structures, energy per atom plus `force_share` times forces; if `selection` says so,
+    cutoff radius and 2·J_max are chosen beforehand by `score_descriptors`. Members are fits with
     the same choice to as many structures, drawn with replacement.
 
     Parameters
@@ -65,12 +68,13 @@ def fit_potential(data: Sequence[Labelled], options: FitOptions, seed: int) -> P
     ------
     DataError
         If there are fewer than three structures, forces are wanted that are not known, energies
-        are in another unit than forces, or no structure can be predicted from the others.
+        are in another unit than forces, no structure can be predicted from the others, or there
+        is nothing to compare descriptors by.
     """
     _check_labels(data, options)
     structures = [one.atoms for one in data]
     elements = elements_of(structures)
-    descriptors = _descriptors(data, options, elements)
+    descriptors, selected = _selected(data, options, _descriptors(data, options, elements), seed)
     _check_unit(data, descriptors[0], options)
     prior = _prior(data, options, elements, min(d.cutoff_radius for d in descriptors))
     targets = _targets(data, options, prior, descriptors[0])
@@ -90,11 +94,32 @@ def fit_potential(data: Sequence[Labelled], options: FitOptions, seed: int) -> P
         chosen.fit.coefficients,
         prior,
         _members(chosen, design, targets, options, seed),
-        _details(chosen, data, targets),
+        _details(chosen, data, targets) | selected,
     )
     if options.network is None:
         return linear
     return _corrected(linear, data, options.network, chosen.fit.force_weight, seed)
+
+
+def _selected(
+    data: Sequence[Labelled], options: FitOptions, candidates: list[AtomDescriptor], seed: int
+) -> tuple[list[AtomDescriptor], dict[str, object]]:
+    """The descriptors that the error chooses from, and what is to be said of the choice before."""
+    selection = options.selection
+    if selection.kind == "error":
+        return candidates, {"selection": selection.kind}
+    scores = score_descriptors(
+        [one.atoms for one in data],
+        candidates,
+        selection,
+        seed=derive_seed(seed, "selection"),
+        dos=[one.dos for one in data if one.dos is not None],
+    )
+    told = [one.as_row() for one in scores]
+    return [candidates[best_descriptor(scores, selection)]], {
+        "selection": selection.kind,
+        "descriptor_scores": told,
+    }
 
 
 def _corrected(

@@ -28,6 +28,8 @@ class Labelled:
         eV/Å³, positive under tension, [3, 3]; None if not known.
     group
         The class that it is judged in, such as its number of atoms; may be empty.
+    dos
+        Share of each atom in the density of states, 1/eV, [N, energies]; None if not known.
     """
 
     atoms: Atoms
@@ -36,6 +38,7 @@ class Labelled:
     forces: FloatArray | None = None
     stress: FloatArray | None = None
     group: str = ""
+    dos: FloatArray | None = None
 
 
 def spread_over(data: Sequence[Labelled], number: int) -> list[Labelled]:

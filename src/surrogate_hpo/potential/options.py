@@ -6,6 +6,31 @@ from typing import Literal
 from surrogate_hpo.networks.options import Activation
 
 PriorName = Literal["none", "morse", "zbl"]
+SelectionName = Literal["error", "kernel_spread", "acsd"]
+AcsdDefinition = Literal["fiedler2022", "mala2024"]
+
+
+@dataclass(frozen=True)
+class SelectionOptions:
+    """How cutoff radius and 2·J_max are chosen.
+
+    Attributes
+    ----------
+    kind
+        `error`: with everything else by the error on left-out structures. `kernel_spread` and
+        `acsd`: beforehand, without a fit.
+    power
+        ζ of the kernel.
+    environments
+        Atoms that are compared with each other, at most.
+    definition
+        Form of the ACSD.
+    """
+
+    kind: SelectionName = "error"
+    power: int = 4
+    environments: int = 1000
+    definition: AcsdDefinition = "fiedler2022"
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,8 @@ class FitOptions:
         Fits to resampled structures.
     network
         A network per element on top; None for none.
+    selection
+        How the descriptor is chosen.
     """
 
     cutoff_radii: tuple[float, ...] = ()
@@ -60,3 +87,4 @@ class FitOptions:
     prior: PriorName = "none"
     members: int = 8
     network: NetworkOptions | None = None
+    selection: SelectionOptions = SelectionOptions()

@@ -1,7 +1,7 @@
 """What the potential stage learns from and is judged on: of the run, or of the user's files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surrogate_hpo.data.dft_results import read_dft_result
@@ -42,6 +42,7 @@ def read_material(
     training: tuple[Sequence[Path], Sequence[Path]],
     test: tuple[Sequence[Path], Sequence[Path]],
     transfer: Sequence[str],
+    atoms: Sequence[Path] = (),
 ) -> Material:
     """Read everything, and make sure that nothing held out is learnt from.
 
@@ -55,6 +56,8 @@ def read_material(
         The same of the held-out ones.
     transfer
         Frames beyond the run, as `transfer.structures` names them.
+    atoms
+        The file of `ados_atoms`, where densities of states by atom are needed.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def read_material(
             [one for number, one in enumerate(own) if number % _EVERY != _EVERY - 1],
         )
     found = Material(
-        own or _snapshots(*training),
+        own or _with_dos(_snapshots(*training), atoms),
         held_out or ([] if own else _snapshots(*test)),
         [
             Labelled(
@@ -111,6 +114,25 @@ def _snapshots(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled
             )
         )
     return found
+
+
+def _with_dos(snapshots: list[Labelled], atoms: Sequence[Path]) -> list[Labelled]:
+    """The snapshots with the density of states of each atom, where a file has them."""
+    if not atoms:
+        return snapshots
+    # It loads torch.
+    from surrogate_hpo.stages.ados.atom_data import read_atom_data  # noqa: PLC0415
+
+    known = read_atom_data(atoms[0]).snapshots
+    if missing := [one.name for one in snapshots if one.name not in known]:
+        raise DataError(
+            "a snapshot has no density of states by atom",
+            where=str(atoms[0]),
+            expected="all training snapshots whose energies are known",
+            got=f"none of {', '.join(missing[:_MOST_NAMED])}",
+            remedy="run `snakemake potential` again",
+        )
+    return [replace(one, dos=known[one.name].dos) for one in snapshots]
 
 
 def _group(atoms: int, temperature: float | None) -> str:

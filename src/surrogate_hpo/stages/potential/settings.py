@@ -1,13 +1,20 @@
 """The `potential` section: what an interatomic potential is fitted to, and chosen from."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from surrogate_hpo.config.base import Count, FileName, PositiveFloat, Section
 from surrogate_hpo.config.frames import file_of, frame_problems
 from surrogate_hpo.networks.options import Activation
-from surrogate_hpo.potential.options import FitOptions, NetworkOptions, PriorName
+from surrogate_hpo.potential.options import (
+    AcsdDefinition,
+    FitOptions,
+    NetworkOptions,
+    PriorName,
+    SelectionName,
+    SelectionOptions,
+)
 
 # LAMMPS and the kernels take more, but the number of coefficients grows with the third power.
 TwoJMax = Annotated[int, Field(ge=2, le=14)]
@@ -27,6 +34,32 @@ class NetworkSettings(Section):
     def options(self) -> NetworkOptions:
         """The same as numerics know it."""
         return NetworkOptions(tuple(self.hidden_widths), self.activation, self.steps)
+
+
+class HyperparameterSettings(Section):
+    """How cutoff radius and 2·J_max of the potential are chosen from the lists."""
+
+    selection: SelectionName = Field(
+        "error",
+        description="`error`: with weights and penalty by left-out snapshots; `kernel_spread`: "
+        "beforehand by structures alone, a wide and at the same time even kernel between atoms; "
+        "`acsd`: beforehand beside the densities of states by atom, which needs their LDOS",
+    )
+    kernel_power: Annotated[int, Field(ge=1, le=20)] = Field(
+        4, description="zeta of the kernel, of `kernel_spread`; 2 to 10 are usual"
+    )
+    environments: Annotated[int, Field(ge=10, le=5000)] = Field(
+        1000, description="atoms that are compared with each other, at most"
+    )
+    definition: AcsdDefinition = Field(
+        "fiedler2022", description="form of the ACSD, as in the section acsd"
+    )
+
+    def options(self) -> SelectionOptions:
+        """The same as numerics know it."""
+        return SelectionOptions(
+            self.selection, self.kernel_power, self.environments, self.definition
+        )
 
 
 class PotentialSettings(Section):
@@ -85,6 +118,7 @@ class PotentialSettings(Section):
         "error; 0 for none",
     )
 
+    hyperparameters: HyperparameterSettings = HyperparameterSettings()
     network: NetworkSettings | None = Field(
         None,
         description="a network per element on top; null for the linear potential alone, which is "
@@ -97,6 +131,21 @@ class PotentialSettings(Section):
         if problems := list(frame_problems("files", sources)):
             raise ValueError("; ".join(problems))
         return sources
+
+    @model_validator(mode="after")
+    def _labels_of_atoms_are_there(self) -> Self:
+        if self.files and self.needs_dos:
+            msg = (
+                "hyperparameters.selection acsd needs densities of states of the run's snapshots, "
+                "and files take their place: choose kernel_spread or error"
+            )
+            raise ValueError(msg)
+        return self
+
+    @property
+    def needs_dos(self) -> bool:
+        """Whether densities of states by atom are needed."""
+        return self.hyperparameters.selection == "acsd"
 
     @property
     def own_files(self) -> list[str]:
@@ -114,4 +163,5 @@ class PotentialSettings(Section):
             prior=self.prior,
             members=self.members,
             network=None if self.network is None else self.network.options(),
+            selection=self.hyperparameters.options(),
         )

@@ -41,6 +41,10 @@ def potential(
     dft: SnapshotsDft = None,
     test_structures: HeldOut = None,
     test_dft: HeldOutDft = None,
+    atoms: Annotated[
+        Sequence[Path],
+        Input("torch file of `ados_atoms`, where potential.hyperparameters.selection is acsd"),
+    ] = (),
     potential: Annotated[Path, Output("JSON: the potential; `PotentialCalculator` reads it")],
     table: Annotated[Path, Output("CSV: a row per held-out structure; meV/atom, meV/Å, GPa")],
     summary: Annotated[Path, Output("JSON: what was chosen, and errors in meV/atom and meV/Å")],
@@ -57,7 +61,7 @@ def potential(
     """
     beyond = config.transfer.structures
     known, held_out = (structures or [], dft or []), (test_structures or [], test_dft or [])
-    material = read_material(settings, known, held_out, beyond)
+    material = read_material(settings, known, held_out, beyond, atoms)
     made = fit_potential(material.training, settings.options(), derive_seed(seed, "potential"))
     _tell(made)
     sets = {
@@ -66,7 +70,7 @@ def potential(
     }
     rows = [row for judged in sets.values() for row in judged]
     own = [Path(file) for file in [*settings.own_files, *config.transfer.files]]
-    read = [path for paths in (*known, *held_out, own) for path in paths]
+    read = [path for paths in (*known, *held_out, atoms, own) for path in paths]
     record = provenance("potential", settings, seed, read)
     write_potential(potential, made, record)
     write_lammps_potential(
