@@ -101,6 +101,8 @@ ADOS_BESIDE_TRAINING = ["train"] if CONFIG.ados.beside_surrogate else []
 TRANSFER = ["transfer"] if CONFIG.transfer.structures else []
 # And the energies of the reference LDOS where these were made elsewhere.
 FLOOR = ["floor"] if CONFIG.snapshots.finished else []
+# And the potential.
+POTENTIAL = ["potential"] if CONFIG.report.potential else []
 # A potential learns from the run's snapshots, unless the user has others.
 POTENTIAL_TRAINING = [] if CONFIG.potential.files else ["training"]
 POTENTIAL_TEST = [] if CONFIG.potential.files else ["test"]

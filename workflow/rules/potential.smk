@@ -10,6 +10,7 @@ rule potential:
     output:
         potential="results/potential/potential.json",
         table="results/potential/potential.csv",
+        forces="results/potential/forces.csv",
         summary="results/potential/summary.json",
         lammps_coefficients="results/potential/lammps/potential.snapcoeff",
         lammps_parameters="results/potential/lammps/potential.snapparam",
@@ -32,3 +33,32 @@ rule potential:
     shell:
         "surrogate-hpo potential --config {params.config:q} {params.files}"
         " --cost {output.cost:q} 2> {log:q}"
+
+
+rule potential_figure:
+    input:
+        table="results/potential/potential.csv",
+        forces="results/potential/forces.csv",
+    output:
+        figures=report(
+            directory("results/potential/figures"),
+            patterns=["{name}.svg"],
+            caption="../report/potential.rst",
+            category="6. Audits",
+            labels={"audit of": "{name}"},
+        ),
+        cost="results/cost/potential/figure.json",
+    log:
+        "logs/potential/figure.log",
+    conda:
+        "../envs/surrogate-hpo.yaml"
+    resources:
+        mem_mb=memory("potential_figure"),
+        runtime=minutes("potential_figure"),
+    params:
+        **job("potential_figure"),
+    message:
+        asking("figures of potential")
+    shell:
+        "surrogate-hpo potential_figure --config {params.config:q}"
+        " {params.files} --cost {output.cost:q} 2> {log:q}"

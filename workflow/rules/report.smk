@@ -30,6 +30,8 @@ rule report:
         learning_curve=expand("results/{stage}/learning_curve.csv", stage=CURVE),
         ados=expand("results/{stage}/ados.csv", stage=ADOS),
         ados_dos=expand("results/{stage}/dos.csv", stage=ADOS),
+        potential=expand("results/{stage}/potential.csv", stage=POTENTIAL),
+        potential_forces=expand("results/{stage}/forces.csv", stage=POTENTIAL),
         transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
         floor=expand("results/{stage}/summary.json", stage=FLOOR),
         pseudopotentials=UPF_FILES,

@@ -207,6 +207,22 @@ FIGURES: dict[str, FigureText] = {
         "The difference should be small and change its sign; what is left of one sign over an "
         "eV or more shifts the band energy.",
     ),
+    "potential_energy": FigureText(
+        "evaluate",
+        "Total free energy of held-out structures from the interatomic potential against DFT, both "
+        "relative to the baseline of their class, the mean of its training energies. Bars: "
+        "standard deviation over fits to resampled snapshots.",
+        "Points on the line are right, points on the dashed line no better than the baseline. A "
+        "common shift of a class cancels in energy differences. There is no floor: the potential "
+        "knows no LDOS, and what limits it is the k noise of the labels.",
+    ),
+    "potential_force": FigureText(
+        "evaluate",
+        "Components of the forces on the atoms of the same structures from the potential against "
+        "DFT, where they are known, a colour and a marker per element.",
+        "A slope other than one is a wrong stiffness. Compare with the forces of the surrogate: "
+        "the potential is fitted to energies and forces alone, and has no electrons to get right.",
+    ),
     "error_by_snapshots": FigureText(
         "evaluate",
         "Mean absolute error of the total free energy on the held-out snapshots against the number "
@@ -287,6 +303,7 @@ OPTIONAL = frozenset(
     {
         *("score_agreement", "error_by_size", "error_by_snapshots", "time_by_size"),
         *("force_parity", "force_error", "ados_band_energy", "ados_dos"),
+        *("potential_energy", "potential_force"),
     }
 )
 """Figures of stages that are not part of every run, of cells of several sizes, or of forces."""

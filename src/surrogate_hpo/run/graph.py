@@ -58,6 +58,7 @@ FIGURES = {
     "acsd_audit_figure": "acsd_audit",
     "learning_curve_figure": "learning_curve",
     "ados_figure": "ados",
+    "potential_figure": "potential",
 }
 
 # Commands for people, who give them files.

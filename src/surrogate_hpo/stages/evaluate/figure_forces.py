@@ -21,7 +21,12 @@ _MEV_PER_EV = 1000.0
 
 
 def force_parity_table(
-    *, element: Sequence[str], dft: ArrayLike, mean: ArrayLike, spread: ArrayLike
+    *,
+    element: Sequence[str],
+    dft: ArrayLike,
+    mean: ArrayLike,
+    spread: ArrayLike,
+    labels: tuple[str, str] = ("mean of the networks", "std over seeds"),
 ) -> FigureTable:
     """Take components of forces, so many that a picture can show them.
 
@@ -35,6 +40,8 @@ def force_parity_table(
         Mean over the networks, eV/Å, shape (components,).
     spread
         Standard deviation over the networks, eV/Å, shape (components,); NaN of one network.
+    labels
+        What mean and spread are of.
 
     Returns
     -------
@@ -56,8 +63,8 @@ def force_parity_table(
         (
             word_column("element", "element", element[::step]),
             number_column("dft_ev_per_angstrom", "DFT", unit, dft_shown),
-            number_column("mean_ev_per_angstrom", "mean of the networks", unit, mean_shown),
-            number_column("spread_ev_per_angstrom", "std over seeds", unit, spread_shown),
+            number_column("mean_ev_per_angstrom", labels[0], unit, mean_shown),
+            number_column("spread_ev_per_angstrom", labels[1], unit, spread_shown),
         )
     )
 
@@ -136,7 +143,8 @@ def draw_force_parity(table: FigureTable) -> Figure:
         of = element == kind
         axes.plot(dft[of], mean[of], marker, color=colour, ms=4, alpha=0.6, mew=0, label=kind)
     axes.set(xlim=(-largest, largest), ylim=(-largest, largest), aspect="equal")
-    axes.set(xlabel="force, DFT (eV/Å)", ylabel="force, mean of the networks (eV/Å)")
+    source = table.column("mean_ev_per_angstrom").label
+    axes.set(xlabel="force, DFT (eV/Å)", ylabel=f"force, {source} (eV/Å)")
     figure.legend(loc="outside lower center", ncols=max(1, min(len(kinds), 6)))
     return figure
 

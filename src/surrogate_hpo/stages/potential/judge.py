@@ -27,6 +27,10 @@ COLUMNS = (
     "force_spread_mev_per_angstrom",
     "stress_rmse_gpa",
 )
+FORCE_COLUMNS = (
+    *("snapshot", "set", "atom", "element", "axis"),
+    *("dft_ev_per_angstrom", "predicted_ev_per_angstrom", "spread_ev_per_angstrom"),
+)
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ class Judged:
         Of the mean energy of the training structures of this class, meV/atom.
     force_errors
         Of every component, meV/Å; empty where they are not known.
-    force_spread
-        Root mean square over the components, meV/Å; NaN without members.
+    force_spreads
+        Of the members, of every component, meV/Å; empty without members.
     stress_errors
         Of every component, GPa; empty where it is not known, or was not learnt.
     seconds
@@ -61,9 +65,14 @@ class Judged:
     energy_spread: float
     baseline_error: float
     force_errors: FloatArray
-    force_spread: float
+    force_spreads: FloatArray
     stress_errors: FloatArray
     seconds: float
+
+    @property
+    def force_spread(self) -> float:
+        """Root mean square of the spreads, meV/Å; NaN without members."""
+        return rms(self.force_spreads)
 
     def as_row(self) -> dict[str, Cell]:
         """A row of the table."""
@@ -79,6 +88,23 @@ class Judged:
             rms(self.stress_errors),
         )
         return dict(zip(COLUMNS, values, strict=True))
+
+    def force_rows(self) -> list[dict[str, Cell]]:
+        """A row per component of the known forces, eV/Å."""
+        known = self.one.forces
+        if known is None:
+            return []
+        predicted = known + self.force_errors.reshape(-1, 3) / _MEV
+        spreads = np.full(known.shape, np.nan)
+        if self.force_spreads.size:
+            spreads = self.force_spreads.reshape(-1, 3) / _MEV
+        found: list[dict[str, Cell]] = []
+        for atom, symbol in enumerate(self.one.atoms.symbols):
+            for number, axis in enumerate("xyz"):
+                values = (float(of[atom, number]) for of in (known, predicted, spreads))
+                row = (self.one.name, self.kind, atom, str(symbol), axis, *values)
+                found.append(dict(zip(FORCE_COLUMNS, row, strict=True)))
+        return found
 
 
 def judge(
@@ -137,7 +163,7 @@ def _judged(potential: Potential, one: Labelled, kind: str, baseline_error: floa
         math.nan if spread.energy_std is None else per_atom * spread.energy_std,
         baseline_error,
         nothing if one.forces is None else _MEV * (found.forces - one.forces).ravel(),
-        math.nan if spread.forces_std is None else rms(_MEV * spread.forces_std.ravel()),
+        nothing if spread.forces_std is None else _MEV * spread.forces_std.ravel(),
         nothing
         if one.stress is None or potential.stress_warnings
         else GIGAPASCAL_PER_EV_PER_CUBIC_ANGSTROM * (found.stress - one.stress).ravel(),

@@ -16,7 +16,14 @@ from surrogate_hpo.run.interface import Input, Output
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.potential.inputs import read_material
-from surrogate_hpo.stages.potential.judge import COLUMNS, Judged, class_summaries, judge, summary_of
+from surrogate_hpo.stages.potential.judge import (
+    COLUMNS,
+    FORCE_COLUMNS,
+    Judged,
+    class_summaries,
+    judge,
+    summary_of,
+)
 from surrogate_hpo.stages.potential.settings import PotentialSettings
 
 logger = logging.getLogger(__name__)
@@ -47,6 +54,7 @@ def potential(
     ] = (),
     potential: Annotated[Path, Output("JSON: the potential; `PotentialCalculator` reads it")],
     table: Annotated[Path, Output("CSV: a row per held-out structure; meV/atom, meV/Å, GPa")],
+    forces: Annotated[Path, Output("CSV: a row per component of the known forces; eV/Å")],
     summary: Annotated[Path, Output("JSON: what was chosen, and errors in meV/atom and meV/Å")],
     lammps_coefficients: Annotated[Path, Output("LAMMPS: coefficients of pair_style snap, eV")],
     lammps_parameters: Annotated[Path, Output("LAMMPS: cutoff (Å) and conventions of the same")],
@@ -82,6 +90,8 @@ def potential(
     if made.networks is not None:
         logger.warning("the files for LAMMPS have the linear part alone, without the networks")
     write_table(table, [row.as_row() for row in rows], columns=COLUMNS)
+    of_forces = [entry for row in rows for entry in row.force_rows()]
+    write_table(forces, of_forces, columns=FORCE_COLUMNS)
     write_document(
         summary,
         {

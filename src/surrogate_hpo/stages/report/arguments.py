@@ -80,6 +80,10 @@ class RequestedFiles(ArgumentGroup):
     ] = ()
     ados: Annotated[Sequence[Path], Input("CSV of the ados stage, where report.ados is true")] = ()
     ados_dos: Annotated[Sequence[Path], Input("CSV of the ados stage, 1/eV")] = ()
+    potential: Annotated[
+        Sequence[Path], Input("CSV of the potential stage, where report.potential is true")
+    ] = ()
+    potential_forces: Annotated[Sequence[Path], Input("CSV of the potential stage, eV/Å")] = ()
     transfer: Annotated[
         Sequence[Path], Input("JSON of the transfer stage, where it is part of the run")
     ] = ()

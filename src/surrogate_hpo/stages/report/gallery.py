@@ -22,6 +22,7 @@ from surrogate_hpo.stages.audit.draw import figure_arguments
 from surrogate_hpo.stages.audit.figure import score_agreement
 from surrogate_hpo.stages.learning_curve.draw import curve_of
 from surrogate_hpo.stages.naswot.figure import naswot_ranking
+from surrogate_hpo.stages.potential.draw import potential_figures
 from surrogate_hpo.stages.report.arguments import RunFiles
 from surrogate_hpo.stages.report.energies import EnergyTable, Row, flags, numbers
 from surrogate_hpo.stages.report.figure_cost import cost_per_stage
@@ -115,6 +116,11 @@ def draw_all(
         *draw_forces(read_table(evaluation.forces)),
         *map(curve_of, requested.learning_curve),
         *(figures_of(*requested.ados, *requested.ados_dos) if requested.ados else ()),
+        *(
+            potential_figures(*requested.potential, *requested.potential_forces)
+            if requested.potential
+            else ()
+        ),
         *_time_by_size(files, structures),
         cost_per_stage(
             stage=list(cost),

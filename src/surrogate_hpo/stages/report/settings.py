@@ -33,6 +33,11 @@ class ReportSettings(Section):
         False,
         description="with densities of states by atom: runs the `ados` stage first",
     )
+    potential: bool = Field(
+        False,
+        description="with energies and forces of an interatomic potential: runs the `potential` "
+        "stage first",
+    )
     target_mev_per_atom: PositiveFloat = Field(
         5.0, description="largest mean absolute error of the total free energy"
     )
