@@ -34,8 +34,18 @@ _VALIDATION = 5
 
 
 @dataclass(frozen=True)
-class _Targets:
-    """What is left for the linear part to learn."""
+class Targets:
+    """What a prior leaves for the linear part to learn.
+
+    Attributes
+    ----------
+    energies
+        eV per cell.
+    forces
+        eV/Å, [N, 3] per structure; None if energies alone are fitted.
+    virials
+        eV/atom, [9] per structure; None if none are fitted.
+    """
 
     energies: list[float]
     forces: list[FloatArray] | None
@@ -76,8 +86,8 @@ def fit_potential(data: Sequence[Labelled], options: FitOptions, seed: int) -> P
     elements = elements_of(structures)
     descriptors, selected = _selected(data, options, _descriptors(data, options, elements), seed)
     _check_unit(data, descriptors[0], options)
-    prior = _prior(data, options, elements, min(d.cutoff_radius for d in descriptors))
-    targets = _targets(data, options, prior, descriptors[0])
+    prior = prior_of(data, options, elements, min(d.cutoff_radius for d in descriptors))
+    targets = targets_of(data, options, prior, descriptors[0])
     chosen = choose_linear_snap(
         structures,
         targets.energies,
@@ -188,9 +198,27 @@ def _check_unit(data: Sequence[Labelled], descriptor: AtomDescriptor, options: F
     check_energy_unit(some, design, descriptor.counts)
 
 
-def _prior(
+def prior_of(
     data: Sequence[Labelled], options: FitOptions, elements: tuple[str, ...], cutoff: float
 ) -> Prior | None:
+    """The pair potential of the options for structures.
+
+    Parameters
+    ----------
+    data
+        Structures with energies, and with forces for `morse`.
+    options
+        Which kind.
+    elements
+        Chemical symbols, by atomic number.
+    cutoff
+        How far pairs are looked for, Å.
+
+    Returns
+    -------
+    Prior or None
+        None for none.
+    """
     if options.prior == "none":
         return None
     if options.prior == "morse":
@@ -201,15 +229,33 @@ def _prior(
     return Zbl(elements, _INNER * shortest, shortest)
 
 
-def _targets(
+def targets_of(
     data: Sequence[Labelled],
     options: FitOptions,
     prior: Prior | None,
     descriptor: AtomDescriptor,
-) -> _Targets:
+) -> Targets:
+    """What a prior leaves of energies, forces and virials.
+
+    Parameters
+    ----------
+    data
+        Structures with energies, and with forces and stress as the options say.
+    options
+        Whether forces and virials are fitted.
+    prior
+        The pair potential; None for none.
+    descriptor
+        Its elements count alone.
+
+    Returns
+    -------
+    Targets
+        In the order of the structures.
+    """
     told = [prior_terms(prior, one.atoms, descriptor.kinds(one.atoms)) for one in data]
     pairs = list(zip(data, told, strict=True))
-    return _Targets(
+    return Targets(
         [one.energy - of.energy for one, of in pairs],
         [one.forces - of.forces for one, of in pairs if one.forces is not None]
         if options.force_weights
@@ -225,7 +271,7 @@ def _targets(
 
 
 def _members(
-    chosen: LinearSnap, design: Design, targets: _Targets, options: FitOptions, seed: int
+    chosen: LinearSnap, design: Design, targets: Targets, options: FitOptions, seed: int
 ) -> FloatArray:
     """Coefficients of fits to structures drawn with replacement, [members, features]."""
     number, generator = len(targets.energies), np.random.default_rng(seed)
@@ -263,7 +309,7 @@ def _volumes_vary(data: Sequence[Labelled]) -> bool:
     return max(volumes) - min(volumes) > _VOLUMES * min(volumes)
 
 
-def _details(chosen: LinearSnap, data: Sequence[Labelled], targets: _Targets) -> dict[str, object]:
+def _details(chosen: LinearSnap, data: Sequence[Labelled], targets: Targets) -> dict[str, object]:
     fit = chosen.fit
     return {
         "structures": len(data),

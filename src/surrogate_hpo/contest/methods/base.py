@@ -33,12 +33,15 @@ class SearchMethod(ABC):
         Whether it scores architectures without training.
     needs_training_part
         Whether it searches the hyperparameters of the training by themselves.
+    scored_keys
+        Hyperparameters that the score tells apart; all others belong to the training.
     """
 
     name: ClassVar[MethodName]
     label: ClassVar[str]
     needs_score: ClassVar[bool] = False
     needs_training_part: ClassVar[bool] = False
+    scored_keys: tuple[str, ...] = ARCHITECTURE_KEYS
 
     def minimum_trials(self, space: SearchSpace) -> int:  # noqa: ARG002
         """Smallest budget that makes sense in this space, in trials."""
@@ -142,9 +145,10 @@ class SearchMethod(ABC):
 
     def _check_parts(self, space: SearchSpace) -> None:
         missing = ""
-        if self.needs_score and not architecture_part(space):
-            missing = f"a list of one of {', '.join(ARCHITECTURE_KEYS)}: the score compares those"
-        elif self.needs_training_part and not training_part(space):
+        keys = self.scored_keys
+        if self.needs_score and not architecture_part(space, keys):
+            missing = f"a list of one of {', '.join(keys)}: the score compares those"
+        elif self.needs_training_part and not training_part(space, keys):
             missing = "hyperparameters of the training besides those of the network"
         if missing:
             raise ConfigError(

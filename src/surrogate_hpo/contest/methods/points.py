@@ -1,5 +1,7 @@
 """Points of a search space: at random, at levels, at the defaults."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
@@ -29,11 +31,15 @@ def levels(dimension: Interval | Choices, count: int) -> tuple[Value, ...]:
     return tuple(from_unit(dimension, step / (count - 1)) for step in range(count))
 
 
-def architecture_part(space: SearchSpace) -> dict[str, Interval | Choices]:
-    """Hyperparameters of the network."""
-    return {key: space[key] for key in space if key in ARCHITECTURE_KEYS}
+def architecture_part(
+    space: SearchSpace, keys: Collection[str] = ARCHITECTURE_KEYS
+) -> dict[str, Interval | Choices]:
+    """Hyperparameters that a score without training tells apart: those of the network."""
+    return {key: space[key] for key in space if key in keys}
 
 
-def training_part(space: SearchSpace) -> dict[str, Interval | Choices]:
-    """Hyperparameters of its training: all others."""
-    return {key: space[key] for key in space if key not in ARCHITECTURE_KEYS}
+def training_part(
+    space: SearchSpace, keys: Collection[str] = ARCHITECTURE_KEYS
+) -> dict[str, Interval | Choices]:
+    """All others: those of its training."""
+    return {key: space[key] for key in space if key not in keys}

@@ -14,6 +14,7 @@ from surrogate_hpo.contest.methods.recorder import Recorder
 from surrogate_hpo.contest.methods.swarm import SMALLEST_SWARM, swarm_of
 from surrogate_hpo.contest.methods.tpe import train_asked
 from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import SearchSpace
 from surrogate_hpo.seeds import derive_seed
 
@@ -24,8 +25,8 @@ class SwarmTwoStage(SearchMethod):
 
     They search first what needs no training, the descriptor, by the standard deviation and the
     skewness of its kernel, and then the model by its error. They found no larger errors than with
-    one stage. Here the descriptor is ACSD's, and the first swarm searches the network by the
-    training-free score.
+    one stage. In the chain the descriptor is ACSD's, and the first swarm searches the network by
+    the training-free score; with other `scored_keys` it is the descriptor's again.
 
     Attributes
     ----------
@@ -33,6 +34,8 @@ class SwarmTwoStage(SearchMethod):
         Evaluations of the first swarm; a network met again is not scored again.
     confidence
         Inertia, self and swarm confidence.
+    scored_keys
+        Hyperparameters of the first stage.
     name
         Name in configs and tables.
     label
@@ -45,6 +48,7 @@ class SwarmTwoStage(SearchMethod):
 
     scores: int = 100
     confidence: Confidence = field(default_factory=Confidence)
+    scored_keys: tuple[str, ...] = ARCHITECTURE_KEYS
     name = "swarm_two_stage"
     label = "particle swarm, two stages"
     needs_score = True
@@ -71,14 +75,20 @@ class SwarmTwoStage(SearchMethod):
         root = derive_seed(seed, self.name)
         defaults = default_point(space)
         first = swarm_of(
-            architecture_part(space), self.scores, derive_seed(root, "first"), self.confidence
+            architecture_part(space, self.scored_keys),
+            self.scores,
+            derive_seed(root, "first"),
+            self.confidence,
         )
         for _ in range(self.scores):
             score = recorder.score({**defaults, **first.ask()}).evaluation
             first.tell(score.value if score.usable else None)
         network = recorder.best("score").hyperparameters
         second = swarm_of(
-            training_part(space), budget.trials, derive_seed(root, "second"), self.confidence
+            training_part(space, self.scored_keys),
+            budget.trials,
+            derive_seed(root, "second"),
+            self.confidence,
         )
         train_asked(recorder, second, budget.trials, network)
         best = recorder.best()
