@@ -10,11 +10,15 @@ import zipfile
 from email import message_from_bytes
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase.io import write
 from small_surrogate import aluminium, written
 
 import surrogate_hpo
+from surrogate_hpo.data.potentials import write_potential
+from surrogate_hpo.potential.features import AtomDescriptor
+from surrogate_hpo.potential.model import Potential
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "howto" / "python.md").read_text()
@@ -63,9 +67,13 @@ def environment(wheel, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory) -> Path:
-    """A folder with a surrogate and a structure, and no checkout above it."""
+    """A folder with a surrogate, a potential and a structure, and no checkout above it."""
     folder = tmp_path_factory.mktemp("elsewhere")
     written(folder)
+    descriptor = AtomDescriptor(4.0, 2, ("Al",))
+    members = np.outer([1.0, 0.9, 1.1], np.linspace(-1, 1, descriptor.features))
+    potential = Potential(descriptor, members[0], None, members[1:], {})
+    write_potential(folder / "potential.json", potential, {})
     write(folder / "atoms.xyz", aluminium(1), format="extxyz")
     return folder
 
@@ -121,5 +129,4 @@ def test_the_page_has_an_example_of_each_name():
     code = "\n".join(code for _, code in EXAMPLES)
     for name in surrogate_hpo.__all__:
         assert f"`{name}`" in PAGE
-        # A potential has its example, with the stage that makes the file, on a page of its own.
-        assert name in code or name in ("Surrogate", "EnergyTerms", "PotentialCalculator"), name
+        assert name in code or name in ("Surrogate", "EnergyTerms"), name

@@ -19,10 +19,12 @@ from surrogate_hpo import PotentialCalculator
 from surrogate_hpo.cli import main
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.fitted_frames import read_fitted_frames
+from surrogate_hpo.stages.potential.draw import potential_figure, potential_figures
 
 OUTPUTS = {
     "potential": "potential.json",
     "table": "potential.csv",
+    "forces": "forces.csv",
     "summary": "summary.json",
     "lammps-coefficients": "potential.snapcoeff",
     "lammps-parameters": "potential.snapparam",
@@ -90,6 +92,50 @@ def test_every_fifth_frame_is_judged_and_errors_stand_beside_baseline_and_size(f
     mean = np.mean([abs(float(row["energy_error_mev_per_atom"])) for row in rows])
     assert mean == pytest.approx(test["energy_mae_mev_per_atom"])
     assert summary["classes"][0]["class"] == "4 atoms"
+
+
+def test_figures_have_what_the_tables_have(fitted):
+    with (fitted / "forces.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert len(rows) == 3 * 4 * 3
+    assert [row["axis"] for row in rows[:3]] == ["x", "y", "z"]
+    known = frame(4).get_forces()[1, 2]
+    assert float(rows[5]["dft_ev_per_angstrom"]) == pytest.approx(known, abs=1e-6)
+    errors = [
+        1000 * (float(row["predicted_ev_per_angstrom"]) - float(row["dft_ev_per_angstrom"]))
+        for row in rows
+    ]
+    test = json.loads((fitted / "summary.json").read_text())["test"]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(test["force_rmse_mev_per_angstrom"])
+    energies, forces = potential_figures(fitted / "potential.csv", fitted / "forces.csv")
+    assert f"MAE {test['energy_mae_mev_per_atom']:.2g} meV/atom" in energies.title
+    assert f"RMSE {test['force_rmse_mev_per_angstrom']:.2g} meV/Å" in forces.title
+    found = energies.table.numbers("potential_mev_per_atom")
+    found = found - energies.table.numbers("dft_mev_per_atom")
+    assert np.abs(found).mean() == pytest.approx(test["energy_mae_mev_per_atom"])
+    assert energies.table.has_numbers("spread_mev_per_atom")
+    for label in ("baseline", "held out ± std", "force, potential (eV/Å)"):
+        assert label in energies.svg + forces.svg
+    potential_figure(
+        table=fitted / "potential.csv", forces=fitted / "forces.csv", figures=fitted / "figures"
+    )
+    assert (fitted / "figures" / "potential_energy.svg").is_file()
+
+
+def test_without_known_forces_there_is_no_figure_of_them(project):
+    run(project, [frame(seed, without=("forces",)) for seed in range(10)], force_weights=[])
+    (energies,) = potential_figures(project / "potential.csv", project / "forces.csv")
+    assert energies.name == "potential_energy"
+
+
+def test_the_descriptor_may_be_selected_beforehand(project):
+    frames = [frame(seed) for seed in range(10)]
+    chosen = {"hyperparameters": {"selection": "kernel_spread"}, "twojmax": [2, 4]}
+    run(project, frames, **chosen)
+    summary = json.loads((project / "summary.json").read_text())["chosen"]
+    assert summary["selection"] == "kernel_spread"
+    scores = {one["twojmax"]: one["score"] for one in summary["descriptor_scores"]}
+    assert summary["twojmax"] == max(scores, key=scores.__getitem__)
 
 
 def test_the_calculator_has_energies_forces_and_stress_and_drives_a_relaxation(fitted):

@@ -40,6 +40,11 @@ def test_the_potential_is_fitted_to_the_runs_energies_and_forces(fitted):
     assert planned(fitted, "potential") == set()
     edit_config(fitted, "potential", prior="none")
     assert planned(fitted, "potential") == {"potential"}
+    edit_config(fitted, "potential", prior="zbl", hyperparameters={"selection": "acsd"})
+    assert planned(fitted, "potential") == {"ados_atoms", "potential"}
+    edit_config(fitted, "potential", hyperparameters={"selection": "error"})
+    edit_config(fitted, "report", potential=True)
+    assert planned(fitted) == {"report"}
     atoms = read_structure(fitted / "results/snapshots/test-0000.extxyz")
     atoms.calc = PotentialCalculator(folder / "potential.json")
     dft = json.loads((fitted / "results/dft/test-0000.json").read_text())

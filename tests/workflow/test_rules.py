@@ -13,7 +13,7 @@ from surrogate_hpo.cli import JOBS, _parser
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 ASIDE = [
     *("audit_figure", "acsd_audit_figure", "learning_curve_figure", "archive", "knoise", "floor"),
-    *("acsd_audit", "table", "ados_figure", "potential"),
+    *("acsd_audit", "table", "ados_figure", "potential_figure"),
 ]
 SHARED = {
     "search": {"workers": 2},
