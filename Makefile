@@ -115,15 +115,26 @@ bench-elastic: environment quantum-espresso  ## E(V), bulk modulus, elastic cons
 # Finished runs elsewhere as for bench-forces; see benchmarks/potential.py.
 POTENTIAL ?=
 
-bench-potential: .venv/dev-installed  ## the flagship's potential: errors, cost, LAMMPS, relaxations; needs `snakemake potential` there
+bench-potential: .venv/dev-installed  ## the flagship's potential: errors, cost, LAMMPS; needs `snakemake potential` there
 	.venv/bin/python benchmarks/potential.py $(POTENTIAL)
 
-# Both models of the flagship's atoms are made first, where they are not there.
-bench-atoms: flagship  ## models of atoms beside the LDOS: errors, training, inference; potential; runs `make flagship` if need be
-	cd build/flagship && ../../.venv/bin/snakemake ados_figure potential --snakefile ../../Snakefile \
+# A potential whose training teaches little of repulsion, to see what its prior is for.
+PRIOR = build/prior-tiny
+
+$(PRIOR)/results/potential/potential.json:
+	mkdir -p $(PRIOR) && cp -rp pseudopotentials $(PRIOR)
+	cd $(PRIOR) && ../../.venv/bin/snakemake potential --snakefile ../../Snakefile \
+	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/tiny.yaml
+
+# Both models of the flagship's atoms are made first, where they are not there; the flagship itself takes an hour or more.
+bench-atoms: .venv/dev-installed flagship $(PRIOR)/results/potential/potential.json  ## models of atoms beside the LDOS: errors, training, inference; potential, LAMMPS, hyperparameters, priors; runs `make flagship` first if need be, an hour or more
+	cd build/flagship && ../../.venv/bin/snakemake ados_figure potential_figure --snakefile ../../Snakefile \
 	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/flagship.yaml
 	.venv/bin/python benchmarks/atoms.py
 	.venv/bin/python benchmarks/potential.py $(POTENTIAL)
+	.venv/bin/python benchmarks/atom_hyperparameters.py
+	.venv/bin/python benchmarks/prior.py tiny=$(PRIOR)/results/potential/potential.json \
+	    flagship=results-flagship/potential/potential.json --figure benchmarks/out/potential_prior.svg
 
 bench-busy: environment  ## search and training on a machine whose cores are taken
 	.venv/bin/python benchmarks/busy.py

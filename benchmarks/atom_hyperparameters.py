@@ -120,14 +120,14 @@ SPACE: SearchSpace = {
 
 
 def main(options: argparse.Namespace) -> None:
-    settings = PotentialSettings()
+    settings = PotentialSettings(files=options.files)
     shares = options.run / "ados/atoms.pt"
     material = read_material(
         settings,
         files_of(options.run, "training"),
         files_of(options.run, "test"),
         [f"{options.data}/{name}" for name in LARGER] if options.data else [],
-        [shares] if shares.is_file() else [],
+        [shares] if shares.is_file() and not options.files else [],
     )
     held_out = {"test": material.test, "larger": material.transfer}
     entries = listed(material.training, held_out, replace(settings.options(), force_share=SHARE))
@@ -337,6 +337,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--data", default="benchmarks/data", help="of larger cells of the run's DFT; '' for none"
     )
+    parser.add_argument("--files", nargs="*", default=[], help="structures instead of the run's")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--trials", type=int, default=64)
     main(parser.parse_args())

@@ -1,13 +1,10 @@
-"""The potential of a finished flagship run: errors, cost, LAMMPS, and what priors are for.
+"""The potential of a finished flagship run: errors, cost, LAMMPS.
 
 1. Errors of held-out cells of 32 atoms (`benchmarks/data/aluminium_32_atoms_forces.extxyz`).
 2. CPU time per atom and step of the calculator, and of LAMMPS with the exported files, which must
    have the same energy.
-3. Relaxations from random structures with pairs down to 0.6 of the distance of nearest
-   neighbours, with the run's potential: how many end in overlapping atoms, and how many do when
-   the prior is taken away.
 
-    python benchmarks/potential.py [--flagship results-flagship] [--relaxations 20]
+    python benchmarks/potential.py [--flagship results-flagship]
 
 needs `snakemake potential` in that run. It adds to what benchmarks/out/atoms.json holds.
 """
@@ -17,41 +14,31 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.optimize import FIRE
 
-from surrogate_hpo.data.potentials import read_potential, write_potential
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.data.potentials import read_potential
 from surrogate_hpo.formats.lammps.engine import find_lammps
 from surrogate_hpo.formats.lammps.potential_files import lammps_files
 from surrogate_hpo.formats.lammps.single_point import SinglePoint, lammps_single_point
 from surrogate_hpo.formats.structures.labelled import read_labelled
 from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.potential.model import Potential
-from surrogate_hpo.potential_calculator import PotentialCalculator
 from surrogate_hpo.stages.potential.judge import judge, summary_of
 
 OUT = Path("benchmarks/out/atoms.json")
 FRAMES = "benchmarks/data/aluminium_32_atoms_forces.extxyz"
-# Of aluminium, Å; pairs of the random structures are no closer than this share of it.
-NEIGHBOURS, CLOSEST = 2.86, 0.6
-STEPS, REPEATS = 150, 5
+REPEATS = 5
 
 
 def main(options: argparse.Namespace) -> None:
     path = options.flagship / "potential/potential.json"
     potential = read_potential(path)
     document = json.loads(OUT.read_text()) if OUT.is_file() else {}
-    document |= {
-        **errors(potential),
-        **pace(potential),
-        "relaxations": relaxations(potential, options.relaxations),
-    }
+    document |= {**errors(potential), **pace(potential)}
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(document, indent=2) + "\n")
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -113,53 +100,7 @@ def in_lammps(potential: Potential, atoms: Atoms, steps: int) -> tuple[SinglePoi
     return said, user + system
 
 
-def relaxations(potential: Potential, number: int) -> dict[str, Any]:
-    """Of how many relaxations atoms end up closer than they began, with the prior and without."""
-    found: dict[str, Any] = {"started": number}
-    for name, one in (("with_prior", potential), ("without_prior", replace(potential, prior=None))):
-        path = OUT.parent / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_potential(path, one, {})
-        calculator = PotentialCalculator(path)
-        ended = [relaxed(calculator, random_structure(seed)) for seed in range(number)]
-        found[name] = {
-            "overlapping": sum(closest is None for closest in ended),
-            "closer_than_at_the_start": sum(
-                closest is not None and closest < CLOSEST * NEIGHBOURS for closest in ended
-            ),
-            "shortest_distance_of_others_angstrom": min(
-                (closest for closest in ended if closest is not None), default=None
-            ),
-        }
-        path.unlink()
-    return found
-
-
-def random_structure(seed: int) -> Atoms:
-    """Eight atoms in the volume of the crystal, none closer than the limit."""
-    generator = np.random.default_rng(seed)
-    atoms = Atoms(cell=[4.05, 4.05, 8.1], pbc=True)
-    while len(atoms) < 8:
-        tried = atoms + Atoms("Al", positions=generator.uniform(size=(1, 3)) @ atoms.cell[:])
-        distances = tried.get_all_distances(mic=True)[-1, :-1]
-        if np.all(distances > CLOSEST * NEIGHBOURS):
-            atoms = tried
-    return atoms
-
-
-def relaxed(calculator: PotentialCalculator, atoms: Atoms) -> float | None:
-    """The shortest distance at the end, Å; None if atoms overlap on the way."""
-    atoms.calc = calculator
-    try:
-        FIRE(atoms, logfile=None, maxstep=0.1).run(fmax=0.05, steps=STEPS)
-    except DataError:
-        return None
-    distances = atoms.get_all_distances(mic=True)
-    return float(distances[distances > 0].min())
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--flagship", type=Path, default=Path("results-flagship"))
-    parser.add_argument("--relaxations", type=int, default=20)
     main(parser.parse_args())

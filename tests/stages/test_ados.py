@@ -27,12 +27,15 @@ from surrogate_hpo.predict.energies import QUANTITIES
 from surrogate_hpo.run.plan import items
 from surrogate_hpo.stages.ados.atom_data import (
     AtomData,
+    SnapshotAtoms,
     atom_vectors,
     read_atom_data,
     write_atom_data,
 )
 from surrogate_hpo.stages.ados.atoms import ados_atoms
+from surrogate_hpo.stages.ados.bars import bagged_bars
 from surrogate_hpo.stages.ados.draw import ados_figure
+from surrogate_hpo.stages.ados.judged import TERMS, Conditions, energies_of_dos
 from surrogate_hpo.stages.ados.network import (
     ados_network,
     borne_out,
@@ -301,8 +304,19 @@ def test_errors_stand_beside_floor_baseline_and_linear_map(case, tmp_path):
     assert summary["training_atoms"] == 12
     assert summary["training_grid_points"] == 3 * 512
     assert "surrogate" not in summary
+    bar = summary["error_bar"]["band_energy"]
+    assert bar["rms_bar_mev_per_atom"] > 0
+    assert bar["left_out_snapshots"] == 3
+    assert summary["error_bar"]["fermi_energy"]["rms_error_mev"] >= 0
     with (tmp_path / "ados.csv").open() as handle:
-        sources = [row["source"] for row in csv.DictReader(handle)]
+        rows = list(csv.DictReader(handle))
+    sources = [row["source"] for row in rows]
+    told = {row["source"] for row in rows if row["band_energy_bar_ev"]}
+    assert told == {"linear"}
+    squares = [
+        (1000 * float(r["band_energy_bar_ev"]) / 4) ** 2 for r in rows if r["band_energy_bar_ev"]
+    ]
+    assert np.sqrt(np.mean(squares)) == pytest.approx(bar["rms_bar_mev_per_atom"])
     assert sources[:5] == ["dft", "reference_ldos", "seed-0", "seed-1", "linear"]
     ados_figure(table=tmp_path / "ados.csv", dos=tmp_path / "dos.csv", figures=tmp_path / "figures")
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
@@ -356,6 +370,61 @@ def test_its_terms_are_exchanged_for_those_of_the_surrogate(case, tmp_path):
         1000 * (0.2 + linear) / 4
     )
     assert summary["surrogate"]["band_energy"] == {"mae_mev_per_atom": 1.0}
+
+
+def test_the_bar_of_the_linear_map_is_scaled_to_errors_of_what_was_left_out(case, tmp_path):
+    data = read_atom_data(case / "atoms.pt")
+    of = Conditions(12.0, 5000.0, None)
+    conditions = dict.fromkeys((name for name in NAMES if name.startswith("training")), of)
+    bars, same, other = (
+        bagged_bars(data, conditions, penalty=1e-3, members=4, seed=seed) for seed in (1, 1, 2)
+    )
+    vectors = data.snapshots["test-0000"].vectors
+    expected = bars.expected(vectors, data, of)
+    assert set(expected) == set(TERMS)
+    assert expected == same.expected(vectors, data, of)
+    assert expected != other.expected(vectors, data, of)
+    bar = bars.of["band_energy"]
+    told = [
+        energies_of_dos("", "", one.predict(vectors).sum(axis=0), 4, data.axis, of).energies
+        for one in bars.maps
+    ]
+    spread = np.std([one["band_energy"] / 4 for one in told], ddof=1)
+    assert expected["band_energy"] == pytest.approx(
+        np.hypot(bar.spread_factor * spread, bar.constant)
+    )
+    assert bar.left_out_snapshots == 3
+    assert bagged_bars(data, conditions, penalty=1e-3, members=0, seed=1) is None
+    conditions.popitem()
+    assert bagged_bars(data, conditions, penalty=1e-3, members=4, seed=1) is None
+
+
+def test_bars_hold_where_vectors_tell_the_density_of_states_up_to_noise(case):
+    """Of many snapshots about 68 in a hundred errors are within the bar."""
+    generator, data = np.random.default_rng(0), read_atom_data(case / "atoms.pt")
+    free = np.sqrt(np.clip(ENERGY, 0, None)) * 0.795
+    shape = np.outer([1.0, 0.5, -0.5], free * np.exp(-ENERGY / 20))
+
+    def snapshot() -> SnapshotAtoms:
+        vectors = generator.normal(size=(4, 3))
+        noise = 0.02 * generator.normal(size=(4, 1)) * np.sin(ENERGY / 3) * free
+        return SnapshotAtoms(vectors, free + 0.05 * vectors @ shape + noise, 1)
+
+    names = [f"training-{n:04d}" for n in range(20)]
+    many = replace(data, snapshots={name: snapshot() for name in names})
+    of = Conditions(12.0, 5000.0, None)
+    bars = bagged_bars(many, dict.fromkeys(names, of), penalty=1e-6, members=6, seed=0)
+    assert bars is not None
+    inside = []
+    for _ in range(60):
+        one = snapshot()
+        found, truth = (
+            energies_of_dos("", "", dos.sum(axis=0), 4, data.axis, of).comparable("band_energy")
+            for dos in (np.mean([m.predict(one.vectors) for m in bars.maps], axis=0), one.dos)
+        )
+        expected = bars.expected(one.vectors, many, of)["band_energy"]
+        inside.append(abs(found - truth) <= expected)
+    assert 0.45 < np.mean(inside) < 0.9
 
 
 # --- as a part of the workflow ---

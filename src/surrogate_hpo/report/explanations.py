@@ -195,10 +195,12 @@ FIGURES: dict[str, FigureText] = {
         "evaluate",
         "Band energy of the held-out snapshots from densities of states that were predicted atom "
         "by atom, against DFT: the mean of the networks with their standard deviation, a linear "
-        "map of the same vectors, and the density of states of the reference LDOS (floor).",
+        "map of the same vectors with its expected error, and the density of states of the "
+        "reference LDOS (floor).",
         "Points on the line are right. Where the linear map is as good as the networks, these "
         "have too few atoms to learn more from. Points off the line by much more than their bar "
-        "say that the spread of the networks is no measure of their error.",
+        "say that the spread of the networks is no measure of their error; the bar of the linear "
+        "map is scaled to errors of snapshots that were left out.",
     ),
     "ados_dos": FigureText(
         "evaluate",

@@ -14,7 +14,10 @@ from surrogate_hpo.run.interface import Input, Output
 from surrogate_hpo.stages.ados.figure import band_energy, density_of_states
 
 _SEED = "seed-"
-_TABLE = ("snapshot", "source", "atoms", "temperature_kelvin", "band_energy_ev", "fermi_energy_ev")
+_TABLE = (
+    *("snapshot", "source", "atoms", "temperature_kelvin"),
+    *("band_energy_ev", "band_energy_bar_ev", "fermi_energy_ev"),
+)
 
 
 def ados_figure(
@@ -40,6 +43,7 @@ def figures_of(energies: Path, dos: Path) -> list[DrawnFigure]:
     atoms = np.array([float(row["atoms"]) for row in held_out.values()])
     networks = np.array([of(seed) / atoms for seed in seeds])
     found = {"dft": of("dft"), "linear": of("linear"), "floor": of("reference_ldos")}
+    found["bar"] = of("linear", "band_energy_bar_ev")
     bands = band_energy(
         list(held_out),
         {name: values / atoms for name, values in found.items()}

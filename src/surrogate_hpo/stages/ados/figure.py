@@ -28,7 +28,7 @@ def band_energy_table(
         Names of the held-out snapshots.
     energies
         eV/atom, [snapshot]: `dft`, `networks` (their mean), `spread` (standard deviation),
-        `linear` and `floor`.
+        `linear`, its expected error `bar`, and `floor`.
     kind
         Class of each snapshot.
 
@@ -36,7 +36,8 @@ def band_energy_table(
     -------
     FigureTable
         Columns ``snapshot``, ``dft_mev_per_atom``, ``networks_mev_per_atom``,
-        ``spread_mev_per_atom``, ``linear_mev_per_atom`` and ``floor_mev_per_atom``.
+        ``spread_mev_per_atom``, ``linear_mev_per_atom``, ``bar_mev_per_atom`` and
+        ``floor_mev_per_atom``.
     """
     centre = class_means(energies["dft"], kind)
     labels = {"dft": "DFT", "networks": "networks", "linear": "linear map", "floor": "floor"}
@@ -48,7 +49,10 @@ def band_energy_table(
     spread = number_column(
         "spread_mev_per_atom", "std of networks", _UNIT, 1000 * energies["spread"]
     )
-    return FigureTable((word_column("snapshot", "snapshot", snapshot), *columns, spread))
+    bar = number_column(
+        "bar_mev_per_atom", "expected error of the linear map", _UNIT, 1000 * energies["bar"]
+    )
+    return FigureTable((word_column("snapshot", "snapshot", snapshot), *columns, spread, bar))
 
 
 @styled
@@ -76,7 +80,19 @@ def draw_band_energy(table: FigureTable) -> Figure:
         elinewidth=1.2,
         label="networks ± std",
     )
-    axes.plot(dft, linear, "s", mfc="none", mec=GREEN, mew=1.6, ms=6, label="linear map")
+    bar = np.nan_to_num(table.numbers("bar_mev_per_atom"))
+    axes.errorbar(
+        dft,
+        linear,
+        yerr=bar,
+        fmt="s",
+        color=GREEN,
+        mfc="none",
+        mew=1.6,
+        ms=6,
+        elinewidth=1.0,
+        label="linear map" + (" ± expected error" if bar.any() else ""),
+    )
     axes.plot(
         dft, floor, "D", mfc="none", mec=ORANGE, mew=1.4, ms=7, label="floor (reference LDOS)"
     )

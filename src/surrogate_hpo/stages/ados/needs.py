@@ -11,6 +11,8 @@ from surrogate_hpo.run.needs.networks import READING_RATE, TORCH_STARTUP_SECONDS
 _SECONDS_PER_IMAGE, _SECONDS_PER_SHARE = 8e-9, 4e-10
 # A step of so small a network is bound by the calls of the library, not by its operations.
 _SECONDS_PER_STEP = 2e-3
+# A linear map of a draw of snapshots, and filling the states of one that it leaves out.
+_SECONDS_PER_MAP, _MOST_LEFT_OUT = 0.03, 40
 # An image counts up to this many widths beyond the nearest atom.
 _REACH = 8.0
 
@@ -45,4 +47,7 @@ def ados_network(case: Case) -> Need:
 def ados(case: Case) -> Need:
     """Predictions at a few atoms, and the density of states that they add up to."""
     atoms = _atoms(case, "test") + sum(size.atoms for size in case.transfers)
-    return Need(TORCH_BASE, 2 * TORCH_STARTUP_SECONDS + atoms * snap_seconds(case, "native"))
+    known = min(len(case.config.snapshots.names("training")), _MOST_LEFT_OUT)
+    seconds = atoms * snap_seconds(case, "native")
+    seconds += case.config.ados.members * known * _SECONDS_PER_MAP
+    return Need(TORCH_BASE, 2 * TORCH_STARTUP_SECONDS + seconds)

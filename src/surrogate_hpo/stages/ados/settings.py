@@ -36,7 +36,14 @@ class AdosSettings(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.3
     batch_atoms: PositiveInt = Field(16, description="atoms per step")
     maximum_epochs: PositiveInt = 100
-    seeds: Count = Field(4, description="number of initialisations; their spread is the error bar")
+    seeds: Count = Field(4, description="number of initialisations; shown as their spread")
+    members: int = Field(
+        8,
+        ge=0,
+        le=100,
+        description="linear maps fitted to snapshots drawn with replacement; their spread, scaled "
+        "to errors of left-out snapshots, is the error bar; 0 for none",
+    )
     beside_surrogate: bool = Field(
         True,
         description="with the errors, seconds and total free energies of the run's own surrogate "

@@ -1,6 +1,6 @@
 """Density of states by atom: errors against DFT, beside the surrogate of the LDOS."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -17,13 +17,16 @@ from surrogate_hpo.formats.structures.labelled import read_labelled
 from surrogate_hpo.formats.structures.structures import read_structure, read_temperature
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.predict.energies import (
+    FERMI_ENERGY,
     REFERENCE_LDOS,
     SnapshotEnergies,
     reference_energies,
 )
 from surrogate_hpo.run.interface import Input, Output, Structures
 from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.stages.ados.atom_data import AtomData, read_atom_data
+from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.ados.atom_data import AtomData, atom_vectors, read_atom_data
+from surrogate_hpo.stages.ados.bars import Bars, bagged_bars, bar_summary
 from surrogate_hpo.stages.ados.beside import OwnSurrogate, exchange_errors, exchanged
 from surrogate_hpo.stages.ados.judged import (
     LINEAR,
@@ -75,13 +78,22 @@ def ados(
     here.
     """
     predictors = _predictors(atoms, models)
-    training = [
-        reference_energies(path.stem, read_dft_result(path), read_temperature(structure))
-        for structure, path in zip(training_structures, training_dft, strict=True)
-    ]
-    rows, seconds = _held_out(predictors, structures, dft)
-    beyond = _beyond(predictors, config, training_dft, pseudopotentials)
+    ions = {path.stem: read_temperature(path) for path in training_structures}
+    results = {path.stem: read_dft_result(path) for path in training_dft}
+    training = [reference_energies(n, result, ions[n]) for n, result in results.items()]
+    bars = bagged_bars(
+        predictors.data,
+        {name: Conditions.of(result, ions[name]) for name, result in results.items()},
+        penalty=predictors.linear.penalty,
+        members=settings.members,
+        seed=derive_seed(seed, "ados", "members"),
+    )
+    expected: dict[str, dict[str, float]] = {}
+    rows, seconds = _held_out(predictors, structures, dft, bars, expected)
+    judged = dict(expected)
+    beyond = _beyond(predictors, config, training_dft, pseudopotentials, bars, expected)
     content = _errors(predictors, rows, training)
+    content["error_bar"] = None if bars is None else bar_summary(rows, judged, bars)
     content["cost"] = _cost(histories, surrogate_costs, config) | {
         "prediction_cpu_seconds": median(seconds)
     }
@@ -90,7 +102,7 @@ def ados(
         own = OwnSurrogate.read(surrogate_energies[0], surrogate_summary[0])
         changed = exchanged(own, [*rows, *beyond], list(predictors.networks))
         content |= {"surrogate": own.terms(), "exchange": exchange_errors(changed)}
-    write_table(table, [_row(row) for row in [*rows, *beyond]])
+    write_table(table, [_row(row, expected) for row in [*rows, *beyond]])
     write_table(dos, [entry for row in rows for entry in row.dos_rows()])
     write_table(exchange, changed, columns=EXCHANGE_COLUMNS)
     inputs = [atoms, *models, *structures, *dft, *training_dft, *training_structures]
@@ -144,9 +156,16 @@ def _check_fits(model: TrainedModel, data: AtomData, path: Path) -> None:
 
 
 def _held_out(
-    predictors: Predictors, structures: Files, dft: Files
+    predictors: Predictors,
+    structures: Files,
+    dft: Files,
+    bars: Bars | None,
+    expected: dict[str, dict[str, float]],
 ) -> tuple[list[SnapshotEnergies], list[float]]:
-    """Energies of the held-out snapshots from all sources, and seconds per prediction."""
+    """Energies of the held-out snapshots from all sources, and seconds per prediction.
+
+    Expected errors are added to the ones given.
+    """
     rows: list[SnapshotEnergies] = []
     seconds: list[float] = []
     for structure, path in zip(structures, dft, strict=True):
@@ -167,13 +186,21 @@ def _held_out(
         ]
         found, taken = timed(predictors, name, one, of)
         rows, seconds = rows + found, [*seconds, taken]
+        if bars is not None:
+            vectors = predictors.data.snapshots[name].vectors
+            expected[name] = bars.expected(vectors, predictors.data, of)
     return rows, seconds
 
 
 def _beyond(
-    predictors: Predictors, config: Config, training_dft: Files, pseudopotentials: Files
+    predictors: Predictors,
+    config: Config,
+    training_dft: Files,
+    pseudopotentials: Files,
+    bars: Bars | None,
+    expected: dict[str, dict[str, float]],
 ) -> list[SnapshotEnergies]:
-    """Energies of structures beyond the run, at the electronic temperature of the training."""
+    """The same of structures beyond the run, at the electronic temperature of the training."""
     frames = read_labelled(config.transfer.structures)
     if not frames:
         return []
@@ -184,12 +211,20 @@ def _beyond(
         symbols = frame.atoms.get_chemical_symbols()
         electrons = sum(valence.get(symbol, 0.0) for symbol in symbols)
         of = Conditions(electrons, temperature, frame.temperature)
-        rows += predictors.predict(f"transfer-{number:04d}", frame.atoms, of)
+        name, data = f"transfer-{number:04d}", predictors.data
+        rows += predictors.predict(name, frame.atoms, of)
+        if bars is not None:
+            vectors = atom_vectors(frame.atoms, data.definition, data.elements, where=name)
+            expected[name] = bars.expected(vectors, data, of)
     return rows
 
 
-def _row(row: SnapshotEnergies) -> dict[str, Cell]:
+def _row(row: SnapshotEnergies, expected: Mapping[str, Mapping[str, float]]) -> dict[str, Cell]:
     terms: dict[str, Cell] = {f"{name}_ev": row.energies[name] for name in TERMS}
+    bars = expected.get(row.snapshot, {}) if row.source == LINEAR else {}
+    for name in TERMS:
+        per = 1 if name == FERMI_ENERGY else row.atoms
+        terms[f"{name}_bar_ev"] = per * bars[name] if name in bars else None
     head: dict[str, Cell] = {
         "snapshot": row.snapshot,
         "source": row.source,
