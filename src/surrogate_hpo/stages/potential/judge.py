@@ -101,8 +101,8 @@ class Judged:
         found: list[dict[str, Cell]] = []
         for atom, symbol in enumerate(self.one.atoms.symbols):
             for number, axis in enumerate("xyz"):
-                values = (float(of[atom, number]) for of in (known, predicted, spreads))
-                row = (self.one.name, self.kind, atom, str(symbol), axis, *values)
+                row: list[Cell] = [self.one.name, self.kind, atom, str(symbol), axis]
+                row += [float(of[atom, number]) for of in (known, predicted, spreads)]
                 found.append(dict(zip(FORCE_COLUMNS, row, strict=True)))
         return found
 
