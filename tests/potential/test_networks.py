@@ -10,6 +10,8 @@ from emt_data import alloy
 from surrogate_hpo.data.potentials import read_potential, write_potential
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.lammps.potential_files import lammps_files
+from surrogate_hpo.potential.architectures import score_data
+from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.potential.fitting import fit_potential
 from surrogate_hpo.potential.options import FitOptions, NetworkOptions
 
@@ -94,3 +96,29 @@ def test_networks_that_make_no_sense_are_named(potentials, tmp_path, change, mes
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=rf"is no potential(.|\n)*{message}"):
         read_potential(path)
+
+
+@pytest.mark.parametrize("score", ["short_training", "naswot", "parameters"])
+def test_of_several_networks_one_is_chosen_and_fitted(potentials, score):
+    network = replace(WITH.network, candidates=((2,), (6,), (4, 4)), score=score)
+    made = fit_potential(DATA, replace(WITH, network=network), seed=2)
+    told = {one["network"]: one["score"] for one in made.details["network_scores"]}
+    assert list(told) == ["2 tanh", "6 tanh", "4x4 tanh"]
+    assert made.details["network_score"] == score
+    best = min if score == "short_training" else max
+    assert made.details["network"] == best(told, key=told.__getitem__)
+    if made.details["network"] == "6 tanh":
+        alone = potentials[1].networks
+        for one, other in zip(made.networks.parameters[0], alone.parameters[0], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_networks_are_scored_on_what_they_see():
+    descriptor = AtomDescriptor(4.5, 2, ("Al", "Cu"))
+    data = score_data(DATA, descriptor, seed=0)
+    assert data.inputs.shape == (4 * len(DATA), descriptor.components)
+    kinds = np.concatenate([descriptor.kinds(one.atoms) for one in DATA])
+    for kind in range(2):
+        of_kind = data.inputs[kinds == kind]
+        assert of_kind.mean(dim=0).numpy() == pytest.approx(0, abs=1e-5)
+        assert of_kind.std(dim=0, correction=0).numpy() == pytest.approx(1, abs=1e-4)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from surrogate_hpo.potential.labelled import Labelled, spread_over
 from surrogate_hpo.potential.linear_snap import LinearSnap, fit_linear_snap
 from surrogate_hpo.potential.model import Potential, prior_terms
 from surrogate_hpo.potential.morse_fit import fit_morse
-from surrogate_hpo.potential.options import FitOptions, NetworkOptions
+from surrogate_hpo.potential.options import FitOptions
 from surrogate_hpo.potential.pairs import shortest_distance
 from surrogate_hpo.potential.priors import Prior, Zbl
 from surrogate_hpo.potential.selection import best_descriptor, score_descriptors
@@ -29,8 +29,6 @@ RADII = (2.5, 3.0, 3.5)
 _UNIT_STRUCTURES, _INNER = 24, 0.75
 # Share of the volume per atom by which it has to vary for a pressure to be learnt.
 _VOLUMES = 0.005
-# Every so many-th structure decides when networks have learnt enough.
-_VALIDATION = 5
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,10 @@ def fit_potential(data: Sequence[Labelled], options: FitOptions, seed: int) -> P
     )
     if options.network is None:
         return linear
-    return _corrected(linear, data, options.network, chosen.fit.force_weight, seed)
+    # It loads torch.
+    from surrogate_hpo.potential.correction import corrected  # noqa: PLC0415
+
+    return corrected(linear, data, options.network, chosen.fit.force_weight, seed)
 
 
 def _selected(
@@ -130,36 +131,6 @@ def _selected(
         "selection": selection.kind,
         "descriptor_scores": told,
     }
-
-
-def _corrected(
-    linear: Potential,
-    data: Sequence[Labelled],
-    network: NetworkOptions,
-    force_weight: float,
-    seed: int,
-) -> Potential:
-    """The potential with networks that learn what it leaves of the structures."""
-    # They load torch.
-    from surrogate_hpo.networks.architecture import Architecture  # noqa: PLC0415
-    from surrogate_hpo.potential.networks import Corrected, fit_networks  # noqa: PLC0415
-
-    left = []
-    for one in data:
-        said = linear.predict(one.atoms)
-        forces = None if one.forces is None else one.forces - said.forces
-        left.append(Corrected(one, one.energy - said.energy, forces if force_weight else None))
-    networks = fit_networks(
-        [one for number, one in enumerate(left) if number % _VALIDATION],
-        left[::_VALIDATION],
-        linear.descriptor,
-        Architecture(network.hidden_widths, network.activation),
-        force_weight=force_weight,
-        steps=network.steps,
-        seed=seed,
-    )
-    details = linear.details | {"network": networks.architecture.label}
-    return replace(linear, networks=networks, details=details)
 
 
 def _check_labels(data: Sequence[Labelled], options: FitOptions) -> None:

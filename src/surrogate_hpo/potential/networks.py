@@ -1,6 +1,7 @@
 """A small network per element that corrects a linear potential, with its slopes for forces."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,12 +43,15 @@ class ElementNetworks:
         σ of each element, [elements, components].
     parameters
         Weights [outputs, inputs] and biases [outputs] of each layer in turn, of each element; eV.
+    validation_loss
+        Of the fit; NaN of networks that were read from a file.
     """
 
     architecture: Architecture
     means: FloatArray
     scales: FloatArray
     parameters: tuple[tuple[FloatArray, ...], ...]
+    validation_loss: float = math.nan
 
     def energy_and_slopes(
         self, values: FloatArray, kinds: NDArray[np.intp]
@@ -167,7 +171,7 @@ def fit_networks(
     ElementNetworks
         With the parameters of the best step.
     """
-    means, scales = _scaling(data, descriptor)
+    means, scales = _scaling([one.one for one in data], descriptor)
     learnt, held_out = (
         [_prepared(one, descriptor, means, scales) for one in part] for part in (data, validation)
     )
@@ -208,14 +212,26 @@ def fit_networks(
         means,
         scales,
         tuple(tuple(numbers[k : k + size]) for k in range(0, len(numbers), size)),
+        best,
     )
 
 
-def _scaling(
-    data: Sequence[Corrected], descriptor: AtomDescriptor
-) -> tuple[FloatArray, FloatArray]:
-    values = np.vstack([descriptor.bispectrum(one.one.atoms)() for one in data])
-    kinds = np.concatenate([descriptor.kinds(one.one.atoms) for one in data])
+def scaled_components(data: Sequence[Labelled], descriptor: AtomDescriptor) -> FloatArray:
+    """Components at all atoms of structures as the networks see them, [atoms, components]."""
+    means, scales = _scaling(data, descriptor)
+    values, kinds = _components(data, descriptor)
+    return np.asarray((values - means[kinds]) / scales[kinds])
+
+
+def _components(
+    data: Sequence[Labelled], descriptor: AtomDescriptor
+) -> tuple[FloatArray, NDArray[np.intp]]:
+    values = np.vstack([descriptor.bispectrum(one.atoms)() for one in data])
+    return values, np.concatenate([descriptor.kinds(one.atoms) for one in data])
+
+
+def _scaling(data: Sequence[Labelled], descriptor: AtomDescriptor) -> tuple[FloatArray, FloatArray]:
+    values, kinds = _components(data, descriptor)
     of_kinds = [values[kinds == kind] for kind in range(descriptor.counts)]
     spread = np.array([each.std(axis=0) for each in of_kinds])
     means = np.array([each.mean(axis=0) for each in of_kinds])

@@ -7,6 +7,9 @@ from surrogate_hpo.networks.options import Activation
 
 PriorName = Literal["none", "morse", "zbl"]
 SelectionName = Literal["error", "kernel_spread", "acsd"]
+NetworkScoreName = Literal[
+    "short_training", "naswot", "naswot_original", "activation_patterns", "parameters"
+]
 AcsdDefinition = Literal["fiedler2022", "mala2024"]
 
 
@@ -45,11 +48,17 @@ class NetworkOptions:
         Between the layers.
     steps
         Of L-BFGS, at most.
+    candidates
+        Units of each hidden layer of networks to choose from; if empty, `hidden_widths` it is.
+    score
+        By what they are chosen.
     """
 
     hidden_widths: tuple[int, ...]
     activation: Activation
     steps: int
+    candidates: tuple[tuple[int, ...], ...] = ()
+    score: NetworkScoreName = "short_training"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from surrogate_hpo.potential.options import (
     AcsdDefinition,
     FitOptions,
     NetworkOptions,
+    NetworkScoreName,
     PriorName,
     SelectionName,
     SelectionOptions,
@@ -26,6 +27,14 @@ class NetworkSettings(Section):
     hidden_widths: list[Count] = Field(
         [16, 16], min_length=1, description="units of each hidden layer"
     )
+    candidates: list[Annotated[list[Count], Field(min_length=1)]] = Field(
+        [], description="hidden layers to choose from, such as [[8], [16, 16]], instead"
+    )
+    score: NetworkScoreName = Field(
+        "short_training",
+        description="by what: the loss on the snapshots that decide when to stop after a tenth of "
+        "the steps, or a score of untrained networks",
+    )
     activation: Activation = "tanh"
     steps: Count = Field(
         500, description="of L-BFGS, at most; every fifth snapshot decides when to stop"
@@ -33,7 +42,13 @@ class NetworkSettings(Section):
 
     def options(self) -> NetworkOptions:
         """The same as numerics know it."""
-        return NetworkOptions(tuple(self.hidden_widths), self.activation, self.steps)
+        return NetworkOptions(
+            tuple(self.hidden_widths),
+            self.activation,
+            self.steps,
+            tuple(map(tuple, self.candidates)),
+            self.score,
+        )
 
 
 class HyperparameterSettings(Section):
