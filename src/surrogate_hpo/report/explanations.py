@@ -2,7 +2,6 @@
 
 from surrogate_hpo.report.explanations_atoms import OF_ATOMS, FigureText
 
-
 STAGES: dict[str, str] = {
     "snapshots": (
         "Thermal configurations of the atoms: the cells for which electronic structure is "

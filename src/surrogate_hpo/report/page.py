@@ -14,9 +14,9 @@ from surrogate_hpo.report.explanations import (
     OF_ERRORS,
     OPTIONAL,
     STAGES,
-    FigureText,
     figure_text,
 )
+from surrogate_hpo.report.explanations_atoms import FigureText
 from surrogate_hpo.report.markup import cite, flatten_settings, inline, is_number
 from surrogate_hpo.report.methods import MethodsSection
 from surrogate_hpo.report.style import DrawnFigure
