@@ -410,13 +410,13 @@ def test_bars_hold_where_vectors_tell_the_density_of_states_up_to_noise(case):
         noise = 0.02 * generator.normal(size=(4, 1)) * np.sin(ENERGY / 3) * free
         return SnapshotAtoms(vectors, free + 0.05 * vectors @ shape + noise, 1)
 
-    names = [f"training-{n:04d}" for n in range(20)]
+    names = [f"training-{n:04d}" for n in range(12)]
     many = replace(data, snapshots={name: snapshot() for name in names})
     of = Conditions(12.0, 5000.0, None)
-    bars = bagged_bars(many, dict.fromkeys(names, of), penalty=1e-6, members=6, seed=0)
+    bars = bagged_bars(many, dict.fromkeys(names, of), penalty=1e-6, members=4, seed=0)
     assert bars is not None
     inside = []
-    for _ in range(60):
+    for _ in range(30):
         one = snapshot()
         found, truth = (
             energies_of_dos("", "", dos.sum(axis=0), 4, data.axis, of).comparable("band_energy")
@@ -424,7 +424,7 @@ def test_bars_hold_where_vectors_tell_the_density_of_states_up_to_noise(case):
         )
         expected = bars.expected(one.vectors, many, of)["band_energy"]
         inside.append(abs(found - truth) <= expected)
-    assert 0.45 < np.mean(inside) < 0.9
+    assert 0.4 < np.mean(inside) < 0.95
 
 
 # --- as a part of the workflow ---
