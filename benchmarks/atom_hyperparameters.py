@@ -223,8 +223,8 @@ def entry_of(
     judged: list[dict[str, float]] = [{} for _ in fits]
     for name, of in held_out.items():
         found = errors_of(of, fits, descriptor, prior, options)
-        for errors, one in zip(judged, found, strict=True):
-            errors |= {f"{name}_{key}": value for key, value in one.items()}
+        for errors, told in zip(judged, found, strict=True):
+            errors |= {f"{name}_{key}": value for key, value in told.items()}
     return Entry(spread.score, distance, scored, described, fitted, left_out, tuple(judged))
 
 
