@@ -11,8 +11,8 @@ from surrogate_hpo.data.figure_files import FIGURE_WIDTH, save_figures
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.run.interface import Input, Output
+from surrogate_hpo.stages.potential.columns import COLUMNS, FORCE_COLUMNS
 from surrogate_hpo.stages.potential.figure import energies, energy_table, forces
-from surrogate_hpo.stages.potential.judge import COLUMNS, FORCE_COLUMNS
 
 
 def potential_figure(

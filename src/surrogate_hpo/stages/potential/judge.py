@@ -13,24 +13,11 @@ from surrogate_hpo.files.tables import Cell
 from surrogate_hpo.physics.accuracy import class_baseline
 from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.potential.model import Potential
+from surrogate_hpo.stages.potential.columns import COLUMNS, FORCE_COLUMNS
 from surrogate_hpo.units import GIGAPASCAL_PER_EV_PER_CUBIC_ANGSTROM
 
 FloatArray = NDArray[np.float64]
 _MEV = 1000.0
-COLUMNS = (
-    *("snapshot", "set", "class", "formula", "atoms"),
-    "energy_error_mev_per_atom",
-    "energy_spread_mev_per_atom",
-    "baseline_error_mev_per_atom",
-    "force_rmse_mev_per_angstrom",
-    "rms_force_mev_per_angstrom",
-    "force_spread_mev_per_angstrom",
-    "stress_rmse_gpa",
-)
-FORCE_COLUMNS = (
-    *("snapshot", "set", "atom", "element", "axis"),
-    *("dft_ev_per_angstrom", "predicted_ev_per_angstrom", "spread_ev_per_angstrom"),
-)
 
 
 @dataclass(frozen=True)

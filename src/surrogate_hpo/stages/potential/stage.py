@@ -15,15 +15,9 @@ from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.run.interface import Input, Output
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.potential.columns import COLUMNS, FORCE_COLUMNS
 from surrogate_hpo.stages.potential.inputs import read_material
-from surrogate_hpo.stages.potential.judge import (
-    COLUMNS,
-    FORCE_COLUMNS,
-    Judged,
-    class_summaries,
-    judge,
-    summary_of,
-)
+from surrogate_hpo.stages.potential.judge import Judged, class_summaries, judge, summary_of
 from surrogate_hpo.stages.potential.settings import PotentialSettings
 
 logger = logging.getLogger(__name__)
