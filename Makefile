@@ -123,8 +123,10 @@ PRIOR = build/prior-tiny
 
 $(PRIOR)/results/potential/potential.json:
 	mkdir -p $(PRIOR) && cp -rp pseudopotentials $(PRIOR)
+	@printf 'potential: {cutoff_radii_angstrom: [4.0], twojmax: [4]}\n' > $(PRIOR)/potential.yaml
 	cd $(PRIOR) && ../../.venv/bin/snakemake potential --snakefile ../../Snakefile \
-	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/tiny.yaml
+	    --profile ../../profiles/default --cores $(CORES) \
+	    --configfile ../../config/tiny.yaml potential.yaml
 
 # Both models of the flagship's atoms are made first, where they are not there; the flagship itself takes an hour or more.
 bench-atoms: .venv/dev-installed flagship $(PRIOR)/results/potential/potential.json  ## models of atoms beside the LDOS: errors, training, inference; potential, LAMMPS, hyperparameters, priors; runs `make flagship` first if need be, an hour or more
