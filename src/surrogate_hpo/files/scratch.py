@@ -72,7 +72,7 @@ def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(
-            "the disk is too full for the predicted LDOS, which is kept there for a while",
+            "the disk is too full for the descriptors, which are kept there for a while",
             where=str(folder),
             expected=f"{needed / 2**30:.1f} GiB free",
             got=f"{free / 2**30:.1f} GiB",

@@ -1,8 +1,6 @@
-"""From the predicted LDOS of each network to densities and energies, with what to warn of."""
+"""From the DOS and the density that each network predicts to its energies."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -11,12 +9,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
-from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.physics.ewald import Ions, ewald_energy
-from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.physics.total_energy import (
+    BandTerms,
     EnergyTerms,
     band_terms,
     density_terms,
@@ -26,27 +23,8 @@ from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.predict.contents import Conditions
 
 
-@dataclass(frozen=True)
-class Integrated:
-    """What the LDOS of one network integrates to.
-
-    Attributes
-    ----------
-    terms
-        Energies in eV per cell.
-    density
-        1/Å³, [x, y, z].
-    density_slope
-        Its derivative by the Fermi energy, 1/(eV Å³), [x, y, z], if asked for.
-    """
-
-    terms: EnergyTerms
-    density: torch.Tensor
-    density_slope: torch.Tensor | None = None
-
-
 class NetworkIntegrals:
-    """Energies and densities of one structure from the LDOS of one network after the other.
+    """Energies of one structure from the DOS and the density of one network after the other.
 
     Parameters
     ----------
@@ -57,7 +35,7 @@ class NetworkIntegrals:
     grid
         Number of grid points along each lattice vector.
     conditions
-        Electronic temperature, and grid points in memory at a time.
+        Electronic temperature.
     """
 
     def __init__(
@@ -81,33 +59,31 @@ class NetworkIntegrals:
             broadening_variance=surrogate.axis.broadening_variance,
             density_cutoff=origin.density_cutoff,
         )
-        self._grid, self._block_points = grid, conditions.block_points
         ions = self.structure.ions
         self.electrons = float(ions.charges.sum())
         self._ewald = ewald_energy(ions.positions, ions.charges, ions.cell)
         self._core = self.structure.core(ions.positions, ions.cell)
 
-    def integrate(
-        self, dos: torch.Tensor, ldos: Scratch, *, with_slope: bool = False
-    ) -> Integrated:
-        """Integrate the LDOS of one network.
+    def band(self, dos: torch.Tensor) -> BandTerms:
+        """Fermi energy, band energy and entropy of one network.
 
         Parameters
         ----------
         dos
             Its density of states in 1/eV, [energy].
-        ldos
-            Its LDOS, all grid points.
-        with_slope
-            Whether the derivative of the density by the Fermi energy is wanted, too.
 
         Returns
         -------
-        Integrated
-            Energies and density.
+        BandTerms
+            In eV.
+
+        Raises
+        ------
+        PhysicsError
+            If the DOS holds no Fermi energy.
         """
         structure = self.structure
-        band = band_terms(
+        return band_terms(
             dos,
             structure.energy,
             self.electrons,
@@ -116,8 +92,28 @@ class NetworkIntegrals:
             # The noise of a prediction at the window's bottom is the networks' error, no fault.
             bottom_tolerance=math.inf,
         )
-        weights = structure.weights(band.fermi_energy)
-        density, *slope = self._densities(ldos, weights if with_slope else weights[:1])
+
+    def energies(self, band: BandTerms, density: torch.Tensor) -> EnergyTerms:
+        """All energies of one network.
+
+        Parameters
+        ----------
+        band
+            What its DOS gives.
+        density
+            Its density at that Fermi energy, 1/Å³, [x, y, z].
+
+        Returns
+        -------
+        EnergyTerms
+            In eV per cell.
+
+        Raises
+        ------
+        PhysicsError
+            If the density is negative.
+        """
+        structure = self.structure
         terms = density_terms(
             density,
             structure.ions.cell,
@@ -125,18 +121,7 @@ class NetworkIntegrals:
             core_density=self._core,
             density_cutoff=structure.density_cutoff,
         )
-        energies = total_energy_terms(band, terms, self._ewald)
-        return Integrated(energies, density, *slope)
-
-    def _densities(self, ldos: Scratch, weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        densities = [torch.empty(math.prod(self._grid), dtype=torch.float64) for _ in weights]
-        begin = 0
-        for block in ldos.blocks(self._block_points):
-            end = begin + len(block)
-            for density, weight in zip(densities, weights, strict=True):
-                density[begin:end] = density_from_ldos(torch.from_numpy(block), weight)
-            begin = end
-        return [density.reshape(self._grid) for density in densities]
+        return total_energy_terms(band, terms, self._ewald)
 
 
 class Spread:
