@@ -17,8 +17,7 @@ from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.files.zarr_zip import chunk_shape
 from surrogate_hpo.log import Progress
 from surrogate_hpo.networks.training_range import RangeMonitor
-from surrogate_hpo.physics.density_expansion import DensityExpansion
-from surrogate_hpo.physics.fermi_bracket import FermiBracket
+from surrogate_hpo.physics.fermi_bracket import DensityExpansion, FermiBracket
 from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.descriptor_engines import grid_engine
@@ -83,6 +82,31 @@ class PointPass:
         """All points, box by box, in the order of the flattened grid."""
         x, y, z, _ = chunk_shape((*self._grid, len(self._surrogate.energy)))
         return grid_boxes(self._grid, (x, y, z), points=self._block_points)
+
+    def planes(self, begin: int, end: int) -> Iterator[GridBox]:
+        """Points of some planes along x, in the order of the flattened grid.
+
+        No box holds points of two planes, so that each point is computed beside the same others
+        whatever planes are asked for: its numbers are the same to the last bit.
+
+        Parameters
+        ----------
+        begin
+            First plane.
+        end
+            One past the last.
+
+        Yields
+        ------
+        GridBox
+            Of about so many points as are held at a time, or one row along z.
+        """
+        _, n_y, n_z = self._grid
+        pieces = math.ceil(n_y / max(1, self._block_points // n_z))
+        rows = math.ceil(n_y / pieces)
+        for x in range(begin, end):
+            for y in range(0, n_y, rows):
+                yield GridBox((x, y, 0), (x + 1, min(y + rows, n_y), n_z))
 
     def expansions(
         self, brackets: Sequence[FermiBracket | None], points: int | None = None

@@ -2,8 +2,8 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +12,17 @@ import torch
 from ase import Atoms
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
-from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.scratch import Scratch, check_room
 from surrogate_hpo.networks.training_range import RangeMonitor
-from surrogate_hpo.physics.density_expansion import DensityExpansion
+from surrogate_hpo.physics.fermi_bracket import DensityExpansion, SettledDensity
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.physics.total_energy import BandTerms
 from surrogate_hpo.predict.contents import Conditions, Prediction, warnings_of
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.fermi_estimate import bracket_around, fermi_brackets
 from surrogate_hpo.predict.point_pass import OnLdos, Passing, PointPass
-from surrogate_hpo.predict.prediction_energies import NetworkIntegrals, Spread
+from surrogate_hpo.predict.prediction_energies import Ensemble, NetworkIntegrals, error_bar_of
 from surrogate_hpo.predict.prediction_forces import FreeEnergyGradients
 
 logger = logging.getLogger(__name__)
@@ -89,24 +89,15 @@ def predict_structure(
         for warning in warnings:  # before the integrals, which may find the reason impossible
             logger.warning(warning)
         integrals = NetworkIntegrals(surrogate, atoms, grid, conditions)
-        bands = []
-        for number, states in enumerate(dos):
-            with _sensible(number, warnings):
-                bands.append(integrals.band(states))
+        ensemble = Ensemble(integrals, grid, warnings)
+        bands = ensemble.bands(dos)
         densities = _densities(surrogate, atoms, grid, conditions, expansions, bands)
         gradients = FreeEnergyGradients(integrals.structure) if forces else None
-        energies: dict[str, list[float]] = {}
-        spread = Spread(grid)
         for number, (band, found) in enumerate(zip(bands, densities, strict=True)):
-            mu = float(band.fermi_energy)
-            density = found.density(mu).reshape(grid)
-            with _sensible(number, warnings):
-                terms = integrals.energies(band, density)
-            spread.add(density)
-            for name, value in terms.as_floats().items():
-                energies.setdefault(name, []).append(value)
+            density = found.density.reshape(grid)
+            ensemble.add(number, band, density)
             if gradients is not None:
-                slope = found.slope(mu).reshape(grid)
+                slope = found.slope.to(torch.float64).reshape(grid)
                 gradients.add(dos[number], band.fermi_energy, density, slope)
         derivatives = None
         if gradients is not None and forces is not None and kept is not None:
@@ -115,13 +106,13 @@ def predict_structure(
         grid=grid,
         electrons=integrals.electrons,
         electronic_temperature=integrals.structure.temperature,
-        energies=energies,
+        energies=ensemble.energies,
         dos=dos.numpy(),
-        density=spread.mean.numpy(),
-        density_deviation=spread.deviation(),
+        density=ensemble.spread.mean.numpy(),
+        density_deviation=ensemble.spread.deviation(),
         extrapolation=extrapolation,
         warnings=warnings,
-        error_bar=_error_bar(surrogate, energies["total_free_energy"], len(atoms)),
+        error_bar=error_bar_of(surrogate, ensemble.energies, len(atoms)),
         derivatives=derivatives,
     )
 
@@ -140,8 +131,8 @@ def _densities(
     conditions: Conditions,
     expansions: Sequence[DensityExpansion | None],
     bands: Sequence[BandTerms],
-) -> list[DensityExpansion]:
-    """The expansions; those whose bracket has missed the Fermi energy by one more pass."""
+) -> list[SettledDensity]:
+    """Densities at the Fermi energies; where a bracket has missed one, by one more pass."""
     known = dict(enumerate(float(band.fermi_energy) for band in bands))
     found = {
         number: expansion
@@ -159,26 +150,7 @@ def _densities(
         again = points.expansions([bracket_around(known[n], temperature) for n in missed])
         points(again)
         found |= {n: one for n, one in zip(missed, again, strict=True) if one is not None}
-    return [found[number] for number in sorted(found)]
-
-
-def _error_bar(surrogate: Surrogate, energies: Sequence[float], atoms: int) -> float | None:
-    bar = surrogate.error_bar
-    return None if bar is None else atoms * bar.of(np.array(energies) / atoms)
-
-
-@contextmanager
-def _sensible(network: int, warnings: list[str]) -> Iterator[None]:
-    """Say of what network makes no sense that it is one, and what speaks against trusting it."""
-    try:
-        yield
-    except PhysicsError as error:
-        raise PhysicsError(
-            "the LDOS that a network predicts makes no physical sense",
-            where=f"network of seed {network}",
-            got="; ".join(line.strip() for line in str(error).splitlines()),
-            remedy="; ".join(warnings) or "look at the errors of the run that made the surrogate",
-        ) from error
+    return [found[number].settle(known[number]) for number in sorted(found)]
 
 
 def check_elements(surrogate: Surrogate, atoms: Atoms) -> None:

@@ -1,6 +1,8 @@
 """From the DOS and the density that each network predicts to its energies."""
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -9,6 +11,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
+from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.physics.ewald import Ions, ewald_energy
 from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.physics.structure_integrals import StructureIntegrals
@@ -153,3 +156,107 @@ class Spread:
             return None
         deviation: NDArray[np.float64] = (self._squares / (self._count - 1)).sqrt().numpy()
         return deviation
+
+
+class Ensemble:
+    """Energies of all networks of a structure, and mean and spread of their densities.
+
+    Parameters
+    ----------
+    integrals
+        What one network's energies are found with.
+    grid
+        Number of grid points along each lattice vector.
+    warnings
+        What speaks against trusting the numbers, should they make no sense.
+    """
+
+    def __init__(self, integrals: NetworkIntegrals, grid: Grid, warnings: Sequence[str]) -> None:
+        self._integrals, self._warnings = integrals, warnings
+        self.energies: dict[str, list[float]] = {}
+        self.spread = Spread(grid)
+
+    def bands(self, dos: torch.Tensor) -> list[BandTerms]:
+        """Fermi energy, band energy and entropy of each network.
+
+        Parameters
+        ----------
+        dos
+            Densities of states in 1/eV, [network, energy].
+
+        Returns
+        -------
+        list of BandTerms
+            In eV.
+
+        Raises
+        ------
+        PhysicsError
+            If one holds no Fermi energy.
+        """
+        found = []
+        for number, states in enumerate(dos):
+            with self._sensible(number):
+                found.append(self._integrals.band(states))
+        return found
+
+    def add(self, number: int, band: BandTerms, density: torch.Tensor) -> None:
+        """Take the next network.
+
+        Parameters
+        ----------
+        number
+            Its number.
+        band
+            What its DOS gives.
+        density
+            Its density at that Fermi energy, 1/Å³, [x, y, z].
+
+        Raises
+        ------
+        PhysicsError
+            If the density is negative.
+        """
+        with self._sensible(number):
+            terms = self._integrals.energies(band, density)
+        self.spread.add(density)
+        for name, value in terms.as_floats().items():
+            self.energies.setdefault(name, []).append(value)
+
+    @contextmanager
+    def _sensible(self, network: int) -> Iterator[None]:
+        """Say of what makes no sense which network it is of, and what speaks against trusting."""
+        try:
+            yield
+        except PhysicsError as error:
+            remedy = "; ".join(self._warnings)
+            raise PhysicsError(
+                "the LDOS that a network predicts makes no physical sense",
+                where=f"network of seed {network}",
+                got="; ".join(line.strip() for line in str(error).splitlines()),
+                remedy=remedy or "look at the errors of the run that made the surrogate",
+            ) from error
+
+
+def error_bar_of(
+    surrogate: Surrogate, energies: Mapping[str, Sequence[float]], atoms: int
+) -> float | None:
+    """Expected error of the mean total free energy.
+
+    Parameters
+    ----------
+    surrogate
+        Networks and what they were calibrated on.
+    energies
+        Of each network, eV per cell, by quantity.
+    atoms
+        Their number.
+
+    Returns
+    -------
+    float or None
+        eV per cell; None if it is not known.
+    """
+    bar = surrogate.error_bar
+    free = np.array(energies["total_free_energy"])
+    return None if bar is None else atoms * bar.of(free / atoms)
