@@ -53,7 +53,7 @@ def predictions(case: Case, sizes: Sequence[int], with_forces: Sequence[int] = (
     """Predictions of structures one after the other.
 
     Memory is that of `surrogate-hpo predict`: a few real arrays on the grid of the largest
-    structure; the LDOS is on disk. Time: descriptors, networks and integrals of all points; for
+    structure. Time: descriptors, networks and integrals of all points; for
     the forces the networks again, there and back, and the adjoint of the descriptors.
 
     Parameters
