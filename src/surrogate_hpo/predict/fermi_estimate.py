@@ -20,7 +20,8 @@ NARROWEST = 1e-3
 """eV; half width of a bracket at least, and of one around a Fermi energy that is known."""
 WIDEST = 0.3
 """kT; half width at most, so that ten numbers per point are enough."""
-# The coarse grids have a point for so many of the grid along each axis, and at least so many.
+# The coarse grids have a point for so many of the grid along each axis, and at least so many: a
+# prime number.
 _COARSE = ((6.0, 3), (4.5, 5))
 
 
@@ -89,7 +90,7 @@ def bracket_around(
 
 
 def coarse_grid(grid: Grid, step: float, least: int) -> Grid:
-    """A grid with one point for some of another along each axis: the next prime number.
+    """A grid with one point for some of another along each axis: the nearest prime number.
 
     Parameters
     ----------
@@ -105,14 +106,15 @@ def coarse_grid(grid: Grid, step: float, least: int) -> Grid:
     tuple of int
         Number of points along each lattice vector, primes.
     """
-    x, y, z = (_prime(max(least, math.ceil(points / step))) for points in grid)
+    x, y, z = (_nearest_prime(points / step, least) for points in grid)
     return x, y, z
 
 
-def _prime(least: int) -> int:
-    while any(least % factor == 0 for factor in range(2, math.isqrt(least) + 1)):
-        least += 1
-    return least
+def _nearest_prime(wanted: float, least: int) -> int:
+    # There is always one between a number and its double.
+    candidates = range(least, 2 * max(least, math.ceil(wanted)))
+    primes = (n for n in candidates if all(n % m for m in range(2, math.isqrt(n) + 1)))
+    return min(primes, key=lambda prime: abs(prime - wanted))
 
 
 def _estimates(
