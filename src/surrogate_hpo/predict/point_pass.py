@@ -76,7 +76,7 @@ class PointPass:
         self._temperature = (
             conditions.electronic_temperature or surrogate.origin.electronic_temperature
         )
-        self._volume = atoms.get_volume() / math.prod(grid)
+        self._volume = float(atoms.get_volume()) / math.prod(grid)
 
     def boxes(self) -> Iterator[GridBox]:
         """All points, box by box, in the order of the flattened grid."""
