@@ -98,7 +98,8 @@ def supercell(atoms: int) -> Atoms:
         reference_temperature=300.0,
         seed=0,
     )
-    return cell.repeat(repeats)
+    repeated: Atoms = cell.repeat(repeats)
+    return repeated
 
 
 def grid_of(atoms: Atoms, spacing: float) -> tuple[int, int, int]:

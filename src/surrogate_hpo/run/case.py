@@ -166,8 +166,8 @@ def _large(config: Config, known: Size) -> Size | None:
     if large.structure is None:
         return None
     (atoms,) = read_structures(large.structure)
-    size = _beyond(atoms, known)
-    return size if large.grid is None else replace(size, grid=large.grid_points)
+    size, grid = _beyond(atoms, known), large.grid_points
+    return size if grid is None else replace(size, grid=grid)
 
 
 def _key(plan: SnapshotPlan) -> str:
