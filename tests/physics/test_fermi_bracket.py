@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.physics.density_expansion import DensityExpansion
 from surrogate_hpo.physics.fermi_bracket import (
     INTERPOLATION_ERROR,
-    DensityExpansion,
     FermiBracket,
     interpolation_bound,
 )

@@ -17,7 +17,8 @@ from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.files.zarr_zip import chunk_shape
 from surrogate_hpo.log import Progress
 from surrogate_hpo.networks.training_range import RangeMonitor
-from surrogate_hpo.physics.fermi_bracket import DensityExpansion, FermiBracket
+from surrogate_hpo.physics.density_expansion import DensityExpansion
+from surrogate_hpo.physics.fermi_bracket import FermiBracket
 from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.descriptor_engines import grid_engine

@@ -15,7 +15,7 @@ from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.scratch import Scratch, check_room
 from surrogate_hpo.networks.training_range import RangeMonitor
-from surrogate_hpo.physics.fermi_bracket import DensityExpansion, SettledDensity
+from surrogate_hpo.physics.density_expansion import DensityExpansion, SettledDensity
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.physics.total_energy import BandTerms
 from surrogate_hpo.predict.contents import Conditions, Prediction, warnings_of

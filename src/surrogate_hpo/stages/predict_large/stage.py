@@ -13,7 +13,8 @@ from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.networks.training_range import combined
-from surrogate_hpo.physics.fermi_bracket import FermiBracket, combination
+from surrogate_hpo.physics.density_expansion import combination
+from surrogate_hpo.physics.fermi_bracket import FermiBracket
 from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.predict.contents import Prediction, warnings_of
 from surrogate_hpo.predict.documents import dos_rows, in_words, prediction_document
