@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -79,10 +80,28 @@ class PointPass:
         )
         self._volume = float(atoms.get_volume()) / math.prod(grid)
 
-    def boxes(self) -> Iterator[GridBox]:
-        """All points, box by box, in the order of the flattened grid."""
-        x, y, z, _ = chunk_shape((*self._grid, len(self._surrogate.energy)))
+    def boxes(self, *, stored: bool = False) -> Iterator[GridBox]:
+        """All points, box by box, in the order of the flattened grid.
+
+        Parameters
+        ----------
+        stored
+            Whether the boxes are to hold whole chunks of an LDOS store, however large these are.
+
+        Returns
+        -------
+        iterator of GridBox
+            Else of no more points than are held at a time, or one row along z.
+        """
+        x, y, z = 1, self._rows(), self._grid[2]
+        if stored:
+            x, y, z, _ = chunk_shape((*self._grid, len(self._surrogate.energy)))
         return grid_boxes(self._grid, (x, y, z), points=self._block_points)
+
+    def _rows(self) -> int:
+        """Rows along z that are held at a time: all of a plane, or equal parts of it."""
+        _, n_y, n_z = self._grid
+        return math.ceil(n_y / math.ceil(n_y / max(1, self._block_points // n_z)))
 
     def planes(self, begin: int, end: int) -> Iterator[GridBox]:
         """Points of some planes along x, in the order of the flattened grid.
@@ -103,11 +122,9 @@ class PointPass:
             Of about so many points as are held at a time, or one row along z.
         """
         _, n_y, n_z = self._grid
-        pieces = math.ceil(n_y / max(1, self._block_points // n_z))
-        rows = math.ceil(n_y / pieces)
-        for x in range(begin, end):
-            for y in range(0, n_y, rows):
-                yield GridBox((x, y, 0), (x + 1, min(y + rows, n_y), n_z))
+        rows = self._rows()
+        for x, y in product(range(begin, end), range(0, n_y, rows)):
+            yield GridBox((x, y, 0), (x + 1, min(y + rows, n_y), n_z))
 
     def expansions(
         self, brackets: Sequence[FermiBracket | None], points: int | None = None
@@ -169,7 +186,9 @@ class PointPass:
         models, precision = self._surrogate.models, self._surrogate.models[0].precision
         energies = len(self._surrogate.energy)
         dos = torch.zeros(len(models), energies, dtype=torch.float64)
-        boxes = list(self.boxes() if boxes is None else boxes)
+        if boxes is None:
+            boxes = self.boxes(stored=passing.on_ldos is not None)
+        boxes = list(boxes)
         progress = Progress(logger, sum(box.size for box in boxes), unit="points")
         begin = 0
         for box in boxes:
