@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
     FLOAT64,
@@ -14,9 +15,7 @@ from surrogate_hpo.run.needs.networks import (
     parameters,
 )
 
-# Integrals of the density per grid point: measured with PBE and a core density, which takes most.
-ENERGY_BYTES = 20 * FLOAT64
-# The same of their derivatives, with the density and its slope; not the field of each network.
+# Derivatives of the density's integrals, with the density and its slope; not the field of each network.
 FORCE_BYTES = 52 * FLOAT64
 # Grid points that a prediction holds at a time.
 BLOCK_POINTS = 16384
@@ -75,7 +74,7 @@ def predictions(case: Case, sizes: Sequence[int], with_forces: Sequence[int] = (
     seconds = prediction_seconds(case, points * networks)
     seconds += integral_seconds(case, points * networks)
     seconds += points * snap_seconds(case, "native")
-    held = max(sizes, default=0) * ENERGY_BYTES
+    held = max(sizes, default=0) * DENSITY_POINT_BYTES
     if with_forces:
         seconds += sum(with_forces) * force_seconds(case)
         held = max(held, force_bytes(case, max(with_forces)))

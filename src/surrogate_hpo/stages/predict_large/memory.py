@@ -3,9 +3,8 @@
 import os
 from collections.abc import Mapping
 
+from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
 from surrogate_hpo.errors import EngineError
-from surrogate_hpo.run.needs.basis import TORCH_BASE
-from surrogate_hpo.run.needs.predictions import ENERGY_BYTES
 
 
 def check_memory(points: int, environment: Mapping[str, str] = os.environ) -> None:
@@ -27,7 +26,7 @@ def check_memory(points: int, environment: Mapping[str, str] = os.environ) -> No
         If they do not fit.
     """
     held = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    needed = TORCH_BASE + points * ENERGY_BYTES
+    needed = points * DENSITY_POINT_BYTES
     if "SLURM_JOB_ID" not in environment and needed > held:
         raise EngineError(
             "this machine's memory is too small for the density of the large cell",

@@ -2,12 +2,12 @@
 
 import math
 
+from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import FLOAT64, STARTUP_SECONDS, TORCH_BASE, Need, snap_seconds
 from surrogate_hpo.run.needs.networks import READING_RATE, network_job, parameters
 from surrogate_hpo.run.needs.predictions import (
     BLOCK_POINTS,
-    ENERGY_BYTES,
     integral_seconds,
     prediction_seconds,
 )
@@ -52,4 +52,4 @@ def predict_large(case: Case) -> Need:
     read = points * networks * (FLOAT64 + FLOAT32 * (_POLYNOMIALS - 1))
     atoms = case.size.atoms if case.large is None else case.large.atoms
     seconds = STARTUP_SECONDS + integral_seconds(case, points * networks) + read / READING_RATE
-    return Need(TORCH_BASE + points * ENERGY_BYTES, seconds + _EWALD_SECONDS * atoms**1.5)
+    return Need(TORCH_BASE + points * DENSITY_POINT_BYTES, seconds + _EWALD_SECONDS * atoms**1.5)
