@@ -15,7 +15,8 @@ from surrogate_hpo.run.needs.networks import (
     parameters,
 )
 
-# Derivatives of the density's integrals, with the density and its slope; not the field of each network.
+ENERGY_BYTES = DENSITY_POINT_BYTES
+# Derivatives of the density's integrals, with it and its slope; not the field of each network.
 FORCE_BYTES = 52 * FLOAT64
 # Grid points that a prediction holds at a time.
 BLOCK_POINTS = 16384
@@ -74,7 +75,7 @@ def predictions(case: Case, sizes: Sequence[int], with_forces: Sequence[int] = (
     seconds = prediction_seconds(case, points * networks)
     seconds += integral_seconds(case, points * networks)
     seconds += points * snap_seconds(case, "native")
-    held = max(sizes, default=0) * DENSITY_POINT_BYTES
+    held = max(sizes, default=0) * ENERGY_BYTES
     if with_forces:
         seconds += sum(with_forces) * force_seconds(case)
         held = max(held, force_bytes(case, max(with_forces)))
