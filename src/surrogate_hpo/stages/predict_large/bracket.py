@@ -21,8 +21,9 @@ from surrogate_hpo.stages.predict_large.memory import check_memory
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
 logger = logging.getLogger(__name__)
-# A Fermi energy outside of the bracket costs all slabs, and a wider one a few bytes per point.
-_LEAST, _MARGIN = 2e-3, 4.0
+# Times the bracket of `predict`, which repairs what has missed: here it costs all slabs, and a wider
+# bracket a few bytes per point.
+_MARGIN = 4.0
 
 
 def predict_large_bracket(
@@ -76,7 +77,6 @@ def _brackets(task: Task, settings: PredictLargeSettings) -> list[FermiBracket]:
             where=f"networks {[n for n, one in enumerate(found) if one is None]}",
             remedy="see what `surrogate-hpo predict` says of a smaller cell of the same kind",
         )
-    half_width = settings.fermi_half_width_ev or max(
-        _LEAST, _MARGIN * max(one.half_width for one in known)
-    )
+    widest = max(one.half_width for one in known)
+    half_width = settings.fermi_half_width_ev or _MARGIN * widest
     return [FermiBracket.around(one.centre, half_width, task.temperature) for one in known]

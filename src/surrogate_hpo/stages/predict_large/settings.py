@@ -42,8 +42,8 @@ class PredictLargeSettings(Section):
     )
     fermi_half_width_ev: PositiveFloat | None = Field(
         None,
-        description="the Fermi energies are looked for so far from those of a coarse grid; at "
-        "least 2 meV and four times the difference of two coarse grids if absent",
+        description="the Fermi energies are looked for so far from those of a coarse grid; if "
+        "absent, four times as far as `surrogate-hpo predict` does: 4 meV or more",
     )
     engine: Engine = Field("native", description="engine of the descriptors")
     use_gpu: bool = Field(
