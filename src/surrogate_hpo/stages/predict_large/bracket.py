@@ -21,9 +21,9 @@ from surrogate_hpo.stages.predict_large.memory import check_memory
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
 logger = logging.getLogger(__name__)
-# Times the bracket of `predict`, which repairs what has missed: here it costs all slabs, and a wider
-# bracket a few bytes per point.
-_MARGIN = 4.0
+# Times the bracket of `predict`, which repairs what has missed: here it would cost all slabs, and
+# a wider bracket costs a few bytes per point.
+_MARGIN = 2.0
 
 
 def predict_large_bracket(

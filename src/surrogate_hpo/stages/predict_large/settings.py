@@ -43,7 +43,7 @@ class PredictLargeSettings(Section):
     fermi_half_width_ev: PositiveFloat | None = Field(
         None,
         description="the Fermi energies are looked for so far from those of a coarse grid; if "
-        "absent, four times as far as `surrogate-hpo predict` does: 4 meV or more",
+        "absent, twice as far as `surrogate-hpo predict` does: 6 meV or more",
     )
     engine: Engine = Field("native", description="engine of the descriptors")
     use_gpu: bool = Field(
