@@ -158,6 +158,7 @@ def test_planes_are_dealt_without_gap():
         ({"use_gpu": True}, "knows no GPU"),
         ({"structure": "run.traj@:"}, "leaves open"),
         ({"slabs": 0}, "greater than 0"),
+        ({"slabs": 501}, "less than or equal to 500"),
     ],
 )
 def test_settings_without_sense_are_refused(options, message):

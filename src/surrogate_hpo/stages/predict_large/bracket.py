@@ -46,6 +46,7 @@ def predict_large_bracket(
     planes_of(task.grid, settings.slabs, 0)
     brackets = _brackets(task, settings)
     points, networks = math.prod(task.grid), len(brackets)
+    bracket.parent.mkdir(parents=True, exist_ok=True)
     per_point = sum(one.bytes_per_point for one in brackets)
     check_room(bracket.parent, points * per_point, "the slabs of the large cell", _ROOM)
     check_memory(points)

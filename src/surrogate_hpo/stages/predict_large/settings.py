@@ -7,7 +7,6 @@ from pydantic import Field, field_validator, model_validator
 from surrogate_hpo.config.base import (
     NO_RERUN,
     SPLITS_JOBS,
-    Count,
     FileName,
     PositiveFloat,
     PositiveInt,
@@ -16,6 +15,9 @@ from surrogate_hpo.config.base import (
 )
 from surrogate_hpo.config.frames import file_of, frame_problems
 from surrogate_hpo.stages.descriptors.settings import Engine
+
+# The gathering job opens all of them, and a process may open a thousand files.
+MOST_SLABS = 500
 
 
 class PredictLargeSettings(Section):
@@ -29,8 +31,9 @@ class PredictLargeSettings(Section):
     surrogate: FileName | None = Field(
         None, description="file of a surrogate; that of this run if absent"
     )
-    slabs: Count = Field(
+    slabs: PositiveInt = Field(
         16,
+        le=MOST_SLABS,
         description="jobs that the planes of the grid along its first axis are dealt to",
         json_schema_extra=SPLITS_JOBS,
     )
