@@ -31,8 +31,9 @@ class PredictLargeSettings(Section):
     surrogate: FileName | None = Field(
         None, description="file of a surrogate; that of this run if absent"
     )
-    slabs: PositiveInt = Field(
+    slabs: int = Field(
         16,
+        gt=0,
         le=MOST_SLABS,
         description="jobs that the planes of the grid along its first axis are dealt to",
         json_schema_extra=SPLITS_JOBS,
