@@ -2,7 +2,7 @@
 
 Supercells of a displaced cell of aluminium, whose energy per atom they must have; one process each,
 one thread. The prediction of the cell itself is not counted: it loads compiled code. A time is CPU
-time of the whole prediction (descriptors, networks, scratch file, integrals), the median of some
+time of the whole prediction (descriptors, networks, integrals), the median of some
 rounds for the small cells. Beside it stands its ratio to the cost per atom of 32 atoms, the median
 of predictions before and after in the same process: other work on the machine disturbs both alike.
 The memory is the largest resident set of the process, with what its imports take beside it.
@@ -92,7 +92,6 @@ def work(path: Path, edge: int) -> None:
         "peak_mebibytes": peak() / MEBIBYTE,
         "bytes_per_point": (peak() - before) / points,
         "difference_mev_per_atom": 1000 * (energy - expected),
-        "scratch_mebibytes": 4 * points * len(surrogate.energy) * len(surrogate.models) / MEBIBYTE,
     }
     sys.stdout.write(json.dumps(row))
 

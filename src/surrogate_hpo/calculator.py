@@ -58,8 +58,8 @@ class SurrogateCalculator(Calculator):
     block_points
         Grid points in memory at a time.
     scratch
-        Folder for a temporary file of 4 bytes per grid point, energy and network; by default the
-        folder of the system for temporary files.
+        Folder for a temporary file, if forces are asked for, of 4 bytes per grid point and
+        component of the descriptors; by default the folder of the system for temporary files.
     grid
         Number of grid points along each lattice vector; by default they follow from the cell.
         Where a cell changes shape step by step, give those of the first cell: the energy jumps

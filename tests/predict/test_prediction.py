@@ -17,9 +17,12 @@ from surrogate_hpo.files import scratch
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.total_energy import energy_terms_from_ldos
 from surrogate_hpo.physics.xc.core_density import core_density_of_all
+from surrogate_hpo.predict import prediction
 from surrogate_hpo.predict.contents import Conditions
+from surrogate_hpo.predict.fermi_estimate import bracket_around, coarse_grid, fermi_brackets
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_energies import Spread
+from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +141,47 @@ def test_a_full_disk_is_told_before_anything_is_computed(surrogate, tmp_path, mo
     usage = dataclasses.make_dataclass("Usage", ["free"])
     monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: usage(free=1000))
     with pytest.raises(DataError, match=r"disk is too full(.|\n)*GiB free(.|\n)*another disk"):
-        predict_structure(surrogate, aluminium(0), Conditions(), tmp_path)
+        predict_structure(surrogate, aluminium(0), Conditions(), tmp_path, forces="mean")
+    # Without forces nothing goes to the disk.
+    assert predict_structure(surrogate, aluminium(0), Conditions(), tmp_path).derivatives is None
+
+
+def test_a_fermi_energy_outside_of_its_bracket_is_found_by_one_more_pass(
+    surrogate, tmp_path, monkeypatch, caplog
+):
+    atoms, conditions = aluminium(3), Conditions()
+    expected = predict_structure(surrogate, atoms, conditions, tmp_path, forces="each")
+    assert "one more pass" not in caplog.text
+    first, _ = fermi_brackets(surrogate, atoms, GRID, conditions)
+    beside = bracket_around(first.centre + 0.5, 5000.0)
+    monkeypatch.setattr(prediction, "fermi_brackets", lambda *_: [beside, None])
+    with caplog.at_level("INFO"):
+        found = predict_structure(surrogate, atoms, conditions, tmp_path, forces="each")
+    assert "one more pass: the Fermi energies of networks [0, 1]" in caplog.text
+    for name, values in expected.energies.items():
+        np.testing.assert_allclose(found.energies[name], values, rtol=1e-9, err_msg=name)
+    np.testing.assert_allclose(found.density, expected.density, rtol=1e-9)
+    np.testing.assert_allclose(found.derivatives.forces, expected.derivatives.forces, atol=1e-9)
+
+
+def test_a_coarse_grid_is_one_of_few_points_that_cells_do_not_share():
+    assert coarse_grid((20, 100, 200), 4.5, 5) == (5, 23, 43)
+    for edge in (60, 100, 160, 320, 590):  # less than two per cent
+        grids = [coarse_grid((edge, edge, edge), *options) for options in ((6.0, 3), (4.5, 5))]
+        assert sum(np.prod(grid) for grid in grids) < 0.02 * edge**3
+
+
+def test_brackets_are_narrow_where_it_is_cold_and_say_nothing_of_nonsense(surrogate):
+    atoms = aluminium(1)
+    for temperature, widest in ((5000.0, 0.05), (10.0, 0.3 * 10 * BOLTZMANN_EV_PER_KELVIN)):
+        conditions = Conditions(electronic_temperature=temperature)
+        for bracket in fermi_brackets(surrogate, atoms, GRID, conditions):
+            assert bracket.half_width <= widest
+            assert bracket.nodes <= 10
+    few = dataclasses.replace(surrogate, models=(surrogate.models[0], _poor(surrogate.models[1])))
+    known, unknown = fermi_brackets(few, atoms, GRID, Conditions())
+    assert known is not None
+    assert unknown is None
 
 
 def test_mean_and_spread_of_densities_are_those_of_all_at_once():
@@ -197,17 +240,17 @@ def test_structures_that_are_no_crystal_are_refused_by_the_physics(surrogate, tm
         predict_structure(surrogate, flat, Conditions(), tmp_path)
 
 
+def _poor(model):
+    """The same network with a tenth of the states."""
+    scaler = model.output_scaler
+    few = AffineScaler(0.1 * scaler.offset, scaler.forward, scaler.backward)
+    return dataclasses.replace(model, output_scaler=few)
+
+
 def test_a_prediction_against_physics_says_which_network_and_why(tmp_path):
     surrogate = small_surrogate(seeds=2)
-    model = surrogate.models[1]
-    few = dataclasses.replace(
-        model, output_scaler=AffineScaler(
-            0.1 * model.output_scaler.offset,
-            model.output_scaler.forward,
-            model.output_scaler.backward,
-        ),
-    )  # fmt: skip
-    broken = dataclasses.replace(surrogate, models=(surrogate.models[0], few))
+    models = (surrogate.models[0], _poor(surrogate.models[1]))
+    broken = dataclasses.replace(surrogate, models=models)
     message = (
         r"no physical sense(.|\n)*seed 1(.|\n)*cannot hold the electrons(.|\n)*errors of the run"
     )

@@ -36,12 +36,13 @@ from surrogate_hpo.run.graph import (
 )
 from surrogate_hpo.run.needs import basis
 from surrogate_hpo.run.needs.networks import parameters
-from surrogate_hpo.run.plan import gpus, parts, rules
+from surrogate_hpo.run.plan import gpus, large_prediction, parts, rules
 from surrogate_hpo.run.request import need_of, request
 from surrogate_hpo.stages.dft.needs import mpi_processes
 from surrogate_hpo.stages.dft.settings import DftSettings
 from surrogate_hpo.stages.evaluate.control import FORCE_ATOMS
 from surrogate_hpo.stages.evaluate.needs import CONTROL_ATOMS
+from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
 RULES = (
     *STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES,
@@ -407,3 +408,26 @@ def test_learning_forces_keeps_derivatives_and_sees_an_eighth_of_the_points(tuto
     derivatives = 52 * 12 * 1000 * tutorial.components * 4
     assert forces.memory_bytes - plain.memory_bytes == pytest.approx(derivatives, rel=0.1)
     assert forces.cpu_seconds < plain.cpu_seconds
+
+
+def test_a_large_cell_is_estimated_by_its_own_size(tmp_path, tutorial):
+    path = tmp_path / "large.extxyz"
+    bulk("Al", cubic=True).repeat(10).write(path)
+
+    def needs(**options):
+        settings = PredictLargeSettings(structure=str(path), **options)
+        case = case_of(tutorial.config.model_copy(update={"predict_large": settings}))
+        assert case.large.atoms == 4000
+        assert large_prediction(case.config)[1] == ("predict_large_slab", settings.slabs)
+        rules = ("predict_large_bracket", "predict_large_slab", "predict_large")
+        return [need_of(rule)(case) for rule in rules]
+
+    (coarse, ten, gathered), (_, hundred, also) = needs(slabs=10), needs(slabs=100)
+    assert coarse.cpu_seconds < ten.cpu_seconds
+    assert 9 * hundred.cpu_seconds < ten.cpu_seconds + 9 * 20  # what each job takes to begin
+    assert hundred.memory_bytes < ten.memory_bytes
+    assert gathered == also
+    assert gathered.memory_bytes > 100 * 4000 * 1900  # bytes of 1 900 points or more an atom
+    *_, finer = needs(slabs=10, grid=[400, 400, 400])
+    assert finer.memory_bytes > 5 * gathered.memory_bytes
+    assert large_prediction(tutorial.config) == []

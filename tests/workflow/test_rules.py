@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 import yaml
+from ase.build import bulk
 from test_module_workflow import commands, output
 from tiny_workflow import REPOSITORY, new_folder, snakemake
 
@@ -13,7 +14,7 @@ from surrogate_hpo.cli import JOBS, _parser
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 ASIDE = [
     *("audit_figure", "acsd_audit_figure", "learning_curve_figure", "archive", "knoise", "floor"),
-    *("acsd_audit", "table", "ados_figure", "potential_figure"),
+    *("acsd_audit", "table", "ados_figure", "potential_figure", "predict_large"),
 ]
 SHARED = {
     "search": {"workers": 2},
@@ -21,6 +22,7 @@ SHARED = {
     "audit": {"chunks": 2},
     "acsd_audit": {"chunks": 2},
     "report": {"comparison": True},
+    "predict_large": {"structure": "large.cif", "slabs": 2},
 }
 
 
@@ -36,6 +38,7 @@ def test_every_job_has_a_command_that_its_verb_understands(tmp_path):
     for section, values in SHARED.items():
         settings.setdefault(section, {}).update(values)
     path.write_text(yaml.safe_dump(settings))
+    bulk("Al", cubic=True).write(folder / "large.cif")
     text = output(snakemake(folder, "all", *ASIDE, "--dry-run", "--printshellcmds"))
     verbs = set()
     for line in commands(text):

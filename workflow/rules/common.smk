@@ -108,6 +108,9 @@ POTENTIAL_TRAINING = [] if CONFIG.potential.files else ["training"]
 POTENTIAL_TEST = [] if CONFIG.potential.files else ["test"]
 # Its descriptor may be chosen beside the densities of states by atom.
 POTENTIAL_ATOMS = ["results/ados/atoms.pt"] if CONFIG.potential.needs_dos else []
+# The large cell is predicted by the run's own surrogate, or by a file.
+LARGE_SURROGATE = CONFIG.predict_large.surrogate or "results/surrogate/surrogate.pt"
+LARGE_OWN = [one for one in [CONFIG.predict_large.surrogate] if one]
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
@@ -118,6 +121,7 @@ wildcard_constraints:
     worker=r"\d+",
     chunk=r"\d+",
     number=r"\d+",
+    slab=r"\d+",
     method=r"\w+",
 
 
@@ -298,6 +302,15 @@ def noise_records(wildcards):
     except SurrogateHpoError as error:
         raise WorkflowError(str(error))
     return expand("results/knoise/{snapshot}.json", snapshot=names)
+
+
+def large_structure(wildcards):
+    """The file of the structure that many jobs predict; asked only of jobs that are looked at."""
+    if CONFIG.predict_large.structure is None:
+        raise WorkflowError(
+            "predict_large.structure names no structure: add it to the config"
+        )
+    return CONFIG.predict_large.structure_file
 
 
 # Where calculations are finished, no scratch of Quantum ESPRESSO is made.

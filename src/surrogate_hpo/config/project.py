@@ -21,6 +21,7 @@ from surrogate_hpo.stages.ldos.settings import LdosSettings
 from surrogate_hpo.stages.learning_curve.settings import LearningCurveSettings
 from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.stages.potential.settings import PotentialSettings
+from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 from surrogate_hpo.stages.report.settings import ReportSettings
 from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
@@ -59,6 +60,7 @@ class Config(Section):
     floor: FloorSettings = FloorSettings()
     ados: AdosSettings = AdosSettings()
     potential: PotentialSettings = PotentialSettings()
+    predict_large: PredictLargeSettings = PredictLargeSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")

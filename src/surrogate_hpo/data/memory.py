@@ -2,3 +2,6 @@
 
 KEPT_DESCRIPTOR_BYTES = 2**30
 """Up to so much, the naswot stage keeps the descriptors that it has read."""
+
+DENSITY_POINT_BYTES = 160
+"""Integrals of a density, per grid point: measured with PBE and a core, which take most."""

@@ -54,7 +54,12 @@ class Scratch:
             yield np.frombuffer(bytearray(content), self._dtype).reshape(-1, self._columns)
 
 
-def check_room(folder: Path, needed: int) -> None:
+def check_room(
+    folder: Path,
+    needed: int,
+    what: str = "the descriptors, which are kept there for a while",
+    remedy: str = "choose a folder on another disk",
+) -> None:
     """Make sure that a disk has room.
 
     Parameters
@@ -63,6 +68,10 @@ def check_room(folder: Path, needed: int) -> None:
         On that disk.
     needed
         Bytes.
+    what
+        Is to be written there.
+    remedy
+        What can be done if there is no room.
 
     Raises
     ------
@@ -72,9 +81,9 @@ def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(
-            "the disk is too full for the predicted LDOS, which is kept there for a while",
+            f"the disk is too full for {what}",
             where=str(folder),
             expected=f"{needed / 2**30:.1f} GiB free",
             got=f"{free / 2**30:.1f} GiB",
-            remedy="choose a folder on another disk",
+            remedy=remedy,
         )

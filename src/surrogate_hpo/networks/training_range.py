@@ -1,7 +1,7 @@
 """Which descriptors a network was trained on, and how far others are from them."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -87,6 +87,25 @@ class Extrapolation:
     fraction_of_points: float
     largest_excess: float
     component: int | None
+
+
+def combined(parts: Sequence[tuple[int, Extrapolation]]) -> Extrapolation:
+    """What was seen of several parts of a grid.
+
+    Parameters
+    ----------
+    parts
+        Number of points, and what was seen of them.
+
+    Returns
+    -------
+    Extrapolation
+        Of all points.
+    """
+    points = sum(count for count, _ in parts)
+    farthest = max((seen for _, seen in parts), key=lambda seen: seen.largest_excess)
+    outside = sum(round(count * seen.fraction_of_points) for count, seen in parts)
+    return replace(farthest, fraction_of_points=outside / max(1, points))
 
 
 class RangeMonitor:

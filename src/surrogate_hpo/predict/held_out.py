@@ -1,5 +1,6 @@
 """Energies of held-out snapshots from the LDOS that trained models predict."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
@@ -24,6 +25,7 @@ from surrogate_hpo.predict.ldos_energies import energies_of
 from surrogate_hpo.run.devices import device_name
 
 BLOCK_POINTS = 16384
+TIMED_PREDICTIONS = 5
 
 
 @dataclass(frozen=True)
@@ -180,3 +182,32 @@ def check_model_fits(
             got=", ".join(map(str, given)),
             remedy="run the workflow again, so that model and data come from the same settings",
         )
+
+
+def inference_microseconds(
+    model: TrainedModel, points: NDArray[np.float32], *, use_gpu: bool
+) -> float:
+    """Median wall time per grid point of a prediction, after one to warm up.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+    points
+        Descriptors, `[point, component]`.
+    use_gpu
+        Predict on CUDA.
+
+    Returns
+    -------
+    float
+        µs.
+    """
+    seconds = []
+    for _ in range(1 + TIMED_PREDICTIONS):
+        start = time.perf_counter()
+        predict_ldos(model, points, block_points=BLOCK_POINTS, use_gpu=use_gpu)
+        if use_gpu:
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return float(1e6 * np.median(seconds[1:]) / len(points))

@@ -1,34 +1,31 @@
-"""A prediction: descriptors, networks and integrals of one structure, block by block."""
+"""A prediction: one pass over the points of a structure, and the integrals of what it leaves."""
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from ase import Atoms
-from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
-from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
-from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.scratch import Scratch, check_room
-from surrogate_hpo.files.zarr_zip import chunk_shape
-from surrogate_hpo.log import Progress
-from surrogate_hpo.networks.training_range import Extrapolation, RangeMonitor
+from surrogate_hpo.networks.training_range import RangeMonitor
+from surrogate_hpo.physics.density_expansion import DensityExpansion, SettledDensity
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
+from surrogate_hpo.physics.total_energy import BandTerms
 from surrogate_hpo.predict.contents import Conditions, Prediction, warnings_of
 from surrogate_hpo.predict.descriptor_chain import ForceScope
-from surrogate_hpo.predict.descriptor_engines import grid_engine
-from surrogate_hpo.predict.prediction_energies import NetworkIntegrals, Spread
+from surrogate_hpo.predict.fermi_estimate import bracket_around, fermi_brackets
+from surrogate_hpo.predict.point_pass import OnLdos, Passing, PointPass
+from surrogate_hpo.predict.prediction_energies import Ensemble, NetworkIntegrals, error_bar_of
 from surrogate_hpo.predict.prediction_forces import FreeEnergyGradients
-from surrogate_hpo.run.devices import device_name
-from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
 logger = logging.getLogger(__name__)
-OnLdos = Callable[[GridBox, NDArray[np.float32]], None]
 
 
 def predict_structure(
@@ -42,9 +39,11 @@ def predict_structure(
 ) -> Prediction:
     """Predict DOS, density and energies of a structure, and forces and stress if asked for.
 
-    The LDOS of each network goes to a scratch file, block by block, while the DOS is summed up;
-    the density follows from the file once the DOS has given the Fermi energy. So memory does not
-    grow with the LDOS, only with a few arrays on the grid.
+    The LDOS is not kept. A few points tell within a bracket where the Fermi energy of each network
+    will be; then one pass over all of them sums up the DOS and leaves, for each point and network,
+    the density as a polynomial of the Fermi energy. So neither memory nor disk grow with the
+    number of energies. Where a Fermi energy turns out to be outside of its bracket, one more pass
+    of this network follows.
 
     Parameters
     ----------
@@ -55,8 +54,8 @@ def predict_structure(
     conditions
         How to predict it.
     scratch
-        Folder for a temporary file of 4 bytes per grid point, energy and network; with forces also
-        per grid point and component of the descriptors.
+        Folder for a temporary file, with forces only: 4 bytes per grid point and component of the
+        descriptors.
     on_ldos
         Receives the mean LDOS over the networks, 1/(eV Å³), box by box.
     forces
@@ -79,64 +78,79 @@ def predict_structure(
     check_elements(surrogate, atoms)
     torch.set_num_threads(conditions.threads)
     grid = conditions.grid or prediction_grid(atoms.cell[:], surrogate.origin.grids)
-    models, energy = surrogate.models, surrogate.energy
-    columns = [len(energy) for _ in models] + [surrogate.known.minimum.numel()] * bool(forces)
-    dtype = np.dtype(str(models[0].precision).removeprefix("torch."))
-    check_room(scratch, dtype.itemsize * math.prod(grid) * sum(columns))
     with ExitStack() as stack:
-        files = [stack.enter_context(Scratch(scratch, width, dtype)) for width in columns]
-        ldos, descriptors = files[: len(models)], files[len(models) :]
-        dos, extrapolation = _predict_ldos(
-            surrogate, atoms, grid, conditions, ldos, on_ldos, keep=descriptors
-        )
+        kept = stack.enter_context(_descriptor_file(surrogate, grid, scratch)) if forces else None
+        brackets = fermi_brackets(surrogate, atoms, grid, conditions)
+        points = PointPass(surrogate, atoms, grid, conditions)
+        expansions, monitor = points.expansions(brackets), RangeMonitor(surrogate.known)
+        dos = points(expansions, Passing(monitor, on_ldos, kept))
+        extrapolation = monitor.result()
         warnings = warnings_of(surrogate, atoms, grid, conditions, extrapolation)
         for warning in warnings:  # before the integrals, which may find the reason impossible
             logger.warning(warning)
         integrals = NetworkIntegrals(surrogate, atoms, grid, conditions)
+        ensemble = Ensemble(integrals, grid, warnings)
+        bands = ensemble.bands(dos)
+        densities = _densities(surrogate, atoms, grid, conditions, expansions, bands)
         gradients = FreeEnergyGradients(integrals.structure) if forces else None
-        energies: dict[str, list[float]] = {}
-        spread = Spread(grid)
-        for number, (states, file) in enumerate(zip(dos, ldos, strict=True)):
-            try:
-                found = integrals.integrate(states, file, with_slope=forces is not None)
-            except PhysicsError as error:
-                raise _senseless(error, number, warnings) from error
-            spread.add(found.density)
-            for name, value in found.terms.as_floats().items():
-                energies.setdefault(name, []).append(value)
+        for number, (band, found) in enumerate(zip(bands, densities, strict=True)):
+            density = found.density.reshape(grid)
+            ensemble.add(number, band, density)
             if gradients is not None:
-                gradients.add(states, found)
+                slope = found.slope.to(torch.float64).reshape(grid)
+                gradients.add(dos[number], band.fermi_energy, density, slope)
         derivatives = None
-        if gradients is not None and forces is not None:
-            (kept,) = descriptors
+        if gradients is not None and forces is not None and kept is not None:
             derivatives = gradients.to_atoms(surrogate, atoms, conditions, kept, forces)
     return Prediction(
         grid=grid,
         electrons=integrals.electrons,
         electronic_temperature=integrals.structure.temperature,
-        energies=energies,
+        energies=ensemble.energies,
         dos=dos.numpy(),
-        density=spread.mean.numpy(),
-        density_deviation=spread.deviation(),
+        density=ensemble.spread.mean.numpy(),
+        density_deviation=ensemble.spread.deviation(),
         extrapolation=extrapolation,
         warnings=warnings,
-        error_bar=_error_bar(surrogate, energies["total_free_energy"], len(atoms)),
+        error_bar=error_bar_of(surrogate, ensemble.energies, len(atoms)),
         derivatives=derivatives,
     )
 
 
-def _error_bar(surrogate: Surrogate, energies: Sequence[float], atoms: int) -> float | None:
-    bar = surrogate.error_bar
-    return None if bar is None else atoms * bar.of(np.array(energies) / atoms)
+def _descriptor_file(surrogate: Surrogate, grid: Grid, folder: Path) -> Scratch:
+    dtype = np.dtype(str(surrogate.models[0].precision).removeprefix("torch."))
+    components = surrogate.known.minimum.numel()
+    check_room(folder, dtype.itemsize * math.prod(grid) * components)
+    return Scratch(folder, components, dtype)
 
 
-def _senseless(error: PhysicsError, network: int, warnings: list[str]) -> PhysicsError:
-    return PhysicsError(
-        "the LDOS that a network predicts makes no physical sense",
-        where=f"network of seed {network}",
-        got="; ".join(line.strip() for line in str(error).splitlines()),
-        remedy="; ".join(warnings) or "look at the errors of the run that made the surrogate",
-    )
+def _densities(
+    surrogate: Surrogate,
+    atoms: Atoms,
+    grid: Grid,
+    conditions: Conditions,
+    expansions: Sequence[DensityExpansion | None],
+    bands: Sequence[BandTerms],
+) -> list[SettledDensity]:
+    """Densities at the Fermi energies; where a bracket has missed one, by one more pass."""
+    known = dict(enumerate(float(band.fermi_energy) for band in bands))
+    found = {
+        number: expansion
+        for number, expansion in enumerate(expansions)
+        if expansion is not None and expansion.bracket.holds(known[number])
+    }
+    missed = sorted(known.keys() - found.keys())
+    if missed:
+        logger.info(
+            "one more pass: the Fermi energies of networks %s were not where sought", missed
+        )
+        temperature = conditions.electronic_temperature or surrogate.origin.electronic_temperature
+        some = replace(surrogate, models=tuple(surrogate.models[number] for number in missed))
+        points = PointPass(some, atoms, grid, conditions)
+        again = points.expansions([bracket_around(known[n], temperature) for n in missed])
+        points(again)
+        found |= {n: one for n, one in zip(missed, again, strict=True) if one is not None}
+    return [found[number].settle(known[number]) for number in sorted(found)]
 
 
 def check_elements(surrogate: Surrogate, atoms: Atoms) -> None:
@@ -162,41 +176,3 @@ def check_elements(surrogate: Surrogate, atoms: Atoms) -> None:
             got=", ".join(unknown),
             remedy="train a surrogate on structures with these elements",
         )
-
-
-def _predict_ldos(
-    surrogate: Surrogate,
-    atoms: Atoms,
-    grid: Grid,
-    conditions: Conditions,
-    files: list[Scratch],
-    on_ldos: OnLdos | None,
-    *,
-    keep: Sequence[Scratch],
-) -> tuple[torch.Tensor, Extrapolation]:
-    """Fill the scratch files, and that of the descriptors; return each network's DOS in 1/eV."""
-    settings = DescriptorsSettings(engine=conditions.engine, use_gpu=conditions.use_gpu)
-    compute = grid_engine(settings, surrogate.definition, atoms, grid, threads=conditions.threads)
-    device = device_name(use_gpu=conditions.use_gpu)
-    monitor = RangeMonitor(surrogate.known)
-    energies, precision = len(surrogate.energy), surrogate.models[0].precision
-    dos = torch.zeros(len(files), energies, dtype=torch.float64)
-    progress = Progress(logger, math.prod(grid), unit="points")
-    # These boxes follow each other in the order of the grid, as the scratch files are read.
-    x, y, z, _ = chunk_shape((*grid, energies))
-    for box in grid_boxes(grid, (x, y, z), points=conditions.block_points):
-        descriptors = torch.from_numpy(compute(box)).to(precision)
-        monitor.watch(descriptors)
-        for kept in keep:
-            kept.append(descriptors.numpy())
-        mean = torch.zeros(box.size, energies)
-        for number, (model, file) in enumerate(zip(surrogate.models, files, strict=True)):
-            ldos = model.predict(descriptors, device=device)
-            dos[number] += ldos.sum(dim=0, dtype=torch.float64)
-            file.append(ldos.numpy())
-            mean += ldos / len(files)
-        if on_ldos is not None:
-            on_ldos(box, mean.numpy())
-        progress.advance(box.size)
-    progress.finish()
-    return dos * (atoms.get_volume() / math.prod(grid)), monitor.result()

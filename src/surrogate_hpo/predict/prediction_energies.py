@@ -1,8 +1,8 @@
-"""From the predicted LDOS of each network to densities and energies, with what to warn of."""
+"""From the DOS and the density that each network predicts to its energies."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -11,12 +11,12 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
-from surrogate_hpo.files.scratch import Scratch
+from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.physics.ewald import Ions, ewald_energy
-from surrogate_hpo.physics.ldos_integrals import density_from_ldos
 from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.physics.total_energy import (
+    BandTerms,
     EnergyTerms,
     band_terms,
     density_terms,
@@ -26,27 +26,8 @@ from surrogate_hpo.physics.xc.functionals import Functional
 from surrogate_hpo.predict.contents import Conditions
 
 
-@dataclass(frozen=True)
-class Integrated:
-    """What the LDOS of one network integrates to.
-
-    Attributes
-    ----------
-    terms
-        Energies in eV per cell.
-    density
-        1/Å³, [x, y, z].
-    density_slope
-        Its derivative by the Fermi energy, 1/(eV Å³), [x, y, z], if asked for.
-    """
-
-    terms: EnergyTerms
-    density: torch.Tensor
-    density_slope: torch.Tensor | None = None
-
-
 class NetworkIntegrals:
-    """Energies and densities of one structure from the LDOS of one network after the other.
+    """Energies of one structure from the DOS and the density of one network after the other.
 
     Parameters
     ----------
@@ -57,7 +38,7 @@ class NetworkIntegrals:
     grid
         Number of grid points along each lattice vector.
     conditions
-        Electronic temperature, and grid points in memory at a time.
+        Electronic temperature.
     """
 
     def __init__(
@@ -81,33 +62,31 @@ class NetworkIntegrals:
             broadening_variance=surrogate.axis.broadening_variance,
             density_cutoff=origin.density_cutoff,
         )
-        self._grid, self._block_points = grid, conditions.block_points
         ions = self.structure.ions
         self.electrons = float(ions.charges.sum())
         self._ewald = ewald_energy(ions.positions, ions.charges, ions.cell)
         self._core = self.structure.core(ions.positions, ions.cell)
 
-    def integrate(
-        self, dos: torch.Tensor, ldos: Scratch, *, with_slope: bool = False
-    ) -> Integrated:
-        """Integrate the LDOS of one network.
+    def band(self, dos: torch.Tensor) -> BandTerms:
+        """Fermi energy, band energy and entropy of one network.
 
         Parameters
         ----------
         dos
             Its density of states in 1/eV, [energy].
-        ldos
-            Its LDOS, all grid points.
-        with_slope
-            Whether the derivative of the density by the Fermi energy is wanted, too.
 
         Returns
         -------
-        Integrated
-            Energies and density.
+        BandTerms
+            In eV.
+
+        Raises
+        ------
+        PhysicsError
+            If the DOS holds no Fermi energy.
         """
         structure = self.structure
-        band = band_terms(
+        return band_terms(
             dos,
             structure.energy,
             self.electrons,
@@ -116,8 +95,28 @@ class NetworkIntegrals:
             # The noise of a prediction at the window's bottom is the networks' error, no fault.
             bottom_tolerance=math.inf,
         )
-        weights = structure.weights(band.fermi_energy)
-        density, *slope = self._densities(ldos, weights if with_slope else weights[:1])
+
+    def energies(self, band: BandTerms, density: torch.Tensor) -> EnergyTerms:
+        """All energies of one network.
+
+        Parameters
+        ----------
+        band
+            What its DOS gives.
+        density
+            Its density at that Fermi energy, 1/Å³, [x, y, z].
+
+        Returns
+        -------
+        EnergyTerms
+            In eV per cell.
+
+        Raises
+        ------
+        PhysicsError
+            If the density is negative.
+        """
+        structure = self.structure
         terms = density_terms(
             density,
             structure.ions.cell,
@@ -125,18 +124,7 @@ class NetworkIntegrals:
             core_density=self._core,
             density_cutoff=structure.density_cutoff,
         )
-        energies = total_energy_terms(band, terms, self._ewald)
-        return Integrated(energies, density, *slope)
-
-    def _densities(self, ldos: Scratch, weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        densities = [torch.empty(math.prod(self._grid), dtype=torch.float64) for _ in weights]
-        begin = 0
-        for block in ldos.blocks(self._block_points):
-            end = begin + len(block)
-            for density, weight in zip(densities, weights, strict=True):
-                density[begin:end] = density_from_ldos(torch.from_numpy(block), weight)
-            begin = end
-        return [density.reshape(self._grid) for density in densities]
+        return total_energy_terms(band, terms, self._ewald)
 
 
 class Spread:
@@ -168,3 +156,107 @@ class Spread:
             return None
         deviation: NDArray[np.float64] = (self._squares / (self._count - 1)).sqrt().numpy()
         return deviation
+
+
+class Ensemble:
+    """Energies of all networks of a structure, and mean and spread of their densities.
+
+    Parameters
+    ----------
+    integrals
+        What one network's energies are found with.
+    grid
+        Number of grid points along each lattice vector.
+    warnings
+        What speaks against trusting the numbers, should they make no sense.
+    """
+
+    def __init__(self, integrals: NetworkIntegrals, grid: Grid, warnings: Sequence[str]) -> None:
+        self._integrals, self._warnings = integrals, warnings
+        self.energies: dict[str, list[float]] = {}
+        self.spread = Spread(grid)
+
+    def bands(self, dos: torch.Tensor) -> list[BandTerms]:
+        """Fermi energy, band energy and entropy of each network.
+
+        Parameters
+        ----------
+        dos
+            Densities of states in 1/eV, [network, energy].
+
+        Returns
+        -------
+        list of BandTerms
+            In eV.
+
+        Raises
+        ------
+        PhysicsError
+            If one holds no Fermi energy.
+        """
+        found = []
+        for number, states in enumerate(dos):
+            with self._sensible(number):
+                found.append(self._integrals.band(states))
+        return found
+
+    def add(self, number: int, band: BandTerms, density: torch.Tensor) -> None:
+        """Take the next network.
+
+        Parameters
+        ----------
+        number
+            Its number.
+        band
+            What its DOS gives.
+        density
+            Its density at that Fermi energy, 1/Å³, [x, y, z].
+
+        Raises
+        ------
+        PhysicsError
+            If the density is negative.
+        """
+        with self._sensible(number):
+            terms = self._integrals.energies(band, density)
+        self.spread.add(density)
+        for name, value in terms.as_floats().items():
+            self.energies.setdefault(name, []).append(value)
+
+    @contextmanager
+    def _sensible(self, network: int) -> Iterator[None]:
+        """Say of what makes no sense which network it is of, and what speaks against trusting."""
+        try:
+            yield
+        except PhysicsError as error:
+            remedy = "; ".join(self._warnings)
+            raise PhysicsError(
+                "the LDOS that a network predicts makes no physical sense",
+                where=f"network of seed {network}",
+                got="; ".join(line.strip() for line in str(error).splitlines()),
+                remedy=remedy or "look at the errors of the run that made the surrogate",
+            ) from error
+
+
+def error_bar_of(
+    surrogate: Surrogate, energies: Mapping[str, Sequence[float]], atoms: int
+) -> float | None:
+    """Expected error of the mean total free energy.
+
+    Parameters
+    ----------
+    surrogate
+        Networks and what they were calibrated on.
+    energies
+        Of each network, eV per cell, by quantity.
+    atoms
+        Their number.
+
+    Returns
+    -------
+    float or None
+        eV per cell; None if it is not known.
+    """
+    bar = surrogate.error_bar
+    free = np.array(energies["total_free_energy"])
+    return None if bar is None else atoms * bar.of(free / atoms)

@@ -12,7 +12,6 @@ from surrogate_hpo.physics.prediction_grid import ONE_VOLUME, of_one_volume
 from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.predict.contents import Conditions, Derivatives
 from surrogate_hpo.predict.descriptor_chain import DescriptorChain, ForceScope
-from surrogate_hpo.predict.prediction_energies import Integrated
 from surrogate_hpo.run.devices import device_name
 
 FloatArray = NDArray[np.float64]
@@ -37,25 +36,33 @@ class FreeEnergyGradients:
         self._structure, self._ewald = structure, structure.ions.ewald()
         self._found: list[FreeEnergyGradient] = []
 
-    def add(self, dos: torch.Tensor, integrated: Integrated) -> None:
+    def add(
+        self,
+        dos: torch.Tensor,
+        fermi_energy: torch.Tensor,
+        density: torch.Tensor,
+        density_slope: torch.Tensor,
+    ) -> None:
         """Differentiate the free energy of the next network by its LDOS.
 
         Parameters
         ----------
         dos
             Its density of states in 1/eV, [energy].
-        integrated
-            What its LDOS integrates to, with the slope of the density.
+        fermi_energy
+            eV, shape [].
+        density
+            1/Å³, [x, y, z].
+        density_slope
+            Its derivative by the Fermi energy, 1/(eV Å³), [x, y, z].
         """
-        slope = integrated.density_slope
-        assert slope is not None  # noqa: S101 - asked for by the caller
         self._found.append(
             structure_gradient(
                 self._structure,
-                integrated.density,
-                slope,
+                density,
+                density_slope,
                 dos,
-                fermi_energy=integrated.terms.fermi_energy,
+                fermi_energy=fermi_energy,
                 ewald=self._ewald,
             )
         )

@@ -15,6 +15,7 @@ from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.formats.finished.sizes import size_of_finished
 from surrogate_hpo.formats.structures.labelled import LabelledFrame, read_labelled
+from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.run.rest import structure_at_rest
 from surrogate_hpo.stages.snapshots.settings_groups import SnapshotPlan
 
@@ -37,6 +38,8 @@ class Case:
         Of each structure beyond the run.
     transfers_with_forces
         Of those among them whose forces are predicted.
+    large
+        Of the structure that many jobs predict together; None if there is none.
     """
 
     config: Config
@@ -44,6 +47,7 @@ class Case:
     sizes: Mapping[str, Size] = field(default_factory=dict)
     transfers: Sequence[Size] = ()
     transfers_with_forces: Sequence[Size] = ()
+    large: Size | None = None
 
     def of(self, snapshot: str) -> "Case":
         """The case as a job sees it that has to do with one snapshot alone."""
@@ -142,18 +146,28 @@ def case_of(config: Config) -> Case:
         for frame, size in zip(frames, transfers, strict=True)
         if config.transfer.forces and frame.forces is not None
     ]
-    return Case(config, largest, sizes, transfers, with_forces)
+    return Case(config, largest, sizes, transfers, with_forces, _large(config, largest))
 
 
 def _transfers(frames: Sequence[LabelledFrame], known: Size) -> list[Size]:
-    """Sizes of the structures beyond the run: grid points in proportion to the volume."""
-    found = []
-    for frame in frames:
-        ratio = float(frame.atoms.get_volume()) / known.volume
-        points = math.ceil(known.grid_points * ratio)
-        size = replace(known, atoms=len(frame.atoms), volume=ratio * known.volume)
-        found.append(replace(size, grid=(points, 1, 1)))
-    return found
+    return [_beyond(frame.atoms, known) for frame in frames]
+
+
+def _beyond(atoms: Atoms, known: Size) -> Size:
+    """Size of a structure beyond the run: grid points in proportion to the volume."""
+    ratio = float(atoms.get_volume()) / known.volume
+    points = math.ceil(known.grid_points * ratio)
+    return replace(known, atoms=len(atoms), volume=ratio * known.volume, grid=(points, 1, 1))
+
+
+def _large(config: Config, known: Size) -> Size | None:
+    """Size of the structure that many jobs predict; grid points as it says, if it does."""
+    large = config.predict_large
+    if large.structure is None:
+        return None
+    (atoms,) = read_structures(large.structure)
+    size, grid = _beyond(atoms, known), large.grid_points
+    return size if grid is None else replace(size, grid=grid)
 
 
 def _key(plan: SnapshotPlan) -> str:

@@ -31,8 +31,9 @@ CONVERGENCE = ("knoise", "learning_curve", "floor")
 # Models of atoms instead of points of the grid, from the same runs; run when asked for.
 COMPANIONS = ("ados", "potential")
 
-# They judge structures beyond the run; part of it where `transfer.structures` names some.
-TRANSFERS = ("transfer",)
+# They predict structures beyond the run: `transfer` judges some, and is part of the run where
+# `transfer.structures` names them; `predict_large` shares one among many jobs, when asked for.
+TRANSFERS = ("transfer", "predict_large")
 
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
@@ -50,6 +51,8 @@ HELPERS = {
     "audit_chunk": "audit",
     "acsd_audit_chunk": "acsd_audit",
     "table_chunk": "table",
+    "predict_large_bracket": "predict_large",
+    "predict_large_slab": "predict_large",
 }
 # Jobs that draw what a stage has found, so that an edited figure repeats nothing of it; run when
 # asked for. They share its folder and its costs, and no setting decides them.
@@ -100,6 +103,7 @@ SUMMARIES = {
     "train": "final networks",
     "surrogate": "one file to predict with",
     "transfer": "cells beyond the run",
+    "predict_large": "one large cell, by many jobs",
     "evaluate": "total free energy",
     "report": "figures and tables",
     "audit": "scores against trainings",

@@ -42,6 +42,26 @@ def rules(config: Config) -> list[tuple[str, int]]:
     return found
 
 
+def large_prediction(config: Config) -> list[tuple[str, int]]:
+    """Rules of the prediction that many jobs share, with their numbers of jobs.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+
+    Returns
+    -------
+    list of tuple
+        None if the config names no structure for it.
+    """
+    large = config.predict_large
+    if large.structure is None:
+        return []
+    slabs = ("predict_large_slab", large.slabs)
+    return [("predict_large_bracket", 1), slabs, ("predict_large", 1)]
+
+
 def gpus(rule: str, config: Config) -> int:
     """How many GPUs a job of a rule uses.
 
@@ -132,6 +152,9 @@ def parts(stage: str, config: Config) -> list[str]:
         return [
             f"{count}-{seed}" for count, seed in curve(config) if not _trained(config, count, seed)
         ]
+    if stage == "predict_large":
+        slabs = config.predict_large.slabs if config.predict_large.structure else 0
+        return ["bracket", *(f"slab-{number}" for number in range(slabs))] if slabs else []
     name, count = {
         "search": ("worker", config.search.workers),
         "naswot": ("chunk", config.naswot.chunks),

@@ -21,6 +21,9 @@ _THREADED = (
     "learning_curve_network",
     "audit_chunk",
     "acsd_audit_chunk",
+    "predict_large_bracket",
+    "predict_large_slab",
+    "predict_large",
 )
 _MOST_THREADS = 16
 # A job that one core does within this time gets one core.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
     FLOAT64,
@@ -14,9 +15,8 @@ from surrogate_hpo.run.needs.networks import (
     parameters,
 )
 
-# Integrals of the density per grid point: measured with PBE and a core density, which takes most.
-ENERGY_BYTES = 20 * FLOAT64
-# The same of their derivatives, with the density and its slope; not the field of each network.
+ENERGY_BYTES = DENSITY_POINT_BYTES
+# Derivatives of the density's integrals, with it and its slope; not the field of each network.
 FORCE_BYTES = 52 * FLOAT64
 # Grid points that a prediction holds at a time.
 BLOCK_POINTS = 16384
@@ -53,7 +53,7 @@ def predictions(case: Case, sizes: Sequence[int], with_forces: Sequence[int] = (
     """Predictions of structures one after the other.
 
     Memory is that of `surrogate-hpo predict`: a few real arrays on the grid of the largest
-    structure; the LDOS is on disk. Time: descriptors, networks and integrals of all points; for
+    structure. Time: descriptors, networks and integrals of all points; for
     the forces the networks again, there and back, and the adjoint of the descriptors.
 
     Parameters

@@ -19,9 +19,9 @@ from surrogate_hpo.predict.energies import SnapshotEnergies, reference_energies
 from surrogate_hpo.predict.held_out import (
     BLOCK_POINTS,
     energies_by_source,
+    inference_microseconds,
     read_held_out,
 )
-from surrogate_hpo.predict.timing import inference_microseconds
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.contest.objective import (
     architecture_of,

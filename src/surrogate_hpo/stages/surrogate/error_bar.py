@@ -58,7 +58,7 @@ def judge(
     dft
         Their DFT results.
     scratch
-        Folder for their predicted LDOS, on disk for a while.
+        Folder for their descriptors, on disk for a while where forces are judged.
     with_forces
         Whether forces are judged, too, where DFT has them.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from surrogate_hpo.data.datasets import PointData
 from surrogate_hpo.data.models import TrainedModel
 from surrogate_hpo.errors import PhysicsError
-from surrogate_hpo.predict.timing import inference_microseconds
+from surrogate_hpo.predict.held_out import inference_microseconds
 from surrogate_hpo.search.options import ARCHITECTURE_KEYS
 from surrogate_hpo.search.space import Value
 from surrogate_hpo.seeds import derive_seed

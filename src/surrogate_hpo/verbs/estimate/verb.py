@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.run.case import Case, case_of, wavefunction_bytes
-from surrogate_hpo.run.plan import gpus, rules, snapshots_of
+from surrogate_hpo.run.plan import gpus, large_prediction, rules, snapshots_of
 from surrogate_hpo.run.request import request
 
 _COLUMNS = (
@@ -35,7 +35,7 @@ def estimate(config: Config) -> str:
     case = case_of(config)
     rows: list[tuple[object, ...]] = []
     sums = (0.0, 0.0)
-    for rule, jobs in rules(config):
+    for rule, jobs in (*rules(config), *large_prediction(config)):
         asked, devices = request(rule, case), gpus(rule, config)
         core_hours, hours = _hours(rule, jobs, case)
         gpu_hours = hours * devices

@@ -1,7 +1,6 @@
 """Energies, density and density of states of any structure, from a surrogate file."""
 
 import logging
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean, stdev
@@ -24,6 +23,7 @@ from surrogate_hpo.formats.structures.predicted import write_predicted
 from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.physics.prediction_grid import prediction_grid
 from surrogate_hpo.predict.contents import Conditions, Prediction
+from surrogate_hpo.predict.documents import dos_rows, in_words, prediction_document
 from surrogate_hpo.predict.energies import TOTAL
 from surrogate_hpo.predict.error_bars import described
 from surrogate_hpo.predict.force_tables import STRUCTURE_FILE, STRUCTURES_FILE, Wanted
@@ -148,12 +148,12 @@ def _predict_one(
         found.warnings.extend(force_warnings(surrogate))
     if wanted.stress:
         found.warnings.extend(stress_warnings(surrogate))
-    write_table(folder / "dos.csv", _dos_rows(surrogate, found))
+    write_table(folder / "dos.csv", dos_rows(surrogate, found))
     write_cube(folder / "density.cube", found.density, atoms, "surrogate-hpo predict")
     density = DensityData(found.density, found.density_deviation, atoms.cell[:])
     write_density(folder / "density.zarr.zip", density, record)
     document = (
-        _document(atoms, found)
+        prediction_document(atoms, found)
         | wanted.document(found)
         | {
             "error_bar_calibration": described(surrogate.error_bar),
@@ -162,14 +162,8 @@ def _predict_one(
         }
     )
     write_document(folder / "prediction.json", document)
-    _log_energy(atoms, found)
+    logger.info(in_words(atoms, found))
     return found
-
-
-def _log_energy(atoms: Atoms, found: Prediction) -> None:
-    energy, bar = fmean(found.energies[TOTAL]) / len(atoms), found.error_bar
-    expected = "not known" if bar is None else f"{1000 * bar / len(atoms):.2g} meV/atom"
-    logger.info("total free energy %.6f eV/atom, expected error %s", energy, expected)
 
 
 def _frame(surrogate: Surrogate, atoms: Atoms) -> LdosData:
@@ -181,41 +175,6 @@ def _frame(surrogate: Surrogate, atoms: Atoms) -> LdosData:
     )
 
 
-def _document(atoms: Atoms, found: Prediction) -> dict[str, Any]:
-    extrapolation = found.extrapolation
-    quantities = {f"{name}_ev": _statistics(v) for name, v in found.energies.items()}
-    per_atom = [value / len(atoms) for value in found.energies[TOTAL]]
-    bar = found.error_bar
-    quantities[f"{TOTAL}_ev"]["error_bar"] = bar
-    return {
-        "formula": atoms.get_chemical_formula(),
-        "atoms": len(atoms),
-        "electrons": found.electrons,
-        "electronic_temperature_kelvin": found.electronic_temperature,
-        "grid": list(found.grid),
-        **quantities,
-        f"{TOTAL}_ev_per_atom": {
-            **_statistics(per_atom),
-            "error_bar": None if bar is None else bar / len(atoms),
-        },
-        "descriptors_outside_of_training_range": {
-            "fraction_of_points": extrapolation.fraction_of_points,
-            "largest_excess_in_standard_deviations": extrapolation.largest_excess,
-            "component": extrapolation.component,
-        },
-        "warnings": found.warnings,
-    }
-
-
-def _statistics(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, spread and all values; of one network the spread is not known."""
-    return {
-        "mean": fmean(values),
-        "std_over_seeds": stdev(values) if len(values) > 1 else None,
-        "per_seed": list(values),
-    }
-
-
 def _row(found: Prediction) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, values in found.energies.items():
@@ -225,15 +184,3 @@ def _row(found: Prediction) -> dict[str, Any]:
         f"{TOTAL}_error_bar_ev": found.error_bar,
         "fraction_of_points_outside_of_training_range": found.extrapolation.fraction_of_points,
     }
-
-
-def _dos_rows(surrogate: Surrogate, found: Prediction) -> list[dict[str, Any]]:
-    return [
-        {
-            "energy_ev": float(energy),
-            "dos_per_ev": fmean(states),
-            "dos_std_per_ev": stdev(states) if len(states) > 1 else None,
-            **{f"seed_{seed}_per_ev": value for seed, value in enumerate(states)},
-        }
-        for energy, states in zip(surrogate.energy, found.dos.T.tolist(), strict=True)
-    ]

@@ -1,0 +1,272 @@
+"""Cost and memory of predictions from 256 to 16 384 atoms, and what they are against others.
+
+1. Sizes: supercells of a displaced cell of aluminium, one process and one thread each. CPU seconds
+   per atom, largest resident set, and bytes that the process writes per grid point, its output
+   not among them.
+2. Before: the same structure of the smallest size predicted by an earlier revision of this package
+   (`--before`, taken from git), in turn with this one: seconds per point and difference of energy.
+3. LAMMPS' SNAP alone and a forward pass of the same networks, per grid point.
+4. pw.x, self-consistent, at the size of `--pwx-atoms`; needs the config of the surrogate
+   (`--config`), whose settings and pseudopotentials it takes. 0 leaves it out.
+
+Sizes are multiples of four atoms; two small ones take minutes. Keys of what depends on sizes
+carry them: `cost_ratio_16384_to_256`.
+
+    python benchmarks/scale.py [results/surrogate/surrogate.pt] [--atoms 256 16384]
+        [--spacing 0.4] [--before REVISION] [--pwx-atoms 32] [--config config/flagship.yaml]
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from io import BytesIO
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import bulk
+from descriptor_cases import Case, Lammps
+
+from surrogate_hpo.config.load import load_config
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.data.surrogate_contents import Surrogate
+from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.descriptors.bispectrum import Bispectrum
+from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.dft.thermal import thermal_displacements
+from surrogate_hpo.formats.structures.structures import write_structure
+from surrogate_hpo.predict.contents import Conditions
+from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.stages.dft.stage import dft as run_pw
+
+OUT = Path("benchmarks/out/scale.json")
+SURROGATE = Path("results/surrogate/surrogate.pt")
+GIBIBYTE = 2**30
+ROUNDS = 3
+LATTICE = 4.05
+
+
+def main(options: argparse.Namespace) -> None:
+    document: dict[str, Any] = {"machine": platform.processor() or platform.machine()}
+    rows = [measured(options, atoms) for atoms in sorted(options.atoms)]
+    smallest, largest = rows[0], rows[-1]
+    span = f"{largest['atoms']}_to_{smallest['atoms']}"
+    document |= {
+        f"cost_ratio_{span}": largest["seconds_per_atom"] / smallest["seconds_per_atom"],
+        f"peak_gibibytes_{largest['atoms']}": largest["peak_gibibytes"],
+        "scratch_bytes_per_point": largest["scratch_bytes_per_point"],
+        "grid_spacing_angstrom": options.spacing,
+        "sizes": rows,
+    }
+    if options.before:
+        document |= against_before(options, smallest)
+    document |= against_lammps_and_torch(options, smallest)
+    if options.pwx_atoms:
+        document |= against_pwx(options)
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(document, indent=2) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def supercell(atoms: int) -> Atoms:
+    """Cubic cells of four displaced atoms, as near to a cube as their number allows."""
+    cells = atoms // 4
+    if 4 * cells != atoms:
+        raise SystemExit(f"--atoms: {atoms} is no multiple of 4")
+    factors = [
+        (a, b, cells // (a * b))
+        for a in range(1, cells + 1)
+        if cells % a == 0
+        for b in range(a, cells // a + 1)
+        if cells % (a * b) == 0
+    ]
+    repeats = min(factors, key=lambda one: max(one) / min(one))
+    cell = thermal_displacements(
+        bulk("Al", "fcc", a=LATTICE, cubic=True),
+        temperature=298.0,
+        debye_waller_b=0.86,
+        reference_temperature=300.0,
+        seed=0,
+    )
+    repeated: Atoms = cell.repeat(repeats)
+    return repeated
+
+
+def grid_of(atoms: Atoms, spacing: float) -> tuple[int, int, int]:
+    """As many points in each cubic cell as the spacing asks for."""
+    points = math.ceil(LATTICE / spacing)
+    x, y, z = (round(float(length) / LATTICE) * points for length in atoms.cell.lengths())
+    return x, y, z
+
+
+def measured(options: argparse.Namespace, atoms: int, source: Path | None = None) -> dict[str, Any]:
+    """Predict one size in a process of its own, perhaps by the package of another folder."""
+    command = [sys.executable, __file__, str(options.surrogate), "--worker", str(atoms)]
+    command += ["--spacing", str(options.spacing)]
+    given = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    if source is not None:
+        given |= {"PYTHONPATH": str(source)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=given)
+    row: dict[str, Any] = json.loads(done.stdout)
+    return row
+
+
+def work(options: argparse.Namespace) -> None:
+    """One prediction; that of 32 atoms before it, which loads compiled code, is not counted."""
+    surrogate = read_surrogate(options.surrogate)
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+
+        def predict(atoms: Atoms) -> Any:  # noqa: ANN401
+            conditions = Conditions(grid=grid_of(atoms, options.spacing))
+            return predict_structure(surrogate, atoms, conditions, Path(folder))
+
+        predict(supercell(32))
+        base, atoms = resident_peak(), supercell(options.worker)
+        cpu, wall, written = time.process_time(), time.monotonic(), bytes_written()
+        found = predict(atoms)
+        cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+        written = bytes_written() - written
+    points = found.density.size
+    row = {
+        "atoms": len(atoms),
+        "grid_points": points,
+        "seconds_per_atom": cpu / len(atoms),
+        "microseconds_per_point": 1e6 * cpu / points,
+        "wall_seconds": wall,
+        "peak_gibibytes": resident_peak() / GIBIBYTE,
+        "bytes_per_point": (resident_peak() - base) / points,
+        "scratch_bytes_per_point": written / points,
+        "energy_ev_per_atom": fmean(found.energies["total_free_energy"]) / len(atoms),
+    }
+    sys.stdout.write(json.dumps(row))
+
+
+def resident_peak() -> int:
+    """Largest resident set of this process so far, in bytes."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
+def bytes_written() -> int:
+    """Bytes that this process has handed to the system so far, for files or terminals."""
+    counts = Path("/proc/self/io").read_text(encoding="utf-8")
+    return int(counts.partition("wchar:")[2].split()[0])
+
+
+def against_before(options: argparse.Namespace, now: dict[str, Any]) -> dict[str, Any]:
+    """The package of an earlier revision on the same structure, in turn with this one."""
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        packed = subprocess.run(
+            ["git", "archive", options.before, "src"], stdout=subprocess.PIPE, check=True
+        ).stdout
+        with tarfile.open(fileobj=BytesIO(packed)) as archive:
+            archive.extractall(folder, filter="data")
+        source, atoms = Path(folder).resolve() / "src", now["atoms"]
+        earlier, later = [], [now]
+        for _ in range(ROUNDS):
+            earlier.append(measured(options, atoms, source))
+            later.append(measured(options, atoms))
+    seconds = [median(row["microseconds_per_point"] for row in rows) for rows in (earlier, later)]
+    change = later[0]["energy_ev_per_atom"] - earlier[0]["energy_ev_per_atom"]
+    return {
+        "before": options.before,
+        "speedup_per_point": seconds[0] / seconds[1],
+        "energy_difference_mev_per_atom": 1000 * change,
+        "scratch_bytes_per_point_before": earlier[0]["scratch_bytes_per_point"],
+    }
+
+
+def against_lammps_and_torch(options: argparse.Namespace, now: dict[str, Any]) -> dict[str, Any]:
+    """SNAP of LAMMPS alone, and nothing but the layers of the networks, on 32 atoms."""
+    surrogate, atoms = read_surrogate(options.surrogate), supercell(32)
+    shape = grid_of(atoms, options.spacing)
+    keywords = surrogate.definition.keywords(atoms.get_chemical_symbols())
+    case = Case(
+        "32 atoms",
+        atoms.positions,
+        atoms.cell[:],
+        np.asarray(keywords["weights"]),
+        np.asarray(keywords["radii"]),
+        cutoff_radius=keywords["cutoff_radius"],
+        grid=shape[0],
+    )
+    lammps = Lammps()
+    snap = min(lammps(case, keywords["twojmax"])[0] for _ in range(ROUNDS)) / math.prod(shape)
+    lammps.close()
+    values = Bispectrum(atoms.positions, atoms.cell[:], **keywords)(
+        grid_points(shape, atoms.cell[:])
+    )
+    forward = forward_seconds(surrogate, torch.from_numpy(values.astype(np.float32)))
+    return {
+        "speedup_over_lammps_and_torch": 1e6 * (snap + forward) / now["microseconds_per_point"],
+        "lammps_microseconds_per_point": 1e6 * snap,
+        "torch_microseconds_per_point": 1e6 * forward,
+    }
+
+
+def forward_seconds(surrogate: Surrogate, descriptors: torch.Tensor) -> float:
+    """CPU seconds per point of all networks, one after the other, scalings included."""
+    torch.set_num_threads(1)
+    found = []
+    for _ in range(ROUNDS + 1):
+        start = time.process_time()
+        for model in surrogate.models:
+            model.predict(descriptors)
+        found.append((time.process_time() - start) / len(descriptors))
+    return min(found[1:])
+
+
+def against_pwx(options: argparse.Namespace) -> dict[str, Any]:
+    """CPU seconds of a self-consistent run of pw.x and of the prediction of the same atoms."""
+    config, atoms = load_config([options.config]), supercell(options.pwx_atoms)
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        folder = Path(name).resolve()
+        structure, result = folder / "large.extxyz", folder / "dft.json"
+        write_structure(structure, atoms, {})
+        children = os.times()
+        run_pw(
+            settings=config.dft.model_copy(update={"forces_and_stress": False}),
+            seed=config.seed,
+            structure=structure,
+            pseudopotentials=[Path(path) for path in config.dft.pseudopotentials.values()],
+            dft=result,
+            save=folder / "dft.save",
+        )
+        after = os.times()
+        grid = read_dft_result(result).fft_grid
+    spent = [after[at] - children[at] for at in (2, 3)]
+    now = measured(options, options.pwx_atoms)
+    # At the spacing of pw.x's own grid.
+    predicted = 1e-6 * now["microseconds_per_point"] * math.prod(grid)
+    return {
+        "speedup_over_pwx": sum(spent) / predicted,
+        "pwx_atoms": options.pwx_atoms,
+        "pwx_cpu_seconds": sum(spent),
+        "pwx_grid": list(grid),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("surrogate", nargs="?", type=Path, default=SURROGATE)
+    parser.add_argument("--atoms", nargs="+", type=int, default=[256, 16384])
+    parser.add_argument("--spacing", type=float, default=0.2025, help="of the grid, Å")
+    parser.add_argument("--before", default="", help="revision of git to compare with")
+    parser.add_argument("--pwx-atoms", type=int, default=0, help="0: without pw.x")
+    parser.add_argument("--config", type=Path, default=Path("config/config.yaml"))
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker:
+        work(given)
+    else:
+        main(given)

@@ -1,0 +1,83 @@
+"""The first job of predict_large: a bracket of the Fermi energy, and whether there is room."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Annotated
+
+from surrogate_hpo.errors import PhysicsError
+from surrogate_hpo.files.scratch import check_room
+from surrogate_hpo.physics.fermi_bracket import FermiBracket
+from surrogate_hpo.predict.fermi_estimate import fermi_brackets
+from surrogate_hpo.run.interface import Input, Output
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.predict_large.contents import (
+    Task,
+    planes_of,
+    task_of,
+    write_brackets,
+)
+from surrogate_hpo.stages.predict_large.memory import check_memory
+from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
+
+logger = logging.getLogger(__name__)
+# Times the bracket of `predict`, which repairs what has missed: here it would cost all slabs, and
+# a wider bracket costs a few bytes per point.
+_MARGIN = 2.0
+
+
+def predict_large_bracket(
+    *,
+    settings: PredictLargeSettings,
+    seed: int,
+    threads: int,
+    structure: Annotated[Path, Input("file of the structure; Å")],
+    surrogate: Annotated[Path, Input("file of a surrogate")],
+    bracket: Annotated[
+        Path, Output("JSON: grid, and where each network's Fermi energy is looked for; eV")
+    ],
+) -> None:
+    """Find where the Fermi energies will be, before any slab is computed.
+
+    Also refuses a structure that the surrogate does not know, more slabs than planes, and a disk
+    or a machine too small for what follows.
+    """
+    task = task_of(settings, surrogate, threads)
+    planes_of(task.grid, settings.slabs, 0)
+    brackets = _brackets(task, settings)
+    points, networks = math.prod(task.grid), len(brackets)
+    bracket.parent.mkdir(parents=True, exist_ok=True)
+    per_point = sum(one.bytes_per_point for one in brackets)
+    check_room(bracket.parent, points * per_point, "the slabs of the large cell", _ROOM)
+    check_memory(points)
+    logger.info(
+        "%d grid points, %d networks: %d bytes per point, %.1f GiB in %d slabs; Fermi energies "
+        "within ± %.2f meV of %s eV",
+        points,
+        networks,
+        per_point,
+        points * per_point / 2**30,
+        settings.slabs,
+        1000 * max(one.half_width for one in brackets),
+        ", ".join(f"{one.centre:.4f}" for one in brackets),
+    )
+    record = provenance("predict_large_bracket", settings, seed, [structure, surrogate])
+    write_brackets(bracket, task.grid, brackets, record)
+
+
+_ROOM = "make room, or run in a folder on another disk"
+
+
+def _brackets(task: Task, settings: PredictLargeSettings) -> list[FermiBracket]:
+    """A bracket per network, all equally wide."""
+    found = fermi_brackets(task.surrogate, task.atoms, task.grid, task.conditions)
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        raise PhysicsError(
+            "a coarse grid of the large cell holds no Fermi energy",
+            where=f"networks {[n for n, one in enumerate(found) if one is None]}",
+            remedy="see what `surrogate-hpo predict` says of a smaller cell of the same kind",
+        )
+    widest = max(one.half_width for one in known)
+    half_width = settings.fermi_half_width_ev or _MARGIN * widest
+    return [FermiBracket.around(one.centre, half_width, task.temperature) for one in known]

@@ -1,0 +1,174 @@
+"""A large cell by many jobs: the same numbers for any number of slabs, and those of `predict`."""
+
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+from small_surrogate import aluminium, written
+
+from surrogate_hpo.data.predicted_fields import read_density
+from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsError
+from surrogate_hpo.files import scratch
+from surrogate_hpo.predict.contents import Conditions
+from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.stages.predict_large import memory
+from surrogate_hpo.stages.predict_large.bracket import predict_large_bracket
+from surrogate_hpo.stages.predict_large.contents import planes_of
+from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
+from surrogate_hpo.stages.predict_large.slab import predict_large_slab
+from surrogate_hpo.stages.predict_large.stage import predict_large
+
+GRID = (10, 9, 8)
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    structure = tmp_path / "large.extxyz"
+    aluminium(3).write(structure)
+    surrogate = written(tmp_path, functional="pbe", core=True)
+    return {"structure": structure, "surrogate": surrogate}
+
+
+def settings_for(inputs, **options) -> PredictLargeSettings:
+    return PredictLargeSettings(
+        structure=str(inputs["structure"]), grid=list(GRID), block_points=32, **options
+    )
+
+
+def slab_files(folder, settings):
+    return [folder / f"slab-{number}.zarr.zip" for number in range(settings.slabs)]
+
+
+def scatter(folder, settings, inputs):
+    """All jobs but the last."""
+    folder.mkdir(exist_ok=True)
+    common = {"settings": settings, "seed": 0, "threads": 1, **inputs}
+    bracket = folder / "bracket.json"
+    predict_large_bracket(**common, bracket=bracket)
+    for number, path in enumerate(slab_files(folder, settings)):
+        predict_large_slab(**common, bracket=bracket, slab=number, result=path)
+
+
+def gather(folder, settings, inputs):
+    predict_large(
+        settings=settings, seed=0, threads=1, **inputs, bracket=folder / "bracket.json",
+        slabs=slab_files(folder, settings), energies=folder / "prediction.json",
+        dos=folder / "dos.csv", density=folder / "density.zarr.zip",
+    )  # fmt: skip
+    return json.loads((folder / "prediction.json").read_text())
+
+
+@pytest.fixture
+def two(tmp_path, inputs):
+    settings = settings_for(inputs, slabs=2)
+    scatter(tmp_path / "two", settings, inputs)
+    return tmp_path / "two", settings
+
+
+def test_any_number_of_slabs_gives_what_one_job_gives(tmp_path, inputs):
+    surrogate = read_surrogate(inputs["surrogate"])
+    expected = predict_structure(surrogate, aluminium(3), Conditions(grid=GRID), tmp_path)
+    densities, documents = [], []
+    for slabs in (1, 2, 5):
+        settings, folder = settings_for(inputs, slabs=slabs), tmp_path / str(slabs)
+        scatter(folder, settings, inputs)
+        documents.append(gather(folder, settings, inputs))
+        densities.append(read_density(folder / "density.zarr.zip"))
+    for found, density in zip(documents, densities, strict=True):
+        for name, values in expected.energies.items():
+            # Networks in single precision see other blocks of points.
+            np.testing.assert_allclose(found[f"{name}_ev"]["per_seed"], values, rtol=0, atol=1e-6)
+            first = documents[0][f"{name}_ev"]["per_seed"]
+            np.testing.assert_allclose(found[f"{name}_ev"]["per_seed"], first, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(density.values, densities[0].values, rtol=1e-12)
+        np.testing.assert_allclose(density.values, expected.density, rtol=1e-6)
+        np.testing.assert_allclose(density.deviation, expected.density_deviation, atol=1e-8)
+        seen = found["descriptors_outside_of_training_range"]
+        assert seen["fraction_of_points"] == pytest.approx(
+            expected.extrapolation.fraction_of_points
+        )
+        assert seen["component"] == expected.extrapolation.component
+        assert found["warnings"] == documents[0]["warnings"]
+    assert documents[0]["warnings"]  # the grid is coarser than the training's
+
+
+def test_a_fermi_energy_outside_of_the_bracket_says_how_to_go_on(tmp_path, inputs):
+    settings = settings_for(inputs, slabs=1, fermi_half_width_ev=1e-9)
+    scatter(tmp_path / "run", settings, inputs)
+    with pytest.raises(PhysicsError, match=r"networks \[0, 1\](.|\n)*fermi_half_width_ev: "):
+        gather(tmp_path / "run", settings, inputs)
+
+
+def test_a_damaged_slab_is_named(two, inputs):
+    folder, settings = two
+    path = slab_files(folder, settings)[1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"slab-1.zarr.zip(.|\n)*remade"):
+        gather(folder, settings, inputs)
+    path.unlink()
+    with pytest.raises(DataError, match=r"missing(.|\n)*slab-1.zarr.zip"):
+        gather(folder, settings, inputs)
+
+
+def test_slabs_of_another_task_are_not_gathered(two, inputs):
+    folder, settings = two
+    first, second = slab_files(folder, settings)
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(DataError, match=r"not one of this large cell(.|\n)*slab-1"):
+        gather(folder, settings, inputs)
+    aluminium(4).write(inputs["structure"])
+    with pytest.raises(DataError, match=r"not one of this large cell(.|\n)*slab-0"):
+        gather(folder, settings, inputs)
+
+
+def test_room_and_memory_are_looked_at_before_the_first_slab(tmp_path, inputs, monkeypatch):
+    def bracket(**options):
+        predict_large_bracket(
+            settings=settings_for(inputs, **options), seed=0, threads=1, **inputs,
+            bracket=tmp_path / "bracket.json",
+        )  # fmt: skip
+
+    with pytest.raises(ConfigError, match=r"more slabs than planes(.|\n)*at most 10"):
+        bracket(slabs=11)
+    usage = dataclasses.make_dataclass("Usage", ["free"])
+    monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: usage(free=1000))
+    with pytest.raises(DataError, match=r"too full for the slabs(.|\n)*another disk"):
+        bracket(slabs=2)
+    assert not (tmp_path / "bracket.json").exists()
+    with pytest.raises(EngineError, match=r"memory is too small(.|\n)*GiB for 1000000000000 grid"):
+        memory.check_memory(10**12, {})
+    memory.check_memory(10**12, {"SLURM_JOB_ID": "7"})  # the scheduler chooses the machine
+
+
+def test_planes_are_dealt_without_gap():
+    dealt = [planes_of((11, 1, 1), 4, number) for number in range(4)]
+    assert dealt[0][0] == 0
+    assert dealt[-1][1] == 11
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(dealt))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"use_gpu": True}, "knows no GPU"),
+        ({"structure": "run.traj@:"}, "leaves open"),
+        ({"slabs": 0}, "greater than 0"),
+        ({"slabs": 501}, "less than or equal to 500"),
+    ],
+)
+def test_settings_without_sense_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        PredictLargeSettings(**options)
+
+
+def test_without_a_structure_there_is_nothing_to_predict(tmp_path, inputs):
+    with pytest.raises(ConfigError, match=r"nothing to predict(.|\n)*predict_large.structure"):
+        predict_large_bracket(
+            settings=PredictLargeSettings(), seed=0, threads=1, **inputs,
+            bracket=tmp_path / "bracket.json",
+        )  # fmt: skip
