@@ -25,7 +25,17 @@ from surrogate_hpo.run.graph import (
 
 ROOT = Path(surrogate_hpo.__file__).parent
 REPOSITORY = Path(__file__).parents[2]
-NUMERICS = ("dft", "physics", "descriptors", "potential", "networks", "scores", "search", "contest")
+NUMERICS = (
+    "dft",
+    "physics",
+    "descriptors",
+    "potential",
+    "networks",
+    "scores",
+    "search",
+    "contest",
+    "selection",
+)
 # From the ground up. A file of a stage's room may belong to a layer of its own: its settings, its
 # figures, what its jobs need.
 LAYERS = (

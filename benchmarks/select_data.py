@@ -1,0 +1,70 @@
+"""Energies and forces that `make bench-select` replays: benchmarks/data/select/*.extxyz.
+
+The training snapshots of `benchmarks/data/select/<set>.yaml`, on top of `config/config.yaml`, each
+by the package's own stages `snapshots` and `dft`, one after the other. Interrupted, it goes on when
+it is called again: runs are kept in benchmarks/out/select.
+
+    python benchmarks/select_data.py tutorial
+    python benchmarks/select_data.py flagship
+"""
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+
+from surrogate_hpo.config.load import load_config
+from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.files.atomic import replacing
+from surrogate_hpo.formats.structures.structures import read_structure, write_structure
+from surrogate_hpo.stages.dft.stage import dft
+from surrogate_hpo.stages.snapshots.stage import make_snapshot
+
+DATA, RUNS = Path("benchmarks/data/select"), Path("benchmarks/out/select")
+
+
+def main(name: str) -> None:
+    """Compute what is missing, then write all that is there."""
+    loaded = load_config([Path("config/config.yaml"), DATA / f"{name}.yaml"])
+    runs = RUNS / name
+    runs.mkdir(parents=True, exist_ok=True)
+    frames = []
+    for snapshot in loaded.snapshots.names("training"):
+        structure, found = runs / f"{snapshot}.extxyz", runs / f"{snapshot}.json"
+        if not found.is_file():
+            write_structure(structure, make_snapshot(loaded.snapshots, snapshot, seed=loaded.seed))
+            started = time.perf_counter()
+            dft(
+                settings=loaded.dft,
+                seed=loaded.seed,
+                structure=structure,
+                pseudopotentials=[Path(file) for file in loaded.dft.pseudopotentials.values()],
+                dft=found,
+                save=runs / f"{snapshot}.save",
+            )
+            shutil.rmtree(runs / f"{snapshot}.save")  # wavefunctions, which nothing here needs
+            sys.stdout.write(f"{name} {snapshot}: {time.perf_counter() - started:.1f} s\n")
+            sys.stdout.flush()
+        frames.append(labelled(structure, found))
+    with replacing(DATA / f"{name}.extxyz") as partial, partial.open("w") as stream:
+        write(stream, frames, format="extxyz")
+
+
+def labelled(structure: Path, found: Path) -> Atoms:
+    """A snapshot with its total free energy and forces."""
+    result, atoms = read_dft_result(found), read_structure(structure)
+    atoms.calc = SinglePointCalculator(
+        atoms, free_energy=result.total_free_energy, forces=result.forces
+    )
+    return atoms
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("set", choices=("tutorial", "flagship"))
+    main(arguments.parse_args().set)
