@@ -30,6 +30,7 @@ include: "workflow/rules/transfer.smk"
 include: "workflow/rules/floor.smk"
 include: "workflow/rules/ados.smk"
 include: "workflow/rules/potential.smk"
+include: "workflow/rules/select.smk"
 
 
 rule all:

@@ -4,7 +4,7 @@ The training snapshots of `benchmarks/data/select/<set>.yaml`, on top of `config
 by the package's own stages `snapshots` and `dft`, one after the other. Interrupted, it goes on when
 it is called again: runs are kept in benchmarks/out/select.
 
-    python benchmarks/select_data.py tutorial
+    python benchmarks/select_data.py tutorial [--number 120]
     python benchmarks/select_data.py flagship
 """
 
@@ -28,13 +28,13 @@ from surrogate_hpo.stages.snapshots.stage import make_snapshot
 DATA, RUNS = Path("benchmarks/data/select"), Path("benchmarks/out/select")
 
 
-def main(name: str) -> None:
-    """Compute what is missing, then write all that is there."""
+def main(name: str, number: int | None) -> None:
+    """Compute what is missing of the first structures, then write them."""
     loaded = load_config([Path("config/config.yaml"), DATA / f"{name}.yaml"])
     runs = RUNS / name
     runs.mkdir(parents=True, exist_ok=True)
     frames = []
-    for snapshot in loaded.snapshots.names("training"):
+    for snapshot in loaded.snapshots.names("training")[:number]:
         structure, found = runs / f"{snapshot}.extxyz", runs / f"{snapshot}.json"
         if not found.is_file():
             write_structure(structure, make_snapshot(loaded.snapshots, snapshot, seed=loaded.seed))
@@ -67,4 +67,6 @@ def labelled(structure: Path, found: Path) -> Atoms:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("set", choices=("tutorial", "flagship"))
-    main(arguments.parse_args().set)
+    arguments.add_argument("--number", type=int, help="how many; all if left out")
+    chosen = arguments.parse_args()
+    main(chosen.set, chosen.number)

@@ -31,6 +31,7 @@ from surrogate_hpo.run.graph import (
     FIGURES,
     HELPERS,
     QUESTIONS,
+    SELECTIONS,
     STAGES,
     TOOLS,
     TRANSFERS,
@@ -48,7 +49,7 @@ logger = logging.getLogger(__name__)
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
 JOBS = (
-    *(*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES),
+    *(*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *SELECTIONS, *TRANSFERS, *ARCHIVES),
     *(*HELPERS, *FIGURES),
 )
 VERBS = (*JOBS, *TOOLS, *QUESTIONS, "profile")

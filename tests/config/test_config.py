@@ -16,6 +16,7 @@ from surrogate_hpo.run.graph import (
     COMPANIONS,
     CONTESTS,
     CONVERGENCE,
+    SELECTIONS,
     STAGES,
     TRANSFERS,
 )
@@ -42,6 +43,7 @@ def test_default_config_is_valid_and_has_a_section_per_stage():
         *CONTESTS,
         *CONVERGENCE,
         *COMPANIONS,
+        *SELECTIONS,
         *TRANSFERS,
         *ARCHIVES,
         "seed",

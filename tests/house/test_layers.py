@@ -17,6 +17,7 @@ from surrogate_hpo.run.graph import (
     FIGURES,
     HELPERS,
     QUESTIONS,
+    SELECTIONS,
     STAGES,
     TOOLS,
     TRANSFERS,
@@ -60,7 +61,16 @@ LAYERS = (
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MODULES = sorted(p for p in ROOT.rglob("*.py") if p.name != "__init__.py")
-EVERY_STAGE = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES)
+EVERY_STAGE = (
+    *STAGES,
+    *AUDITS,
+    *CONTESTS,
+    *CONVERGENCE,
+    *COMPANIONS,
+    *SELECTIONS,
+    *TRANSFERS,
+    *ARCHIVES,
+)
 # The most modules of a folder: what is more is looked through, not seen.
 MOST_MODULES = 20
 

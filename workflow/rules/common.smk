@@ -108,6 +108,10 @@ POTENTIAL_TRAINING = [] if CONFIG.potential.files else ["training"]
 POTENTIAL_TEST = [] if CONFIG.potential.files else ["test"]
 # Its descriptor may be chosen beside the densities of states by atom.
 POTENTIAL_ATOMS = ["results/ados/atoms.pt"] if CONFIG.potential.needs_dos else []
+# A rule that asks a model has the potential fitted first.
+SELECT_POTENTIAL = (
+    ["results/potential/potential.json"] if CONFIG.select.rule == "spread" else []
+)
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 

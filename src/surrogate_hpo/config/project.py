@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from surrogate_hpo.config.base import Section
+from surrogate_hpo.config.base import SPLITS, Section
 from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.stages.ados.settings import AdosSettings
@@ -23,6 +23,7 @@ from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.stages.potential.settings import PotentialSettings
 from surrogate_hpo.stages.report.settings import ReportSettings
 from surrogate_hpo.stages.search.settings import SearchSettings
+from surrogate_hpo.stages.select.settings import SelectSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
 from surrogate_hpo.stages.table.settings import TableSettings
@@ -59,6 +60,7 @@ class Config(Section):
     floor: FloorSettings = FloorSettings()
     ados: AdosSettings = AdosSettings()
     potential: PotentialSettings = PotentialSettings()
+    select: SelectSettings = SelectSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")
@@ -143,4 +145,7 @@ class Config(Section):
         """What decides the numbers of one job: Snakemake reruns it when this changes."""
         if stage == "snapshots" and snapshot is not None:
             return self.snapshots.deciding_one(snapshot) | {"seed": self.seed}
+        if stage == "select":  # its pool is made as snapshots are
+            made = {k: v for k, v in self.snapshots.deciding().items() if k not in SPLITS}
+            return self.select.deciding() | {"snapshots": made, "seed": self.seed}
         return self.section(stage).deciding() | {"seed": self.seed}

@@ -31,6 +31,9 @@ CONVERGENCE = ("knoise", "learning_curve", "floor")
 # Models of atoms instead of points of the grid, from the same runs; run when asked for.
 COMPANIONS = ("ados", "potential")
 
+# They say which structures to compute next, and whether the rule is worth it; run when asked for.
+SELECTIONS = ("select",)
+
 # They judge structures beyond the run; part of it where `transfer.structures` names some.
 TRANSFERS = ("transfer",)
 
@@ -59,6 +62,7 @@ FIGURES = {
     "learning_curve_figure": "learning_curve",
     "ados_figure": "ados",
     "potential_figure": "potential",
+    "select_figure": "select",
 }
 
 # Commands for people, who give them files.
@@ -112,6 +116,7 @@ SUMMARIES = {
     "floor": "energies of the reference LDOS",
     "ados": "density of states by atom",
     "potential": "energies and forces from atoms",
+    "select": "what to compute next",
     "archive": "the run in one file",
 }
 

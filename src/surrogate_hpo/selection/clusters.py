@@ -7,6 +7,7 @@ from surrogate_hpo.selection.distances import nearest
 
 FloatArray = NDArray[np.float64]
 _ROUNDS = 50
+_TIE = 1e-9
 
 
 def cluster_middles(
@@ -52,7 +53,8 @@ def cluster_middles(
     for cluster in np.argsort(-sizes, kind="stable"):
         distances = ((points - centres[cluster]) ** 2).sum(axis=1)
         distances[taken] = np.inf
-        taken.append(int(distances.argmin()))
+        # Both points of a pair are as far from its centre: rounding must not decide.
+        taken.append(int(np.flatnonzero(distances <= (1 + _TIE) * distances.min())[0]))
     return taken, nearest(points, np.concatenate([known, centres]))
 
 

@@ -59,9 +59,12 @@ class Space:
         )
 
     def residual(self, rows: FloatArray, components: int) -> FloatArray:
-        """What the first components leave of standardised rows: its length, [rows]."""
+        """What the first components leave of standardised rows: its length, [rows].
+
+        One component at least is not among them, since all of them leave nothing of any row.
+        """
         values = self.standardised(rows)
-        some = self.axes[:, :components]
+        some = self.axes[:, : min(components, len(self.columns) - 1)]
         left = values - (values @ some) @ some.T
         return np.asarray(np.sqrt((left**2).sum(axis=1)))
 

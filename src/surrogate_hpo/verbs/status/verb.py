@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.run.graph import AUDITS, COMPANIONS, CONTESTS, CONVERGENCE
+from surrogate_hpo.run.graph import AUDITS, COMPANIONS, CONTESTS, CONVERGENCE, SELECTIONS
 from surrogate_hpo.run.job_logs import JobLog, Queue, batch_error, read_job_log
 from surrogate_hpo.run.plan import chain, cost_path, items, log_path
 from surrogate_hpo.run.slurm.refusals import refused_submissions
@@ -97,7 +97,7 @@ def job_states(folder: Path, config: Config, queue: Queue) -> list[JobStatus]:
         ones.
     """
     stages = chain(config)
-    asked_for = (*AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS)
+    asked_for = (*AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *SELECTIONS)
     extra = [stage for stage in asked_for if stage not in stages]
     begun = [s for s in extra if any(_begun(folder, *job) for job in _jobs([s], config))]
     found = []
