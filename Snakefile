@@ -31,6 +31,7 @@ include: "workflow/rules/floor.smk"
 include: "workflow/rules/ados.smk"
 include: "workflow/rules/potential.smk"
 include: "workflow/rules/select.smk"
+include: "workflow/rules/select_audit.smk"
 
 
 rule all:

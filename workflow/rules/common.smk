@@ -112,6 +112,8 @@ POTENTIAL_ATOMS = ["results/ados/atoms.pt"] if CONFIG.potential.needs_dos else [
 SELECT_POTENTIAL = (
     ["results/potential/potential.json"] if CONFIG.select.rule == "spread" else []
 )
+# Choices are replayed on all snapshots, unless the user has other structures.
+SELECT_AUDITED = [] if CONFIG.select_audit.files else SPLITS
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 

@@ -24,6 +24,7 @@ from surrogate_hpo.stages.potential.settings import PotentialSettings
 from surrogate_hpo.stages.report.settings import ReportSettings
 from surrogate_hpo.stages.search.settings import SearchSettings
 from surrogate_hpo.stages.select.settings import SelectSettings
+from surrogate_hpo.stages.select_audit.settings import SelectAuditSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
 from surrogate_hpo.stages.table.settings import TableSettings
@@ -61,6 +62,7 @@ class Config(Section):
     ados: AdosSettings = AdosSettings()
     potential: PotentialSettings = PotentialSettings()
     select: SelectSettings = SelectSettings()
+    select_audit: SelectAuditSettings = SelectAuditSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")

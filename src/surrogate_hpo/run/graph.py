@@ -32,7 +32,7 @@ CONVERGENCE = ("knoise", "learning_curve", "floor")
 COMPANIONS = ("ados", "potential")
 
 # They say which structures to compute next, and whether the rule is worth it; run when asked for.
-SELECTIONS = ("select",)
+SELECTIONS = ("select", "select_audit")
 
 # They judge structures beyond the run; part of it where `transfer.structures` names some.
 TRANSFERS = ("transfer",)
@@ -63,6 +63,7 @@ FIGURES = {
     "ados_figure": "ados",
     "potential_figure": "potential",
     "select_figure": "select",
+    "select_audit_figure": "select_audit",
 }
 
 # Commands for people, who give them files.
@@ -117,6 +118,7 @@ SUMMARIES = {
     "ados": "density of states by atom",
     "potential": "energies and forces from atoms",
     "select": "what to compute next",
+    "select_audit": "rules against random choices",
     "archive": "the run in one file",
 }
 

@@ -15,7 +15,6 @@ from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.structures.several import write_structures
 from surrogate_hpo.formats.structures.structures import read_structure
-from surrogate_hpo.potential.features import AtomDescriptor, elements_of
 from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.run.interface import Input, Output
 from surrogate_hpo.run.provenance import provenance
@@ -23,14 +22,13 @@ from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.choosing import Choice, choose, measures_of, pool_of
 from surrogate_hpo.selection.features import Features, FloatArray
 from surrogate_hpo.selection.options import RULES, WITH_MODEL, RuleName
+from surrogate_hpo.stages.select.describing import default_descriptor
 from surrogate_hpo.stages.select.pool import Candidate, candidates_of
 from surrogate_hpo.stages.select.settings import SelectSettings
 from surrogate_hpo.stages.select.tables import candidate_rows, space_rows
 from surrogate_hpo.stages.select.weeding import counted, described, refused_of
 
 logger = logging.getLogger(__name__)
-# Cutoff by default, in units of the radius of a sphere that holds one atom.
-_RADII = 3.0
 
 
 def select(
@@ -55,7 +53,11 @@ def select(
     candidates = candidates_of(settings, config.snapshots, seed)
     known = [read_structure(path) for path in structures]
     model = None if settings.rule != WITH_MODEL else _model(potential)
-    descriptor = _descriptor(settings, known) if model is None else model.descriptor
+    descriptor = (
+        default_descriptor(known, settings.cutoff_radius_angstrom, settings.twojmax)
+        if model is None
+        else model.descriptor
+    )
     refused = refused_of(settings, candidates, known, descriptor)
     features, kept, dropped = described(settings, candidates, known, descriptor, refused)
     places = [place for place, number in enumerate(kept, start=len(known)) if number not in dropped]
@@ -142,13 +144,6 @@ def _model(path: Path | None) -> Potential:
             got="nothing",
         )
     return read_potential(path)
-
-
-def _descriptor(settings: SelectSettings, known: Sequence[Atoms]) -> AtomDescriptor:
-    volumes = [abs(float(atoms.get_volume())) / len(atoms) for atoms in known]
-    radius = float(np.cbrt(3 * np.mean(volumes) / (4 * np.pi)))
-    cutoff = settings.cutoff_radius_angstrom or round(_RADII * radius, 2)
-    return AtomDescriptor(cutoff, settings.twojmax, elements_of(known))
 
 
 def _members(features: Features, model: Potential) -> FloatArray:
