@@ -19,6 +19,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.formats.structures.structures import read_structure, write_structure
@@ -35,33 +36,34 @@ def main(name: str, number: int | None) -> None:
     runs.mkdir(parents=True, exist_ok=True)
     frames = []
     for snapshot in loaded.snapshots.names("training")[:number]:
-        structure, found = runs / f"{snapshot}.extxyz", runs / f"{snapshot}.json"
-        if not found.is_file():
-            write_structure(structure, make_snapshot(loaded.snapshots, snapshot, seed=loaded.seed))
-            started = time.perf_counter()
-            dft(
-                settings=loaded.dft,
-                seed=loaded.seed,
-                structure=structure,
-                pseudopotentials=[Path(file) for file in loaded.dft.pseudopotentials.values()],
-                dft=found,
-                save=runs / f"{snapshot}.save",
-            )
-            shutil.rmtree(runs / f"{snapshot}.save")  # wavefunctions, which nothing here needs
-            sys.stdout.write(f"{name} {snapshot}: {time.perf_counter() - started:.1f} s\n")
-            sys.stdout.flush()
-        frames.append(labelled(structure, found))
+        atoms = make_snapshot(loaded.snapshots, snapshot, seed=loaded.seed)
+        frames.append(computed(loaded, atoms, runs / snapshot))
     with replacing(DATA / f"{name}.extxyz") as partial, partial.open("w") as stream:
         write(stream, frames, format="extxyz")
 
 
-def labelled(structure: Path, found: Path) -> Atoms:
-    """A snapshot with its total free energy and forces."""
-    result, atoms = read_dft_result(found), read_structure(structure)
-    atoms.calc = SinglePointCalculator(
-        atoms, free_energy=result.total_free_energy, forces=result.forces
+def computed(loaded: Config, atoms: Atoms, stem: Path) -> Atoms:
+    """A structure with total free energy and forces, by pw.x where it has not been run before."""
+    structure, found = stem.with_suffix(".extxyz"), stem.with_suffix(".json")
+    if not found.is_file():
+        write_structure(structure, atoms)
+        started = time.perf_counter()
+        dft(
+            settings=loaded.dft,
+            seed=loaded.seed,
+            structure=structure,
+            pseudopotentials=[Path(file) for file in loaded.dft.pseudopotentials.values()],
+            dft=found,
+            save=stem.with_suffix(".save"),
+        )
+        shutil.rmtree(stem.with_suffix(".save"))  # wavefunctions, which nothing here needs
+        sys.stdout.write(f"{stem}: {time.perf_counter() - started:.1f} s\n")
+        sys.stdout.flush()
+    result, labelled = read_dft_result(found), read_structure(structure)
+    labelled.calc = SinglePointCalculator(
+        labelled, free_energy=result.total_free_energy, forces=result.forces
     )
-    return atoms
+    return labelled
 
 
 if __name__ == "__main__":
