@@ -45,7 +45,7 @@ class SelectAuditSettings(Section):
     )
     twojmax: TwoJMax = Field(6, description="2·J_max of the same")
     force_weight_angstrom_per_atom: float = Field(
-        0.1,
+        0.01,
         ge=0,
         description="what an error of forces counts in the fit beside one of the energy per atom; "
         "0, or where structures lack forces, for energies alone",
