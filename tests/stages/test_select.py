@@ -11,6 +11,7 @@ import yaml
 from ase import Atoms
 from ase.build import bulk
 from ase.io import read, write
+from tiny_workflow import edit_config, new_folder, planned
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.config.load import load_config
@@ -151,7 +152,12 @@ def test_the_spread_is_that_of_the_members_of_a_potential(project):
 
 
 def test_settings_that_make_no_sense_are_refused_and_the_need_grows_with_the_pool(project):
-    for bad in ({"rule": "best"}, {"number": 0}, {"pool": [{"number": 10**6}]}):
+    for bad in (
+        {"rule": "best"},
+        {"number": 0},
+        {"pool": [{"number": 10**6}]},
+        {"pool": [{"files": ["run.traj@-1"]}]},
+    ):
         configured(project, **bad)
         with pytest.raises(ConfigError, match="select"):
             load_config([project / "config.yaml"])
@@ -162,6 +168,20 @@ def test_settings_that_make_no_sense_are_refused_and_the_need_grows_with_the_poo
         needs.append(need_of("select")(Case(config, SIZE)))
     assert needs[1].memory_bytes > needs[0].memory_bytes
     assert needs[1].cpu_seconds > needs[0].cpu_seconds + 10
+    configured(project, pool=[{"number": 10_000, "supercell_atoms": [8, 32]}])
+    larger = need_of("select")(Case(load_config([project / "config.yaml"]), SIZE))
+    assert larger.memory_bytes > 2 * needs[1].memory_bytes
+
+
+def test_both_are_run_when_asked_for_and_a_model_is_fitted_only_for_the_rule_that_asks_it(tmp_path):
+    folder = new_folder(tmp_path / "run")
+    assert not {"select", "select_audit"} & planned(folder)
+    edit_config(folder, "select", rule="spread", pool=[{"number": 20}])
+    found = planned(folder, "select_figure", "select_audit_figure")
+    assert {"select", "select_audit", "potential", "snapshots", "dft"} <= found
+    assert "ldos" not in found
+    edit_config(folder, "select", rule="kmeans")
+    assert planned(folder, "select") == {"snapshots", "select"}
 
 
 def test_another_cell_reruns_the_selection_and_other_snapshots_do_not(project):

@@ -18,7 +18,9 @@ def select(case: Case) -> Need:
     generated = sum(group.number or 0 for group in settings.pool)
     read = _FRAMES * sum(len(group.files or ()) for group in settings.pool)
     structures = generated + read + case.snapshots("training")
-    atoms = structures * case.size.atoms
+    listed = [group.supercell_atoms or 0 for group in settings.pool]
+    largest = max(max(n) if isinstance(n, list) else n for n in [*listed, case.size.atoms])
+    atoms = structures * largest
     components = n_components(settings.twojmax)
     seconds = (
         4 * STARTUP_SECONDS

@@ -36,8 +36,8 @@ class Candidate:
 
     @property
     def group(self) -> str:
-        """Its class: number of atoms, and temperature where it is known."""
-        return class_of(self.atoms)
+        """Its class: number of atoms, and temperature where it is known; empty if refused."""
+        return "" if self.refused else class_of(self.atoms)
 
 
 def class_of(atoms: Atoms) -> str:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from surrogate_hpo import limits
 from surrogate_hpo.config.base import Count, FileName, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.config.frames import file_of
+from surrogate_hpo.config.frames import file_of, frame_problems
 from surrogate_hpo.selection.options import RuleName
 from surrogate_hpo.stages.potential.settings import TwoJMax
 from surrogate_hpo.stages.snapshots.settings_groups import GroupSettings
@@ -63,10 +63,13 @@ class SelectSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _pool_is_bounded(self) -> Self:
+    def _pool_makes_sense(self) -> Self:
         if (count := sum(group.number or 0 for group in self.pool)) > limits.SNAPSHOTS:
             msg = f"`pool` has {count:.6g} candidates, at most {limits.SNAPSHOTS} make sense"
             raise ValueError(msg)
+        sources = [source for group in self.pool for source in group.files or ()]
+        if problems := list(frame_problems("pool", sources)):
+            raise ValueError("; ".join(problems))
         return self
 
     @property

@@ -66,7 +66,8 @@ def select(
     chosen = {kept[place - len(known)]: order for order, place in enumerate(made.chosen)}
     reasons = {**refused, **dropped}
     rows = candidate_rows(candidates, kept, measures, chosen, reasons, made)
-    record = provenance("select", settings, seed, [*structures, *map(Path, settings.own_files)])
+    read = [*structures, *map(Path, settings.own_files), *([potential] if potential else [])]
+    record = provenance("select", settings, seed, read)
     write_table(table, rows)
     write_table(space, space_rows(features, known, candidates, kept, rows))
     write_structures(selected, [candidates[number].atoms for number in chosen], record)
