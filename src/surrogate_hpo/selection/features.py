@@ -32,7 +32,17 @@ class Features:
 
     @classmethod
     def of(cls, blocks: Iterable[FloatArray]) -> Self:
-        """From the sites of each structure, [sites, columns] each.
+        """Gather the sites of structures.
+
+        Parameters
+        ----------
+        blocks
+            [sites, columns] of each structure.
+
+        Returns
+        -------
+        Features
+            In the order of the structures.
 
         Raises
         ------

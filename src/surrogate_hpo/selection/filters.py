@@ -13,8 +13,6 @@ from surrogate_hpo.selection.space import fit_space
 FloatArray = NDArray[np.float64]
 # A pair of atomic numbers, the lower first.
 Pair = tuple[int, int]
-# Neighbouring structures along one axis that are compared with each other.
-_AXIS = 0
 
 
 def closest_pairs(atoms: Atoms, cutoff: float) -> dict[Pair, float]:
@@ -108,22 +106,20 @@ def duplicates(features: Features, known: int, distance: float) -> dict[int, int
     """
     space = fit_space(features.rows)
     means = features.mean_of(space.scores(features.rows)) / np.sqrt(len(space.columns))
-    order = np.argsort(means[:, _AXIS], kind="stable")
-    along = means[order, _AXIS]
-    found: dict[int, int] = {}
     # Along one axis nothing is farther apart than in the whole space: few others are looked at.
-    near: dict[int, list[int]] = {}
-    ends = np.searchsorted(along, along + distance, side="right")
-    for place, end in enumerate(ends):
-        others = order[place + 1 : end]
-        apart = np.linalg.norm(means[others] - means[order[place]], axis=1)
-        for other in others[apart <= distance]:
-            early, late = sorted((int(order[place]), int(other)))
-            near.setdefault(late, []).append(early)
-    for late in sorted(near):
-        kept = [early for early in sorted(near[late]) if early not in found]
-        if late >= known and kept:
-            found[late] = kept[0]
+    order = np.argsort(means[:, 0], kind="stable")
+    along = means[order, 0]
+    begins = np.searchsorted(along, means[:, 0] - distance, side="left")
+    ends = np.searchsorted(along, means[:, 0] + distance, side="right")
+    found: dict[int, int] = {}
+    for early in range(len(means)):
+        if early in found:
+            continue
+        others = order[begins[early] : ends[early]]
+        apart = np.linalg.norm(means[others] - means[early], axis=1)
+        for late in others[apart <= distance]:
+            if late > early and late >= known:
+                found.setdefault(int(late), early)
     return found
 
 
