@@ -94,8 +94,9 @@ def draw_rules_against_random(table: FigureTable) -> Figure:
     lines.set(xlabel="DFT runs", ylabel="energy, MAE (meV/atom)")
     ratios.axvline(1, color=GREY, ls=(0, (5, 3)))
     ratios.set_yticks([-place for place in range(len(names))], names)
-    ratios.set(xlabel="DFT runs beside random", ylim=(-len(names) + 0.4, 0.6))
-    figure.legend(*lines.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    ratios.set(xlabel="runs ÷ random", ylim=(-len(names) + 0.4, 0.6))
+    # Colours and markers of the rules stand on the right.
+    lines.legend(handles=lines.lines[:1])
     return figure
 
 
