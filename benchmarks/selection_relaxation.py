@@ -43,7 +43,7 @@ def relaxation(compute: Compute | None = None) -> dict[str, Any]:
     direct, calls = directly(begin, compute)
     apart = rounds.positions - direct.positions
     apart -= apart.mean(axis=0)
-    error = rounds.get_potential_energy() - direct.get_potential_energy()
+    error = free_energy(rounds) - free_energy(direct)
     return {
         "atoms": len(begin),
         "tolerance_ev_per_angstrom": TOLERANCE,
@@ -94,7 +94,7 @@ def in_rounds(begin: Atoms, compute: Compute) -> tuple[Atoms, int]:
 def taught(known: list[Atoms]) -> PotentialCalculator:
     """A potential fitted to what has been computed."""
     data = [
-        Labelled(one, f"run {number}", one.get_potential_energy(), one.get_forces())
+        Labelled(one, f"run {number}", free_energy(one), one.get_forces())
         for number, one in enumerate(known)
     ]
     path = FOLDER / "potential.json"
@@ -123,7 +123,7 @@ class Computed(Calculator):
         """Ask pw.x."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         found = self.compute(self.atoms, f"direct-{self.calls:02d}")  # type: ignore[arg-type]
-        energy = found.get_potential_energy()
+        energy = free_energy(found)
         self.calls += 1
         self.results = {"energy": energy, "free_energy": energy, "forces": found.get_forces()}
 
@@ -134,6 +134,11 @@ def directly(begin: Atoms, compute: Compute) -> tuple[Atoms, int]:
     atoms.calc = Computed(compute)
     BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=TOLERANCE, steps=MOST_STEPS)
     return atoms, atoms.calc.calls
+
+
+def free_energy(atoms: Atoms) -> float:
+    """eV."""
+    return float(atoms.get_potential_energy(force_consistent=True))
 
 
 def largest_force(atoms: Atoms) -> float:
