@@ -126,9 +126,6 @@ $(PRIOR)/results/potential/potential.json:
 	cd $(PRIOR) && ../../.venv/bin/snakemake potential --snakefile ../../Snakefile \
 	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/tiny.yaml
 
-# Both models of the flagship's atoms are made first, where they are not there; the flagship itself takes an hour or more.
-bench-atoms: .venv/dev-installed flagship $(PRIOR)/results/potential/potential.json  ## models of atoms beside the LDOS: errors, training, inference; potential, LAMMPS, hyperparameters, priors; runs `make flagship` first if need be, an hour or more
-	cd build/flagship && ../../.venv/bin/snakemake ados_figure potential_figure --snakefile ../../Snakefile \
 # Interrupted, it goes on when it is called again.
 bench-selection-data: environment quantum-espresso  ## the structures that `make bench-select` replays, computed again with pw.x: an hour
 	.venv/bin/python benchmarks/select_data.py tutorial
@@ -140,9 +137,9 @@ SELECT ?=
 bench-select: environment quantum-espresso  ## rules that choose the next DFT runs against random choices; a relaxation in rounds
 	.venv/bin/python benchmarks/selection.py $(SELECT)
 
-# Both models of the flagship's atoms are made first, where they are not there.
-bench-atoms: flagship  ## models of atoms beside the LDOS: errors, training, inference; potential; runs `make flagship` if need be
-	cd build/flagship && ../../.venv/bin/snakemake ados_figure potential --snakefile ../../Snakefile \
+# Both models of the flagship's atoms are made first, where they are not there; the flagship itself takes an hour or more.
+bench-atoms: .venv/dev-installed flagship $(PRIOR)/results/potential/potential.json  ## models of atoms beside the LDOS: errors, training, inference; potential, LAMMPS, hyperparameters, priors; runs `make flagship` first if need be, an hour or more
+	cd build/flagship && ../../.venv/bin/snakemake ados_figure potential_figure --snakefile ../../Snakefile \
 	    --profile ../../profiles/default --cores $(CORES) --configfile ../../config/flagship.yaml
 	.venv/bin/python benchmarks/atoms.py
 	.venv/bin/python benchmarks/potential.py $(POTENTIAL)
