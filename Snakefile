@@ -9,6 +9,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/snapshots.smk"
+include: "workflow/rules/rounds.smk"
 include: "workflow/rules/dft.smk"
 include: "workflow/rules/ldos.smk"
 include: "workflow/rules/acsd.smk"

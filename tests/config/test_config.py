@@ -16,6 +16,7 @@ from surrogate_hpo.run.graph import (
     COMPANIONS,
     CONTESTS,
     CONVERGENCE,
+    GROWTH,
     SELECTIONS,
     STAGES,
     TRANSFERS,
@@ -45,6 +46,7 @@ def test_default_config_is_valid_and_has_a_section_per_stage():
         *COMPANIONS,
         *SELECTIONS,
         *TRANSFERS,
+        *GROWTH,
         *ARCHIVES,
         "seed",
     } == set(type(config).model_fields)

@@ -15,6 +15,7 @@ from surrogate_hpo.run.graph import (
     CONTESTS,
     CONVERGENCE,
     FIGURES,
+    GROWTH,
     HELPERS,
     QUESTIONS,
     SELECTIONS,
@@ -69,6 +70,7 @@ EVERY_STAGE = (
     *COMPANIONS,
     *SELECTIONS,
     *TRANSFERS,
+    *GROWTH,
     *ARCHIVES,
 )
 # The most modules of a folder: what is more is looked through, not seen.

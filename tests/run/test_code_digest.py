@@ -12,13 +12,24 @@ from surrogate_hpo.run.graph import (
     CONTESTS,
     CONVERGENCE,
     FIGURES,
+    GROWTH,
     HELPERS,
     STAGES,
     TRANSFERS,
     home,
 )
 
-RULES = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *HELPERS, *FIGURES)
+RULES = (
+    *STAGES,
+    *AUDITS,
+    *CONTESTS,
+    *CONVERGENCE,
+    *COMPANIONS,
+    *TRANSFERS,
+    *GROWTH,
+    *HELPERS,
+    *FIGURES,
+)
 # What shows results, and computes none that anything but another of these reads.
 SHOWING = ("report", "compare", *FIGURES, *ARCHIVES)
 COMPUTING = sorted({*RULES} - {*SHOWING})

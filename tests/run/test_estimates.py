@@ -30,6 +30,7 @@ from surrogate_hpo.run.graph import (
     CONTESTS,
     CONVERGENCE,
     FIGURES,
+    GROWTH,
     HELPERS,
     STAGES,
     TRANSFERS,
@@ -44,7 +45,7 @@ from surrogate_hpo.stages.evaluate.control import FORCE_ATOMS
 from surrogate_hpo.stages.evaluate.needs import CONTROL_ATOMS
 
 RULES = (
-    *STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES,
+    *STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *GROWTH, *ARCHIVES, *HELPERS, *FIGURES,
 )  # fmt: skip
 NEEDS = {rule: need_of(rule) for rule in RULES}
 TUTORIAL = Path(__file__).parent / "measured_tutorial.yaml"

@@ -24,7 +24,15 @@ from surrogate_hpo.formats.structures.structures import read_structure, read_str
 from surrogate_hpo.formats.upf.writer import upf_text
 from surrogate_hpo.labels.dft_guards import check_bands, check_window
 from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
-from surrogate_hpo.run.graph import AUDITS, COMPANIONS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
+from surrogate_hpo.run.graph import (
+    AUDITS,
+    COMPANIONS,
+    CONTESTS,
+    CONVERGENCE,
+    GROWTH,
+    STAGES,
+    TRANSFERS,
+)
 from surrogate_hpo.stages.dft.stage import dft
 from surrogate_hpo.stages.snapshots import stage as snapshots
 from surrogate_hpo.verbs.check.verb import check
@@ -310,7 +318,7 @@ def test_molecular_dynamics_gives_frames_of_their_own(project):
 
 
 @pytest.mark.parametrize(
-    "stage", [*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS]
+    "stage", [*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *GROWTH]
 )
 def test_help_explains_inputs_outputs_and_units(stage, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -13,7 +13,8 @@ from surrogate_hpo.cli import JOBS, _parser
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 ASIDE = [
     *("audit_figure", "acsd_audit_figure", "learning_curve_figure", "archive", "knoise", "floor"),
-    *("acsd_audit", "table", "ados_figure", "potential_figure"),
+    *("acsd_audit", "table", "ados_figure", "potential_figure", "select_figure"),
+    "select_audit_figure",
 ]
 SHARED = {
     "search": {"workers": 2},
@@ -21,6 +22,8 @@ SHARED = {
     "audit": {"chunks": 2},
     "acsd_audit": {"chunks": 2},
     "report": {"comparison": True},
+    "select": {"pool": [{"number": 9}]},
+    "rounds": {"number": 1},
 }
 
 
@@ -43,6 +46,9 @@ def test_every_job_has_a_command_that_its_verb_understands(tmp_path):
         given = _parser(words[0]).parse_args(words)
         assert given.cost is not None
         verbs.add(given.stage)
+        # A calculation that fails is a result in rounds alone.
+        if given.stage == "dft":
+            assert given.may_fail == given.dft.stem.startswith("round")
     # A transfer needs structures beyond the run.
     assert set(JOBS) - verbs == {"transfer"}
 

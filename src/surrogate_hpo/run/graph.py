@@ -37,6 +37,9 @@ SELECTIONS = ("select", "select_audit")
 # They judge structures beyond the run; part of it where `transfer.structures` names some.
 TRANSFERS = ("transfer",)
 
+# They choose further snapshots to learn from; part of a run where `rounds.number` is more than 0.
+GROWTH = ("rounds",)
+
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
 
@@ -48,6 +51,7 @@ HELPERS = {
     "evaluate_snapshot": "evaluate",
     "knoise_snapshot": "knoise",
     "learning_curve_network": "learning_curve",
+    "rounds_choice": "rounds",
     "ados_atoms": "ados",
     "ados_network": "ados",
     "audit_chunk": "audit",
@@ -119,6 +123,7 @@ SUMMARIES = {
     "potential": "energies and forces from atoms",
     "select": "what to compute next",
     "select_audit": "rules against random choices",
+    "rounds": "which structure to compute next",
     "archive": "the run in one file",
 }
 

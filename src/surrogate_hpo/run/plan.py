@@ -14,6 +14,8 @@ def chain(config: Config) -> tuple[str, ...]:
     stages = list(STAGES)
     if config.snapshots.finished:
         stages.insert(stages.index("acsd"), "floor")
+    if config.rounds.number:
+        stages.insert(stages.index("ldos"), "rounds")
     if config.naswot.direction == "audit":
         stages.insert(stages.index("naswot"), "audit")
     if config.transfer.structures:
@@ -102,8 +104,10 @@ def snapshots_of(rule: str, config: Config) -> list[str]:
     list of str
         Their names; none if the rule's jobs are others.
     """
-    if rule in ("snapshots", "dft", "ldos", "descriptors"):
+    if rule == "snapshots":
         return config.snapshots.all_names()
+    if rule in ("dft", "ldos", "descriptors"):
+        return config.all_names()
     return config.snapshots.names("test") if rule == "evaluate_snapshot" else []
 
 
@@ -128,6 +132,8 @@ def parts(stage: str, config: Config) -> list[str]:
         return _size_classes(config)
     if stage == "ados":
         return ["atoms", *(f"network-{seed}" for seed in range(config.ados.seeds))]
+    if stage == "rounds":
+        return [f"choice-{number}" for number in config.rounds.numbers()]
     if stage == "learning_curve":
         return [
             f"{count}-{seed}" for count, seed in curve(config) if not _trained(config, count, seed)
@@ -143,7 +149,10 @@ def parts(stage: str, config: Config) -> list[str]:
 
 
 def curve(config: Config) -> list[tuple[int, int]]:
-    """Number of training snapshots and initialisation of each network of the learning curve."""
+    """Number of training snapshots and initialisation of each network of the learning curve.
+
+    They are the config's own: of those of the rounds it is not known whether they are there.
+    """
     counts = config.learning_curve.counts(len(config.snapshots.names("training")))
     return [(count, seed) for count in counts for seed in range(config.learning_curve.seeds)]
 
@@ -156,7 +165,7 @@ def curve_model(config: Config, count: int, seed: int) -> Path:
 
 
 def _trained(config: Config, count: int, seed: int) -> bool:
-    return count == len(config.snapshots.names("training")) and seed < config.train.seeds
+    return count == len(config.names("training")) and seed < config.train.seeds
 
 
 def _size_classes(config: Config) -> list[str]:

@@ -18,7 +18,7 @@ _REACH = 8.0
 
 
 def _atoms(case: Case, *splits: Split) -> int:
-    names = [name for split in splits for name in case.config.snapshots.names(split)]
+    names = [name for split in splits for name in case.config.names(split)]
     return sum(case.sizes.get(name, case.size).atoms for name in names)
 
 

@@ -15,17 +15,38 @@ _FRAMES = 1000
 def select(case: Case) -> Need:
     """All candidates described, and looked at again for each that is chosen."""
     settings = case.config.select
-    generated = sum(group.number or 0 for group in settings.pool)
-    read = _FRAMES * sum(len(group.files or ()) for group in settings.pool)
+    return pool_need(case, twojmax=settings.twojmax, number=settings.number)
+
+
+def pool_need(case: Case, *, twojmax: int, number: int) -> Need:
+    """What a choice from the pool needs.
+
+    Parameters
+    ----------
+    case
+        The case.
+    twojmax
+        2·J_max of the descriptors at the atoms.
+    number
+        Of structures that are chosen.
+
+    Returns
+    -------
+    Need
+        Of all candidates, described and looked at again for each that is chosen.
+    """
+    pool = case.config.select.pool
+    generated = sum(group.number or 0 for group in pool)
+    read = _FRAMES * sum(len(group.files or ()) for group in pool)
     structures = generated + read + case.snapshots("training")
-    listed = [group.supercell_atoms or 0 for group in settings.pool]
+    listed = [group.supercell_atoms or 0 for group in pool]
     largest = max(max(n) if isinstance(n, list) else n for n in [*listed, case.size.atoms])
     atoms = structures * largest
-    components = n_components(settings.twojmax)
+    components = n_components(twojmax)
     seconds = (
         4 * STARTUP_SECONDS
-        + _SECONDS_PER_ATOM * (settings.twojmax / _AT) ** _POWER * atoms
+        + _SECONDS_PER_ATOM * (twojmax / _AT) ** _POWER * atoms
         + _SECONDS_PER_STRUCTURE * structures
-        + _SECONDS_PER_STEP_AND_ATOM * settings.number * atoms
+        + _SECONDS_PER_STEP_AND_ATOM * number * atoms
     )
     return Need(NUMBA_BASE + 10 * FLOAT64 * components * atoms, seconds)

@@ -1,12 +1,13 @@
 """The `select` section: candidates for the next DFT runs, and the rule that chooses among them."""
 
-from typing import Self
+import math
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from surrogate_hpo import limits
 from surrogate_hpo.config.base import Count, FileName, PositiveFloat, PositiveInt, Section
-from surrogate_hpo.config.frames import file_of, frame_problems
+from surrogate_hpo.config.frames import FRAME_RANGE, count_frames, file_of, frame_problems
 from surrogate_hpo.selection.options import RuleName
 from surrogate_hpo.stages.potential.settings import TwoJMax
 from surrogate_hpo.stages.snapshots.settings_groups import GroupSettings
@@ -71,6 +72,26 @@ class SelectSettings(Section):
         if problems := list(frame_problems("pool", sources)):
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def pool_size(self) -> float:
+        """Number of candidates before any is dropped; infinite where it takes a look into files."""
+        sources = [entry for group in self.pool for entry in group.files or ()]
+        if any(FRAME_RANGE.fullmatch(entry) is None for entry in sources):
+            return math.inf
+        generated = sum(group.number or 0 for group in self.pool)
+        return generated + sum(map(count_frames, sources))
+
+    @property
+    def generates(self) -> bool:
+        """Whether candidates are made here, from a cell."""
+        return any(group.number for group in self.pool)
+
+    def deciding_pool(self) -> dict[str, Any]:
+        """The settings that decide the pool, and not what is chosen of it by this stage."""
+        return self.model_dump(
+            mode="json", exclude={"rule", "number", "cutoff_radius_angstrom", "twojmax"}
+        )
 
     @property
     def own_files(self) -> list[FileName]:

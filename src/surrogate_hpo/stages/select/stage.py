@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from ase import Atoms
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.potentials import read_potential
-from surrogate_hpo.errors import ConfigError, DataError
+from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.structures.several import write_structures
@@ -23,6 +22,7 @@ from surrogate_hpo.selection.choosing import Choice, choose, measures_of, pool_o
 from surrogate_hpo.selection.features import Features, FloatArray
 from surrogate_hpo.selection.options import RULES, WITH_MODEL, RuleName
 from surrogate_hpo.stages.select.describing import default_descriptor
+from surrogate_hpo.stages.select.members import members_of
 from surrogate_hpo.stages.select.pool import Candidate, candidates_of
 from surrogate_hpo.stages.select.settings import SelectSettings
 from surrogate_hpo.stages.select.tables import candidate_rows, space_rows
@@ -61,7 +61,7 @@ def select(
     refused = refused_of(settings, candidates, known, descriptor)
     features, kept, dropped = described(settings, candidates, known, descriptor, refused)
     places = [place for place, number in enumerate(kept, start=len(known)) if number not in dropped]
-    members = None if model is None else _members(features, model)
+    members = None if model is None else members_of(features, model)
     made, measures = _chosen(settings, seed, features, len(known), places, members)
     chosen = {kept[place - len(known)]: order for order, place in enumerate(made.chosen)}
     reasons = {**refused, **dropped}
@@ -145,18 +145,6 @@ def _model(path: Path | None) -> Potential:
             got="nothing",
         )
     return read_potential(path)
-
-
-def _members(features: Features, model: Potential) -> FloatArray:
-    """Energies per atom by the members of a linear potential, eV, [members, structures]."""
-    if model.networks is not None:
-        raise DataError(
-            "the rule `spread` needs a linear potential",
-            where="potential.network",
-            expected="null",
-            got="networks, which are the same for all members",
-        )
-    return np.asarray(model.members @ features.means.T)
 
 
 def _notes(

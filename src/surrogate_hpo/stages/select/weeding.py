@@ -63,6 +63,7 @@ def described(
     known: Sequence[Atoms],
     descriptor: AtomDescriptor,
     refused: Mapping[int, str],
+    names: Sequence[str] | None = None,
 ) -> tuple[Features, list[int], dict[int, str]]:
     """Describe what is left, and drop duplicates and what is too far out.
 
@@ -78,6 +79,8 @@ def described(
         What atoms are described by.
     refused
         As `refused_of` gives it.
+    names
+        What the known structures are called; numbered by default.
 
     Returns
     -------
@@ -95,14 +98,11 @@ def described(
     if not kept:
         raise nothing_left(refused)
     features = describe([*known, *(candidates[number].atoms for number in kept)], descriptor)
+    called = names or [f"training structure {number}" for number in range(len(known))]
     dropped = {}
     twins = duplicates(features, len(known), settings.duplicate_distance)
     for twin, early in twins.items():
-        other = (
-            f"training structure {early}"
-            if early < len(known)
-            else candidates[kept[early - len(known)]].name
-        )
+        other = called[early] if early < len(known) else candidates[kept[early - len(known)]].name
         dropped[kept[twin - len(known)]] = f"duplicate: of {other}"
     out = extrapolation(features, len(known))
     for place, number in enumerate(kept, start=len(known)):

@@ -1,0 +1,156 @@
+"""Rounds in a real run: killed, failed, changed, stopped; only structures, DFT and choices."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_workflow import command, edit_config, new_folder, snakemake
+
+from surrogate_hpo.formats.espresso.engine import find_engine
+from surrogate_hpo.run.left_out import reason_of
+
+pytestmark = [pytest.mark.workflow, pytest.mark.qe]
+SUMMARY = "results/rounds/summary.json"
+MODEL = {"cutoff_radii_angstrom": [4.0], "twojmax": [2], "force_weights": [0.1], "members": 2}
+POOL = [{"number": 20, "temperature_kelvin": {"minimum": 100, "maximum": 600}}]
+# pw.x, but of the structure that a file names it says that it cannot.
+FAILING = """#!/bin/sh
+case "$PWD" in *"$(cat {marker})".work)
+  line="%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%"
+  printf '%s\\n  Error in routine c_bands (1):\\n  no\\n%s\\n' "$line" "$line"; exit 1;; esac
+exec {engine} "$@"
+"""
+
+
+def jobs(folder: Path, *arguments: str) -> dict[str, set[str]]:
+    """What Snakemake would run, by rule: the snapshots or rounds of the jobs."""
+    done = snakemake(folder, "--dry-run", "--printshellcmds", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, set[str]] = {}
+    shown = done.stdout + done.stderr
+    for line in re.findall(r"surrogate-hpo (?:dft|rounds\w*|snapshots) .*", shown):
+        path = re.search(r"--cost (\S+)", line)
+        assert path is not None
+        found.setdefault(line.split()[1], set()).add(Path(path[1]).stem)
+    return found
+
+
+def run(folder: Path, *arguments: str) -> str:
+    done = snakemake(folder, SUMMARY, *arguments)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def found(folder: Path) -> dict[str, object]:
+    """What a scientist would quote of the rounds, and the structures to the last digit."""
+    results = folder / "results"
+    choices = {p: json.loads(p.read_text()) for p in sorted(results.glob("rounds/*/choice.json"))}
+    structures = {p.name: p.read_text().splitlines()[2:] for p in results.glob("snapshots/round*")}
+    return structures | {
+        str(path.relative_to(results)): {k: c[k] for k in ("state", "chosen", "errors")}
+        for path, c in choices.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished_rounds(tmp_path_factory) -> Path:
+    """Two rounds of one structure, in one go."""
+    folder = new_folder(tmp_path_factory.mktemp("rounds") / "run")
+    edit_config(folder, "snapshots", training=3, validation=1, test=1)
+    edit_config(folder, "select", pool=POOL)
+    edit_config(folder, "rounds", number=2, per_round=1, potential=MODEL, rule="random")
+    marker, engine = folder.parent / "fails", folder.parent / "bin" / "pw.x"
+    engine.parent.mkdir()
+    marker.write_text("nothing")
+    words = " ".join(find_engine(None).arguments)
+    engine.write_text(FAILING.format(marker=marker, engine=words))
+    engine.chmod(0o755)
+    edit_config(folder, "dft", command=str(engine))
+    run(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(finished_rounds, tmp_path) -> Path:
+    subprocess.run(["cp", "-a", str(finished_rounds), str(tmp_path / "run")], check=True)
+    return tmp_path / "run"
+
+
+def test_a_changed_rule_reruns_from_its_round_on_and_more_rounds_rerun_none(folder):
+    assert jobs(folder, SUMMARY) == {}
+    edit_config(folder, "rounds", rule=["random", "kmeans"])
+    assert jobs(folder, SUMMARY) == {
+        "rounds_choice": {"choice-2"}, "dft": {"round2-0001"}, "rounds": {"all"},
+    }  # fmt: skip
+    edit_config(folder, "rounds", rule="random", number=3)
+    assert jobs(folder, SUMMARY) == {
+        "rounds_choice": {"choice-3"}, "dft": {"round3-0001"}, "rounds": {"all"},
+    }  # fmt: skip
+
+
+def test_killed_in_a_round_and_run_again_gives_the_same(finished_rounds, folder):
+    shutil.rmtree(folder / "results/rounds")
+    for path in [*folder.glob("results/*/round*.*"), *folder.glob("results/cost/*/round*.*")]:
+        path.unlink()
+    with subprocess.Popen(
+        command(folder, SUMMARY),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
+        deadline = time.monotonic() + 300
+        # In the middle of the round's DFT.
+        while not (folder / "results/dft/round1-0001.work").exists():
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(child.pid, signal.SIGKILL)
+    assert not (folder / "results/dft/round1-0001.json").exists()
+    with contextlib.suppress(subprocess.CalledProcessError):
+        subprocess.run([*command(folder, "--unlock")], capture_output=True, check=True)
+    run(folder)
+    assert found(folder) == found(finished_rounds)
+
+
+def test_dft_that_fails_is_a_result_and_what_follows_passes_it_on(folder):
+    engine = Path(yaml.safe_load((folder / "config.yaml").read_text())["dft"]["command"])
+    marker, result = engine.parents[1] / "fails", "results/dft/round1-0001.json"
+    marker.write_text("round1-0001")
+    try:
+        run(folder, "results/ldos/round1-0001.zarr.zip", "--forcerun", result)
+    finally:
+        marker.write_text("nothing")
+    reason = str(reason_of(folder / result))
+    assert reason.startswith("DFT failed: Quantum ESPRESSO stopped with an error")
+    assert "c_bands" in reason
+    assert reason_of(folder / "results/ldos/round1-0001.zarr.zip") == reason
+    summary = json.loads((folder / SUMMARY).read_text())
+    assert [row["failed"] for row in summary["rounds"][:2]] == [1, 0]
+    assert [row["training_snapshots"] for row in summary["rounds"]] == [3, 3, 4]
+    assert "round1-0001" in summary["warnings"][0]
+    log = (folder / "logs/rounds/choice-2.log").read_text()
+    assert "round1-0001 is left out: DFT failed" in log
+
+
+def test_rounds_stop_early_and_say_so(folder):
+    # The errors of the first round are not below this, those of the second may be anything.
+    choice = json.loads((folder / "results/rounds/1/choice.json").read_text())
+    limit = choice["errors"]["energy_error_mev_per_atom"]
+    edit_config(folder, "rounds", stop={"energy_error_mev_per_atom": 2 * limit})
+    run(folder)
+    summary = json.loads((folder / SUMMARY).read_text())
+    assert [row["state"] for row in summary["rounds"][:2]] == ["empty", "empty"]
+    assert [row["dft_cpu_seconds"] for row in summary["rounds"][:2]] == [0.0, 0.0]
+    assert summary["warnings"][0].startswith("empty rounds: 1, 2, because rounds.stop is met")
+    for name in ("round1-0001", "round2-0001"):
+        reason = str(reason_of(folder / f"results/dft/{name}.json"))
+        assert reason.startswith("round")
+        assert "is empty" in reason
