@@ -1,10 +1,8 @@
 """Rounds in a real run: killed, failed, changed, stopped; only structures, DFT and choices."""
 
-import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +12,7 @@ import pytest
 import yaml
 from tiny_workflow import command, edit_config, new_folder, snakemake
 
+from surrogate_hpo.cli import main
 from surrogate_hpo.formats.espresso.engine import find_engine
 from surrogate_hpo.run.left_out import reason_of
 
@@ -43,26 +42,14 @@ def jobs(folder: Path, *arguments: str) -> dict[str, set[str]]:
     return found
 
 
-def run(folder: Path, *arguments: str) -> str:
-    done = snakemake(folder, SUMMARY, *arguments)
+def run(folder: Path, *arguments: str) -> None:
+    done = snakemake(folder, *arguments)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout + done.stderr
-
-
-def found(folder: Path) -> dict[str, object]:
-    """What a scientist would quote of the rounds, and the structures to the last digit."""
-    results = folder / "results"
-    choices = {p: json.loads(p.read_text()) for p in sorted(results.glob("rounds/*/choice.json"))}
-    structures = {p.name: p.read_text().splitlines()[2:] for p in results.glob("snapshots/round*")}
-    return structures | {
-        str(path.relative_to(results)): {k: c[k] for k in ("state", "chosen", "errors")}
-        for path, c in choices.items()
-    }
 
 
 @pytest.fixture(scope="module")
 def finished_rounds(tmp_path_factory) -> Path:
-    """Two rounds of one structure, in one go."""
+    """Two rounds of one structure, killed in the middle of the first one and run again."""
     folder = new_folder(tmp_path_factory.mktemp("rounds") / "run")
     edit_config(folder, "snapshots", training=3, validation=1, test=1)
     edit_config(folder, "select", pool=POOL)
@@ -74,7 +61,20 @@ def finished_rounds(tmp_path_factory) -> Path:
     engine.write_text(FAILING.format(marker=marker, engine=words))
     engine.chmod(0o755)
     edit_config(folder, "dft", command=str(engine))
-    run(folder)
+    with subprocess.Popen(
+        command(folder, SUMMARY),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
+        deadline = time.monotonic() + 600
+        while not (folder / "results/dft/round1-0001.work").exists():
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(child.pid, signal.SIGKILL)
+    assert not (folder / "results/dft/round1-0001.json").exists()
+    run(folder, SUMMARY, "--nolock")
     return folder
 
 
@@ -84,8 +84,32 @@ def folder(finished_rounds, tmp_path) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_killed_run_that_went_on_has_the_numbers_of_one_in_one_go(folder, number, monkeypatch):
+    monkeypatch.chdir(folder)
+    names = ["training-0000", "training-0001", "training-0002", "round1-0001"][: 2 + number]
+    before = ["--before", "results/rounds/1/choice.json"] if number == 2 else []
+    main([
+        "rounds_choice", "--config", "config.yaml", "--round-number", str(number),
+        "--structures", *(f"results/snapshots/{name}.extxyz" for name in names),
+        "--dft", *(f"results/dft/{name}.json" for name in names),
+        "--validation-structures", "results/snapshots/validation-0000.extxyz",
+        "--validation-dft", "results/dft/validation-0000.json",
+        "--test-structures", "results/snapshots/test-0000.extxyz",
+        "--tried", *(f"results/snapshots/{name}.extxyz" for name in names[3:]), *before,
+        "--choice", "again/choice.json", "--candidates", "again/candidates.csv",
+        "--snapshots", f"again/round{number}-0001.extxyz",
+    ])  # fmt: skip
+    kept = Path(f"results/rounds/{number}")
+    for name in ("choice.json", "candidates.csv"):
+        assert Path("again", name).read_bytes() == (kept / name).read_bytes()
+    structure = f"round{number}-0001.extxyz"
+    assert (
+        Path("again", structure).read_bytes() == Path("results/snapshots", structure).read_bytes()
+    )
+
+
 def test_a_changed_rule_reruns_from_its_round_on_and_more_rounds_rerun_none(folder):
-    assert jobs(folder, SUMMARY) == {}
     edit_config(folder, "rounds", rule=["random", "kmeans"])
     assert jobs(folder, SUMMARY) == {
         "rounds_choice": {"choice-2"}, "dft": {"round2-0001"}, "rounds": {"all"},
@@ -96,36 +120,12 @@ def test_a_changed_rule_reruns_from_its_round_on_and_more_rounds_rerun_none(fold
     }  # fmt: skip
 
 
-def test_killed_in_a_round_and_run_again_gives_the_same(finished_rounds, folder):
-    shutil.rmtree(folder / "results/rounds")
-    for path in [*folder.glob("results/*/round*.*"), *folder.glob("results/cost/*/round*.*")]:
-        path.unlink()
-    with subprocess.Popen(
-        command(folder, SUMMARY),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as child:
-        deadline = time.monotonic() + 300
-        # In the middle of the round's DFT.
-        while not (folder / "results/dft/round1-0001.work").exists():
-            assert child.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        os.killpg(child.pid, signal.SIGKILL)
-    assert not (folder / "results/dft/round1-0001.json").exists()
-    with contextlib.suppress(subprocess.CalledProcessError):
-        subprocess.run([*command(folder, "--unlock")], capture_output=True, check=True)
-    run(folder)
-    assert found(folder) == found(finished_rounds)
-
-
 def test_dft_that_fails_is_a_result_and_what_follows_passes_it_on(folder):
     engine = Path(yaml.safe_load((folder / "config.yaml").read_text())["dft"]["command"])
     marker, result = engine.parents[1] / "fails", "results/dft/round1-0001.json"
     marker.write_text("round1-0001")
     try:
-        run(folder, "results/ldos/round1-0001.zarr.zip", "--forcerun", result)
+        run(folder, SUMMARY, "results/ldos/round1-0001.zarr.zip", "--forcerun", result)
     finally:
         marker.write_text("nothing")
     reason = str(reason_of(folder / result))
@@ -140,17 +140,11 @@ def test_dft_that_fails_is_a_result_and_what_follows_passes_it_on(folder):
     assert "round1-0001 is left out: DFT failed" in log
 
 
-def test_rounds_stop_early_and_say_so(folder):
-    # The errors of the first round are not below this, those of the second may be anything.
+def test_an_empty_round_has_jobs_that_say_so(folder):
     choice = json.loads((folder / "results/rounds/1/choice.json").read_text())
-    limit = choice["errors"]["energy_error_mev_per_atom"]
-    edit_config(folder, "rounds", stop={"energy_error_mev_per_atom": 2 * limit})
-    run(folder)
-    summary = json.loads((folder / SUMMARY).read_text())
-    assert [row["state"] for row in summary["rounds"][:2]] == ["empty", "empty"]
-    assert [row["dft_cpu_seconds"] for row in summary["rounds"][:2]] == [0.0, 0.0]
-    assert summary["warnings"][0].startswith("empty rounds: 1, 2, because rounds.stop is met")
-    for name in ("round1-0001", "round2-0001"):
-        reason = str(reason_of(folder / f"results/dft/{name}.json"))
-        assert reason.startswith("round")
-        assert "is empty" in reason
+    limit = 2 * choice["errors"]["energy_error_mev_per_atom"]
+    edit_config(folder, "rounds", stop={"energy_error_mev_per_atom": limit})
+    run(folder, "results/dft/round1-0001.json")
+    reason = str(reason_of(folder / "results/dft/round1-0001.json"))
+    assert reason.startswith("round 1 is empty, rounds.stop is met")
+    assert "left out: round 1 is empty" in (folder / "logs/dft/round1-0001.log").read_text()
