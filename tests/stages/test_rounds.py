@@ -409,3 +409,14 @@ def test_files_of_unknown_length_may_hold_enough_candidates():
     config = config_with(ROUNDS | {"per_round": 900}, [{"files": ["run.traj"]}])
     assert config.select.pool_size == float("inf")
     assert config_with(ROUNDS, [{"files": ["run.traj@0:100:10"]}]).select.pool_size == 10
+
+
+def test_the_example_goes_on_top_of_the_tutorial():
+    folder = REPOSITORY / "config"
+    config = load_config([folder / "config.yaml", folder / "examples" / "rounds.yaml"])
+    assert len(config.names("training")) == 8 + 3 * 4
+    assert [config.rounds.rule_of(number) for number in config.rounds.numbers()] == [
+        "farthest_point",
+        "d_optimal",
+        "d_optimal",
+    ]
