@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from surrogate_hpo.files.documents import read_document, write_document
 from surrogate_hpo.files.tables import Cell, write_table
-from surrogate_hpo.run.cost import total_cost
 from surrogate_hpo.run.interface import Input, Output, Structures
 from surrogate_hpo.run.left_out import left_out_of
 from surrogate_hpo.run.provenance import provenance
@@ -81,7 +80,8 @@ def _row(
 ) -> dict[str, Cell]:
     """What a round did."""
     chosen = [str(one["snapshot"]) for one in document["chosen"]]
-    spent = total_cost([costs[name] for name in chosen]).get("dft", {})
+    key = "cpu_seconds"
+    spent = sum(float(read_document(costs[name], keys=(key,))[key]) for name in chosen)
     told = {key: document.get(key) for key in COLUMNS}
     return (
         told
@@ -89,7 +89,7 @@ def _row(
         | {
             "chosen": len(chosen),
             "failed": sum(name in missing for name in chosen),
-            "dft_cpu_seconds": spent.get("cpu_seconds", 0.0),
+            "dft_cpu_seconds": round(spent, 3),
         }
     )
 
