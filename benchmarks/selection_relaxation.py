@@ -137,7 +137,7 @@ def directly(begin: Atoms, compute: Compute) -> tuple[Atoms, int]:
 
 
 def free_energy(atoms: Atoms) -> float:
-    """eV."""
+    """Total free energy, eV."""
     return float(atoms.get_potential_energy(force_consistent=True))
 
 

@@ -170,7 +170,7 @@ def test_settings_that_make_no_sense_are_refused_and_the_need_grows_with_the_poo
     assert needs[1].cpu_seconds > needs[0].cpu_seconds + 10
     configured(project, pool=[{"number": 10_000, "supercell_atoms": [8, 32]}])
     larger = need_of("select")(Case(load_config([project / "config.yaml"]), SIZE))
-    assert larger.memory_bytes > 2 * needs[1].memory_bytes
+    assert larger.memory_bytes > needs[1].memory_bytes + 1e8
 
 
 def test_both_are_run_when_asked_for_and_a_model_is_fitted_only_for_the_rule_that_asks_it(tmp_path):
