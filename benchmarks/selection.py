@@ -36,7 +36,7 @@ from surrogate_hpo.stages.select_audit.settings import SelectAuditSettings
 from surrogate_hpo.stages.select_audit.stage import select_audit
 
 OUT = Path("benchmarks/out/select.json")
-SEED = 2026
+SEED, REPLAYS = 2026, 40
 CANDIDATES, KNOWN, CHOSEN = 10_000, 50, 20
 LEARNERS = {"energies and forces": 0.01, "energies": 0.0}
 
@@ -65,7 +65,9 @@ def write(document: dict[str, Any]) -> None:
 
 def audit(path: Path, weight: float) -> dict[str, Any]:
     """What each rule is worth on a data set."""
-    settings = SelectAuditSettings(files=[str(path)], force_weight_angstrom_per_atom=weight)
+    settings = SelectAuditSettings(
+        files=[str(path)], seeds=REPLAYS, force_weight_angstrom_per_atom=weight
+    )
     started = time.process_time()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
