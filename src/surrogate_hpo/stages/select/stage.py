@@ -38,7 +38,7 @@ def select(
     config: Config,
     structures: Annotated[list[Path], Input("extxyz files of the training snapshots; Å")],
     potential: Annotated[
-        Path | None, Input("JSON of the potential stage, for the rule `spread`")
+        list[Path] | None, Input("JSON of the potential stage, one, for the rule `spread`")
     ] = None,
     table: Annotated[Path, Output("CSV: a row per candidate, every measure, choice and reason")],
     space: Annotated[Path, Output("CSV: candidates and training by principal components")],
@@ -66,7 +66,7 @@ def select(
     chosen = {kept[place - len(known)]: order for order, place in enumerate(made.chosen)}
     reasons = {**refused, **dropped}
     rows = candidate_rows(candidates, kept, measures, chosen, reasons, made)
-    read = [*structures, *map(Path, settings.own_files), *([potential] if potential else [])]
+    read = [*structures, *map(Path, settings.own_files), *(potential or [])]
     record = provenance("select", settings, seed, read)
     write_table(table, rows)
     write_table(space, space_rows(features, known, candidates, kept, rows))
@@ -136,15 +136,15 @@ def _chosen(
     )
 
 
-def _model(path: Path | None) -> Potential:
-    if path is None:
+def _model(paths: Sequence[Path] | None) -> Potential:
+    if not paths:
         raise ConfigError(
             "the rule `spread` asks a potential, and none is given",
             where="--potential",
             expected="results/potential/potential.json",
             got="nothing",
         )
-    return read_potential(path)
+    return read_potential(paths[0])
 
 
 def _notes(
