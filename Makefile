@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-scale bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-scale bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-selection-data bench-select bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -133,6 +133,17 @@ $(PRIOR)/results/potential/potential.json:
 	cd $(PRIOR) && ../../.venv/bin/snakemake potential --snakefile ../../Snakefile \
 	    --profile ../../profiles/default --cores $(CORES) \
 	    --configfile ../../config/tiny.yaml potential.yaml
+
+# Interrupted, it goes on when it is called again.
+bench-selection-data: environment quantum-espresso  ## the structures that `make bench-select` replays, computed again with pw.x: an hour
+	.venv/bin/python benchmarks/select_data.py tutorial
+	.venv/bin/python benchmarks/select_data.py flagship
+
+# Without pw.x: SELECT=--without-dft.
+SELECT ?=
+
+bench-select: environment quantum-espresso  ## rules that choose the next DFT runs against random choices; a relaxation in rounds
+	.venv/bin/python benchmarks/selection.py $(SELECT)
 
 # Both models of the flagship's atoms are made first, where they are not there; the flagship itself takes an hour or more.
 bench-atoms: .venv/dev-installed flagship $(PRIOR)/results/potential/potential.json  ## models of atoms beside the LDOS: errors, training, inference; potential, LAMMPS, hyperparameters, priors; runs `make flagship` first if need be, an hour or more

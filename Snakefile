@@ -9,6 +9,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/snapshots.smk"
+include: "workflow/rules/rounds.smk"
 include: "workflow/rules/dft.smk"
 include: "workflow/rules/ldos.smk"
 include: "workflow/rules/acsd.smk"
@@ -31,6 +32,8 @@ include: "workflow/rules/predict_large.smk"
 include: "workflow/rules/floor.smk"
 include: "workflow/rules/ados.smk"
 include: "workflow/rules/potential.smk"
+include: "workflow/rules/select.smk"
+include: "workflow/rules/select_audit.smk"
 
 
 rule all:

@@ -23,20 +23,15 @@ from surrogate_hpo.log import configure_logging
 from surrogate_hpo.run.allocation import job_header
 from surrogate_hpo.run.cost import recording_cost
 from surrogate_hpo.run.graph import (
-    ARCHIVES,
-    AUDITS,
-    COMPANIONS,
-    CONTESTS,
-    CONVERGENCE,
+    EVERY_STAGE,
     FIGURES,
     HELPERS,
     QUESTIONS,
-    STAGES,
     TOOLS,
-    TRANSFERS,
     home,
 )
 from surrogate_hpo.run.interface import Argument, Input, Option, Output, Positional, State
+from surrogate_hpo.run.left_out import leave_out_outputs, present
 from surrogate_hpo.run.plan import gpus
 from surrogate_hpo.run.profile import install_profile, profile_folder
 from surrogate_hpo.run.signature import declared, gathered
@@ -44,13 +39,11 @@ from surrogate_hpo.run.signature import declared, gathered
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again.
 INTERRUPTED_STATUS = 75
 logger = logging.getLogger(__name__)
+_SECTION = "_settings"
 # Either names a place for numba's compiled code.
 _CACHES = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 # Verbs that rules call.
-JOBS = (
-    *(*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES),
-    *(*HELPERS, *FIGURES),
-)
+JOBS = (*EVERY_STAGE, *HELPERS, *FIGURES)
 VERBS = (*JOBS, *TOOLS, *QUESTIONS, "profile")
 PACKAGE_FOLDER = Path(surrogate_hpo.__file__).parent
 PROFILE_HELP = "Make a profile known to Snakemake by its name, or ask Slurm what it takes of it."
@@ -100,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         shown = full_disk(error) or error
         if not isinstance(shown, SurrogateHpoError):
             raise
-        sys.exit(f"{type(shown).__name__}: {shown}")
+        sys.exit(f"{shown.kind}: {shown}")
 
 
 def _answer(verb: str, config: list[Path]) -> None:
@@ -138,7 +131,11 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
         "config": config,
         "config_files": config_files,
     }
-    options |= {n: given[n] for n in given.keys() & inspect.signature(function).parameters.keys()}
+    parameters = inspect.signature(function).parameters.keys()
+    # A section of another stage, where one decides a job as well.
+    others = {name: name.removesuffix(_SECTION) for name in parameters if name.endswith(_SECTION)}
+    given |= {name: config.section(other) for name, other in others.items()}
+    options |= {name: given[name] for name in given.keys() & parameters}
     written = _outputs(function, options)
     with (
         handling_signals(),
@@ -146,7 +143,14 @@ def _run_stage(stage: str, options: dict[str, Any]) -> None:
     ):
         for line in job_header(stage, threads=threads, use_gpu=gpus(stage, config) > 0):
             logger.info(line)
-        function(**gathered(function, options))
+        seen = present(function, options)
+        for name, reason in seen.left_out.items():
+            logger.info("%s is left out: %s", name, reason)
+        if seen.own_reason is not None:
+            logger.info("left out: %s", seen.own_reason)
+            leave_out_outputs(function, options, seen.own_reason)
+            return
+        function(**gathered(function, seen.options))
 
 
 def _outputs(function: Callable[..., str | None], options: Mapping[str, Any]) -> list[Path]:

@@ -31,6 +31,11 @@ class SurrogateHpoError(Exception):
         lines = [what, *(f"  {name}: {text}" for name, text in parts.items() if text is not None)]
         super().__init__("\n".join(lines))
 
+    @property
+    def kind(self) -> str:
+        """What stands before its message."""
+        return type(self).__name__
+
 
 class ConfigError(SurrogateHpoError):
     """The configuration asks for something that does not exist or makes no sense."""
@@ -46,6 +51,15 @@ class PhysicsError(SurrogateHpoError):
 
 class EngineError(SurrogateHpoError):
     """An external program (Quantum ESPRESSO, LAMMPS) is missing or has failed."""
+
+
+class CalculationError(EngineError):
+    """A calculation began, and by the program's own words does not work for this structure."""
+
+    @property
+    def kind(self) -> str:
+        """What stands before its message: to users it is no other kind of fault."""
+        return EngineError.__name__
 
 
 class InterruptedRun(SurrogateHpoError):  # noqa: N818 - not a fault, and run again it goes on

@@ -22,6 +22,7 @@ from surrogate_hpo.archive.stale import stale_inputs, stale_settings
 from surrogate_hpo.archive.tarball import Member
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.zarr_zip import write_dataset
+from surrogate_hpo.stages.rounds.settings import RoundsSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 
 # --- records of Snakemake ---
@@ -109,6 +110,20 @@ def test_each_snapshot_is_compared_with_what_decides_it(tmp_path):
     damaged = section | {"training": "many", "equilibration_steps": 1}
     faults = stale_settings(records, {"seed": 7, "snapshots": damaged})
     assert any(f.startswith("snapshots.equilibration_steps is 1, but was 1000") for f in faults)
+
+
+def test_each_round_is_compared_with_its_own_rule(tmp_path):
+    section = {"number": 2, "rule": ["random", "kmeans"]}
+    rounds = RoundsSettings.model_validate(section)
+    outputs = {1: "results/snapshots/round1-0001.extxyz", 2: "results/rounds/2/choice.json"}
+    for number, output in outputs.items():
+        written = repr(rounds.deciding_one(number) | {"seed": 7})
+        write_record(tmp_path, output, **TRAIN | {"rule": "rounds_choice", "params": [written]})
+    records = read_records(tmp_path)
+    more = section | {"number": 3}
+    assert stale_settings(records, {"seed": 7, "rounds": more}) == []
+    (fault,) = stale_settings(records, {"seed": 7, "rounds": section | {"rule": "random"}})
+    assert fault == "rounds.rule is random, but was kmeans for results/rounds/2/choice.json"
 
 
 def test_a_changed_input_is_named(tmp_path):

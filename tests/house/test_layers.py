@@ -9,23 +9,27 @@ import pytest
 
 import surrogate_hpo
 from surrogate_hpo.run.graph import (
-    ARCHIVES,
-    AUDITS,
-    COMPANIONS,
-    CONTESTS,
-    CONVERGENCE,
+    EVERY_STAGE,
     FIGURES,
     HELPERS,
     QUESTIONS,
-    STAGES,
     TOOLS,
-    TRANSFERS,
     home,
 )
 
 ROOT = Path(surrogate_hpo.__file__).parent
 REPOSITORY = Path(__file__).parents[2]
-NUMERICS = ("dft", "physics", "descriptors", "potential", "networks", "scores", "search", "contest")
+NUMERICS = (
+    "dft",
+    "physics",
+    "descriptors",
+    "potential",
+    "networks",
+    "scores",
+    "search",
+    "contest",
+    "selection",
+)
 # From the ground up. A file of a stage's room may belong to a layer of its own: its settings, its
 # figures, what its jobs need.
 LAYERS = (
@@ -50,7 +54,6 @@ LAYERS = (
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MODULES = sorted(p for p in ROOT.rglob("*.py") if p.name != "__init__.py")
-EVERY_STAGE = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES)
 # The most modules of a folder: what is more is looked through, not seen.
 MOST_MODULES = 20
 

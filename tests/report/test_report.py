@@ -21,7 +21,7 @@ from surrogate_hpo.report.error_summary import QuantityError
 from surrogate_hpo.report.errors import ClassError, ForceErrors
 from surrogate_hpo.report.markup import flatten_settings
 from surrogate_hpo.report.methods import write_methods
-from surrogate_hpo.report.page import Notice, render_report
+from surrogate_hpo.report.page import Notice, ReportTable, render_report
 from surrogate_hpo.report.verdict import Targets, has_learnt, headline, judge, summary
 from surrogate_hpo.stages.report.figure_dag import dag
 
@@ -395,6 +395,33 @@ def test_unknown_and_doubled_figures_are_named(context):
     figures = (*context.figures, odd, dag(nodes=list(STAGES), edges=EDGES))
     with pytest.raises(DataError, match="unknown: portrait; given twice: dag"):
         render_report(replace(context, figures=figures))
+
+
+def test_the_methods_tell_of_snapshots_that_rounds_chose():
+    counts = {"training": 40, "validation": 4, "test": HELD_OUT}
+    chosen = write_methods(**methods_arguments(snapshots=counts | {"chosen": 12})).markdown()
+    assert "Of those for training, 12 were chosen one round after the other" in chosen
+    none = write_methods(**methods_arguments(snapshots=counts | {"chosen": 0})).markdown()
+    assert "one round after the other" not in none
+
+
+def test_stages_that_only_some_runs_have_are_shown_where_they_tell_something(context, html):
+    assert not {"rounds", "floor"} & {*Page(html).ids}
+    told = "1 of 4 structures that the rounds chose have no DFT result: round1-0002"
+    table = ReportTable("rounds", "rounds", "What each round chose.", context.tables[0].table)
+    page = Page(
+        render_report(
+            replace(
+                context,
+                warnings=(Notice("rounds", told), Notice("floor", "a floor of 20 meV/atom")),
+                tables=(*context.tables, table),
+            )
+        )
+    )
+    ids = page.ids
+    assert ids.index("dft") < ids.index("rounds") < ids.index("ldos") < ids.index("floor")
+    assert told in page.text
+    assert "What each round chose." in page.text
 
 
 def test_key_numbers_of_an_unknown_stage_are_refused(context):

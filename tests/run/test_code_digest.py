@@ -8,17 +8,14 @@ from surrogate_hpo.run import code_digest as module
 from surrogate_hpo.run.graph import (
     ARCHIVES,
     AUDITS,
-    COMPANIONS,
-    CONTESTS,
-    CONVERGENCE,
+    EVERY_STAGE,
     FIGURES,
     HELPERS,
     STAGES,
-    TRANSFERS,
     home,
 )
 
-RULES = (*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *HELPERS, *FIGURES)
+RULES = (*EVERY_STAGE, *HELPERS, *FIGURES)
 # What shows results, and computes none that anything but another of these reads.
 SHOWING = ("report", "compare", *FIGURES, *ARCHIVES)
 COMPUTING = sorted({*RULES} - {*SHOWING})

@@ -24,15 +24,10 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.run.case import Case, case_of
 from surrogate_hpo.run.graph import (
-    ARCHIVES,
-    AUDITS,
-    COMPANIONS,
-    CONTESTS,
-    CONVERGENCE,
+    EVERY_STAGE,
     FIGURES,
     HELPERS,
     STAGES,
-    TRANSFERS,
 )
 from surrogate_hpo.run.needs import basis
 from surrogate_hpo.run.needs.networks import parameters
@@ -44,9 +39,7 @@ from surrogate_hpo.stages.evaluate.control import FORCE_ATOMS
 from surrogate_hpo.stages.evaluate.needs import CONTROL_ATOMS
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
-RULES = (
-    *STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS, *ARCHIVES, *HELPERS, *FIGURES,
-)  # fmt: skip
+RULES = (*EVERY_STAGE, *HELPERS, *FIGURES)
 NEEDS = {rule: need_of(rule) for rule in RULES}
 TUTORIAL = Path(__file__).parent / "measured_tutorial.yaml"
 BIG = REPOSITORY / "config" / "examples" / "aluminium-256.yaml"

@@ -24,7 +24,9 @@ from surrogate_hpo.formats.structures.structures import read_structure, read_str
 from surrogate_hpo.formats.upf.writer import upf_text
 from surrogate_hpo.labels.dft_guards import check_bands, check_window
 from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
-from surrogate_hpo.run.graph import AUDITS, COMPANIONS, CONTESTS, CONVERGENCE, STAGES, TRANSFERS
+from surrogate_hpo.run.graph import (
+    EVERY_STAGE,
+)
 from surrogate_hpo.stages.dft.stage import dft
 from surrogate_hpo.stages.snapshots import stage as snapshots
 from surrogate_hpo.verbs.check.verb import check
@@ -309,9 +311,7 @@ def test_molecular_dynamics_gives_frames_of_their_own(project):
     assert np.abs(frames[0] - frames[1]).max() > 0.01
 
 
-@pytest.mark.parametrize(
-    "stage", [*STAGES, *AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS]
-)
+@pytest.mark.parametrize("stage", EVERY_STAGE)
 def test_help_explains_inputs_outputs_and_units(stage, capsys):
     with pytest.raises(SystemExit) as stop:
         main([stage, "--help"])

@@ -15,6 +15,7 @@ RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 ASIDE = [
     *("audit_figure", "acsd_audit_figure", "learning_curve_figure", "archive", "knoise", "floor"),
     *("acsd_audit", "table", "ados_figure", "potential_figure", "predict_large"),
+    *("select_figure", "select_audit_figure"),
 ]
 SHARED = {
     "search": {"workers": 2},
@@ -23,6 +24,8 @@ SHARED = {
     "acsd_audit": {"chunks": 2},
     "report": {"comparison": True},
     "predict_large": {"structure": "large.cif", "slabs": 2},
+    "select": {"pool": [{"number": 9}]},
+    "rounds": {"number": 1},
 }
 
 
@@ -46,6 +49,9 @@ def test_every_job_has_a_command_that_its_verb_understands(tmp_path):
         given = _parser(words[0]).parse_args(words)
         assert given.cost is not None
         verbs.add(given.stage)
+        # A calculation that fails is a result in rounds alone.
+        if given.stage == "dft":
+            assert given.may_fail == given.dft.stem.startswith("round")
     # A transfer needs structures beyond the run.
     assert set(JOBS) - verbs == {"transfer"}
 

@@ -1,7 +1,7 @@
 rule archive:
     input:
         rules.all.input,
-        costs(*STAGES, *NASWOT_AUDIT),
+        costs(*STAGES, *NASWOT_AUDIT, *ROUNDS),
     output:
         archive="results/archive.tar.zst",
         cost="results/cost/archive/all.json",

@@ -99,6 +99,11 @@ ADOS_BESIDE = ["evaluate"] if CONFIG.ados.beside_surrogate else []
 ADOS_BESIDE_TRAINING = ["train"] if CONFIG.ados.beside_surrogate else []
 # Structures beyond the run are predicted only where there are any.
 TRANSFER = ["transfer"] if CONFIG.transfer.structures else []
+# Snapshots are added in rounds only where some are asked for.
+ROUNDS = ["rounds"] if CONFIG.rounds.number else []
+ROUND_SNAPSHOTS = CONFIG.rounds.names()
+# The user's files that candidates of a round come from.
+POOL_FILES = [*CONFIG.snapshots.cell_files(), *CONFIG.select.own_files]
 # And the energies of the reference LDOS where these were made elsewhere.
 FLOOR = ["floor"] if CONFIG.snapshots.finished else []
 # And the potential.
@@ -111,12 +116,19 @@ POTENTIAL_ATOMS = ["results/ados/atoms.pt"] if CONFIG.potential.needs_dos else [
 # The large cell is predicted by the run's own surrogate, or by a file.
 LARGE_SURROGATE = CONFIG.predict_large.surrogate or "results/surrogate/surrogate.pt"
 LARGE_OWN = [one for one in [CONFIG.predict_large.surrogate] if one]
+# A rule that asks a model has the potential fitted first.
+SELECT_POTENTIAL = (
+    ["results/potential/potential.json"] if CONFIG.select.rule == "spread" else []
+)
+# Choices are replayed on all snapshots, unless the user has other structures.
+SELECT_AUDITED = [] if CONFIG.select_audit.files else SPLITS
 METHODS = CONFIG.compare.methods
 UPF_FILES = list(CONFIG.dft.pseudopotentials.values())
 
 
 wildcard_constraints:
-    snapshot="|".join(CONFIG.snapshots.all_names()),
+    snapshot="|".join(CONFIG.all_names()),
+    round=r"\d+",
     seed=r"\d+",
     worker=r"\d+",
     chunk=r"\d+",
@@ -127,9 +139,12 @@ wildcard_constraints:
 
 def settings(stage):
     """What decides the numbers of a job; a change reruns it."""
-    return lambda wildcards: CONFIG.job_settings(
-        stage, getattr(wildcards, "snapshot", None)
-    )
+
+    def of_job(wildcards):
+        named = (getattr(wildcards, name, None) for name in ("snapshot", "round"))
+        return CONFIG.job_settings(stage, next(filter(None, named), None))
+
+    return of_job
 
 
 def code(stage):
@@ -234,9 +249,44 @@ def gpus(rule):
 
 
 def of(pattern, *splits, number=None):
-    """The pattern's files of all snapshots of some splits, or of some that are spread over all."""
+    """The pattern's files of all snapshots of some splits, or of some that are spread over them.
+
+    Those are the config's own: of the rounds' it is not known whether they are there.
+    """
+    if number is None:
+        names = [name for split in splits for name in CONFIG.names(split)]
+        return expand(pattern, snapshot=names)
     names = [name for split in splits for name in CONFIG.snapshots.names(split)]
-    return expand(pattern, snapshot=names if number is None else spread(names, number))
+    return expand(pattern, snapshot=spread(names, number))
+
+
+def own(pattern, split):
+    """The pattern's files of the config's own snapshots of a split, without those of the rounds."""
+    return expand(pattern, snapshot=CONFIG.snapshots.names(split))
+
+
+def known(pattern, split):
+    """The pattern's files of a split, without those of the wildcard's round and of later ones."""
+
+    def files_before(wildcards):
+        names = CONFIG.snapshots.names(split)
+        if split == "training":
+            names = [*names, *CONFIG.rounds.names_before(int(wildcards.round))]
+        return expand(pattern, snapshot=names)
+
+    return files_before
+
+
+def tried(wildcards):
+    """Structures of the rounds before, also those whose calculation failed."""
+    names = CONFIG.rounds.names_before(int(wildcards.round))
+    return expand("results/snapshots/{snapshot}.extxyz", snapshot=names)
+
+
+def round_before(wildcards):
+    """The choice of the round before; none of the first one."""
+    number = int(wildcards.round) - 1
+    return [f"results/rounds/{number}/choice.json"] if number else []
 
 
 def some(pattern):
@@ -349,6 +399,11 @@ def calculation(wildcards):
     if not CONFIG.snapshots.finished:
         return f"--save {SAVE.format(snapshot=wildcards.snapshot)}"
     return f"--finished {quote(CONFIG.snapshots.source_of(wildcards.snapshot))}"
+
+
+def failure(wildcards):
+    """Whether a calculation may fail: of a round's snapshot that is a result."""
+    return "--may-fail" if wildcards.snapshot in ROUND_SNAPSHOTS else ""
 
 
 def own_files(wildcards):

@@ -19,8 +19,10 @@ rule dft:
         **job("dft"),
         own=contents(UPF_FILES, finished_description),
         calculation=calculation,
+        failure=failure,
     message:
         asking("Quantum ESPRESSO for {wildcards.snapshot}")
     shell:
         "surrogate-hpo dft --config {params.config:q} --threads {threads}"
-        " {params.files} {params.calculation} --cost {output.cost:q} 2> {log:q}"
+        " {params.files} {params.calculation} {params.failure} --cost {output.cost:q}"
+        " 2> {log:q}"

@@ -48,6 +48,7 @@ rule evaluate:
             "train",
             "surrogate",
             *NASWOT_AUDIT,
+            *ROUNDS,
             *TRANSFER,
         ),
     output:

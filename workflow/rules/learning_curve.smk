@@ -5,9 +5,9 @@ rule learning_curve:
         dft=of("results/dft/{snapshot}.json", "test"),
         descriptors=of("results/descriptors/{snapshot}.zarr.zip", "test"),
         ldos=of("results/ldos/{snapshot}.zarr.zip", "test"),
-        training_structures=of("results/snapshots/{snapshot}.extxyz", "training"),
-        training_dft=of("results/dft/{snapshot}.json", "training"),
-        training_costs=of("results/cost/dft/{snapshot}.json", "training"),
+        training_structures=own("results/snapshots/{snapshot}.extxyz", "training"),
+        training_dft=own("results/dft/{snapshot}.json", "training"),
+        training_costs=own("results/cost/dft/{snapshot}.json", "training"),
         pseudopotentials=UPF_FILES,
     output:
         table="results/learning_curve/learning_curve.csv",

@@ -34,8 +34,9 @@ rule report:
         potential_forces=expand("results/{stage}/forces.csv", stage=POTENTIAL),
         transfer=expand("results/{stage}/energies.json", stage=TRANSFER),
         floor=expand("results/{stage}/summary.json", stage=FLOOR),
+        rounds=expand("results/{stage}/summary.json", stage=ROUNDS),
         pseudopotentials=UPF_FILES,
-        costs=costs(*STAGES[:-1], *NASWOT_AUDIT, *TRANSFER),
+        costs=costs(*STAGES[:-1], *NASWOT_AUDIT, *ROUNDS, *TRANSFER),
     output:
         report=report(
             "results/report/report.html",

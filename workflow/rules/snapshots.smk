@@ -4,6 +4,9 @@ rule snapshots:
     output:
         structure="results/snapshots/{snapshot}.extxyz",
         cost="results/cost/snapshots/{snapshot}.json",
+    wildcard_constraints:
+        # Those of the rounds are chosen.
+        snapshot="|".join(CONFIG.snapshots.all_names()),
     log:
         "logs/snapshots/{snapshot}.log",
     conda:

@@ -11,11 +11,16 @@ from pydantic import ValidationError
 
 from surrogate_hpo.archive.jobs import Record
 from surrogate_hpo.archive.unpack import leads_out
+from surrogate_hpo.config.base import Section
 from surrogate_hpo.run.code_digest import code_digest
 from surrogate_hpo.run.provenance import checksum
+from surrogate_hpo.stages.rounds.settings import RoundsSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 
 Kind = TypeVar("Kind")
+Validated = TypeVar("Validated", bound=Section)
+# Outputs of one round: its folder, its cost record, its snapshots.
+_ROUND = re.compile(r"rounds/(?:choice-)?(?P<in_folder>\d{1,9})|/round(?P<in_name>\d{1,9})-")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
@@ -79,13 +84,18 @@ def stale_settings(records: Iterable[Record], settings: Mapping[str, Any]) -> li
     list of str
         A line per key, with both values and the outputs.
     """
-    faults, snapshots = _Faults(), _snapshots(settings)
+    faults = _Faults()
+    snapshots = _validated(SnapshotsSettings, settings.get("snapshots"))
+    rounds = _validated(RoundsSettings, settings.get("rounds"))
     for record in records:
         section = _section(str(record.content["rule"]), settings)
         decided = dict(settings.get(section) or {})
         name = Path(record.output).stem
         if section == "snapshots" and snapshots is not None and name in snapshots.plans:
             decided = snapshots.deciding_one(name)
+        number = _ROUND.search(record.output)
+        if section == "rounds" and rounds is not None and number is not None:
+            decided = rounds.deciding_one(int(number["in_folder"] or number["in_name"]))
         now = {"seed": settings.get("seed")} | decided
         for recorded in _parameters(record, dict):
             for key, value in recorded.items():
@@ -106,10 +116,10 @@ def stale_code(records: Iterable[Record]) -> list[str]:
     return faults.lines()
 
 
-def _snapshots(settings: Mapping[str, Any]) -> SnapshotsSettings | None:
-    """The section that decides each snapshot in its own way; none if it makes no sense."""
+def _validated(section: type[Validated], values: object) -> Validated | None:
+    """A section that decides each of its items in its own way; none if it makes no sense."""
     try:
-        return SnapshotsSettings.model_validate(settings.get("snapshots"))
+        return section.model_validate(values)
     except ValidationError:
         return None
 

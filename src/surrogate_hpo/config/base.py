@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Split = Literal["training", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("training", "validation", "test")
+# Names of the training snapshots that the `rounds` stage adds; `RoundsSettings` makes them.
+ROUND_SNAPSHOT = r"round\d+-\d{4}"
 
 
 def _without_braces(path: str) -> str:

@@ -1,10 +1,11 @@
 """The whole config: one section per stage, and what holds between sections."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from surrogate_hpo.config.base import Section
+from surrogate_hpo.config.base import Section, Split
 from surrogate_hpo.stages.acsd.settings import AcsdSettings
 from surrogate_hpo.stages.acsd_audit.settings import AcsdAuditSettings
 from surrogate_hpo.stages.ados.settings import AdosSettings
@@ -23,7 +24,10 @@ from surrogate_hpo.stages.naswot.settings import NaswotSettings
 from surrogate_hpo.stages.potential.settings import PotentialSettings
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 from surrogate_hpo.stages.report.settings import ReportSettings
+from surrogate_hpo.stages.rounds.settings import RoundsSettings
 from surrogate_hpo.stages.search.settings import SearchSettings
+from surrogate_hpo.stages.select.settings import SelectSettings
+from surrogate_hpo.stages.select_audit.settings import SelectAuditSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 from surrogate_hpo.stages.surrogate.settings import SurrogateSettings
 from surrogate_hpo.stages.table.settings import TableSettings
@@ -32,6 +36,8 @@ from surrogate_hpo.stages.transfer.settings import TransferSettings
 
 # Of one snapshot the error of an energy is a matter of luck.
 MINIMUM_JUDGED = 2
+# Of fewer structures none can be told from the others.
+MINIMUM_FITTED = 3
 
 
 class Config(Section):
@@ -61,6 +67,9 @@ class Config(Section):
     ados: AdosSettings = AdosSettings()
     potential: PotentialSettings = PotentialSettings()
     predict_large: PredictLargeSettings = PredictLargeSettings()
+    select: SelectSettings = SelectSettings()
+    select_audit: SelectAuditSettings = SelectAuditSettings()
+    rounds: RoundsSettings = RoundsSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")
@@ -129,6 +138,56 @@ class Config(Section):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _rounds_can_be_run(self) -> Self:
+        if problems := list(self._problems_of_rounds()):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _problems_of_rounds(self) -> Iterator[str]:
+        if not self.rounds.number:
+            return
+        if self.snapshots.finished:
+            yield (
+                "rounds.number is more than 0, but a round computes what it has chosen, and of "
+                "finished calculations there is no DFT to run: set it to 0, or let the workflow "
+                "run pw.x (snapshots.method: files takes their structures)"
+            )
+        elif not self.select.pool:
+            yield "rounds choose among select.pool, which is empty: give groups of candidates"
+        elif self.rounds.per_round > (size := self.select.pool_size):
+            yield (
+                f"rounds.per_round is {self.rounds.per_round}, but select.pool has {size:g} "
+                "candidates: ask for fewer, or for a larger pool"
+            )
+        elif self.select.generates and not self.snapshots.generated:
+            yield (
+                f"select.pool has a group with a `number`, but snapshots.method "
+                f"`{self.snapshots.method}` generates nothing: give `files` in each group of it"
+            )
+        elif self.rounds.potential.force_weights and not self.dft.forces_and_stress:
+            yield (
+                "rounds.potential is fitted to forces, and dft.forces_and_stress is false: set it "
+                "to true, or rounds.potential.force_weights to []"
+            )
+        if (known := len(self.snapshots.names("training"))) < MINIMUM_FITTED:
+            yield (
+                f"rounds begin with a potential that is fitted to snapshots.training, {known} of "
+                f"them: give {MINIMUM_FITTED} or more"
+            )
+
+    def names(self, split: Split) -> list[str]:
+        """Names of the snapshots of a split, in order; behind the training those of the rounds.
+
+        `snapshots.names` has the config's own alone: those are there whatever comes of the rounds.
+        """
+        own = self.snapshots.names(split)
+        return [*own, *self.rounds.names()] if split == "training" else own
+
+    def all_names(self) -> list[str]:
+        """Names of all snapshots: training, validation, test, rounds."""
+        return [*self.snapshots.all_names(), *self.rounds.names()]
+
     def section(self, stage: str) -> Section:
         """The section of a stage."""
         section: Section = getattr(self, stage)
@@ -141,8 +200,28 @@ class Config(Section):
         used = any(getattr(part, "use_gpu", False) for part in parts)
         return int(used) * getattr(section, "processes", 1)
 
-    def job_settings(self, stage: str, snapshot: str | None = None) -> dict[str, Any]:
-        """What decides the numbers of one job: Snakemake reruns it when this changes."""
-        if stage == "snapshots" and snapshot is not None:
-            return self.snapshots.deciding_one(snapshot) | {"seed": self.seed}
+    def job_settings(self, stage: str, item: str | None = None) -> dict[str, Any]:
+        """What decides the numbers of one job: Snakemake reruns it when this changes.
+
+        Parameters
+        ----------
+        stage
+            Name of the stage.
+        item
+            Name of the job's snapshot, or number of its round; None if it has neither.
+
+        Returns
+        -------
+        dict
+            Plain JSON values.
+        """
+        if stage == "snapshots" and item is not None:
+            return self.snapshots.deciding_one(item) | {"seed": self.seed}
+        # Candidates are made as snapshots are.
+        made = {"snapshots": self.snapshots.deciding_cells(), "seed": self.seed}
+        if stage == "select":
+            return self.select.deciding() | made
+        if stage == "rounds" and item is not None:
+            pool = {"select": self.select.deciding_pool()}
+            return self.rounds.deciding_one(int(item)) | pool | made
         return self.section(stage).deciding() | {"seed": self.seed}

@@ -107,24 +107,47 @@ def thermal_frame(
         An element without EMT parameters, a run too short to equilibrate, or T <= 0.
     """
     _check(atoms, temperature, time_step, equilibration_steps)
-    generator = np.random.default_rng(seed)
     frame: Atoms = atoms.copy()
     frame.calc = EMT()
+    thermostat(frame, temperature=temperature, time_step=time_step, seed=seed).run(
+        equilibration_steps
+    )
+    frame.calc = None
+    frame.set_constraint()
+    return frame
+
+
+def thermostat(atoms: Atoms, *, temperature: float, time_step: float, seed: int) -> Langevin:
+    """Langevin dynamics of atoms that lie on their sites or near, ready to run.
+
+    Parameters
+    ----------
+    atoms
+        With a calculator; they are what moves. Momenta and a constraint are set.
+    temperature
+        T in K.
+    time_step
+        Time step in fs.
+    seed
+        Seed of velocities and thermostat.
+
+    Returns
+    -------
+    ase.md.langevin.Langevin
+        Which keeps the centre of mass where it is.
+    """
+    generator = np.random.default_rng(seed)
     # Half of the kinetic energy goes into the lattice: twice the temperature starts near the end.
-    thermalize_momenta(frame, 2 * temperature, rng=generator)
-    frame.set_constraint(FixCom())
-    dynamics = Langevin(
-        frame,
+    thermalize_momenta(atoms, 2 * temperature, rng=generator)
+    atoms.set_constraint(FixCom())
+    return Langevin(
+        atoms,
         timestep=time_step * units.fs,
         temperature_K=temperature,
         friction=_FRICTION_PER_FS / units.fs,
         rng=generator,
         fixcm=False,
     )
-    dynamics.run(equilibration_steps)
-    frame.calc = None
-    frame.set_constraint()
-    return frame
 
 
 def _check(atoms: Atoms, temperature: float, time_step: float, equilibration_steps: int) -> None:

@@ -34,7 +34,7 @@ def describe_snapshots(settings: Document, material: str, counts: Mapping[str, i
     material
         Composition of the cell, with its volume.
     counts
-        Number of snapshots per split.
+        Number of snapshots per split; as `chosen` those of the training that rounds have added.
 
     Returns
     -------
@@ -61,10 +61,17 @@ def describe_snapshots(settings: Document, material: str, counts: Mapping[str, i
     }[settings["method"]]
     if settings.get("strains"):
         origin += f", in cells strained by {settings['strains']}"
+    chosen = counts.get("chosen")
+    rounds = (
+        f" Of those for training, {chosen} were chosen one round after the other from candidates "
+        "made in the same way or read, each round knowing what was computed before."
+        if chosen
+        else ""
+    )
     return (
         f"Atomic configurations of {material} {origin}. {counts['training']} of them were used to "
         f"train the networks, {counts['validation']} to steer the search and the training, and "
-        f"{counts['test']} were held out for the errors given below."
+        f"{counts['test']} were held out for the errors given below.{rounds}"
     )
 
 

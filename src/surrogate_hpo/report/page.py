@@ -19,6 +19,7 @@ from surrogate_hpo.report.explanations import (
 from surrogate_hpo.report.explanations_atoms import FigureText
 from surrogate_hpo.report.markup import cite, flatten_settings, inline, is_number
 from surrogate_hpo.report.methods import MethodsSection
+from surrogate_hpo.report.optional_stages import OPTIONAL_STAGES, shown_stages
 from surrogate_hpo.report.style import DrawnFigure
 from surrogate_hpo.report.table import FigureTable, Value, format_value
 from surrogate_hpo.report.verdict import Targets, Verdict, headline, judge, summary
@@ -180,7 +181,7 @@ def render_report(context: ReportContext) -> str:
         If a figure is missing, unknown or given twice, if key numbers, notes or warnings name an
         unknown stage, or if the headline quantity has no errors.
     """
-    _check_stages(context)
+    stages = shown_stages(_named_stages(context))
     error = _headline_error(context)
     verdicts = (
         judge(error, context.targets, held_out_snapshots=context.held_out_snapshots)
@@ -207,7 +208,7 @@ def render_report(context: ReportContext) -> str:
         by_class=class_errors_table(context.classes) if context.classes and error.known else None,
         verdicts=verdicts,
         verdict_summary=_verdict_summary(verdicts, known=error.known),
-        stages=STAGES,
+        stages=stages,
         groups=_group_figures(context.figures, known=error.known),
         tables=_group_tables(context),
         references=context.methods.cited,
@@ -223,16 +224,18 @@ def _verdict_summary(verdicts: list[Verdict], *, known: bool) -> str:
     )
 
 
-def _check_stages(context: ReportContext) -> None:
-    named = {*context.key_numbers, *context.notes, *(notice.stage for notice in context.warnings)}
-    unknown = sorted(named - set(STAGES))
-    if unknown:
+def _named_stages(context: ReportContext) -> set[str]:
+    """Stages that have something to tell; DataError if one of them is unknown."""
+    told = {*context.key_numbers, *context.notes, *(notice.stage for notice in context.warnings)}
+    known = {*STAGES, *OPTIONAL_STAGES}
+    if unknown := sorted(told - known):
         raise DataError(
             "key numbers, notes or warnings of the report name an unknown stage",
             where="report",
-            expected=", ".join(STAGES),
+            expected=", ".join(sorted(known)),
             got=", ".join(unknown),
         )
+    return told | {table.section for table in context.tables}
 
 
 def _headline_error(context: ReportContext) -> QuantityError:

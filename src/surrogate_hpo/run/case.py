@@ -81,11 +81,11 @@ class Case:
 
     def snapshots(self, *splits: Split) -> int:
         """Snapshots of some splits."""
-        return sum(len(self.config.snapshots.names(split)) for split in splits)
+        return sum(len(self.config.names(split)) for split in splits)
 
     def points(self, *splits: Split) -> int:
         """Grid points of all snapshots of some splits."""
-        names = [name for split in splits for name in self.config.snapshots.names(split)]
+        names = [name for split in splits for name in self.config.names(split)]
         return sum(self.sizes.get(name, self.size).grid_points for name in names)
 
     @cached_property
@@ -197,7 +197,7 @@ def wavefunction_bytes(case: Case) -> tuple[int, int]:
     tuple of int
         Of the largest snapshot, and of all together.
     """
-    each = [case.of(name).size.wavefunction_bytes for name in case.config.snapshots.all_names()]
+    each = [case.of(name).size.wavefunction_bytes for name in case.config.all_names()]
     return max(each), sum(each)
 
 

@@ -28,7 +28,8 @@ NEUTRAL = frozenset(
 # What lies between a config file and the stage that is given its settings. By themselves: what
 # they import are the sections of all stages.
 FRONT_DOOR = tuple(
-    f"{PACKAGE}.{name}" for name in ("cli", "config.load", "config.yaml_core", "run.signature")
+    f"{PACKAGE}.{name}"
+    for name in ("cli", "config.load", "config.yaml_core", "run.left_out", "run.signature")
 )
 # This module decides what is made of a source, and so does Python.
 _READER = hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).digest()

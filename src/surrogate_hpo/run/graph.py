@@ -31,12 +31,23 @@ CONVERGENCE = ("knoise", "learning_curve", "floor")
 # Models of atoms instead of points of the grid, from the same runs; run when asked for.
 COMPANIONS = ("ados", "potential")
 
+# They say which structures to compute next, and whether the rule is worth it; run when asked for.
+SELECTIONS = ("select", "select_audit")
+
 # They predict structures beyond the run: `transfer` judges some, and is part of the run where
 # `transfer.structures` names them; `predict_large` shares one among many jobs, when asked for.
 TRANSFERS = ("transfer", "predict_large")
 
+# All that runs when asked for, or when a setting needs it.
+ON_REQUEST = (*AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *SELECTIONS, *TRANSFERS)
+
+# They choose further snapshots to learn from; part of a run where `rounds.number` is more than 0.
+GROWTH = ("rounds",)
+
 # They take the whole run away; run when asked for.
 ARCHIVES = ("archive",)
+
+EVERY_STAGE = (*STAGES, *ON_REQUEST, *GROWTH, *ARCHIVES)
 
 # Jobs that do the parts of a stage, whose own job puts together what they have found: they share
 # its config section, its folder and its costs.
@@ -46,6 +57,7 @@ HELPERS = {
     "evaluate_snapshot": "evaluate",
     "knoise_snapshot": "knoise",
     "learning_curve_network": "learning_curve",
+    "rounds_choice": "rounds",
     "ados_atoms": "ados",
     "ados_network": "ados",
     "audit_chunk": "audit",
@@ -62,6 +74,8 @@ FIGURES = {
     "learning_curve_figure": "learning_curve",
     "ados_figure": "ados",
     "potential_figure": "potential",
+    "select_figure": "select",
+    "select_audit_figure": "select_audit",
 }
 
 # Commands for people, who give them files.
@@ -116,6 +130,9 @@ SUMMARIES = {
     "floor": "energies of the reference LDOS",
     "ados": "density of states by atom",
     "potential": "energies and forces from atoms",
+    "select": "what to compute next",
+    "select_audit": "rules against random choices",
+    "rounds": "which structure to compute next",
     "archive": "the run in one file",
 }
 

@@ -9,16 +9,18 @@ from surrogate_hpo.errors import ConfigError
 
 @dataclass(frozen=True)
 class Input:
-    """A file that the stage reads."""
+    """A file that the stage reads; perhaps also where it only says that it is left out."""
 
     help: str
+    also_left_out: bool = False
 
 
 @dataclass(frozen=True)
 class Output:
-    """A file that the stage writes, atomically."""
+    """A file, or a folder, that the stage writes, atomically."""
 
     help: str
+    folder: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Which jobs a run consists of, as far as they follow from the config alone."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from surrogate_hpo.config.project import Config
@@ -14,6 +15,8 @@ def chain(config: Config) -> tuple[str, ...]:
     stages = list(STAGES)
     if config.snapshots.finished:
         stages.insert(stages.index("acsd"), "floor")
+    if config.rounds.number:
+        stages.insert(stages.index("ldos"), "rounds")
     if config.naswot.direction == "audit":
         stages.insert(stages.index("naswot"), "audit")
     if config.transfer.structures:
@@ -122,8 +125,10 @@ def snapshots_of(rule: str, config: Config) -> list[str]:
     list of str
         Their names; none if the rule's jobs are others.
     """
-    if rule in ("snapshots", "dft", "ldos", "descriptors"):
+    if rule == "snapshots":
         return config.snapshots.all_names()
+    if rule in ("dft", "ldos", "descriptors"):
+        return config.all_names()
     return config.snapshots.names("test") if rule == "evaluate_snapshot" else []
 
 
@@ -142,19 +147,8 @@ def parts(stage: str, config: Config) -> list[str]:
     list of str
         One name per job; none for stages that one job does.
     """
-    if stage == "evaluate":
-        return config.snapshots.names("test")
-    if stage == "knoise":
-        return _size_classes(config)
-    if stage == "ados":
-        return ["atoms", *(f"network-{seed}" for seed in range(config.ados.seeds))]
-    if stage == "learning_curve":
-        return [
-            f"{count}-{seed}" for count, seed in curve(config) if not _trained(config, count, seed)
-        ]
-    if stage == "predict_large":
-        slabs = config.predict_large.slabs if config.predict_large.structure else 0
-        return ["bracket", *(f"slab-{number}" for number in range(slabs))] if slabs else []
+    if (named := _NAMED_PARTS.get(stage)) is not None:
+        return named(config)
     name, count = {
         "search": ("worker", config.search.workers),
         "naswot": ("chunk", config.naswot.chunks),
@@ -166,7 +160,10 @@ def parts(stage: str, config: Config) -> list[str]:
 
 
 def curve(config: Config) -> list[tuple[int, int]]:
-    """Number of training snapshots and initialisation of each network of the learning curve."""
+    """Number of training snapshots and initialisation of each network of the learning curve.
+
+    They are the config's own: of those of the rounds it is not known whether they are there.
+    """
     counts = config.learning_curve.counts(len(config.snapshots.names("training")))
     return [(count, seed) for count in counts for seed in range(config.learning_curve.seeds)]
 
@@ -179,7 +176,7 @@ def curve_model(config: Config, count: int, seed: int) -> Path:
 
 
 def _trained(config: Config, count: int, seed: int) -> bool:
-    return count == len(config.snapshots.names("training")) and seed < config.train.seeds
+    return count == len(config.names("training")) and seed < config.train.seeds
 
 
 def _size_classes(config: Config) -> list[str]:
@@ -197,3 +194,24 @@ def cost_path(stage: str, item: str) -> Path:
 def log_path(stage: str, item: str) -> Path:
     """Log of a job, under the folder of the run."""
     return Path("logs") / (f"{stage}.log" if item == "all" else f"{stage}/{item}.log")
+
+
+def _parts_of_large(config: Config) -> list[str]:
+    if config.predict_large.structure is None:
+        return []
+    return ["bracket", *(f"slab-{number}" for number in range(config.predict_large.slabs))]
+
+
+def _parts_of_curve(config: Config) -> list[str]:
+    own = (one for one in curve(config) if not _trained(config, *one))
+    return [f"{count}-{seed}" for count, seed in own]
+
+
+_NAMED_PARTS: dict[str, Callable[[Config], list[str]]] = {
+    "evaluate": lambda config: config.snapshots.names("test"),
+    "knoise": _size_classes,
+    "ados": lambda config: ["atoms", *(f"network-{seed}" for seed in range(config.ados.seeds))],
+    "rounds": lambda config: [f"choice-{number}" for number in config.rounds.numbers()],
+    "learning_curve": _parts_of_curve,
+    "predict_large": _parts_of_large,
+}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from surrogate_hpo.errors import ConfigError, EngineError
+from surrogate_hpo.errors import CalculationError, ConfigError, EngineError
 from surrogate_hpo.files.programs import (
     check_program,
     killing_signal,
@@ -189,9 +189,11 @@ def run_engine(
 
     Raises
     ------
+    CalculationError
+        The program reports an error of its own, or does not converge.
     EngineError
-        The program cannot be started, reports an error, does not converge, is killed, or ends
-        without Quantum ESPRESSO's mark of a complete run. The folder is left as it is.
+        The program cannot be started, is killed, or ends without Quantum ESPRESSO's mark of a
+        complete run. The folder is left as it is in either case.
     """
     environment = serial_environment(os.environ) if engine.wheel else dict(os.environ)
     environment.setdefault("OMP_NUM_THREADS", "1")
@@ -215,7 +217,7 @@ def _diagnose(code: int, directory: Path, output: str, errors: str) -> None:
     kept = f"{directory} (kept; output in {output}, errors in {errors})"
     block = _error_block(directory, said)
     if block:
-        raise EngineError(
+        raise CalculationError(
             "Quantum ESPRESSO stopped with an error",
             where=kept,
             got=block,
@@ -224,7 +226,7 @@ def _diagnose(code: int, directory: Path, output: str, errors: str) -> None:
     gave_up = re.search(r"convergence NOT achieved.*", said)
     if gave_up:
         accuracy = re.findall(r"estimated scf accuracy.*", said)
-        raise EngineError(
+        raise CalculationError(
             "the self-consistent calculation did not converge",
             where=kept,
             got="; ".join([gave_up.group(0).strip(), *(line.strip() for line in accuracy[-1:])]),

@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.calculators.espresso import Espresso, EspressoProfile
 
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsError
+from surrogate_hpo.errors import CalculationError, ConfigError, DataError, PhysicsError
 from surrogate_hpo.files.full_disk import looking_for_space
 from surrogate_hpo.formats.espresso.engine import Engine, find_engine, run_engine
 from surrogate_hpo.formats.espresso.input_file import PREFIX, ScfSettings
@@ -105,8 +105,10 @@ def run_espresso(
         An element without pseudopotential.
     DataError
         A pseudopotential cannot be read.
+    CalculationError
+        pw.x stopped with an error of its own or did not converge; quotes its message.
     EngineError
-        pw.x is missing, failed, was killed or did not converge; quotes its own message.
+        It is missing, was killed or ended early.
     PhysicsError
         It calculated with another number of electrons than the pseudopotentials have.
     """
@@ -183,7 +185,7 @@ def _check_elements(atoms: Atoms, pseudopotentials: Mapping[str, Path]) -> None:
 
 def _converged(result: DftResult, directory: Path) -> DftResult:
     if not result.converged:
-        raise EngineError(
+        raise CalculationError(
             "the self-consistent calculation did not converge",
             where=f"{directory} (kept)",
             got=f"accuracy {result.scf_accuracy:.1e} eV after {result.scf_steps} steps",

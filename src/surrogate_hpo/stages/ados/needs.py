@@ -18,7 +18,7 @@ _REACH = 8.0
 
 
 def _atoms(case: Case, *splits: Split) -> int:
-    names = [name for split in splits for name in case.config.snapshots.names(split)]
+    names = [name for split in splits for name in case.config.names(split)]
     return sum(case.sizes.get(name, case.size).atoms for name in names)
 
 
@@ -47,7 +47,7 @@ def ados_network(case: Case) -> Need:
 def ados(case: Case) -> Need:
     """Predictions at a few atoms, and the density of states that they add up to."""
     atoms = _atoms(case, "test") + sum(size.atoms for size in case.transfers)
-    known = min(len(case.config.snapshots.names("training")), _MOST_LEFT_OUT)
+    known = min(len(case.config.names("training")), _MOST_LEFT_OUT)
     seconds = atoms * snap_seconds(case, "native")
     seconds += case.config.ados.members * known * _SECONDS_PER_MAP
     return Need(TORCH_BASE, 2 * TORCH_STARTUP_SECONDS + seconds)

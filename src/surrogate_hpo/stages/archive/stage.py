@@ -19,7 +19,7 @@ from surrogate_hpo.archive.tarball import Member, write_tarball
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.documents import read_document
-from surrogate_hpo.run.graph import AUDITS, COMPANIONS, CONTESTS, CONVERGENCE, FIGURES, TRANSFERS
+from surrogate_hpo.run.graph import FIGURES, ON_REQUEST
 from surrogate_hpo.run.interface import Input, Option, Output
 from surrogate_hpo.run.outputs import changed_outputs, require_unchanged
 from surrogate_hpo.run.plan import chain, cost_path, items
@@ -136,7 +136,7 @@ def _finished_run(config: Config, config_files: list[Path]) -> Run:
 def _extra_records(known: list[Record], config: Config) -> list[Record]:
     """Of audits, contests and k noise that have run, and that still fit."""
     found: list[Record] = []
-    extra = {*AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS} - {*chain(config)}
+    extra = {*ON_REQUEST} - {*chain(config)}
     costs = {stage: list(_costs_of([stage], config)) for stage in sorted(extra)}
     costs |= {name: [cost_path(stage, "figure")] for name, stage in FIGURES.items()}
     for stage, paths in costs.items():

@@ -9,7 +9,7 @@ from ase import Atoms
 
 from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.errors import CalculationError, ConfigError
 from surrogate_hpo.formats.espresso.input_file import ScfSettings
 from surrogate_hpo.formats.espresso.scf import run_espresso, save_folder
 from surrogate_hpo.formats.finished.opening import open_finished
@@ -21,7 +21,8 @@ from surrogate_hpo.labels.dft_guards import (
     check_one_functional,
     check_potentials,
 )
-from surrogate_hpo.run.interface import FinishedPath, Input, Output, Structure
+from surrogate_hpo.run.interface import Argument, FinishedPath, Input, Output, Structure
+from surrogate_hpo.run.left_out import leave_out
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.stages.dft.settings import DftSettings
 
@@ -36,14 +37,19 @@ def dft(
     pseudopotentials: Annotated[list[Path], Input("UPF files")],
     dft: Annotated[Path, Output("JSON: all energy terms in eV, E_F, electrons, grid, version")],
     save: Annotated[
-        Path | None, Output("folder: QE's XML and wavefunctions, temporary; not with --finished")
+        Path | None,
+        Output("folder: QE's XML and wavefunctions, temporary; not with --finished", folder=True),
     ] = None,
     finished: FinishedPath = None,
+    may_fail: Annotated[
+        bool, Argument("of a round's snapshot: a calculation that fails is a result, and left out")
+    ] = False,
 ) -> None:
     """Run pw.x and keep every energy term that it prints, or read what a finished run left.
 
     A run that did not converge, crashed or was killed is an error that quotes Quantum
-    ESPRESSO's own message; its files stay in the folder that the message names.
+    ESPRESSO's own message; its files stay in the folder that the message names. With `may_fail`
+    the first two are a result instead: the snapshot is left out of all that follows.
     """
     if (finished is None) == (save is None):
         raise ConfigError(
@@ -61,7 +67,16 @@ def dft(
         check_bands(result, where=where)
         inputs.append(calculation.description)
     elif save is not None:
-        result = _run(settings, structure, pseudopotentials, dft, save)
+        try:
+            result = _run(settings, structure, pseudopotentials, dft, save)
+        except CalculationError as error:
+            if not may_fail:
+                raise
+            logger.warning("left out, its DFT failed: %s", error)
+            what = [line for line in str(error).splitlines() if not line.startswith("  remedy:")]
+            leave_out(dft, f"DFT failed: {'; '.join(what)}")
+            save.mkdir(parents=True, exist_ok=True)
+            return
     write_dft_result(dft, result, provenance("dft", settings, seed, inputs))
 
 

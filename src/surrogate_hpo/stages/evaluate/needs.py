@@ -27,7 +27,7 @@ CONTROL_ATOMS = 1024
 
 def evaluate(case: Case) -> Need:
     """Tables from the snapshots' energies, and a potential at the atoms, of which there are few."""
-    names = case.config.snapshots.names("training")
+    names = case.config.names("training")
     atoms = min(sum(case.sizes.get(name, case.size).atoms for name in names), CONTROL_ATOMS)
     return Need(NUMBA_BASE, 2 * TORCH_STARTUP_SECONDS + CONTROL_SECONDS_PER_ATOM * atoms)
 

@@ -78,8 +78,8 @@ def read_material(
             [one for number, one in enumerate(own) if number % _EVERY != _EVERY - 1],
         )
     found = Material(
-        own or _with_dos(_snapshots(*training), atoms),
-        held_out or ([] if own else _snapshots(*test)),
+        own or _with_dos(read_snapshots(*training), atoms),
+        held_out or ([] if own else read_snapshots(*test)),
         [
             Labelled(
                 frame.atoms,
@@ -95,8 +95,26 @@ def read_material(
     return found
 
 
-def _snapshots(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled]:
-    """Snapshots whose energy DFT tells."""
+def read_snapshots(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled]:
+    """Read snapshots whose energy DFT tells.
+
+    Parameters
+    ----------
+    structures
+        Their structures.
+    dft
+        Their DFT results, in the same order.
+
+    Returns
+    -------
+    list of Labelled
+        Named as the snapshots are.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or unreadable.
+    """
     found = []
     for structure, path in zip(structures, dft, strict=True):
         result = read_dft_result(path)

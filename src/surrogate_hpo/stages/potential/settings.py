@@ -1,5 +1,6 @@
 """The `potential` section: what an interatomic potential is fitted to, and chosen from."""
 
+from dataclasses import replace
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -77,23 +78,9 @@ class HyperparameterSettings(Section):
         )
 
 
-class PotentialSettings(Section):
-    """A linear SNAP potential from the energies and forces of the same runs.
+class FitSettings(Section):
+    """What a linear SNAP potential is chosen from."""
 
-    Not part of the chain: `snakemake potential`.
-    """
-
-    files: list[FileName] = Field(
-        [],
-        description="structures to learn from instead of the training snapshots: files that ASE "
-        "reads, with energies (eV per cell) and forces (eV/Å); `file` stands for all of its "
-        "frames, `file@7` and `file@0:12` for some",
-    )
-    test_files: list[FileName] = Field(
-        [],
-        description="structures to judge it on, beside `files`; if empty, every fifth frame of "
-        "`files` is held out",
-    )
     prior: PriorName = Field(
         "zbl",
         description="pair potential that is added, and keeps atoms apart where no data does: "
@@ -133,6 +120,36 @@ class PotentialSettings(Section):
         "error; 0 for none",
     )
 
+    def options(self) -> FitOptions:
+        """What the fit chooses from."""
+        return FitOptions(
+            cutoff_radii=tuple(self.cutoff_radii_angstrom),
+            twojmax=tuple(self.twojmax),
+            force_weights=tuple(self.force_weights),
+            stress_weight=self.stress_weight,
+            force_share=self.force_share_angstrom,
+            prior=self.prior,
+            members=self.members,
+        )
+
+
+class PotentialSettings(FitSettings):
+    """A linear SNAP potential from the energies and forces of the same runs.
+
+    Not part of the chain: `snakemake potential`.
+    """
+
+    files: list[FileName] = Field(
+        [],
+        description="structures to learn from instead of the training snapshots: files that ASE "
+        "reads, with energies (eV per cell) and forces (eV/Å); `file` stands for all of its "
+        "frames, `file@7` and `file@0:12` for some",
+    )
+    test_files: list[FileName] = Field(
+        [],
+        description="structures to judge it on, beside `files`; if empty, every fifth frame of "
+        "`files` is held out",
+    )
     hyperparameters: HyperparameterSettings = HyperparameterSettings()
     network: NetworkSettings | None = Field(
         None,
@@ -169,14 +186,8 @@ class PotentialSettings(Section):
 
     def options(self) -> FitOptions:
         """What the fit chooses from."""
-        return FitOptions(
-            cutoff_radii=tuple(self.cutoff_radii_angstrom),
-            twojmax=tuple(self.twojmax),
-            force_weights=tuple(self.force_weights),
-            stress_weight=self.stress_weight,
-            force_share=self.force_share_angstrom,
-            prior=self.prior,
-            members=self.members,
+        return replace(
+            super().options(),
             network=None if self.network is None else self.network.options(),
             selection=self.hyperparameters.options(),
         )

@@ -90,6 +90,9 @@ class RequestedFiles(ArgumentGroup):
     floor: Annotated[
         Sequence[Path], Input("JSON of the floor stage, where calculations are finished")
     ] = ()
+    rounds: Annotated[
+        Sequence[Path], Input("JSON of the rounds stage, where rounds.number is more than 0")
+    ] = ()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from surrogate_hpo.stages.report.methods import composition, methods, temperatur
 from surrogate_hpo.stages.report.notices import mixed_engines, notices
 from surrogate_hpo.stages.report.records import HEADLINE, Documents
 from surrogate_hpo.stages.report.settings import ReportSettings
+from surrogate_hpo.stages.rounds.figure import rounds_table
 from surrogate_hpo.stages.train.figure import validation_losses_table
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
@@ -45,8 +46,10 @@ class Run:
         Per network its losses per validation snapshot.
     engines
         Versions of Quantum ESPRESSO of the DFT runs, as far as they are known.
-    floor_warnings
-        What the floor stage warns of, if it is part of the run.
+    warned
+        What the floor and the rounds warn of, by stage, if they are part of the run.
+    rounds
+        Rows of the rounds stage, if it is part of the run.
     comparison
         Rows of the compare stage, if it is part of the report.
     cost
@@ -59,7 +62,8 @@ class Run:
     energies: EnergyTable
     validation_losses: Sequence[Sequence[Mapping[str, str]]]
     engines: Sequence[str]
-    floor_warnings: Sequence[str]
+    warned: Mapping[str, Sequence[str]]
+    rounds: Sequence[Mapping[str, Any]]
     comparison: Sequence[Mapping[str, str]]
     cost: Mapping[str, Mapping[str, float]]
 
@@ -117,7 +121,7 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
         notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
         warnings=[
             *mixed_engines(run.engines),
-            *(Notice("floor", warning) for warning in run.floor_warnings),
+            *(Notice(stage, line) for stage, lines in run.warned.items() for line in lines),
             *notices(run.documents, errors, by_class),
         ],
         classes=by_class,
@@ -162,6 +166,9 @@ def _tables(
         ),
         ReportTable("cost_per_stage", "cost", "Computing time per stage.", drawn["cost_per_stage"]),
     ]
+    if run.rounds:
+        title = "What each round chose, and errors of the potential that it began with."
+        tables.append(ReportTable("rounds", "rounds", title, rounds_table(run.rounds)))
     if run.comparison:
         rows = [{name: row[name] for name in METHOD_COLUMNS} for row in run.comparison]
         title = "Cost and error of each search method, on the same data and settings."

@@ -76,7 +76,7 @@ def _range(values: Iterable[float], digits: int = 6) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-VALIDATION = "descriptors/validation-"
+VALIDATION, CHOSEN = "descriptors/validation-", "descriptors/round"
 
 
 def methods(
@@ -120,6 +120,7 @@ def methods(
             "training": evaluated["training_snapshots"],
             "validation": sum(VALIDATION in name for name in records["train"]["inputs"]),
             "test": evaluated["held_out_snapshots"],
+            "chosen": sum(CHOSEN in name for name in records["train"]["inputs"]),
         },
         acsd=documents["acsd"],
         naswot=documents["naswot"],

@@ -131,8 +131,7 @@ def read_engines(dft: Sequence[Path]) -> list[str]:
     return sorted({str(version) for version in made if version})
 
 
-def read_warnings(floor: Sequence[Path]) -> list[str]:
-    """What the floor stage warns of, if it is part of the run."""
-    return [
-        str(line) for path in floor for line in read_document(path, keys=("warnings",))["warnings"]
-    ]
+def read_warnings(summaries: Sequence[Path]) -> list[str]:
+    """What a stage warns of, if it is part of the run."""
+    documents = (read_document(path, keys=("warnings",)) for path in summaries)
+    return [str(line) for document in documents for line in document["warnings"]]

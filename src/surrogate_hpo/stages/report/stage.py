@@ -2,6 +2,7 @@
 
 from surrogate_hpo.data.figure_files import save_figures
 from surrogate_hpo.files.atomic import write_text
+from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import read_table, write_table
 from surrogate_hpo.report.page import render_report
 from surrogate_hpo.run.cost import total_cost
@@ -30,7 +31,11 @@ def report(*, settings: ReportSettings, seed: int, files: RunFiles, written: Rep
         energies=read_energies(files.evaluation.energies),
         validation_losses=[read_table(path) for path in files.networks.validation_losses],
         engines=read_engines(files.data.dft),
-        floor_warnings=read_warnings(files.requested.floor),
+        warned={
+            "floor": read_warnings(files.requested.floor),
+            "rounds": read_warnings(files.requested.rounds),
+        },
+        rounds=[row for path in files.requested.rounds for row in read_document(path)["rounds"]],
         comparison=[row for path in files.requested.comparison for row in read_table(path)],
         cost=total_cost(files.costs),
     )
@@ -39,5 +44,6 @@ def report(*, settings: ReportSettings, seed: int, files: RunFiles, written: Rep
     write_text(written.methods, context.methods.markdown())
     write_text(written.references, context.methods.bibtex())
     for table in context.tables:
-        write_table(written.tables[table.name], table.table.records())
+        if table.name in written.tables:
+            write_table(written.tables[table.name], table.table.records())
     write_text(written.report, render_report(context))

@@ -171,13 +171,14 @@ class SnapshotsSettings(Section):
             return
         if groups := self._groups(split):
             for group in groups:
-                yield from self._plans_of_group(group)
+                yield from self.plans_of(group)
             return
         for entry in source:
             frames = [entry] if self.finished else expand_frames(entry)
             yield from (SnapshotPlan(frame) for frame in frames)
 
-    def _plans_of_group(self, group: GroupSettings) -> Iterator[SnapshotPlan]:
+    def plans_of(self, group: GroupSettings) -> Iterator[SnapshotPlan]:
+        """What makes each structure of a group, in order."""
         if group.files is None and self.cell is not None:
             yield from group.generated(self.method, self.cell, self.temperature_kelvin)
         for entry in group.files or ():
@@ -194,9 +195,7 @@ class SnapshotsSettings(Section):
         It depends on its own source and its own place within its group, not on how many others
         there are, so enlarging a split or its last group reruns nothing that exists.
         """
-        settings, plan = self.deciding(), self.plan_of(name)
-        for split in SPLITS:
-            del settings[split]
+        settings, plan = self.deciding_cells(), self.plan_of(name)
         if not plan.grouped:
             return settings | {"source": plan.source}
         if plan.cell is None:
@@ -242,6 +241,14 @@ class SnapshotsSettings(Section):
             If the config has no snapshot of this name.
         """
         return self.plans[name]
+
+    def cell_files(self) -> list[str]:
+        """The user's file of the cell at rest, if it is no bulk crystal."""
+        return [self.cell.file] if self.cell is not None and self.cell.file is not None else []
+
+    def deciding_cells(self) -> dict[str, Any]:
+        """The settings that decide thermal configurations of the cell, of whichever split."""
+        return {key: value for key, value in self.deciding().items() if key not in SPLITS}
 
     def own_file(self, name: str) -> str | None:
         """The user's file that a snapshot comes from, unless it is a finished calculation.

@@ -208,6 +208,13 @@ class GroupSettings(Section):
             )
 
 
+def temperature_of(given: Temperatures, index: int) -> float:
+    """Temperature of one of a series, K: of several in turn, of a range evenly spread."""
+    values = _several(given)
+    place = index % (len(values) or 1)
+    return float(_value(given, index, place, _TEMPERATURE_AXIS) or 0.0)
+
+
 def _several(value: Number | list[Number] | _Range | None) -> Sequence[Number]:
     """The values of a key that is a number or a list; none of a range."""
     if value is None or isinstance(value, _Range):

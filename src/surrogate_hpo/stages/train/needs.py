@@ -13,7 +13,7 @@ _MATRICES = 5
 
 def _training(case: Case) -> list[tuple[int, int]]:
     """Displacements and points of the coarse grid of each training snapshot."""
-    sizes = [case.sizes.get(name, case.size) for name in case.config.snapshots.names("training")]
+    sizes = [case.sizes.get(name, case.size) for name in case.config.names("training")]
     coarse = [(size.atoms, size.grid_points // COARSENING) for size in sizes]
     return [(number_of_directions(atoms, points), points) for atoms, points in coarse]
 

@@ -7,6 +7,7 @@ from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.dft.kpoint_noise import largest_spacing
 from surrogate_hpo.run.case import case_of, size_classes, wavefunction_bytes
+from surrogate_hpo.run.left_out import reason_of
 from surrogate_hpo.run.request import request
 from surrogate_hpo.stages.knoise.records import read_noise_summary
 from surrogate_hpo.stages.ldos.settings import LdosSettings
@@ -35,7 +36,7 @@ def repeated_dft(config: Config) -> Iterator[str]:
     """
     if config.snapshots.finished:
         return
-    names = [name for name in config.snapshots.all_names() if _needs_dft(config.ldos, name)]
+    names = [name for name in config.all_names() if _needs_dft(config.ldos, name)]
     if not names:
         return
     case = case_of(config)
@@ -52,7 +53,8 @@ def repeated_dft(config: Config) -> Iterator[str]:
 def _needs_dft(settings: LdosSettings, name: str) -> bool:
     """Whether the LDOS of a snapshot is of other settings, and no wavefunctions are left."""
     store = Path(f"results/ldos/{name}.zarr.zip")
-    if not store.exists() or Path(f"results/dft/{name}.save").exists():
+    kept = Path(f"results/dft/{name}.save").exists()
+    if not store.exists() or reason_of(store) is not None or kept:
         return False
     return not read_ldos(store, _FIRST_PLANE).axis.agrees(settings.axis())
 

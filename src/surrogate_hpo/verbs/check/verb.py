@@ -28,6 +28,7 @@ from surrogate_hpo.labels.dft_guards import (
 from surrogate_hpo.labels.floors import BLIND
 from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
 from surrogate_hpo.run.case import case_of
+from surrogate_hpo.run.left_out import reason_of
 from surrogate_hpo.stages.contest.space import check_contestant
 from surrogate_hpo.stages.snapshots.stage import make_snapshot
 from surrogate_hpo.verbs.check.cells import (
@@ -43,6 +44,7 @@ from surrogate_hpo.verbs.check.finished import (
     check_one_calculation,
 )
 from surrogate_hpo.verbs.check.hints import kpoint_hints, repeated_dft
+from surrogate_hpo.verbs.check.pool import check_pool
 
 logger = logging.getLogger(__name__)
 
@@ -87,10 +89,11 @@ def check(config: Config) -> None:
     attempt(make_generated, config, structures)
     attempt(check_leaks, config, structures)
     attempt(_check_transfer, config)
+    attempt(check_pool, config)
     if config.snapshots.finished:
         attempt(check_one_calculation, config)
         check_arrays(config, attempt)
-    for name in config.snapshots.all_names():
+    for name in config.all_names():
         attempt(_check_results, config, potentials, name)
     for method in config.compare.methods:
         attempt(check_contestant, method, config.contest)
@@ -110,7 +113,7 @@ def check(config: Config) -> None:
     for fact in (*cell_facts(config, sizes), *repeated_dft(config)):
         logger.info(fact)
     logger.info(BLIND)
-    logger.info("no faults: %d snapshots", len(config.snapshots.all_names()))
+    logger.info("no faults: %d snapshots", len(config.all_names()))
 
 
 def _read_potential(config: Config, element: str, potentials: dict[str, Pseudopotential]) -> None:
@@ -211,7 +214,7 @@ def _check_elements(config: Config, elements: set[str]) -> None:
 def _check_results(config: Config, potentials: dict[str, Pseudopotential], name: str) -> None:
     """What was computed before must fit the settings of now."""
     dft_path = Path(f"results/dft/{name}.json")
-    if not dft_path.exists():
+    if not dft_path.exists() or reason_of(dft_path) is not None:
         return
     result: DftResult = read_dft_result(dft_path)
     if set(result.species) <= set(potentials):

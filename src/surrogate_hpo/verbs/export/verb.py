@@ -10,6 +10,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.mala.writer import write_mala_snapshot
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.run.interface import Option, Positional
+from surrogate_hpo.run.left_out import reason_of
 from surrogate_hpo.run.provenance import provenance
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,11 @@ def export(
     docs/howto/own-data.md.
     """
     results, settings = Path("results"), load_config(config or DEFAULT_CONFIG)
-    for name in settings.snapshots.all_names():
+    for name in settings.all_names():
         ldos = results / "ldos" / f"{name}.zarr.zip"
+        if (reason := reason_of(ldos)) is not None:
+            logger.info("%s is left out: %s", name, reason)
+            continue
         if not ldos.is_file():
             raise DataError(
                 "the run has no LDOS of a snapshot yet",

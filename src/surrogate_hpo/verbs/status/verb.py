@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.run.graph import AUDITS, COMPANIONS, CONTESTS, CONVERGENCE, TRANSFERS
+from surrogate_hpo.run.graph import ON_REQUEST
 from surrogate_hpo.run.job_logs import JobLog, Queue, batch_error, read_job_log
+from surrogate_hpo.run.left_out import left_out_of
 from surrogate_hpo.run.plan import chain, cost_path, items, log_path
 from surrogate_hpo.run.slurm.refusals import refused_submissions
 
@@ -72,6 +73,7 @@ def status(config: Config) -> str:
             *_table(jobs),
             *(line for state in _EXPLAINED for line in _details(jobs, state)),
             *(["", *lines] if (lines := refused(folder)) else []),
+            *_left_out(folder, config),
             "",
             *_summary(jobs, folder, queue),
         ]
@@ -97,8 +99,7 @@ def job_states(folder: Path, config: Config, queue: Queue) -> list[JobStatus]:
         ones.
     """
     stages = chain(config)
-    asked_for = (*AUDITS, *CONTESTS, *CONVERGENCE, *COMPANIONS, *TRANSFERS)
-    extra = [stage for stage in asked_for if stage not in stages]
+    extra = [stage for stage in ON_REQUEST if stage not in stages]
     begun = [s for s in extra if any(_begun(folder, *job) for job in _jobs([s], config))]
     found = []
     for stage, item in _jobs([*stages, *begun], config):
@@ -175,6 +176,17 @@ def _details(jobs: Sequence[JobStatus], state: State) -> Iterator[str]:
             yield f"    {_error(job)}"
     if len(chosen) > _NAMED:
         yield f"  and {len(chosen) - _NAMED} more"
+
+
+def _left_out(folder: Path, config: Config) -> Iterator[str]:
+    """Snapshots of rounds that have no result, as far as it is known by now."""
+    names = config.rounds.names()
+    found = left_out_of(folder / "results" / "dft" / f"{name}.json" for name in names)
+    if found:
+        yield from ("", "Snapshots of rounds that are left out of everything:")
+        yield from [f"  {name}: {reason}" for name, reason in found.items()][:_NAMED]
+    if len(found) > _NAMED:
+        yield f"  and {len(found) - _NAMED} more"
 
 
 def _place(job: JobStatus) -> str:

@@ -1,0 +1,28 @@
+"""Bytes and CPU seconds of a round: a potential, and the descriptors of its candidates."""
+
+from dataclasses import replace
+
+from surrogate_hpo.run.case import Case
+from surrogate_hpo.run.needs.basis import Need
+from surrogate_hpo.stages.potential.needs import fit_need
+from surrogate_hpo.stages.select.needs import pool_need
+
+# Forces of a potential with 2 J_max = 8.
+_SECONDS_PER_ATOM_AND_STEP = 1e-3
+
+
+def rounds_choice(case: Case) -> Need:
+    """The potential of the last round, which knows most, and all candidates."""
+    fit = fit_need(case, case.config.rounds.potential, case.config.names("training"))
+    settings = case.config.rounds
+    pool = pool_need(case, twojmax=max(settings.potential.twojmax), number=settings.per_round)
+    seconds = fit.cpu_seconds + pool.cpu_seconds
+    if settings.dynamics is not None:
+        steps = settings.dynamics.trajectories * settings.dynamics.steps
+        seconds += _SECONDS_PER_ATOM_AND_STEP * steps * case.size.atoms
+    return replace(pool, memory_bytes=max(fit.memory_bytes, pool.memory_bytes), cpu_seconds=seconds)
+
+
+def rounds(case: Case) -> Need:
+    """One more potential."""
+    return fit_need(case, case.config.rounds.potential, case.config.names("training"))

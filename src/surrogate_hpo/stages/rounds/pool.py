@@ -1,0 +1,111 @@
+"""Candidates of a round: those of `select.pool`, drawn anew, without what it must not choose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ase import Atoms
+
+from surrogate_hpo.errors import DataError
+from surrogate_hpo.potential.features import AtomDescriptor
+from surrogate_hpo.potential.labelled import Labelled
+from surrogate_hpo.selection.features import Features
+from surrogate_hpo.stages.select.pool import Candidate, candidates_of
+from surrogate_hpo.stages.select.settings import SelectSettings
+from surrogate_hpo.stages.select.weeding import counted, described, refused_of
+from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
+
+
+@dataclass(frozen=True)
+class RoundPool:
+    """What a round chooses from.
+
+    Attributes
+    ----------
+    candidates
+        All of them.
+    features
+        Of the known structures, of others that must not come again, and of the candidates that can
+        be described.
+    left
+        Place among the features of each candidate that can be chosen, by its number.
+    places
+        The same of all that can be described.
+    reasons
+        Why the others cannot be chosen, by their numbers.
+    """
+
+    candidates: list[Candidate]
+    features: Features
+    left: dict[int, int]
+    places: dict[int, int]
+    reasons: dict[int, str]
+
+
+def draw_pool(
+    settings: SelectSettings,
+    snapshots: SnapshotsSettings,
+    descriptor: AtomDescriptor,
+    *,
+    seed: int,
+    known: Sequence[Labelled],
+    others: Sequence[tuple[str, Atoms]],
+    moved: Sequence[Candidate] = (),
+) -> RoundPool:
+    """Make the candidates of a round, and find those that cannot be chosen.
+
+    Parameters
+    ----------
+    settings
+        Section `select`: the pool, and what is dropped of it.
+    snapshots
+        Section `snapshots`: how thermal configurations are made.
+    descriptor
+        That of the round's potential.
+    seed
+        Of the round.
+    known
+        Structures that are learnt from.
+    others
+        Names and structures that must not be chosen either: those whose calculation failed, and
+        held-out ones, which would then be learnt from.
+    moved
+        Further candidates, behind those of the pool.
+
+    Returns
+    -------
+    RoundPool
+        With the reason for each candidate that is dropped.
+
+    Raises
+    ------
+    ConfigError
+        If the pool cannot be generated.
+    DataError
+        If a file is missing or unreadable, or no candidate is left.
+    """
+    candidates = candidates_of(settings, snapshots, seed)
+    for number, one in enumerate(moved, start=len(candidates)):
+        candidates.append(Candidate(one.atoms, f"pool-{number:04d}", one.source, one.refused))
+    structures = [one.atoms for one in known]
+    refused = refused_of(settings, candidates, structures, descriptor)
+    fixed = [*structures, *(atoms for _, atoms in others)]
+    names = [*(one.name for one in known), *(name for name, _ in others)]
+    features, kept, dropped = described(
+        settings, candidates, fixed, descriptor, refused, names=names
+    )
+    places = {number: place for place, number in enumerate(kept, start=len(fixed))}
+    left = {number: place for number, place in places.items() if number not in dropped}
+    return RoundPool(candidates, features, left, places, {**refused, **dropped})
+
+
+def require_candidates(pool: RoundPool, number: int) -> None:
+    """Raise DataError if fewer candidates are left than are to be chosen."""
+    if len(pool.left) < number:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in counted(pool.reasons).items())
+        raise DataError(
+            "too few candidates of a round can be chosen",
+            where="select.pool",
+            expected=f"{number} or more (rounds.per_round)",
+            got=f"{len(pool.left)} of {len(pool.candidates)}; dropped: {kinds}",
+            remedy="enlarge the pool, or lower its temperatures and strains",
+        )

@@ -1,0 +1,140 @@
+"""The `rounds` section: training snapshots that are chosen one round after the other."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.selection.options import RuleName
+from surrogate_hpo.stages.potential.settings import FitSettings
+from surrogate_hpo.stages.snapshots.settings_groups import Temperatures
+
+# A standard deviation of fewer says nothing.
+_MEMBERS = 2
+_Few = Annotated[int, Field(gt=0, le=1000)]
+
+
+def _form(value: object) -> str:
+    """Which of the forms of the key is meant, so that a fault is told of that one alone."""
+    return "list" if isinstance(value, list) else "name"
+
+
+Rules = Annotated[
+    Annotated[RuleName, Tag("name")] | Annotated[list[RuleName], Field(min_length=1), Tag("list")],
+    Discriminator(_form),
+]
+
+
+class StopSettings(Section):
+    """When rounds are empty; without any limit all of them run."""
+
+    energy_error_mev_per_atom: PositiveFloat | None = Field(
+        None, description="mean absolute error of the total free energy"
+    )
+    force_rmse_mev_per_angstrom: PositiveFloat | None = Field(
+        None, description="root mean square error of the components of the forces"
+    )
+
+
+class DynamicsSettings(Section):
+    """Trajectories that the potential of a round drives: it proposes where it goes by itself."""
+
+    trajectories: _Few = Field(4, description="each begins with one of the known structures")
+    temperature_kelvin: Temperatures = Field(
+        300.0,
+        description="of the thermostat: a number, several in turn, or a range that is evenly "
+        "filled by the trajectories",
+    )
+    steps: PositiveInt = Field(200, description="of each trajectory")
+    every: PositiveInt = Field(20, description="steps from one candidate to the next")
+    time_step_femtosecond: PositiveFloat = 2.0
+
+    @model_validator(mode="after")
+    def _has_candidates(self) -> Self:
+        if self.every > self.steps:
+            msg = f"`every` is {self.every}, and a trajectory ends after {self.steps} `steps`"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates all trajectories make."""
+        return self.trajectories * (self.steps // self.every)
+
+
+class RoundsSettings(Section):
+    """Training snapshots that are chosen, and computed, one round after the other.
+
+    Part of the chain where `number` is more than 0. Candidates are those of `select.pool`; those
+    that are generated are drawn anew for each round. What is chosen is called `round1-0001` and so
+    on, and is learnt from like `snapshots.training`.
+    """
+
+    number: int = Field(0, ge=0, le=1000, description="of rounds; 0 for none")
+    per_round: _Few = Field(4, description="structures that a round chooses")
+    rule: Rules = Field(
+        "farthest_point",
+        description="how they are chosen: a name, or a list with one for each round, of which "
+        "the last holds for all further ones",
+    )
+    potential: FitSettings = Field(
+        FitSettings(),
+        description="the model of a round: a linear SNAP potential, fitted to all that is "
+        "computed by then",
+    )
+    dynamics: DynamicsSettings | None = Field(
+        None,
+        description="further candidates, from trajectories driven by the round's potential; null "
+        "for none",
+    )
+    stop: StopSettings = Field(
+        StopSettings(),
+        description="errors of the round's potential on the validation snapshots below which "
+        "nothing more is chosen; where both are given, both must be met",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if isinstance(self.rule, list) and self.number and len(self.rule) > self.number:
+            msg = f"`rule` names {len(self.rule)} rules for {self.number} rounds"
+            raise ValueError(msg)
+        if self.potential.members < _MEMBERS and "spread" in self.rules():
+            msg = f"rule `spread` asks {_MEMBERS} `potential.members` or more"
+            raise ValueError(msg)
+        return self
+
+    def rules(self) -> list[RuleName]:
+        """Rule of each round."""
+        given = self.rule if isinstance(self.rule, list) else [self.rule]
+        return [self.rule_of(number) for number in self.numbers()] or given
+
+    def rule_of(self, number: int) -> RuleName:
+        """Rule of a round, counted from 1."""
+        given = self.rule if isinstance(self.rule, list) else [self.rule]
+        return given[min(number, len(given)) - 1]
+
+    def numbers(self) -> range:
+        """Numbers of the rounds, from 1."""
+        return range(1, self.number + 1)
+
+    def names(self) -> list[str]:
+        """Names of the snapshots of all rounds."""
+        return [name for number in self.numbers() for name in self.names_of(number)]
+
+    def names_before(self, number: int) -> list[str]:
+        """Names of the snapshots of all rounds before one."""
+        return [name for earlier in range(1, number) for name in self.names_of(earlier)]
+
+    def names_of(self, number: int) -> list[str]:
+        """Names of the snapshots of a round, counted from 1."""
+        return [f"round{number}-{place}" for place in self.places()]
+
+    def places(self) -> list[str]:
+        """How names of the snapshots of a round end."""
+        return [f"{place:04d}" for place in range(1, self.per_round + 1)]
+
+    def deciding_one(self, number: int) -> dict[str, Any]:
+        """The settings that decide one round: not how many there are, nor the rules of others."""
+        settings = self.deciding()
+        del settings["number"]
+        return settings | {"rule": self.rule_of(number)}

@@ -1,0 +1,52 @@
+"""Bytes and CPU seconds of a selection: descriptors at the atoms, distances between them."""
+
+from surrogate_hpo.descriptors.triples import n_components
+from surrogate_hpo.run.case import Case
+from surrogate_hpo.run.needs.basis import FLOAT64, NUMBA_BASE, STARTUP_SECONDS, Need
+
+# Descriptors of an atom for 2 J_max = 8, and of a structure; 0.2 and 1 ms measured.
+_SECONDS_PER_ATOM, _AT, _POWER, _SECONDS_PER_STRUCTURE = 3e-4, 8, 3.3, 2e-3
+# A step of the choice looks at all candidates again.
+_SECONDS_PER_STEP_AND_ATOM = 5e-6
+# Of files the number of frames is not known before they are read.
+_FRAMES = 1000
+
+
+def select(case: Case) -> Need:
+    """All candidates described, and looked at again for each that is chosen."""
+    settings = case.config.select
+    return pool_need(case, twojmax=settings.twojmax, number=settings.number)
+
+
+def pool_need(case: Case, *, twojmax: int, number: int) -> Need:
+    """What a choice from the pool needs.
+
+    Parameters
+    ----------
+    case
+        The case.
+    twojmax
+        2·J_max of the descriptors at the atoms.
+    number
+        Of structures that are chosen.
+
+    Returns
+    -------
+    Need
+        Of all candidates, described and looked at again for each that is chosen.
+    """
+    pool = case.config.select.pool
+    generated = sum(group.number or 0 for group in pool)
+    read = _FRAMES * sum(len(group.files or ()) for group in pool)
+    structures = generated + read + case.snapshots("training")
+    listed = [group.supercell_atoms or 0 for group in pool]
+    largest = max(max(n) if isinstance(n, list) else n for n in [*listed, case.size.atoms])
+    atoms = structures * largest
+    components = n_components(twojmax)
+    seconds = (
+        4 * STARTUP_SECONDS
+        + _SECONDS_PER_ATOM * (twojmax / _AT) ** _POWER * atoms
+        + _SECONDS_PER_STRUCTURE * structures
+        + _SECONDS_PER_STEP_AND_ATOM * number * atoms
+    )
+    return Need(NUMBA_BASE + 10 * FLOAT64 * components * atoms, seconds)

@@ -1,0 +1,193 @@
+"""The select stage: pools made and read, what is dropped, and files that `snapshots` takes."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from ase import Atoms
+from ase.build import bulk
+from ase.io import read, write
+from tiny_workflow import edit_config, new_folder, planned
+
+from surrogate_hpo.cli import main
+from surrogate_hpo.config.load import load_config
+from surrogate_hpo.config.sizes import Size
+from surrogate_hpo.data.potentials import write_potential
+from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.formats.structures.structures import read_structures
+from surrogate_hpo.potential.features import AtomDescriptor, energy_features
+from surrogate_hpo.potential.model import Potential
+from surrogate_hpo.run.case import Case
+from surrogate_hpo.run.request import need_of
+
+SIZE = Size(4, 66.0, (9, 9, 9), (9, 9, 9), 100, 700, 4, 20)
+OUTPUTS = ("--table", "c.csv", "--space", "s.csv", "--choice", "c.json", "--selected", "s.extxyz")
+
+
+def frame(seed: int, size: float = 0.1, symbol: str = "Al", repeat: int = 1) -> Atoms:
+    atoms = bulk(symbol, "fcc", a=4.05, cubic=True) * (1, 1, repeat)
+    atoms.rattle(size, seed=seed)
+    return atoms
+
+
+def configured(project: Path, **settings: object) -> None:
+    config = yaml.safe_load((project / "config.yaml").read_text())
+    config["select"] = {"twojmax": 2, "number": 3} | settings
+    (project / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def run(project: Path, *more: str, **settings: object) -> tuple[dict, list[dict[str, str]]]:
+    configured(project, **settings)
+    known = [project / f"training-{n:04d}.extxyz" for n in range(4)]
+    for number, path in enumerate(known):
+        write(path, frame(number))
+    words = ["--structures", *map(str, known), *OUTPUTS, *more]
+    main(["select", "--config", "config.yaml", *words])
+    with (project / "c.csv").open() as handle:
+        return json.loads((project / "c.json").read_text()), list(csv.DictReader(handle))
+
+
+def refused(project: Path, **settings: object) -> str:
+    with pytest.raises(SystemExit) as stop:
+        run(project, **settings)
+    return str(stop.value)
+
+
+def test_a_generated_pool_is_the_same_again_and_the_choice_is_readable(project):
+    pool = [{"number": 12, "temperature_kelvin": [300, 900], "strain_percent": [-2, 2]}]
+    made, rows = run(project, pool=pool)
+    first = (project / "s.extxyz").read_bytes()
+    assert run(project, pool=pool)[0] == made
+    assert (project / "s.extxyz").read_bytes() == first
+    assert [row["candidate"] for row in rows] == [f"pool-{n:04d}" for n in range(12)]
+    assert {row["class"] for row in rows} == {"4 atoms, 300 K", "4 atoms, 900 K"}
+    chosen = sorted((int(row["order"]), row["candidate"]) for row in rows if row["order"])
+    assert [name for _, name in chosen] == [one["candidate"] for one in made["chosen"]]
+    for measure in ("farthest_point", "d_optimal", "nearest_neighbours", "wasserstein"):
+        assert all(float(row[measure]) > 0 for row in rows)
+    frames = read_structures("s.extxyz@:")
+    assert len(frames) == 3
+    assert {frame.info["temperature_kelvin"] for frame in frames} <= {300, 900}
+    # Other seeds than the snapshots': none of the training is among the candidates.
+    assert made["dropped"] == {}
+
+
+def test_what_is_dropped_is_counted_and_listed_with_its_reason(project):
+    close = frame(20)
+    close.positions[1] = close.positions[0] + [0, 0, 1.9]
+    one_atom_on_another = frame(21)
+    one_atom_on_another.positions[1] = one_atom_on_another.positions[0]
+    open_cell = frame(22)
+    open_cell.pbc = False
+    frames = [frame(n) for n in range(10, 15)]
+    frames += [frame(0), close, one_atom_on_another, open_cell, frame(23, symbol="Cu")]
+    write(project / "run.traj", [*frames, frame(24, repeat=2)])
+    made, rows = run(project, pool=[{"files": ["run.traj"], "temperature_kelvin": 500}])
+    reasons = {row["source"][-2:].strip(): row["reason"] for row in rows}
+    assert reasons["5"] == "duplicate: of training structure 0"
+    assert reasons["6"].startswith("overlap: two atoms at 1.90 Å")
+    assert "overlap" in reasons["7"]
+    assert "not periodic" in reasons["8"]
+    assert reasons["9"] == "element: no training structure holds Cu"
+    assert [row["status"] for row in rows].count("dropped") == 5 == sum(made["dropped"].values())
+    assert made["notes"] == [
+        "1 candidates have numbers of atoms that no training snapshot has (8 instead of 4)"
+    ]
+    assert rows[0]["class"] == "4 atoms, 500 K"
+
+
+def test_a_pool_of_nothing_but_copies_or_foreign_elements_is_explained(project):
+    write(project / "run.extxyz", [frame(0), frame(1), frame(5, symbol="Cu")])
+    said = refused(project, pool=[{"files": ["run.extxyz"]}])
+    assert "all candidates of the pool are rejected" in said
+    assert "duplicate 2, element 1" in said
+    write(project / "run.extxyz", [frame(9, symbol="Cu")])
+    assert "element: no training structure holds Cu" in refused(
+        project, pool=[{"files": ["run.extxyz"]}]
+    )
+
+
+def test_a_budget_above_the_pool_an_unreadable_pool_and_none_are_explained(project):
+    pool = [{"files": ["run.extxyz"]}]
+    write(project / "run.extxyz", [frame(n) for n in range(5, 9)])
+    assert "at most 4, the candidates that are left" in refused(project, pool=pool, number=5)
+    (project / "run.extxyz").write_text("no structure\n")
+    assert "cannot be read" in refused(project, pool=pool)
+    assert "does not exist" in refused(project, pool=[{"files": ["other.traj"]}])
+    said = refused(project, pool=[])
+    assert "no pool to choose from" in said
+    assert "trajectory.extxyz" in said
+
+
+def test_a_pool_without_a_cell_to_displace_is_refused(project):
+    config = yaml.safe_load((project / "config.yaml").read_text())
+    config["snapshots"] = {
+        "method": "files",
+        **{split: [f"{split}.extxyz@0:2"] for split in ("training", "validation", "test")},
+    }
+    (project / "config.yaml").write_text(yaml.safe_dump(config))
+    assert "says neither how nor of which cell" in refused(project, pool=[{"number": 4}])
+
+
+def test_the_spread_is_that_of_the_members_of_a_potential(project):
+    descriptor = AtomDescriptor(4.0, 2, ("Al",))
+    members = np.random.default_rng(1).normal(size=(4, descriptor.features))
+    made = Potential(descriptor, members[0], None, members, {})
+    write_potential(project / "p.json", made, {})
+    pool = [{"number": 6, "temperature_kelvin": 600}]
+    found, rows = run(project, "--potential", "p.json", rule="spread", pool=pool)
+    energies = members @ energy_features(read(project / "s.extxyz", index=0), descriptor)
+    assert found["chosen"][0]["measure"] == pytest.approx(energies.std(ddof=1) / 4)
+    spreads = [float(row["spread_ev_per_atom"]) for row in rows]
+    assert max(spreads) == pytest.approx(energies.std(ddof=1) / 4)
+    assert "a potential, and none is given" in refused(project, rule="spread", pool=pool)
+    write_potential(project / "p.json", replace(made, members=members[:1]), {})
+    configured(project, rule="spread", pool=pool)
+    with pytest.raises(SystemExit, match=r"two members or more(.|\n)*potential.members"):
+        run(project, "--potential", "p.json", rule="spread", pool=pool)
+
+
+def test_settings_that_make_no_sense_are_refused_and_the_need_grows_with_the_pool(project):
+    for bad in (
+        {"rule": "best"},
+        {"number": 0},
+        {"pool": [{"number": 10**6}]},
+        {"pool": [{"files": ["run.traj@-1"]}]},
+    ):
+        configured(project, **bad)
+        with pytest.raises(ConfigError, match="select"):
+            load_config([project / "config.yaml"])
+    needs = []
+    for number in (100, 10_000):
+        configured(project, pool=[{"number": number}])
+        config = load_config([project / "config.yaml"])
+        needs.append(need_of("select")(Case(config, SIZE)))
+    assert needs[1].memory_bytes > needs[0].memory_bytes
+    assert needs[1].cpu_seconds > needs[0].cpu_seconds + 10
+    configured(project, pool=[{"number": 10_000, "supercell_atoms": [8, 32]}])
+    larger = need_of("select")(Case(load_config([project / "config.yaml"]), SIZE))
+    assert larger.memory_bytes > needs[1].memory_bytes + 1e8
+
+
+def test_both_are_run_when_asked_for_and_a_model_is_fitted_only_for_the_rule_that_asks_it(tmp_path):
+    folder = new_folder(tmp_path / "run")
+    assert not {"select", "select_audit"} & planned(folder)
+    edit_config(folder, "select", rule="spread", pool=[{"number": 20}])
+    found = planned(folder, "select_figure", "select_audit_figure")
+    assert {"select", "select_audit", "potential", "snapshots", "dft"} <= found
+    assert "ldos" not in found
+    edit_config(folder, "select", rule="kmeans")
+    assert planned(folder, "select") == {"snapshots", "select"}
+
+
+def test_another_cell_reruns_the_selection_and_other_snapshots_do_not(project):
+    config = load_config([project / "config.yaml"])
+    decided = config.job_settings("select")
+    more = config.snapshots.model_copy(update={"test": 9})
+    assert config.model_copy(update={"snapshots": more}).job_settings("select") == decided
+    hot = config.snapshots.model_copy(update={"temperature_kelvin": 500.0})
+    assert config.model_copy(update={"snapshots": hot}).job_settings("select") != decided
