@@ -36,7 +36,7 @@ from surrogate_hpo.stages.select_audit.settings import SelectAuditSettings
 from surrogate_hpo.stages.select_audit.stage import select_audit
 
 OUT = Path("benchmarks/out/select.json")
-SEED, REPLAYS = 2026, 40
+SEED, REPLAYS = 2026, 20
 CANDIDATES, KNOWN, CHOSEN = 10_000, 50, 20
 LEARNERS = {"energies and forces": 0.01, "energies": 0.0}
 
