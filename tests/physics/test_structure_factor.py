@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_hpo.physics.ion_pairs import ion_pairs
+from surrogate_hpo.physics.lattice_sums.ion_pairs import ion_pairs
+from surrogate_hpo.physics.lattice_sums.structure_factor import structure_factor
 from surrogate_hpo.physics.reciprocal import wave_vectors
-from surrogate_hpo.physics.structure_factor import structure_factor
 from surrogate_hpo.physics.xc.core_density import _form_factor, radial_transform
 
 CELL = torch.tensor([[4.0, 0.2, 0.0], [-1.5, 5.0, 0.3], [0.1, 1.7, 3.0]], dtype=torch.float64)
@@ -59,6 +59,14 @@ def test_all_pairs_within_the_radius_are_found_once(seed, atoms, radius):
         assert len(set(listed)) == len(listed)
         assert not found & set(listed)
         found |= set(listed)
+    halves = [
+        torch.cat([first[:, None], second[:, None], shifts.to(torch.int64)], dim=1).tolist()
+        for first, second, shifts in ion_pairs(positions, CELL, radius, once=True)
+    ]
+    ahead = {tuple(row) for rows in halves for row in rows}
+    behind = {(j, i, -x, -y, -z) for i, j, x, y, z in ahead}
+    assert not ahead & behind
+    assert ahead | behind == found
     expected = 0
     span = range(-9, 10)
     images = torch.tensor(list(itertools.product(span, repeat=3)), dtype=torch.float64) @ CELL
