@@ -119,7 +119,6 @@ def drawing(found: dict[str, dict[str, Any]]) -> Figure:
             end = np.array([np.nan if distance is None else distance for distance in ended])
             axes.plot(start, end, marker, color=colour, ms=5, mfc="none", mew=1.4, label=text)
             if lost.any():
-                # Side by side, so that none hides another.
                 label_of_lost = f"{text}: {lost.sum()} overlapped"
                 axes.plot(
                     start[lost], np.zeros(lost.sum()), "x", color=colour, ms=6, label=label_of_lost
