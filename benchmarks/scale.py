@@ -73,7 +73,6 @@ def main(options: argparse.Namespace) -> None:
     document |= against_lammps_and_torch(options, smallest)
     if options.pwx_atoms:
         document |= against_pwx(options)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(document, indent=2) + "\n")
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
@@ -124,7 +123,7 @@ def measured(options: argparse.Namespace, atoms: int, source: Path | None = None
 def work(options: argparse.Namespace) -> None:
     """One prediction; that of 32 atoms before it, which loads compiled code, is not counted."""
     surrogate = read_surrogate(options.surrogate)
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir=OUT.parent) as folder:
 
         def predict(atoms: Atoms) -> Any:  # noqa: ANN401
             conditions = Conditions(grid=grid_of(atoms, options.spacing))
@@ -165,7 +164,7 @@ def bytes_written() -> int:
 
 def against_before(options: argparse.Namespace, now: dict[str, Any]) -> dict[str, Any]:
     """The package of an earlier revision on the same structure, in turn with this one."""
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir=OUT.parent) as folder:
         packed = subprocess.run(
             ["git", "archive", options.before, "src"], stdout=subprocess.PIPE, check=True
         ).stdout
@@ -229,7 +228,7 @@ def forward_seconds(surrogate: Surrogate, descriptors: torch.Tensor) -> float:
 def against_pwx(options: argparse.Namespace) -> dict[str, Any]:
     """CPU seconds of a self-consistent run of pw.x and of the prediction of the same atoms."""
     config, atoms = load_config([options.config]), supercell(options.pwx_atoms)
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with tempfile.TemporaryDirectory(dir=OUT.parent) as name:
         folder = Path(name).resolve()
         structure, result = folder / "large.extxyz", folder / "dft.json"
         write_structure(structure, atoms, {})
@@ -266,6 +265,7 @@ if __name__ == "__main__":
     parser.add_argument("--config", type=Path, default=Path("config/config.yaml"))
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    OUT.parent.mkdir(parents=True, exist_ok=True)
     if given.worker:
         work(given)
     else:

@@ -93,11 +93,13 @@ def predict_structure(
         bands = ensemble.bands(dos)
         densities = _densities(surrogate, atoms, grid, conditions, expansions, bands)
         gradients = FreeEnergyGradients(integrals.structure) if forces else None
-        for number, (band, found) in enumerate(zip(bands, densities, strict=True)):
+        for number, band in enumerate(bands):
+            found = densities.pop(0)  # what has been integrated is held no longer
             density = found.density.reshape(grid)
             ensemble.add(number, band, density)
             if gradients is not None:
                 slope = found.slope.to(torch.float64).reshape(grid)
+                del found
                 gradients.add(dos[number], band.fermi_energy, density, slope)
         derivatives = None
         if gradients is not None and forces is not None and kept is not None:
