@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError, PhysicsError
-from surrogate_hpo.physics.ewald import ewald_energy
+from surrogate_hpo.physics.ewald import MESH_FROM, Ions, ewald_energy, ewald_gradient
 from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV
 
 COULOMB = HARTREE_EV * BOHR_ANGSTROM
@@ -110,11 +110,75 @@ def test_forces_are_the_derivative_and_sum_to_zero():
     assert float(gradient.abs().max()) > 1e-2
 
 
+def scattered_ions(seed, atoms, charges, density=0.06):
+    """Ions of two charges, no two of them close, in a sheared cell."""
+    generator = torch.Generator().manual_seed(seed)
+    shear = 0.25 * torch.randn(3, 3, generator=generator, dtype=torch.float64)
+    cell = CUBE + shear
+    cell *= (atoms / density / float(torch.det(cell).abs())) ** (1 / 3)
+    side = math.ceil(atoms ** (1 / 3))
+    places = torch.cartesian_prod(*[torch.arange(side, dtype=torch.float64)] * 3)[:atoms]
+    jitter = 0.5 * torch.rand(atoms, 3, generator=generator, dtype=torch.float64)
+    return ((places + jitter) / side) @ cell, tensor(charges).repeat(atoms)[:atoms], cell
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    seed=st.integers(0, 2**20),
+    atoms=st.integers(8, 60),
+    charges=st.sampled_from([[3.0, 3.0], [1.0, -1.0], [3.0, 11.0], [-2.0, 5.0]]),
+    shift=st.lists(st.floats(-20, 20), min_size=3, max_size=3),
+)
+def test_the_mesh_gives_the_exact_sum_wherever_it_lies(seed, atoms, charges, shift):
+    positions, charges, cell = scattered_ions(seed, atoms, charges)
+    expected = float(ewald_energy(positions, charges, cell, mesh=False))
+    found = float(ewald_energy(positions + tensor(shift), charges, cell, mesh=True))
+    assert found == pytest.approx(expected, abs=3e-7 * atoms)
+
+
+def test_rock_salt_on_a_mesh_has_its_madelung_constant():
+    a = 5.64
+    charges = tensor([1.0] * 4 + [-1.0] * 4)
+    energy = ewald_energy(a * tensor(ROCKSALT), charges, a * CUBE, mesh=True)
+    expected = -4 * 1.74756459463318219 * COULOMB / (a / 2)
+    assert float(energy) == pytest.approx(expected, abs=1e-7)
+
+
+def test_forces_and_stress_on_the_mesh_are_those_of_the_exact_sum():
+    positions, charges, cell = scattered_ions(5, 40, [3.0, 5.0])
+    slopes = []
+    for mesh in (False, True):
+        variables = [array.clone().requires_grad_() for array in (positions, cell)]
+        energy = ewald_energy(variables[0], charges, variables[1], mesh=mesh)
+        slopes.append(torch.autograd.grad(energy, variables))
+    for exact, found in zip(*slopes, strict=True):
+        largest = float(exact.abs().max())
+        assert largest > 1
+        torch.testing.assert_close(found, exact, rtol=0, atol=5e-7 * largest)
+
+
+def test_many_ions_take_the_mesh_and_few_the_exact_sum():
+    small, charges, cell = scattered_ions(1, MESH_FROM - 1, [3.0])
+    assert float(ewald_energy(small, charges, cell)) == float(
+        ewald_energy(small, charges, cell, mesh=False)
+    )
+    positions, charges, cell = scattered_ions(1, MESH_FROM, [3.0])
+    energy = ewald_energy(positions, charges, cell)
+    assert float(energy) == float(ewald_energy(positions, charges, cell, mesh=True))
+    by_position, strain = Ions(positions, charges, cell).ewald()
+    assert float(by_position.sum(dim=0).abs().max()) < 1e-4
+    # Coulomb's energy goes as the inverse of the length.
+    assert float(strain.trace()) == pytest.approx(-float(energy), abs=1e-3)
+    torch.testing.assert_close(by_position, ewald_gradient(positions, charges, cell)[0])
+
+
 def test_bad_input_is_refused():
     positions, charges = random_ions(0)
     coinciding = torch.cat([positions, positions[:1] + TRICLINIC[2]])
     with pytest.raises(PhysicsError, match=r"two ions coincide(.|\n)*atoms 0 and 3"):
         ewald_energy(coinciding, charges[[0, 1, 2, 0]], TRICLINIC)
+    with pytest.raises(PhysicsError, match=r"two ions coincide(.|\n)*atoms 0 and 3"):
+        ewald_energy(coinciding, charges[[0, 1, 2, 0]], TRICLINIC, mesh=True)
     with pytest.raises(DataError, match="positions and charges do not fit each other"):
         ewald_energy(positions, charges[:2], TRICLINIC)
     with pytest.raises(DataError, match="the cell has no volume"):

@@ -59,6 +59,14 @@ def test_all_pairs_within_the_radius_are_found_once(seed, atoms, radius):
         assert len(set(listed)) == len(listed)
         assert not found & set(listed)
         found |= set(listed)
+    halves = [
+        torch.cat([first[:, None], second[:, None], shifts.to(torch.int64)], dim=1).tolist()
+        for first, second, shifts in ion_pairs(positions, CELL, radius, once=True)
+    ]
+    ahead = {tuple(row) for rows in halves for row in rows}
+    behind = {(j, i, -x, -y, -z) for i, j, x, y, z in ahead}
+    assert not ahead & behind
+    assert ahead | behind == found
     expected = 0
     span = range(-9, 10)
     images = torch.tensor(list(itertools.product(span, repeat=3)), dtype=torch.float64) @ CELL

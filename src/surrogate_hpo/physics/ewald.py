@@ -10,6 +10,7 @@ from torch import Tensor
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.physics.guards import check_cell, check_float64
 from surrogate_hpo.physics.ion_pairs import ion_pairs
+from surrogate_hpo.physics.particle_mesh import Splitting, mesh_sum, splitting_of
 from surrogate_hpo.physics.reciprocal import COULOMB_EV_ANGSTROM, reciprocal_cell
 
 _REACH = 6.2
@@ -17,10 +18,17 @@ _REACH = 6.2
 _CLOSEST_APPROACH = 0.1
 """Å; nuclei closer than this are a mistake in the structure."""
 _CHUNK_PHASES = 2**21
+MESH_FROM = 500
+"""Ions from which on the sum over wave vectors is taken on a mesh."""
 
 
 def ewald_energy(
-    positions: Tensor, charges: Tensor, cell: Tensor, *, splitting: float | None = None
+    positions: Tensor,
+    charges: Tensor,
+    cell: Tensor,
+    *,
+    splitting: float | None = None,
+    mesh: bool | None = None,
 ) -> Tensor:
     r"""Electrostatic energy of ions in a uniform background that neutralises them.
 
@@ -35,6 +43,10 @@ def ewald_energy(
     Both sums are carried to machine precision, so that the result does not depend on alpha. With
     the alpha that balances them the cost grows as N^1.5 with the number of ions, the memory as N
     (Perram, Petersen, de Leeuw, Mol. Phys. 65, 875 (1988)).
+
+    From `MESH_FROM` ions on alpha depends on the density alone, and the second sum is taken on a
+    mesh (:mod:`~surrogate_hpo.physics.particle_mesh`): the cost grows as N, and the error is some
+    1e-8 eV per ion.
     Source: Ewald, Ann. Phys. 369, 253 (1921), with the background term of de Leeuw, Perram,
     Smith, Proc. R. Soc. A 373, 27 (1980).
 
@@ -47,7 +59,9 @@ def ewald_energy(
     cell
         Lattice vectors in Å as rows, float64, shape [3, 3].
     splitting
-        alpha in 1/Å; by default the one that balances the cost of both sums.
+        alpha in 1/Å of the exact sum; by default the one that balances the cost of both sums.
+    mesh
+        Whether the second sum is taken on a mesh; by default from `MESH_FROM` ions on.
 
     Returns
     -------
@@ -61,7 +75,7 @@ def ewald_energy(
     PhysicsError
         If two ions coincide.
     """
-    return sum(_parts(positions, charges, cell, splitting), start=positions.new_zeros(()))
+    return sum(_parts(positions, charges, cell, splitting, mesh), start=positions.new_zeros(()))
 
 
 def ewald_gradient(positions: Tensor, charges: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,7 +105,7 @@ def ewald_gradient(positions: Tensor, charges: Tensor, cell: Tensor) -> tuple[Te
     """
     variables = [array.detach().requires_grad_() for array in (positions, cell)]
     by_position, by_vector = (torch.zeros_like(array) for array in variables)
-    for part in _parts(variables[0], charges, variables[1], None):
+    for part in _parts(variables[0], charges, variables[1]):
         # What all parts have in common, as the reciprocal vectors, is needed again.
         slopes = torch.autograd.grad(
             part, variables, retain_graph=True, allow_unused=True, materialize_grads=True
@@ -102,20 +116,33 @@ def ewald_gradient(positions: Tensor, charges: Tensor, cell: Tensor) -> tuple[Te
 
 
 def _parts(
-    positions: Tensor, charges: Tensor, cell: Tensor, splitting: float | None
+    positions: Tensor,
+    charges: Tensor,
+    cell: Tensor,
+    alpha: float | None = None,
+    mesh: bool | None = None,
 ) -> Iterator[Tensor]:
     """Terms of the energy in eV, each of them of bounded memory."""
     volume = check_cell(cell)
     _check_ions(positions, charges)
-    if splitting is None:
-        atoms = positions.shape[0]
-        splitting = math.sqrt(math.pi) * (atoms / float(volume.detach()) ** 2) ** (1 / 6)
-    for part in _real_space_parts(positions, charges, cell, splitting):
+    atoms = positions.shape[0]
+    if mesh is None:
+        mesh = alpha is None and atoms >= MESH_FROM
+    if mesh:
+        splitting = splitting_of(charges, float(volume.detach()))
+        sums: Iterator[Tensor] = iter([mesh_sum(positions, charges, cell, splitting)])
+    else:
+        if alpha is None:
+            alpha = math.sqrt(math.pi) * (atoms / float(volume.detach()) ** 2) ** (1 / 6)
+        splitting = Splitting(alpha, _REACH)
+        sums = _reciprocal_parts(positions, charges, cell, splitting)
+    for part in _real_space_parts(positions, charges, cell, splitting, once=mesh):
         yield COULOMB_EV_ANGSTROM * part
-    for part in _reciprocal_parts(positions, charges, cell, splitting):
+    for part in sums:
         yield COULOMB_EV_ANGSTROM * 2 * math.pi / volume * part
-    own = splitting / math.sqrt(math.pi) * (charges**2).sum()
-    background = math.pi / (2 * volume * splitting**2) * charges.sum() ** 2
+    alpha = splitting.alpha
+    own = alpha / math.sqrt(math.pi) * (charges**2).sum()
+    background = math.pi / (2 * volume * alpha**2) * charges.sum() ** 2
     yield -COULOMB_EV_ANGSTROM * (own + background)
 
 
@@ -131,14 +158,14 @@ def _check_ions(positions: Tensor, charges: Tensor) -> None:
 
 
 def _real_space_parts(
-    positions: Tensor, charges: Tensor, cell: Tensor, splitting: float
+    positions: Tensor, charges: Tensor, cell: Tensor, splitting: Splitting, *, once: bool
 ) -> Iterator[Tensor]:
-    for first, second, shifts in ion_pairs(positions, cell, _REACH / splitting):
+    for first, second, shifts in ion_pairs(positions, cell, splitting.radius, once=once):
         vectors = positions[second] - positions[first] + shifts @ cell
         distance = torch.linalg.norm(vectors, dim=-1)
         _check_apart(distance.detach(), first, second)
-        pair = torch.special.erfc(splitting * distance) / distance
-        yield (charges[first] * charges[second] * pair).sum() / 2
+        pair = torch.special.erfc(splitting.alpha * distance) / distance
+        yield (charges[first] * charges[second] * pair).sum() / (1 if once else 2)
 
 
 def _check_apart(distance: Tensor, first: Tensor, second: Tensor) -> None:
@@ -153,17 +180,16 @@ def _check_apart(distance: Tensor, first: Tensor, second: Tensor) -> None:
 
 
 def _reciprocal_parts(
-    positions: Tensor, charges: Tensor, cell: Tensor, splitting: float
+    positions: Tensor, charges: Tensor, cell: Tensor, splitting: Splitting
 ) -> Iterator[Tensor]:
     reciprocal = reciprocal_cell(cell)
-    radius = 2 * _REACH * splitting
-    indices = _half_sphere(reciprocal.detach(), radius)
+    indices = _half_sphere(reciprocal.detach(), splitting.largest_wave)
     for chunk in torch.split(indices, max(1, _CHUNK_PHASES // len(charges))):
         vectors = chunk @ reciprocal
         squared = (vectors**2).sum(dim=-1)
         phases = vectors @ positions.transpose(0, 1)
         structure = (torch.cos(phases) @ charges) ** 2 + (torch.sin(phases) @ charges) ** 2
-        yield 2 * (torch.exp(-squared / (4 * splitting**2)) / squared * structure).sum()
+        yield 2 * (torch.exp(-squared / (4 * splitting.alpha**2)) / squared * structure).sum()
 
 
 def _half_sphere(reciprocal: Tensor, radius: float) -> Tensor:

@@ -13,9 +13,9 @@ _CHUNK_PAIRS = 2**19
 
 
 def ion_pairs(
-    positions: Tensor, cell: Tensor, radius: float
+    positions: Tensor, cell: Tensor, radius: float, *, once: bool = False
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """List all pairs within a distance, some at a time, each in both orders.
+    """List all pairs within a distance, some at a time, each in both orders or in one.
 
     A k-d tree finds them: the cost grows as the number of pairs, the memory as that of images.
 
@@ -27,6 +27,8 @@ def ion_pairs(
         Lattice vectors in Å as rows, shape [3, 3].
     radius
         Largest distance in Å; it may exceed the cell.
+    once
+        Each pair in one order only.
 
     Yields
     ------
@@ -50,6 +52,10 @@ def ion_pairs(
         first, image = found["i"].astype(np.int64) + begin, found["j"].astype(np.int64)
         second, translation = ions[image], shifts[image]
         other = (first != second) | translation.any(axis=1)
+        if once:
+            # Of a pair and its reverse, which are (i, j, t) and (j, i, -t).
+            sign = np.sign(translation) @ (9, 3, 1)
+            other &= (sign > 0) | ((sign == 0) & (first < second))
         first, second, translation = first[other], second[other], translation[other]
         if len(first):
             # From wrapped positions back to those that were given.
