@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-scale bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-selection-data bench-select bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-per-point bench-scale bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-selection-data bench-select bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -101,6 +101,9 @@ SCALE ?=
 
 bench-scale: environment  ## cost per atom and memory from 256 to 16 384 atoms, against LAMMPS and pw.x; needs a finished `make run`
 	.venv/bin/python benchmarks/scale.py $(SCALE)
+
+bench-per-point: environment  ## µs per point of descriptors, networks and integrals, before and after; needs a finished `make run`
+	.venv/bin/python benchmarks/per_point.py
 
 # Finished runs elsewhere: FORCES="--tutorial other/results --flagship other/results-flagship".
 FORCES ?=

@@ -1,6 +1,7 @@
 """Space shared among the atoms of a periodic cell, and the density of states of each of them."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -108,24 +109,82 @@ def atom_dos(
         raise DataError(
             "the LDOS is not on a grid", expected="[x, y, z, E]", got=f"shape {list(ldos.shape)}"
         )
-    shares = _Shares(positions, cell, width)
     shape = (ldos.shape[0], ldos.shape[1], ldos.shape[2])
-    rows = ldos.reshape(-1, ldos.shape[-1])
-    found = np.zeros((shares.atoms, rows.shape[1]))
-    blocks = [
-        np.arange(first, min(first + block_points, len(rows)))
-        for first in range(0, len(rows), block_points)
-    ]
-    # All blocks share one list of neighbours: that of the point that is farthest from any atom.
-    farthest = max(shares.farthest(grid_points(shape, shares.cell, indices=b)) for b in blocks)
-    bins = shares.reaching(farthest)
-    for block in blocks:
-        weights = shares.at(grid_points(shape, shares.cell, indices=block), bins)
-        found += weights.T @ rows[block].astype(np.float64)
+    sums = AtomSums(shape, positions, cell, width=width, block_points=block_points)
+    found = sums(ldos.reshape(-1, ldos.shape[-1]))
     if not np.isfinite(found).all():
         raise DataError("the LDOS holds values that are not finite", expected="finite numbers")
-    volume = abs(float(np.linalg.det(shares.cell)))
-    return np.asarray(found * volume / len(rows), np.float64)
+    return found * sums.volume_element
+
+
+class AtomSums:
+    r"""Sums of fields over a grid, shared among atoms: :math:`\sum_r w_i(r) f(r)`.
+
+    Only the atoms near a point are looked at: the cost grows as the number of points.
+
+    Parameters
+    ----------
+    shape
+        Number of grid points along each cell vector.
+    positions
+        Cartesian positions of the atoms, Å, [N, 3]; inside the cell or not.
+    cell
+        Cell vectors as rows, Å, [3, 3].
+    width
+        The standard deviation σ of the weights of `atom_weights`, Å.
+    block_points
+        Grid points at a time.
+
+    Raises
+    ------
+    ConfigError
+        As of `atom_weights`.
+    DataError
+        As of `atom_weights`.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        positions: ArrayLike,
+        cell: ArrayLike,
+        *,
+        width: float,
+        block_points: int = BLOCK_POINTS,
+    ) -> None:
+        self._shares = _Shares(positions, cell, width)
+        self._shape, self._block, self._exponent = shape, block_points, 0.5 / width**2
+        points = math.prod(shape)
+        self.volume_element = abs(float(np.linalg.det(self._shares.cell))) / points
+        # All blocks share one list of neighbours: that of the point that is farthest from any atom.
+        farthest = max(self._shares.farthest(block) for _, block in self._blocks(0, points))
+        self._bins = self._shares.reaching(farthest)
+
+    def __call__(self, rows: NDArray[np.floating], first: int = 0) -> FloatArray:
+        """Sum up some points.
+
+        Parameters
+        ----------
+        rows
+            Fields at points that follow each other on the grid, z fastest, [points, fields].
+        first
+            Number of the first of them.
+
+        Returns
+        -------
+        array [N, fields]
+            In the fields' unit, float64.
+        """
+        found = np.zeros((self._shares.atoms, rows.shape[1]))
+        for begin, points in self._blocks(first, first + len(rows)):
+            part = rows[begin - first : begin - first + len(points)]
+            _share(points, self._bins, self._exponent, part.astype(np.float64), found)
+        return found
+
+    def _blocks(self, begin: int, end: int) -> Iterator[tuple[int, FloatArray]]:
+        for first in range(begin, end, self._block):
+            indices = np.arange(first, min(first + self._block, end))
+            yield first, grid_points(self._shape, self._shares.cell, indices=indices)
 
 
 class _Shares:
@@ -246,3 +305,37 @@ def _fill(points: FloatArray, bins: NeighbourBins, exponent: float, weights: Flo
             total += value
         for atom in range(weights.shape[1]):
             weights[p, atom] /= total
+
+
+@compiled
+def _share(
+    points: FloatArray,
+    bins: NeighbourBins,
+    exponent: float,
+    rows: FloatArray,
+    found: FloatArray,
+) -> None:
+    """Add the fields of each point to the atoms around it, as of `_fill`."""
+    home = np.empty(3)
+    weight, near = np.zeros(len(found)), np.empty(len(found), np.int64)
+    for p in range(len(points)):
+        target = _bin_of(points, p, bins, home)
+        nearest = np.inf
+        for candidate in range(bins.start[target], bins.start[target + 1]):
+            nearest = min(nearest, _squared(home, bins, candidate))
+        total, count = 0.0, 0
+        for candidate in range(bins.start[target], bins.start[target + 1]):
+            value = np.exp(exponent * (nearest - _squared(home, bins, candidate)))
+            atom = bins.atoms[candidate]
+            if value > 0.0:
+                if weight[atom] == 0.0:
+                    near[count] = atom
+                    count += 1
+                weight[atom] += value
+                total += value
+        for k in range(count):
+            atom = near[k]
+            share = weight[atom] / total
+            weight[atom] = 0.0
+            for field in range(rows.shape[1]):
+                found[atom, field] += share * rows[p, field]

@@ -79,7 +79,7 @@ FIGURES = {
 }
 
 # Commands for people, who give them files.
-TOOLS = ("predict", "relax", "dynamics", "export", "verify", "pseudopotential")
+TOOLS = ("predict", "analyse", "relax", "dynamics", "export", "verify", "pseudopotential")
 # Commands that read the config, and what lies in the results, and answer.
 QUESTIONS = ("check", "estimate", "status")
 

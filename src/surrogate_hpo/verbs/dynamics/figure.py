@@ -12,7 +12,9 @@ Rows = Sequence[dict[str, float | None]]
 
 
 @styled
-def draw_rdf(rows: Rows, *, half_width: float) -> Figure:
+def draw_rdf(
+    rows: Rows, *, half_width: float, names: Sequence[str] = ("surrogate", "reference")
+) -> Figure:
     """Draw g(r) with bands of its standard error where it is known.
 
     Parameters
@@ -21,6 +23,8 @@ def draw_rdf(rows: Rows, *, half_width: float) -> Figure:
         Of rdf.csv.
     half_width
         Half the smallest width of the cell, Å, beyond which images are counted.
+    names
+        Columns that are drawn, each with one of its standard error.
 
     Returns
     -------
@@ -33,7 +37,7 @@ def draw_rdf(rows: Rows, *, half_width: float) -> Figure:
     axes.axhline(1, color=GREY, lw=0.8, zorder=0)
     if half_width < distance[-1]:
         axes.axvline(half_width, color=GREY, lw=0.8, ls=":", label="half the width of the cell")
-    for name, colour, line in (("surrogate", BLUE, "-"), ("reference", ORANGE, "--")):
+    for name, colour, line in zip(names, (BLUE, ORANGE), ("-", "--"), strict=False):
         values, errors = _column(rows, name), _column(rows, f"{name}_standard_error")
         if np.isnan(values).all():
             continue
