@@ -11,7 +11,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.batches import row_chunks
 from surrogate_hpo.networks.model import SurrogateModel
 
-_ROWS = 1024
+_ROWS = 512
 """Points at a time: the activations of a layer stay in a processor's cache."""
 
 

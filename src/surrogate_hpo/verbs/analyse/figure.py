@@ -38,7 +38,11 @@ def draw_slice(table: FigureTable, shape: tuple[int, int], *, vectors: tuple[str
     ):
         # As pixels: of a large grid, a path for each point makes a file that no viewer opens.
         image = axes.pcolormesh(
-            u, v, table.numbers(name).reshape(shape), cmap=colours, shading="nearest",
+            u,
+            v,
+            table.numbers(name).reshape(shape),
+            cmap=colours,
+            shading="nearest",
             rasterized=True,
         )
         axes.set(aspect="equal", xlabel=f"along {vectors[0]} (Å)")
@@ -57,9 +61,7 @@ def draw_profile(table: FigureTable) -> Figure:
     axes.plot(height, density, color=BLUE)
     if SPREAD in {column.name for column in table.columns}:
         spread = table.numbers(SPREAD)
-        axes.fill_between(
-            height, density - spread, density + spread, color=BLUE, alpha=0.25, lw=0
-        )
+        axes.fill_between(height, density - spread, density + spread, color=BLUE, alpha=0.25, lw=0)
     _limits(axes, height)
     axes.set(xlabel="height (Å)", ylabel="mean density (1/Å³)")
     return figure

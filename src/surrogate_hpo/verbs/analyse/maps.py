@@ -80,7 +80,9 @@ def profile_table(data: DensityData, axis: int) -> FigureTable:
     ]
     if data.deviation is not None:
         columns += [
-            number_column(SPREAD, "mean std over networks", _UNIT, data.deviation.mean(axis=others)),
+            number_column(
+                SPREAD, "mean std over networks", _UNIT, data.deviation.mean(axis=others)
+            ),
             number_column(f"largest_{SPREAD}", "largest", _UNIT, data.deviation.max(axis=others)),
         ]
     return FigureTable(tuple(columns))
@@ -129,7 +131,9 @@ def atom_rows(data: DensityData, atoms: Atoms, *, width: float) -> list[dict[str
     ]
 
 
-def dos_table(energy: FloatArray, dos: FloatArray, atoms: Atoms, chosen: Sequence[int]) -> FigureTable:
+def dos_table(
+    energy: FloatArray, dos: FloatArray, atoms: Atoms, chosen: Sequence[int]
+) -> FigureTable:
     """Densities of states projected on atoms: the mean of each element, and single atoms.
 
     Parameters

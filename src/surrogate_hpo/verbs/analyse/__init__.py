@@ -1,0 +1,1 @@
+"""Look at what was predicted of a large cell."""
