@@ -17,6 +17,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -136,7 +137,7 @@ def costs(surrogate: Surrogate | None, atoms: Atoms, points: int) -> dict[str, A
     ]
 
     def ratio(before: Sequence[str], after: Sequence[str]) -> float:
-        return median(sum(r[n] for n in before) / sum(r[n] for n in after) for r in rounds)
+        return float(median(sum(r[n] for n in before) / sum(r[n] for n in after) for r in rounds))
 
     before = ("snap_float64", "networks_one_by_one", "range")
     return found | {
@@ -172,40 +173,29 @@ def energies(surrogate: Surrogate, atoms: Atoms) -> dict[str, float]:
     where = grid_points(grid, atoms.cell[:])
     keywords = surrogate.definition.keywords(atoms.get_chemical_symbols())
     rows = {
-        dtype: torch.from_numpy(
-            Bispectrum(atoms.positions, atoms.cell[:], dtype=dtype, **keywords)(where)
+        name: torch.from_numpy(
+            Bispectrum(atoms.positions, atoms.cell[:], dtype=np.dtype(name), **keywords)(where)
         )
-        for dtype in (np.float64, np.float32)
+        for name in ("float64", "float32")
     }
-    expected = [
-        free_energy(
-            surrogate,
-            atoms,
-            grid,
-            ldos.sum(dim=0, dtype=torch.float64),
-            lambda w, d=ldos: d.double() @ w,
-        )
-        for ldos in (
-            model.predict(rows[np.float64].to(model.precision)) for model in surrogate.models
-        )
-    ]
-    found = {}
-    for name, dtype in (("with_snap_float64", np.float64), ("with_snap_float32", np.float32)):
-        differences = []
-        for model, reference in zip(surrogate.models, expected, strict=True):
+    found = dict.fromkeys(rows, 0.0)
+    for model in surrogate.models:
+        ldos = model.predict(rows["float64"].to(model.precision)).to(torch.float64)
+        expected = free_energy(surrogate, atoms, grid, ldos.sum(dim=0), partial(torch.matmul, ldos))
+        for name, descriptors in rows.items():
             sums = ProjectedEnsemble([model], [None])
-            sums(rows[dtype])
-
-            def density(
-                weights: Tensor, model: SurrogateModel = model, dtype: type = dtype
-            ) -> Tensor:
-                (projected,) = ProjectedEnsemble([model], [weights[None]])(rows[dtype])
-                return cast(Tensor, projected)[0]
-
+            sums(descriptors)
+            density = partial(projected, model, descriptors)
             energy = free_energy(surrogate, atoms, grid, sums.dos()[0], density)
-            differences.append(abs(energy - reference) / len(atoms) * 1000)
-        found[f"energy_difference_{name}_mev_per_atom"] = max(differences)
-    return found
+            found[name] = max(found[name], 1000 * abs(energy - expected) / len(atoms))
+    return {
+        f"energy_difference_with_snap_{name}_mev_per_atom": value for name, value in found.items()
+    }
+
+
+def projected(model: SurrogateModel, descriptors: Tensor, weights: Tensor) -> Tensor:
+    (sums,) = ProjectedEnsemble([model], [weights[None]])(descriptors)
+    return cast(Tensor, sums)[0]
 
 
 def free_energy(

@@ -166,7 +166,7 @@ def _first_layer(model: SurrogateModel, offset: Tensor) -> tuple[Tensor, Tensor]
 
 def _layers(model: SurrogateModel, begin: int, device: str) -> _Layers:
     network = cast(nn.Sequential, model.network).eval()
-    linear = [cast(nn.Linear, layer) for layer in network[::2]]
+    linear = [cast(nn.Linear, layer) for layer in list(network)[::2]]
     last, scaler = linear[-1], model.output_scaler
     return _Layers(
         columns=slice(begin, begin + linear[0].out_features),

@@ -120,7 +120,9 @@ def mesh_sum(positions: Tensor, charges: Tensor, cell: Tensor, splitting: Splitt
     """
     fractions = positions @ torch.linalg.inv(cell)
     mesh = spread(fractions, splitting.mesh(cell), _KERNEL, charges=charges)
-    found: Tensor = _WeightedPower.apply(mesh, reciprocal_cell(cell), splitting)
+    found: Tensor = _WeightedPower.apply(  # type: ignore[no-untyped-call]
+        mesh, reciprocal_cell(cell), splitting
+    )
     return found
 
 

@@ -79,7 +79,9 @@ def spread(
     Tensor
         Shape [x, y, z]; differentiable, once, with respect to `fractions`.
     """
-    found: Tensor = _Spread.apply(fractions, tuple(shape), kernel, tuple(offset), charges)
+    found: Tensor = _Spread.apply(  # type: ignore[no-untyped-call]
+        fractions, tuple(shape), kernel, tuple(offset), charges
+    )
     return found
 
 
@@ -106,13 +108,16 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        fractions, *charges = ctx.saved_tensors
-        flat, found = slope.reshape(-1), []
-        for atoms, own in _chunks(fractions, *(charges or [None]), ctx.arguments[1]):
+        fractions, *given = ctx.saved_tensors
+        charges = given[0] if given else None
+        shape, kernel, offset = ctx.arguments
+        flat = slope.reshape(-1)
+        found: list[Tensor] = []
+        for atoms, own in _chunks(fractions, charges, kernel):
             with torch.enable_grad():
                 varied = atoms.detach().requires_grad_()
-                values, places = _kernels(varied, *ctx.arguments, own)
-            found.extend(torch.autograd.grad(values, varied, flat[places]))
+                values, places = _kernels(varied, shape, kernel, offset, own)
+            found += torch.autograd.grad(values, varied, flat[places])
         return torch.cat(found), None, None, None, None
 
 
