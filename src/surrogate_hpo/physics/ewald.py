@@ -9,8 +9,8 @@ from torch import Tensor
 
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.physics.guards import check_cell, check_float64
-from surrogate_hpo.physics.ion_pairs import ion_pairs
-from surrogate_hpo.physics.particle_mesh import Splitting, mesh_sum, splitting_of
+from surrogate_hpo.physics.lattice_sums.ion_pairs import ion_pairs
+from surrogate_hpo.physics.lattice_sums.particle_mesh import Splitting, mesh_sum, splitting_of
 from surrogate_hpo.physics.reciprocal import COULOMB_EV_ANGSTROM, reciprocal_cell
 
 _REACH = 6.2
@@ -45,7 +45,7 @@ def ewald_energy(
     (Perram, Petersen, de Leeuw, Mol. Phys. 65, 875 (1988)).
 
     From `MESH_FROM` ions on alpha depends on the density alone, and the second sum is taken on a
-    mesh (:mod:`~surrogate_hpo.physics.particle_mesh`): the cost grows as N, and the error is some
+    mesh (:mod:`~surrogate_hpo.physics.lattice_sums.particle_mesh`): the cost grows as N, and the error is some
     1e-8 eV per ion.
     Source: Ewald, Ann. Phys. 369, 253 (1921), with the background term of de Leeuw, Perram,
     Smith, Proc. R. Soc. A 373, 27 (1980).
