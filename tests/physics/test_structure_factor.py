@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surrogate_hpo.physics.lattice_sums.ion_pairs import ion_pairs
-from surrogate_hpo.physics.reciprocal import wave_vectors
 from surrogate_hpo.physics.lattice_sums.structure_factor import structure_factor
+from surrogate_hpo.physics.reciprocal import wave_vectors
 from surrogate_hpo.physics.xc.core_density import _form_factor, radial_transform
 
 CELL = torch.tensor([[4.0, 0.2, 0.0], [-1.5, 5.0, 0.3], [0.1, 1.7, 3.0]], dtype=torch.float64)

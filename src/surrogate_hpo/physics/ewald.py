@@ -45,8 +45,8 @@ def ewald_energy(
     (Perram, Petersen, de Leeuw, Mol. Phys. 65, 875 (1988)).
 
     From `MESH_FROM` ions on alpha depends on the density alone, and the second sum is taken on a
-    mesh (:mod:`~surrogate_hpo.physics.lattice_sums.particle_mesh`): the cost grows as N, and the error is some
-    1e-8 eV per ion.
+    mesh (:mod:`~surrogate_hpo.physics.lattice_sums.particle_mesh`): the cost grows as N, and the
+    error is some 1e-8 eV per ion.
     Source: Ewald, Ann. Phys. 369, 253 (1921), with the background term of de Leeuw, Perram,
     Smith, Proc. R. Soc. A 373, 27 (1980).
 

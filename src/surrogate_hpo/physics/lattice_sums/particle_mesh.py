@@ -8,12 +8,12 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from surrogate_hpo.physics.lattice_sums.spreading import Kernel, spread
 from surrogate_hpo.physics.reciprocal import (
     COULOMB_EV_ANGSTROM,
     half_multiplicity,
     reciprocal_cell,
 )
-from surrogate_hpo.physics.lattice_sums.spreading import Kernel, spread
 
 TOLERANCE = 1e-8
 """eV per ion: bound of what each of both sums leaves out."""
@@ -97,10 +97,10 @@ def mesh_sum(positions: Tensor, charges: Tensor, cell: Tensor, splitting: Splitt
         S(G) = \sum_i q_i e^{-iGR_i}
 
     As smooth particle-mesh Ewald (Essmann et al., J. Chem. Phys. 103, 8577 (1995)), with the
-    kernel of :mod:`~surrogate_hpo.physics.lattice_sums.spreading` in the place of B-splines (Lindbo, Tornberg,
-    J. Comput. Phys. 230, 8744 (2011)). With 10 points of support and a mesh 1.5 times as fine as
-    the largest wave vector asks for, a structure factor there, where its weight is e^{-s²}, is
-    right to 1e-8, and those of half its length to 1e-11.
+    kernel of :mod:`~surrogate_hpo.physics.lattice_sums.spreading` in the place of B-splines
+    (Lindbo, Tornberg, J. Comput. Phys. 230, 8744 (2011)). With 10 points of support and a mesh 1.5
+    times as fine as the largest wave vector asks for, a structure factor there, where its weight
+    is e^{-s²}, is right to 1e-8, and those of half its length to 1e-11.
 
     Parameters
     ----------

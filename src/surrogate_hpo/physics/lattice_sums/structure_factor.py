@@ -17,9 +17,9 @@ def structure_factor(positions: Tensor, shape: Sequence[int], cell: Tensor) -> T
     r"""Sum over the atoms :math:`S(G) = \sum_a e^{-iGR_a}` for all wave vectors of a grid.
 
     A non-uniform fast Fourier transform: the atoms are spread to a grid of half the spacing by the
-    kernel of :mod:`~surrogate_hpo.physics.lattice_sums.spreading`, transformed, and divided by the kernel's
-    transform (Barnett, Magland, af Klinteberg, SIAM J. Sci. Comput. 41, C479 (2019)). The fine
-    grid is taken as eight coarse ones, one at a time, so that it is never in memory.
+    kernel of :mod:`~surrogate_hpo.physics.lattice_sums.spreading`, transformed, and divided by the
+    kernel's transform (Barnett, Magland, af Klinteberg, SIAM J. Sci. Comput. 41, C479 (2019)).
+    The fine grid is taken as eight coarse ones, one at a time, so that it is never in memory.
 
     Parameters
     ----------

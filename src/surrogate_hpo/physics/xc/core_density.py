@@ -11,8 +11,8 @@ from torch import Tensor
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.physics.guards import check_cell, check_float64
-from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
 from surrogate_hpo.physics.lattice_sums.structure_factor import structure_factor
+from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
 
 # 1/Å; the transform of a core is smooth, so that quintic splines reproduce it to some 1e-12.
 _TABLE_SPACING = 0.02
