@@ -96,7 +96,7 @@ def test_the_density_of_a_streamed_ldos_is_that_of_the_whole(precision, toleranc
     c = bracket.coefficients(ENERGY, 5000.0, broadening_variance=0.125)
     expansion = DensityExpansion(bracket, c, 50, precision)
     for begin in (0, 7, 30):
-        expansion.put(begin, ldos[begin : {0: 7, 7: 30, 30: 50}[begin]])
+        expansion.put(begin, c @ ldos[begin : {0: 7, 7: 30, 30: 50}[begin]].T)
     mu = torch.tensor(5.013, dtype=torch.float64)
     exact = ldos @ occupation_weights(ENERGY, mu, 5000.0, "electrons", broadening_variance=0.125)
     slope = ldos @ electron_slope(ENERGY, mu, 5000.0, broadening_variance=0.125)

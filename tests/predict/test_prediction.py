@@ -65,8 +65,9 @@ def test_block_by_block_gives_what_the_whole_ldos_gives(tmp_path, functional, co
         core_density=core_density,
         bottom_tolerance=1.0,
     ).as_floats()
+    # The sums do without the LDOS, whose single precision is all that differs.
     for name, (value,) in found.energies.items():
-        assert value == pytest.approx(expected[name], abs=1e-9), name
+        assert value == pytest.approx(expected[name], abs=1e-5), name
     volume_element = atoms.get_volume() / np.prod(GRID)
     np.testing.assert_allclose(found.dos[0], ldos.sum((0, 1, 2)) * volume_element, rtol=1e-5)
     assert electrons_of(found.density, atoms.cell[:]) == pytest.approx(12.0, abs=1e-9)

@@ -30,14 +30,13 @@ class DensityExpansion:
     def __init__(
         self, bracket: FermiBracket, coefficients: Tensor, points: int, precision: torch.dtype
     ) -> None:
-        self.bracket, self._coefficients = bracket, coefficients
+        self.bracket, self.coefficients = bracket, coefficients
         self.first = torch.empty(points, dtype=torch.float64)
         self.others = torch.empty(len(coefficients) - 1, points, dtype=precision)
 
-    def put(self, begin: int, ldos: Tensor) -> None:
-        """Take the points from `begin` on: [points, E], 1/(eV Å³)."""
-        end = begin + len(ldos)
-        sums = self._coefficients @ ldos.to(torch.float64).T
+    def put(self, begin: int, sums: Tensor) -> None:
+        """Take the sums at the points from `begin` on: [nodes, points], 1/Å³, float64."""
+        end = begin + sums.shape[1]
         self.first[begin:end] = sums[0]
         self.others[:, begin:end] = sums[1:]
 

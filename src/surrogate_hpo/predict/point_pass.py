@@ -17,6 +17,7 @@ from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
 from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.files.zarr_zip import chunk_shape
 from surrogate_hpo.log import Progress
+from surrogate_hpo.networks.projection import ProjectedEnsemble
 from surrogate_hpo.networks.training_range import RangeMonitor
 from surrogate_hpo.physics.density_expansion import DensityExpansion
 from surrogate_hpo.physics.fermi_bracket import FermiBracket
@@ -185,7 +186,11 @@ class PointPass:
         passing = passing or Passing()
         models, precision = self._surrogate.models, self._surrogate.models[0].precision
         energies = len(self._surrogate.energy)
-        dos = torch.zeros(len(models), energies, dtype=torch.float64)
+        ensemble = ProjectedEnsemble(
+            models,
+            [None if one is None else one.coefficients for one in expansions],
+            device=self._device,
+        )
         if boxes is None:
             boxes = self.boxes(stored=passing.on_ldos is not None)
         boxes = list(boxes)
@@ -197,17 +202,16 @@ class PointPass:
                 passing.monitor.watch(descriptors)
             if passing.keep is not None:
                 passing.keep.append(descriptors.numpy())
-            mean = None if passing.on_ldos is None else torch.zeros(box.size, energies)
-            for number, (model, expansion) in enumerate(zip(models, expansions, strict=True)):
-                ldos = model.predict(descriptors, device=self._device)
-                dos[number] += ldos.sum(dim=0, dtype=torch.float64)
-                if expansion is not None:
-                    expansion.put(begin, ldos)
-                if mean is not None:
-                    mean += ldos / len(models)
-            if passing.on_ldos is not None and mean is not None:
+            for expansion, sums in zip(expansions, ensemble(descriptors), strict=True):
+                if expansion is not None and sums is not None:
+                    expansion.put(begin, sums)
+            if passing.on_ldos is not None:
+                # Again, for it alone: the sums are the same numbers with and without it.
+                mean = torch.zeros(box.size, energies)
+                for model in models:
+                    mean += model.predict(descriptors, device=self._device) / len(models)
                 passing.on_ldos(box, mean.numpy())
             progress.advance(box.size)
             begin += box.size
         progress.finish()
-        return dos * self._volume
+        return ensemble.dos() * self._volume
