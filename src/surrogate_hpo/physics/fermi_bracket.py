@@ -15,6 +15,7 @@ from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 INTERPOLATION_ERROR = 1e-11
 """Bound of the error of an occupation; the corrections of the broadening add some ten times it."""
 _MOST_NODES = 64
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
 # Shares of the distance to the nearest pole at which the ellipse may end; the best one is taken.
 _SHARES = np.linspace(0.5, 0.98, 25)
 
@@ -93,8 +94,9 @@ class FermiBracket:
         return 8 + 4 * (self.nodes - 1)
 
     def holds(self, fermi_energy: float) -> bool:
-        """Whether it is in the bracket; ends included."""
-        return abs(fermi_energy - self.centre) <= self.half_width
+        """Whether it is in the bracket; ends included, however their sums are rounded."""
+        slack = _ROUNDING * (abs(self.centre) + self.half_width)
+        return abs(fermi_energy - self.centre) <= self.half_width + slack
 
     def coefficients(
         self, energy: Tensor, temperature: float, *, broadening_variance: float | None
@@ -154,7 +156,7 @@ class FermiBracket:
                 expected=f"{self.centre:.6g} ± {self.half_width:.3g} eV",
                 got=f"{fermi_energy:.6g} eV",
             )
-        return (fermi_energy - self.centre) / self.half_width
+        return max(-1.0, min(1.0, (fermi_energy - self.centre) / self.half_width))
 
 
 def interpolation_bound(nodes: int, reduced_half_width: float) -> float:
