@@ -212,7 +212,7 @@ print(1024 * int(text.partition("VmHWM:")[2].split()[0]))
 """
 # docs/concepts/prediction.md and forces.md: bytes per grid point, with a gradient-corrected
 # functional and a core.
-DOCUMENTED_BYTES = {None: 180, "mean": 680}
+DOCUMENTED_BYTES = {None: 180, "mean": 650}
 
 
 @pytest.mark.parametrize("forces", [None, "mean"])
