@@ -1,7 +1,9 @@
 """Structures that move by a surrogate's forces: do they relax to the crystal, is energy conserved.
 
 1. Relaxation: aluminium displaced at random, four atoms by the tutorial's surrogate and 32 by the
-   flagship's; how far from the sites of the crystal it ends, a common shift taken away.
+   flagship's; how far from the sites of the crystal it ends, a common shift taken away. With
+   --pwx also the energy that pw.x has for the 32 atoms where they end, above that of the crystal
+   (some ten minutes).
 2. Microcanonical dynamics of 32 atoms by the flagship's surrogate: drift, temperature.
 3. Beside it the same start, steps and velocities by EMT forces: radial distribution functions, in
    rdf.csv and rdf.png of the run.
@@ -9,6 +11,7 @@
 Interrupted, it goes on when it is called again; the runs are kept in benchmarks/out/dynamics.
 
     python benchmarks/dynamics.py [--tutorial results] [--flagship results-flagship] [--steps 150]
+        [--pwx config/flagship.yaml]
 """
 
 import argparse
@@ -24,8 +27,10 @@ from ase.calculators.emt import EMT
 from ase.geometry import find_mic
 from ase.io import iread, write
 from ase.neighborlist import neighbor_list
+from select_data import computed
 
 from surrogate_hpo.cli import main as command
+from surrogate_hpo.config.load import load_config
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.simulation.dynamics import DynamicsMotion, DynamicsSettings
 
@@ -46,6 +51,8 @@ def main(options: argparse.Namespace) -> None:
         )
         for run, size, displacement in cells
     }
+    if options.pwx is not None:
+        document["relaxed_32_atoms_above_crystal_mev_per_atom"] = above_crystal(options.pwx)
     document |= dynamics(options.flagship / "surrogate/surrogate.pt", options.steps)
     OUT.write_text(json.dumps(document, indent=2) + "\n")
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -77,6 +84,25 @@ def relaxation(surrogate: Path, size: int, displacement: float) -> dict[str, Any
         "largest_distance_before_angstrom": from_sites(start, perfect),
         "largest_distance_after_angstrom": from_sites(final, perfect),
     }
+
+
+def above_crystal(config: Path) -> float:
+    """What pw.x has for the relaxed cell above the crystal; meV/atom.
+
+    The shifted mesh of the large cubic cell is that of the small one, folded: a crystal of 4 atoms
+    is the same calculation as one of 32.
+    """
+    loaded = load_config([config])
+    relaxed = frames_of(RUNS / "relax-32" / "final.extxyz")[0]
+    relaxed.calc = None
+    energies = [
+        computed(loaded, atoms, RUNS / f"pwx-{len(atoms)}").get_potential_energy(
+            force_consistent=True
+        )
+        / len(atoms)
+        for atoms in (relaxed, crystal(1))
+    ]
+    return 1000 * float(energies[0] - energies[1])
 
 
 def frames_of(path: Path) -> list[Atoms]:
@@ -177,5 +203,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tutorial", type=Path, default=Path("results"))
     parser.add_argument("--flagship", type=Path, default=Path("results-flagship"))
+    parser.add_argument("--pwx", type=Path, help="config with the settings of dft")
     parser.add_argument("--steps", type=int, default=150)
     main(parser.parse_args())
