@@ -96,7 +96,8 @@ def test_snapshots_as_structures_beyond_the_run_are_predicted_as_evaluate_does(m
             own, other = rows[name, source], rows[f"transfer-{number:04d}", source]
             assert own["atoms"] == other["atoms"]
             # Of a cell that the training lacks, DFT's grid is not known: here 27, not 30, points.
-            tolerance = 1e-9 if ATOMS[name] < 16 else 16 * 2e-4
+            # And `evaluate` takes the whole LDOS, a prediction sums that of single precision.
+            tolerance = 1e-5 if ATOMS[name] < 16 else 16 * 2e-4
             assert float(other["total_free_energy_ev"]) == pytest.approx(
                 float(own["total_free_energy_ev"]), abs=tolerance
             ), (name, source)
