@@ -22,7 +22,7 @@ from surrogate_hpo.predict.contents import Conditions, Prediction, warnings_of
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.fermi_estimate import bracket_around, fermi_brackets
 from surrogate_hpo.predict.point_pass import OnLdos, Passing, PointPass
-from surrogate_hpo.predict.prediction_energies import Ensemble, NetworkIntegrals, error_bar_of
+from surrogate_hpo.predict.prediction_energies import Ensemble, NetworkIntegrals
 from surrogate_hpo.predict.prediction_forces import FreeEnergyGradients
 
 logger = logging.getLogger(__name__)
@@ -104,19 +104,7 @@ def predict_structure(
         derivatives = None
         if gradients is not None and forces is not None and kept is not None:
             derivatives = gradients.to_atoms(surrogate, atoms, conditions, kept, forces)
-    return Prediction(
-        grid=grid,
-        electrons=integrals.electrons,
-        electronic_temperature=integrals.structure.temperature,
-        energies=ensemble.energies,
-        dos=dos.numpy(),
-        density=ensemble.spread.mean.numpy(),
-        density_deviation=ensemble.spread.deviation(),
-        extrapolation=extrapolation,
-        warnings=warnings,
-        error_bar=error_bar_of(surrogate, ensemble.energies, len(atoms)),
-        derivatives=derivatives,
-    )
+    return ensemble.prediction(surrogate, atoms, dos, extrapolation, derivatives)
 
 
 def _descriptor_file(surrogate: Surrogate, grid: Grid, folder: Path) -> Scratch:

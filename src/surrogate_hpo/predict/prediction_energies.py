@@ -1,7 +1,7 @@
 """From the DOS and the density that each network predicts to its energies."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.errors import PhysicsError
+from surrogate_hpo.networks.training_range import Extrapolation
 from surrogate_hpo.physics.ewald import Ions, ewald_energy
 from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.physics.structure_integrals import StructureIntegrals
@@ -23,7 +24,7 @@ from surrogate_hpo.physics.total_energy import (
     total_energy_terms,
 )
 from surrogate_hpo.physics.xc.functionals import Functional
-from surrogate_hpo.predict.contents import Conditions
+from surrogate_hpo.predict.contents import Conditions, Derivatives, Prediction
 
 
 class NetworkIntegrals:
@@ -171,8 +172,8 @@ class Ensemble:
         What speaks against trusting the numbers, should they make no sense.
     """
 
-    def __init__(self, integrals: NetworkIntegrals, grid: Grid, warnings: Sequence[str]) -> None:
-        self._integrals, self._warnings = integrals, warnings
+    def __init__(self, integrals: NetworkIntegrals, grid: Grid, warnings: list[str]) -> None:
+        self._integrals, self._grid, self._warnings = integrals, grid, warnings
         self.energies: dict[str, list[float]] = {}
         self.spread = Spread(grid)
 
@@ -223,6 +224,48 @@ class Ensemble:
         for name, value in terms.as_floats().items():
             self.energies.setdefault(name, []).append(value)
 
+    def prediction(
+        self,
+        surrogate: Surrogate,
+        atoms: Atoms,
+        dos: torch.Tensor,
+        extrapolation: Extrapolation,
+        derivatives: Derivatives | None = None,
+    ) -> Prediction:
+        """Put together what is predicted, once all networks are taken.
+
+        Parameters
+        ----------
+        surrogate
+            The networks, for the expected error.
+        atoms
+            The structure.
+        dos
+            Densities of states in 1/eV, [network, energy].
+        extrapolation
+            How far outside of the training range the points are.
+        derivatives
+            Forces and stress, if asked for.
+
+        Returns
+        -------
+        Prediction
+            Energies in eV per cell.
+        """
+        return Prediction(
+            grid=self._grid,
+            electrons=self._integrals.electrons,
+            electronic_temperature=self._integrals.structure.temperature,
+            energies=self.energies,
+            dos=dos.numpy(),
+            density=self.spread.mean.numpy(),
+            density_deviation=self.spread.deviation(),
+            extrapolation=extrapolation,
+            warnings=self._warnings,
+            error_bar=_error_bar(surrogate, self.energies["total_free_energy"], len(atoms)),
+            derivatives=derivatives,
+        )
+
     @contextmanager
     def _sensible(self, network: int) -> Iterator[None]:
         """Say of what makes no sense which network it is of, and what speaks against trusting."""
@@ -238,25 +281,7 @@ class Ensemble:
             ) from error
 
 
-def error_bar_of(
-    surrogate: Surrogate, energies: Mapping[str, Sequence[float]], atoms: int
-) -> float | None:
-    """Expected error of the mean total free energy.
-
-    Parameters
-    ----------
-    surrogate
-        Networks and what they were calibrated on.
-    energies
-        Of each network, eV per cell, by quantity.
-    atoms
-        Their number.
-
-    Returns
-    -------
-    float or None
-        eV per cell; None if it is not known.
-    """
+def _error_bar(surrogate: Surrogate, energies: Sequence[float], atoms: int) -> float | None:
+    """Expected error of the mean total free energy, eV per cell; None if it is not known."""
     bar = surrogate.error_bar
-    free = np.array(energies["total_free_energy"])
-    return None if bar is None else atoms * bar.of(free / atoms)
+    return None if bar is None else atoms * bar.of(np.array(energies) / atoms)

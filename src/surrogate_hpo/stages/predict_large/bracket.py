@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # Times the bracket of `predict`, which repairs what has missed: here it would cost all slabs, and
 # a wider bracket costs a few bytes per point.
 _MARGIN = 2.0
+_ROOM = "make room, or run in a folder on another disk"
 
 
 def predict_large_bracket(
@@ -63,9 +64,6 @@ def predict_large_bracket(
     )
     record = provenance("predict_large_bracket", settings, seed, [structure, surrogate])
     write_brackets(bracket, task.grid, brackets, record)
-
-
-_ROOM = "make room, or run in a folder on another disk"
 
 
 def _brackets(task: Task, settings: PredictLargeSettings) -> list[FermiBracket]:

@@ -1,9 +1,8 @@
 """One of the jobs of predict_large: descriptors and networks at the points of a slab."""
 
+import math
 from pathlib import Path
 from typing import Annotated
-
-import numpy as np
 
 from surrogate_hpo.data.predicted_slabs import SlabData, write_slab
 from surrogate_hpo.networks.training_range import RangeMonitor
@@ -38,7 +37,7 @@ def predict_large_slab(
     brackets = read_brackets(bracket, task.grid)
     shape = (end - begin, *task.grid[1:])
     points = PointPass(task.surrogate, task.atoms, task.grid, task.conditions)
-    expansions = points.expansions(brackets, int(np.prod(shape)))
+    expansions = points.expansions(brackets, math.prod(shape))
     monitor = RangeMonitor(task.surrogate.known)
     dos = points(expansions, Passing(monitor), points.planes(begin, end))
     known = [one for one in expansions if one is not None]

@@ -1,6 +1,7 @@
 """Energies and density of a large cell from the slabs that other jobs have computed."""
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +17,10 @@ from surrogate_hpo.networks.training_range import combined
 from surrogate_hpo.physics.density_expansion import combination
 from surrogate_hpo.physics.fermi_bracket import FermiBracket
 from surrogate_hpo.physics.prediction_grid import Grid
-from surrogate_hpo.predict.contents import Prediction, warnings_of
+from surrogate_hpo.predict.contents import warnings_of
 from surrogate_hpo.predict.documents import dos_rows, in_words, prediction_document
 from surrogate_hpo.predict.error_bars import described
-from surrogate_hpo.predict.prediction_energies import Ensemble, NetworkIntegrals, error_bar_of
+from surrogate_hpo.predict.prediction_energies import Ensemble, NetworkIntegrals
 from surrogate_hpo.run.interface import Input, Output
 from surrogate_hpo.run.provenance import checksums, provenance
 from surrogate_hpo.stages.predict_large.contents import planes_of, read_brackets, task_of
@@ -53,7 +54,7 @@ def predict_large(
     brackets = read_brackets(bracket, task.grid)
     stored = _slabs(slabs, task.grid, checksums([structure, surrogate, bracket]))
     states = torch.stack([slab.dos for slab in stored]).sum(0)
-    seen = [(int(torch.tensor(slab.shape).prod()), slab.extrapolation) for slab in stored]
+    seen = [(math.prod(slab.shape), slab.extrapolation) for slab in stored]
     extrapolation = combined(seen)
     warnings = warnings_of(task.surrogate, task.atoms, task.grid, task.conditions, extrapolation)
     for warning in warnings:
@@ -69,18 +70,7 @@ def predict_large(
             band,
             _density(stored, number, task.grid, one.polynomials(fermi_energies[number])),
         )
-    found = Prediction(
-        grid=task.grid,
-        electrons=integrals.electrons,
-        electronic_temperature=integrals.structure.temperature,
-        energies=ensemble.energies,
-        dos=states.numpy(),
-        density=ensemble.spread.mean.numpy(),
-        density_deviation=ensemble.spread.deviation(),
-        extrapolation=extrapolation,
-        warnings=warnings,
-        error_bar=error_bar_of(task.surrogate, ensemble.energies, len(task.atoms)),
-    )
+    found = ensemble.prediction(task.surrogate, task.atoms, states, extrapolation)
     inputs = [structure, surrogate, bracket, *slabs]
     record = provenance("predict_large", settings, seed, inputs)
     write_table(dos, dos_rows(task.surrogate, found))
@@ -112,23 +102,20 @@ def _slabs(paths: Sequence[Path], grid: Grid, inputs: dict[str, str]) -> list[St
 
 def _check_brackets(brackets: Sequence[FermiBracket], fermi_energies: Sequence[float]) -> None:
     """Refuse Fermi energies of which the slabs know no density."""
-    misses = [abs(mu - one.centre) for mu, one in zip(fermi_energies, brackets, strict=True)]
-    missed = [
-        number
-        for number, (mu, one) in enumerate(zip(fermi_energies, brackets, strict=True))
-        if not one.holds(mu)
-    ]
+    pairs = enumerate(zip(fermi_energies, brackets, strict=True))
+    missed = {n: abs(mu - one.centre) for n, (mu, one) in pairs if not one.holds(mu)}
     if missed:
+        wider = 1.5 * max(missed.values())
         raise PhysicsError(
             "Fermi energies are not where the coarse grid has them, and the slabs know the density "
             "only there",
-            where=f"networks {missed}",
+            where=f"networks {list(missed)}",
             expected=", ".join(
                 f"{brackets[n].centre:.4f} ± {brackets[n].half_width:.4f} eV" for n in missed
             ),
             got=", ".join(f"{fermi_energies[n]:.4f} eV" for n in missed),
-            remedy=f"set predict_large.fermi_half_width_ev: {1.5 * max(misses):.2g} and run again: "
-            "all slabs are computed anew",
+            remedy=f"set predict_large.fermi_half_width_ev: {wider:.2g} and run again: all "
+            "slabs are computed anew",
         )
 
 
