@@ -37,12 +37,22 @@ def rules(config: Config) -> list[tuple[str, int]]:
     list of tuple
         Name and number of jobs.
     """
-    found = []
-    for stage in chain(config):
-        shared = len(parts(stage, config))
-        found += [(helper, shared) for helper, of in HELPERS.items() if of == stage and shared]
-        found.append((stage, len(items(stage, config)) - shared))
-    return found
+    return [job for stage in chain(config) for job in _rules_of(stage, config)]
+
+
+def _rules_of(stage: str, config: Config) -> list[tuple[str, int]]:
+    """Rules of a stage with their numbers of jobs.
+
+    Of several helpers each does the parts that have its name, such as `slab-3` of
+    `predict_large_slab`; one helper does all.
+    """
+    shared = parts(stage, config)
+    helpers = [helper for helper, of in HELPERS.items() if of == stage and shared]
+    kinds = [name.partition("-")[0] for name in shared]
+    jobs = {helper: kinds.count(helper.removeprefix(f"{stage}_")) for helper in helpers}
+    if len(helpers) == 1:
+        jobs = dict.fromkeys(helpers, len(shared))
+    return [*jobs.items(), (stage, len(items(stage, config)) - len(shared))]
 
 
 def large_prediction(config: Config) -> list[tuple[str, int]]:
@@ -58,11 +68,7 @@ def large_prediction(config: Config) -> list[tuple[str, int]]:
     list of tuple
         None if the config names no structure for it.
     """
-    large = config.predict_large
-    if large.structure is None:
-        return []
-    slabs = ("predict_large_slab", large.slabs)
-    return [("predict_large_bracket", 1), slabs, ("predict_large", 1)]
+    return _rules_of("predict_large", config) if parts("predict_large", config) else []
 
 
 def gpus(rule: str, config: Config) -> int:
