@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace as dataclass_replace
 
 import numpy as np
@@ -10,28 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.contest.replay import Replay
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.scores.estimates import Estimate
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its bootstrap interval over replays.
-
-    Attributes
-    ----------
-    value
-        Of all replays.
-    low
-        Lower end of the interval.
-    high
-        Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 def regret_at(replay: Replay, errors: ArrayLike, seconds: ArrayLike) -> Floats:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_hpo.contest.regret import (
-    Estimate,
     mean_saving,
     median,
     on_wall,
@@ -20,6 +19,7 @@ from surrogate_hpo.contest.regret import (
     seconds_to,
 )
 from surrogate_hpo.contest.replay import Replay
+from surrogate_hpo.scores.estimates import Estimate
 
 Runs = Mapping[str, Sequence[Replay]]
 ANYTIME = 24  # budgets at which two methods are compared

@@ -8,28 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.scores.estimates import Estimate
 
 FloatArray = NDArray[np.float64]
 RESAMPLES, LEVEL = 2000, 0.95
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with a bootstrap interval.
-
-    Attributes
-    ----------
-    value
-        From all replays; NaN if it is not defined.
-    low
-        Lower end of the interval.
-    high
-        Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

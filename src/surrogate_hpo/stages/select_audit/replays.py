@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_hpo.scores.agreement import MINIMUM_ARCHITECTURES, agreement
+from surrogate_hpo.scores.estimates import Estimate
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.features import Features
 from surrogate_hpo.selection.learner import Learner
 from surrogate_hpo.selection.options import RuleName
 from surrogate_hpo.selection.replay import Curve, Judged, Split, judged_measures, replay, split_of
-from surrogate_hpo.selection.worth import Estimate, mean_estimate
+from surrogate_hpo.selection.worth import mean_estimate
 from surrogate_hpo.stages.select_audit.settings import SelectAuditSettings
 
 FloatArray = NDArray[np.float64]
