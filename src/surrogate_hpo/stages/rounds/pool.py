@@ -28,8 +28,6 @@ class RoundPool:
         be described.
     left
         Place among the features of each candidate that can be chosen, by its number.
-    places
-        The same of all that can be described.
     reasons
         Why the others cannot be chosen, by their numbers.
     """
@@ -37,7 +35,6 @@ class RoundPool:
     candidates: list[Candidate]
     features: Features
     left: dict[int, int]
-    places: dict[int, int]
     reasons: dict[int, str]
 
 
@@ -83,9 +80,7 @@ def draw_pool(
     DataError
         If a file is missing or unreadable, or no candidate is left.
     """
-    candidates = candidates_of(settings, snapshots, seed)
-    for number, one in enumerate(moved, start=len(candidates)):
-        candidates.append(Candidate(one.atoms, f"pool-{number:04d}", one.source, one.refused))
+    candidates = candidates_of(settings, snapshots, seed, moved)
     structures = [one.atoms for one in known]
     refused = refused_of(settings, candidates, structures, descriptor)
     fixed = [*structures, *(atoms for _, atoms in others)]
@@ -93,9 +88,9 @@ def draw_pool(
     features, kept, dropped = described(
         settings, candidates, fixed, descriptor, refused, names=names
     )
-    places = {number: place for place, number in enumerate(kept, start=len(fixed))}
-    left = {number: place for number, place in places.items() if number not in dropped}
-    return RoundPool(candidates, features, left, places, {**refused, **dropped})
+    places = enumerate(kept, start=len(fixed))
+    left = {number: place for place, number in places if number not in dropped}
+    return RoundPool(candidates, features, left, {**refused, **dropped})
 
 
 def require_candidates(pool: RoundPool, number: int) -> None:

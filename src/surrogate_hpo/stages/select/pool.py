@@ -1,7 +1,7 @@
 """Candidates of all groups of the pool: displaced cells, or frames of the user's files."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ase import Atoms
 
@@ -47,7 +47,10 @@ def class_of(atoms: Atoms) -> str:
 
 
 def candidates_of(
-    settings: SelectSettings, snapshots: SnapshotsSettings, seed: int
+    settings: SelectSettings,
+    snapshots: SnapshotsSettings,
+    seed: int,
+    further: Sequence[Candidate] = (),
 ) -> list[Candidate]:
     """Make or read all candidates.
 
@@ -59,6 +62,8 @@ def candidates_of(
         Section `snapshots`: the cell and how it is displaced.
     seed
         Root seed of the config; those of the snapshots are others.
+    further
+        Unnamed candidates from elsewhere, behind those of the groups.
 
     Returns
     -------
@@ -91,11 +96,8 @@ def candidates_of(
             got=f"snapshots.method {snapshots.method}",
         )
     found = list(_made(snapshots.model_copy(update={"training": generating}), seed))
-    found += _read(settings)
-    return [
-        Candidate(one.atoms, f"pool-{number:04d}", one.source, one.refused)
-        for number, one in enumerate(found)
-    ]
+    found += [*_read(settings), *further]
+    return [replace(one, name=f"pool-{number:04d}") for number, one in enumerate(found)]
 
 
 def _made(snapshots: SnapshotsSettings, seed: int) -> Iterator[Candidate]:

@@ -84,16 +84,7 @@ def select(
                 "cutoff_radius_angstrom": descriptor.cutoff_radius,
                 "twojmax": descriptor.twojmax,
             },
-            "chosen": [
-                {
-                    "candidate": candidates[number].name,
-                    "source": candidates[number].source,
-                    "class": candidates[number].group,
-                    "measure": made.values[order],
-                    "reason": made.reasons[order],
-                }
-                for number, order in chosen.items()
-            ],
+            "chosen": _told(candidates, chosen, made),
             "notes": notes,
             "provenance": record,
         },
@@ -134,6 +125,22 @@ def _chosen(
     return made, measures_of(
         pool, [rule for rule in RULES if rule != WITH_MODEL or members is not None]
     )
+
+
+def _told(
+    candidates: Sequence[Candidate], chosen: Mapping[int, int], made: Choice
+) -> list[dict[str, object]]:
+    """What was chosen and why; `chosen` has the turn of each candidate by its number."""
+    return [
+        {
+            "candidate": candidates[number].name,
+            "source": candidates[number].source,
+            "class": candidates[number].group,
+            "measure": made.values[turn],
+            "reason": made.reasons[turn],
+        }
+        for number, turn in chosen.items()
+    ]
 
 
 def _model(paths: Sequence[Path] | None) -> Potential:
