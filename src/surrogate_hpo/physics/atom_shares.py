@@ -128,6 +128,15 @@ def _squared(home: FloatArray, bins: NeighbourBins, candidate: int) -> float:
     return squared
 
 
+@inlined
+def _nearest(home: FloatArray, bins: NeighbourBins, target: int) -> float:
+    """Squared distance of the nearest candidate of a bin; inf where there is none."""
+    nearest = np.inf
+    for candidate in range(bins.start[target], bins.start[target + 1]):
+        nearest = min(nearest, _squared(home, bins, candidate))
+    return nearest
+
+
 @compiled
 def _farthest(points: FloatArray, bins: NeighbourBins) -> float:
     """Largest distance of a point from its nearest candidate; inf where there is none."""
@@ -135,10 +144,7 @@ def _farthest(points: FloatArray, bins: NeighbourBins) -> float:
     home = np.empty(3)
     for p in range(len(points)):
         target = _bin_of(points, p, bins, home)
-        nearest = np.inf
-        for candidate in range(bins.start[target], bins.start[target + 1]):
-            nearest = min(nearest, _squared(home, bins, candidate))
-        largest = max(largest, nearest)
+        largest = max(largest, _nearest(home, bins, target))
     return float(np.sqrt(largest))
 
 
@@ -148,9 +154,7 @@ def _fill(points: FloatArray, bins: NeighbourBins, exponent: float, weights: Flo
     home = np.empty(3)
     for p in range(len(points)):
         target = _bin_of(points, p, bins, home)
-        nearest = np.inf
-        for candidate in range(bins.start[target], bins.start[target + 1]):
-            nearest = min(nearest, _squared(home, bins, candidate))
+        nearest = _nearest(home, bins, target)
         total = 0.0
         for candidate in range(bins.start[target], bins.start[target + 1]):
             value = np.exp(exponent * (nearest - _squared(home, bins, candidate)))
@@ -173,9 +177,7 @@ def _share(
     weight, near = np.zeros(len(found)), np.empty(len(found), np.int64)
     for p in range(len(points)):
         target = _bin_of(points, p, bins, home)
-        nearest = np.inf
-        for candidate in range(bins.start[target], bins.start[target + 1]):
-            nearest = min(nearest, _squared(home, bins, candidate))
+        nearest = _nearest(home, bins, target)
         total, count = 0.0, 0
         for candidate in range(bins.start[target], bins.start[target + 1]):
             value = np.exp(exponent * (nearest - _squared(home, bins, candidate)))
