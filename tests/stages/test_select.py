@@ -23,6 +23,7 @@ from surrogate_hpo.potential.features import AtomDescriptor, energy_features
 from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.request import need_of
+from surrogate_hpo.stages.select.figure import banded
 
 SIZE = Size(4, 66.0, (9, 9, 9), (9, 9, 9), 100, 700, 4, 20)
 OUTPUTS = ("--table", "c.csv", "--space", "s.csv", "--choice", "c.json", "--selected", "s.extxyz")
@@ -191,3 +192,16 @@ def test_another_cell_reruns_the_selection_and_other_snapshots_do_not(project):
     assert config.model_copy(update={"snapshots": more}).job_settings("select") == decided
     hot = config.snapshots.model_copy(update={"temperature_kelvin": 500.0})
     assert config.model_copy(update={"snapshots": hot}).job_settings("select") != decided
+
+
+def test_classes_of_many_temperatures_are_drawn_in_bands():
+    few = ["4 atoms, 300 K", "4 atoms, 900 K"]
+    assert list(banded(few)) == few
+    many = [f"8 atoms, {300 + 7.5 * n:g} K" for n in range(50)] + ["4 atoms"]
+    found = list(banded(many))
+    assert found[0] == "8 atoms, 300-400 K"
+    assert found[-2:] == ["8 atoms, 600-700 K", "4 atoms"]
+    assert len(set(found)) == 5
+    wide = list(banded([f"8 atoms, {100 * n} K" for n in range(1, 40)]))
+    assert wide[0] == "8 atoms, 0-500 K"
+    assert len(set(wide)) == 8

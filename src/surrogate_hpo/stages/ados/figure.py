@@ -99,7 +99,7 @@ def draw_band_energy(table: FigureTable) -> Figure:
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     axes.set_xlabel("band energy, DFT − mean (meV/atom)")
     axes.set_ylabel("band energy, by atom − mean of DFT (meV/atom)")
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
