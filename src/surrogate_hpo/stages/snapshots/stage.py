@@ -73,32 +73,7 @@ def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> A
         ) from error
     if settings.finished:
         return open_finished(plan.source).structure()
-    return make_planned(settings, plan, seed=own_seed)
-
-
-def make_planned(settings: SnapshotsSettings, plan: SnapshotPlan, *, seed: int) -> Atoms:
-    """Make an atomic configuration that is not finished.
-
-    Parameters
-    ----------
-    settings
-        The `snapshots` section: how thermal configurations are made.
-    plan
-        What is to be made.
-    seed
-        Of its displacements or of its trajectory.
-
-    Returns
-    -------
-    ase.Atoms
-        As `make_snapshot`.
-
-    Raises
-    ------
-    ConfigError
-        If the cell cannot be built, or its only atom cannot move.
-    """
-    atoms = read_structure(plan.source) if plan.cell is None else _thermal(settings, plan, seed)
+    atoms = read_structure(plan.source) if plan.cell is None else _thermal(settings, plan, own_seed)
     labels = {
         "temperature_kelvin": plan.temperature_kelvin,
         "strain_percent": plan.strain_percent,
