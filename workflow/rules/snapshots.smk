@@ -4,11 +4,11 @@ rule snapshots:
     output:
         structure="results/snapshots/{snapshot}.extxyz",
         cost="results/cost/snapshots/{snapshot}.json",
+    log:
+        "logs/snapshots/{snapshot}.log",
     wildcard_constraints:
         # Those of the rounds are chosen.
         snapshot="|".join(CONFIG.snapshots.all_names()),
-    log:
-        "logs/snapshots/{snapshot}.log",
     conda:
         "../envs/surrogate-hpo.yaml"
     resources:
