@@ -303,6 +303,34 @@ def test_the_last_layer_is_fitted_to_energies_and_forces(case, own_energy):
         assert torch.equal(model.network[-1].weight, case.network[-1].weight)
 
 
+def test_free_energies_of_the_training_are_those_of_an_evaluation(case, own_energy):
+    (error,) = case.snapshots().free_energy_errors(case.model)
+    assert abs(float(error)) < 1e-6
+    wrong = build_network(Architecture((6,), "tanh"), inputs=14, outputs=len(ENERGY), seed=5)
+    with torch.no_grad():
+        for tensor in (wrong[-1].weight, wrong[-1].bias):
+            tensor.copy_(case.network[-1].weight if tensor.dim() == 2 else case.network[-1].bias)
+    model = replace(case.model, network=wrong)
+    data = case.data(case.atoms)
+    points = torch.from_numpy(case.descriptors(case.atoms)).float()
+    values = model.predict(points).numpy().reshape(*GRID, -1)
+    pots = {"Al": read_upf(UPF)}
+    found = energies_of("a", "seed-0", data, values, case.atoms, case.result, pots)
+    expected = found.energies["total_free_energy"] - case.energy(case.atoms)
+    (error,) = case.snapshots().free_energy_errors(model)
+    assert abs(expected) > 1e-3
+    assert float(error) == pytest.approx(expected / 4, rel=1e-6)
+
+
+def test_a_prediction_that_makes_no_sense_has_an_infinite_error(case, own_energy):
+    nothing = build_network(Architecture((6,), "tanh"), inputs=14, outputs=len(ENERGY), seed=1)
+    with torch.no_grad():
+        nothing[-1].weight.zero_()
+        nothing[-1].bias.fill_(-100)
+    (error,) = case.snapshots().free_energy_errors(replace(case.model, network=nothing))
+    assert error == float("inf")
+
+
 def test_the_last_layer_takes_what_the_training_has_computed(case, own_energy, monkeypatch):
     model, left_out = with_readout(case.model, case.snapshots())
     learnt = case.terms(energy_weight=0.1)

@@ -165,3 +165,52 @@ def test_the_network_stays_where_it_is_better_than_left_out_fits(network):
     with torch.no_grad():
         errors = [-float(t.energy_error(network(t.inputs))) for t in terms.terms]
     assert kept.left_out_energies.tolist() == pytest.approx(errors, abs=1e-5)
+
+
+def of_form(terms: EnergyTerms, network) -> torch.Tensor:
+    with torch.no_grad():
+        return torch.stack([t.energy_error(network(t.inputs)) for t in terms.terms]).double()
+
+
+def test_what_the_form_leaves_out_is_taken_into_account(network):
+    terms = several(directions=0)
+
+    def left_out(one) -> torch.Tensor:
+        """As exchange and correlation: of second order in the error of the density."""
+        with torch.no_grad():
+            electrons = [(one(t.inputs) - t.targets) @ t.density for t in terms.terms]
+        return torch.stack([10 * values.square().mean() for values in electrons]).double()
+
+    def integrated(one) -> torch.Tensor:
+        return of_form(terms, one) + left_out(one)
+
+    options = {"strengths": [1e6], "ridges": [1e-2]}
+    blind = fit_readout(network, terms, **options).network
+    found = fit_readout(network, terms, **options, energy_errors=integrated)
+    assert float(left_out(blind).mean()) > 0.005
+    assert float(integrated(blind).abs().max()) > 0.005
+    assert float(integrated(found.network).abs().max()) < 1e-3
+    assert found.remainder == pytest.approx(
+        float(left_out(found.network).square().mean().sqrt()), rel=1e-3
+    )
+
+
+def test_nothing_is_fitted_again_where_the_form_is_right(network):
+    terms, calls = several(), []
+
+    def integrated(one) -> torch.Tensor:
+        calls.append(one)
+        return of_form(terms, one)
+
+    found = fit_readout(network, terms, energy_errors=integrated)
+    plain = fit_readout(network, terms)
+    assert torch.equal(found.network[-1].weight, plain.network[-1].weight)
+    assert found.remainder < 1e-5
+    assert len(calls) == 2  # as it is, and fitted
+
+
+def test_a_fit_without_energies_is_not_repeated(network):
+    terms = several()
+    infinite = torch.full((len(terms.terms),), torch.inf, dtype=torch.float64)
+    found = fit_readout(network, terms, energy_errors=lambda _: infinite)
+    assert torch.equal(found.network[-1].weight, fit_readout(network, terms).network[-1].weight)

@@ -16,11 +16,12 @@ from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
+from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.options import number_of_directions
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
@@ -81,6 +82,46 @@ class TrainingSnapshots:
         evaluate = Bispectrum(atoms.positions, atoms.cell[:], **keywords)
         return np.asarray(evaluate(points, threads=self.threads))
 
+    def references(self) -> Iterator[ReferenceSnapshot]:
+        """Read one snapshot after the other."""
+        potentials = {p.element: p for p in map(read_upf, self.pseudopotentials)}
+        for structure, dft, ldos in self.files:
+            yield ReferenceSnapshot(
+                read_structure(structure), read_dft_result(dft), read_ldos(ldos), potentials
+            )
+
+    def free_energy_errors(self, model: SurrogateModel) -> Tensor:
+        """Integrate what a model predicts on the whole grids of the snapshots.
+
+        Parameters
+        ----------
+        model
+            Takes descriptors of this definition.
+
+        Returns
+        -------
+        Tensor
+            Shape (snapshots,): total free energy minus that of DFT, eV/atom; infinite where the
+            predicted LDOS makes no sense.
+        """
+        errors = []
+        for snapshot in self.references():
+            shape, result = snapshot.data.values.shape, snapshot.result
+            points = coarse_points(shape[:3], snapshot.data.cell)
+            descriptors = torch.from_numpy(self.at(points, snapshot.atoms))
+            ldos = model.predict(descriptors.to(model.precision)).reshape(shape)
+            try:
+                # The noise at the window's bottom is that of a prediction.
+                terms = snapshot.integrals().energies(
+                    ldos, result.electrons, bottom_tolerance=math.inf
+                )
+            except PhysicsError:
+                errors.append(math.inf)
+                continue
+            error = float(terms.total_free_energy) - float(result.total_free_energy or 0.0)
+            errors.append(error / len(snapshot.atoms))
+        return torch.tensor(errors, dtype=torch.float64)
+
     def terms(self, *, with_forces: bool) -> Iterator[StreamedTerm]:
         """Compute one term after the other.
 
@@ -99,12 +140,9 @@ class TrainingSnapshots:
         DataError
             If a DFT result lacks the total free energy, or a cell's LDOS makes no sense.
         """
-        potentials = {p.element: p for p in map(read_upf, self.pseudopotentials)}
         without = []
-        for number, (structure, dft, ldos) in enumerate(self.files):
-            snapshot = ReferenceSnapshot(
-                read_structure(structure), read_dft_result(dft), read_ldos(ldos), potentials
-            )
+        for number, snapshot in enumerate(self.references()):
+            structure, dft, _ = self.files[number]
             if snapshot.result.total_free_energy is None:
                 raise _no_energy(dft)
             if snapshot.result.forces is None:

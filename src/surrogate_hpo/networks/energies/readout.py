@@ -18,18 +18,32 @@ of the training make a linear least-squares problem for the change of W,
 
 whose first part is what the change costs in the loss of the LDOS. Its errors for snapshots that
 are left out have a closed form, too; they decide the strength λ and the ridge ρ.
+
+What the form above leaves out of a free energy, exchange and correlation of :math:`\delta n` first
+of all, is small where the LDOS is. It is nearly the same for all snapshots, so where it is not
+small, all energies are shifted (by 6 meV/atom where :math:`E_H[\delta n]` is 13). The free energies
+of the training snapshots, integrated from the LDOS of the fitted network, tell how large it is; it
+is then taken into account, and the fit repeated.
 """
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from surrogate_hpo.networks.energies.readout_sums import SnapshotSums, snapshot_sums
+from surrogate_hpo.networks.energies.readout_problem import (
+    Fit,
+    as_it_is,
+    fitted_weights,
+    form_errors,
+    least_squares,
+    root_mean_square,
+)
+from surrogate_hpo.networks.energies.readout_sums import snapshot_sums
 from surrogate_hpo.networks.energies.snapshot_energy import StreamedTerm
 from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS
 
@@ -37,8 +51,13 @@ STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 RIDGES = (1e-3, 1e-2)
 # In the units of the scaled LDOS' loss: an error of 1 eV/atom or of 1 eV/Å.
 ENERGY_WEIGHT, FORCE_WEIGHT = 0.1, 1e-3
-# The Hartree energy of the density's error is quadratic in the weights: found by iteration.
-_ITERATIONS = 3
+# Fits with what the form of the energies leaves out, until it changes by less, eV/atom.
+_REFITS, _LEFT_OUT_OF_FORM = 3, 5e-4
+
+EnergyErrors = Callable[[nn.Sequential], Tensor]
+"""Integrated free energies of the snapshots minus those of DFT, eV/atom, shape (snapshots,).
+
+Infinite where the predicted LDOS has none."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +81,9 @@ class Readout:
         along a displacement, eV/Å.
     floor
         Root mean square of the snapshots' floors, eV/atom, see `EnergyTerm`.
+    remainder
+        Root mean square of what the form of the free energies has been found to leave out, eV/atom;
+        NaN if nobody has looked.
     """
 
     network: nn.Sequential
@@ -70,59 +92,12 @@ class Readout:
     left_out_energies: Tensor
     left_out_forces: Tensor
     floor: float
+    remainder: float = math.nan
 
     @property
     def energy_rmse(self) -> float:
         """Root mean square of the left-out energies' errors, eV/atom."""
-        return float(self.left_out_energies.square().mean().sqrt())
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """Rows of the least-squares problem: products of a part in units and one in energies.
-
-    Attributes
-    ----------
-    units
-        Shape (rows, 2, units).
-    energies
-        Shape (rows, 2, energies).
-    weights
-        Shape (rows,): of the squared errors, for λ = 1.
-    blocks
-        Rows of each snapshot, its energy first.
-    gram
-        Shape (units, units): mean of the products of hidden units.
-    """
-
-    units: Tensor
-    energies: Tensor
-    weights: Tensor
-    blocks: Sequence[slice]
-    gram: Tensor
-
-    def inverse_metric(self, ridge: float) -> Tensor:
-        """Inverse of G, times the number of energies."""
-        mean = torch.diagonal(self.gram).mean() * ridge
-        metric = self.gram + mean * torch.eye(len(self.gram), dtype=self.gram.dtype)
-        inverse: Tensor = self.energies.shape[-1] * torch.linalg.inv(metric)
-        return inverse
-
-    def kernel(self, inverse: Tensor) -> Tensor:
-        """Shape (rows, rows): products of the rows in the metric of the LDOS's loss."""
-        rows = len(self.units)
-        first, second = self.units.flatten(0, 1), self.energies.flatten(0, 1)
-        products = (first @ inverse @ first.T) * (second @ second.T)
-        found: Tensor = products.reshape(rows, 2, rows, 2).sum(dim=(1, 3))
-        return found
-
-    def values(self, weights: Tensor) -> Tensor:
-        """Shape (rows,): the linear parts of energies per atom and forces."""
-        return torch.einsum("rau,ue,rae->r", self.units, weights, self.energies)
-
-    def change(self, inverse: Tensor, coefficients: Tensor) -> Tensor:
-        """Shape (units, energies): the change of the weights."""
-        return inverse @ torch.einsum("r,rau,rae->ue", coefficients, self.units, self.energies)
+        return root_mean_square(self.left_out_energies)
 
 
 def fit_readout(
@@ -135,6 +110,7 @@ def fit_readout(
     strengths: Sequence[float] = STRENGTHS,
     ridges: Sequence[float] = RIDGES,
     always: bool = False,
+    energy_errors: EnergyErrors | None = None,
 ) -> Readout:
     """Fit the last layer to the energies and forces of the training snapshots.
 
@@ -159,6 +135,9 @@ def fit_readout(
         Values of ρ to choose from, in the same way.
     always
         Fit even where the network is better as it is.
+    energy_errors
+        Integrates the free energies of the snapshots for a network on its device; without it, what
+        the form of the energies leaves out stays unknown.
 
     Returns
     -------
@@ -170,92 +149,75 @@ def fit_readout(
     body = cast(nn.Sequential, network[:-1])
     displacements = max(0, LARGEST_NUMBER_OF_ROWS // snapshots - 1)
     sums = [snapshot_sums(body, one, displacements) for one in terms]
-    problem = _problem(sums, energy_weight, force_weight)
-    found = [
-        _fit(problem, sums, weights, strength, ridge) for ridge in ridges for strength in strengths
-    ]
-    best_fit = min(found, key=_Fit.error)
-    kept = [] if always else [_as_it_is(problem, sums, weights)]
-    best = min([*kept, best_fit], key=_Fit.error)
-    fitted = copy.deepcopy(network)
-    if best.strength:
-        layer = cast(nn.Linear, fitted[-1])
-        with torch.no_grad():
-            layer.weight.copy_(best.weights[:-1].T)
-            layer.bias.copy_(best.weights[-1])
+    problem = least_squares(sums, energy_weight, force_weight)
+    options = [(strength, ridge) for ridge in ridges for strength in strengths]
+    as_is = as_it_is(problem, sums, weights)
+    if energy_errors is not None:
+        as_is = replace(as_is, left_out_energies=-energy_errors(network).double().cpu())
+
+    def fitted_to(remainders: Tensor) -> _Choice:
+        wanted = [one.less(float(rest)) for one, rest in zip(sums, remainders, strict=True)]
+        fits = [fitted_weights(problem, wanted, weights, *option) for option in options]
+        best = min(fits, key=Fit.error)
+        return _Choice(best if always else min(as_is, best, key=Fit.error), best)
+
+    choice, remainder = fitted_to(torch.zeros(len(sums), dtype=torch.float64)), math.nan
+    if energy_errors is not None and choice.taken.strength:
+
+        def left_out_of_form(fit: Fit) -> tuple[Tensor, Tensor]:
+            errors = energy_errors(_with_last_layer(network, fit)).double().cpu()
+            return errors, errors - form_errors(problem, sums, fit.weights)
+
+        choice, remainder = _refitted(choice, fitted_to, left_out_of_form)
     return Readout(
-        network=fitted,
-        strength=best.strength,
-        ridge=best.ridge,
-        left_out_energies=best_fit.left_out_energies,
-        left_out_forces=best_fit.left_out_forces,
-        floor=math.sqrt(sum(one.floor**2 for one in sums) / len(sums)),
+        network=_with_last_layer(network, choice.taken),
+        strength=choice.taken.strength,
+        ridge=choice.taken.ridge,
+        left_out_energies=choice.best_fit.left_out_energies,
+        left_out_forces=choice.best_fit.left_out_forces,
+        floor=root_mean_square(torch.tensor([one.floor for one in sums])),
+        remainder=remainder,
     )
 
 
-def _problem(sums: Sequence[SnapshotSums], energy_weight: float, force_weight: float) -> _Problem:
-    snapshots, displacements = len(sums), sum(len(one.rows) - 1 for one in sums)
-    units, energies, weights, blocks, begin = [], [], [], [], 0
-    for one in sums:
-        count = len(one.rows)
-        scale = torch.ones(count, dtype=torch.float64)
-        scale[0] = 1 / one.atoms
-        weight = torch.full((count,), force_weight / max(displacements, 1), dtype=torch.float64)
-        weight[0] = energy_weight / snapshots
-        units.append(one.rows * scale[:, None, None])
-        energies.append(torch.stack([one.band, one.density]).expand(count, 2, len(one.band)))
-        weights.append(weight)
-        blocks.append(slice(begin, begin + count))
-        begin += count
-    gram = torch.stack([one.gram for one in sums]).mean(0)
-    return _Problem(torch.cat(units), torch.cat(energies), torch.cat(weights), blocks, gram)
-
-
 @dataclass(frozen=True)
-class _Fit:
-    """Weights for one strength and ridge, and the errors without each snapshot."""
+class _Choice:
+    """What is taken, a fit or the network as it is, and the best of the fits."""
 
-    weights: Tensor
-    strength: float
-    ridge: float
-    left_out_energies: Tensor
-    left_out_forces: Tensor
-
-    def error(self) -> float:
-        """Mean square of the left-out energies' errors."""
-        return float(self.left_out_energies.square().mean())
+    taken: Fit
+    best_fit: Fit
 
 
-def _as_it_is(problem: _Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> _Fit:
-    errors = _wanted(sums, weights) - problem.values(weights)
-    of_energies = torch.zeros(len(errors), dtype=torch.bool)
-    of_energies[[block.start for block in problem.blocks]] = True
-    return _Fit(weights, 0.0, 0.0, errors[of_energies], errors[~of_energies])
+def _refitted(
+    choice: _Choice,
+    fitted_to: Callable[[Tensor], _Choice],
+    left_out_of_form: Callable[[Fit], tuple[Tensor, Tensor]],
+) -> tuple[_Choice, float]:
+    """Take into account what the form of the energies leaves out.
+
+    Of all fits, that with the smallest true errors is taken: where the form leaves out much, the
+    next fit need not be better.
+    """
+    remainders = torch.zeros_like(choice.best_fit.left_out_energies)
+    found, smallest, remainder = choice, math.inf, math.nan
+    for _ in range(_REFITS + 1):
+        errors, rest = left_out_of_form(choice.taken)
+        if (error := root_mean_square(errors)) < smallest:
+            found, smallest, remainder = choice, error, root_mean_square(rest)
+        if not rest.isfinite().all() or root_mean_square(rest - remainders) < _LEFT_OUT_OF_FORM:
+            break
+        remainders, choice = rest, fitted_to(rest)
+        if not choice.taken.strength:
+            return choice, remainder
+    return found, remainder
 
 
-def _fit(
-    problem: _Problem, sums: Sequence[SnapshotSums], weights: Tensor, strength: float, ridge: float
-) -> _Fit:
-    inverse = problem.inverse_metric(ridge)
-    system = problem.kernel(inverse) + torch.diag(1 / (strength * problem.weights))
-    inverted = torch.linalg.inv(system)
-    known, fitted = problem.values(weights), weights
-    coefficients = torch.zeros_like(known)
-    for _ in range(_ITERATIONS):
-        coefficients = inverted @ (_wanted(sums, fitted) - known)
-        fitted = weights + problem.change(inverse, coefficients)
-    energies, forces = [], []
-    for block in problem.blocks:
-        errors = torch.linalg.solve(inverted[block, block], coefficients[block])
-        energies.append(errors[0])
-        forces.append(errors[1:])
-    return _Fit(fitted, strength, ridge, torch.stack(energies), torch.cat(forces))
-
-
-def _wanted(sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
-    """What the linear parts of energies per atom and of forces have to be, given Hartree's."""
-    found = []
-    for one in sums:
-        energy = (one.wanted[0] + one.hartree_energy(weights)) / one.atoms
-        found += [energy[None], one.wanted[1:]]
-    return torch.cat(found)
+def _with_last_layer(network: nn.Sequential, fit: Fit) -> nn.Sequential:
+    """Copy of the network with the weights of a fit; they are its own where nothing was fitted."""
+    fitted = copy.deepcopy(network)
+    if fit.strength:
+        layer = cast(nn.Linear, fitted[-1])
+        with torch.no_grad():
+            layer.weight.copy_(fit.weights[:-1].T)
+            layer.bias.copy_(fit.weights[-1])
+    return fitted

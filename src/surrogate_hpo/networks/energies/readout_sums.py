@@ -1,6 +1,6 @@
 """Sums over the points of a snapshot that make its energy and forces linear in the last layer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -51,6 +51,12 @@ class SnapshotSums:
         """Of the error of the density with these weights of the last layer, eV."""
         units = torch.cat([weights @ self.density, -torch.ones(1, dtype=torch.float64)])
         return units @ self.repulsion @ units
+
+    def less(self, energy: float) -> "SnapshotSums":
+        """The same with so much less of a free energy wanted, eV/atom."""
+        wanted = self.wanted.clone()
+        wanted[0] -= self.atoms * energy
+        return replace(self, wanted=wanted)
 
 
 @torch.no_grad()

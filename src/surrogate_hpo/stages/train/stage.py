@@ -180,7 +180,12 @@ def with_readout(
     else:
         terms = snapshots.terms(with_forces=True)
     network = cast(nn.Sequential, model.network).cpu()
-    found = fit_readout(network, terms, len(snapshots.files))
+    found = fit_readout(
+        network,
+        terms,
+        len(snapshots.files),
+        energy_errors=lambda one: snapshots.free_energy_errors(replace(model, network=one)),
+    )
     if found.floor > _LARGEST_FLOOR:
         logger.warning(
             "the last layer is not fitted to energies and forces: those of the training snapshots "
@@ -204,6 +209,12 @@ def with_readout(
         1000 * found.energy_rmse,
         1000 * left_out.force_rmse,
     )
+    if found.strength:
+        logger.info(
+            "%.2f meV/atom of the energies are not linear in it, nor Hartree's, and were found by "
+            "integration",
+            1000 * found.remainder,
+        )
     return replace(model, network=found.network), left_out
 
 
