@@ -23,7 +23,7 @@ What the form above leaves out of a free energy, exchange and correlation of :ma
 of all, is small where the LDOS is. It is nearly the same for all snapshots, so where it is not
 small, all energies are shifted (by 6 meV/atom where :math:`E_H[\delta n]` is 13). The free energies
 of the training snapshots, integrated from the LDOS of the fitted network, tell how large it is; it
-is then taken into account, and the fit repeated.
+is then taken into account, and the fit repeated, beginning with the weights that have been found.
 """
 
 import copy
@@ -74,8 +74,8 @@ class Readout:
         ρ.
     left_out_energies
         Shape (snapshots,): free energy of DFT minus prediction for each snapshot by a last layer
-        that was fitted without it, eV/atom. The layers below have seen it. If the network is
-        better as it is, these are the errors of the best fit nevertheless.
+        that was fitted without it, eV/atom, in the first fit. The layers below have seen it. If
+        the network is better as it is, these are the errors of the best fit nevertheless.
     left_out_forces
         Shape (displacements of all snapshots,): the same of the derivative of the free energy
         along a displacement, eV/Å.
@@ -155,60 +155,52 @@ def fit_readout(
     if energy_errors is not None:
         as_is = replace(as_is, left_out_energies=-energy_errors(network).double().cpu())
 
-    def fitted_to(remainders: Tensor) -> _Choice:
+    def fits(start: Tensor, remainders: Tensor) -> Fit:
+        """The best fit, begun with some weights."""
         wanted = [one.less(float(rest)) for one, rest in zip(sums, remainders, strict=True)]
-        fits = [fitted_weights(problem, wanted, weights, *option) for option in options]
-        best = min(fits, key=Fit.error)
-        return _Choice(best if always else min(as_is, best, key=Fit.error), best)
+        found = [fitted_weights(problem, wanted, start, *option) for option in options]
+        return min(found, key=Fit.error)
 
-    choice, remainder = fitted_to(torch.zeros(len(sums), dtype=torch.float64)), math.nan
-    if energy_errors is not None and choice.taken.strength:
+    first = fits(weights, torch.zeros(len(sums), dtype=torch.float64))
+    taken = first if always else min(as_is, first, key=Fit.error)
+    remainder = math.nan
+    if energy_errors is not None and taken.strength:
 
         def left_out_of_form(fit: Fit) -> tuple[Tensor, Tensor]:
             errors = energy_errors(_with_last_layer(network, fit)).double().cpu()
             return errors, errors - form_errors(problem, sums, fit.weights)
 
-        choice, remainder = _refitted(choice, fitted_to, left_out_of_form)
+        taken, remainder = _refitted(taken, fits, left_out_of_form)
     return Readout(
-        network=_with_last_layer(network, choice.taken),
-        strength=choice.taken.strength,
-        ridge=choice.taken.ridge,
-        left_out_energies=choice.best_fit.left_out_energies,
-        left_out_forces=choice.best_fit.left_out_forces,
+        network=_with_last_layer(network, taken),
+        strength=first.strength if taken.strength else 0.0,
+        ridge=first.ridge if taken.strength else 0.0,
+        left_out_energies=first.left_out_energies,
+        left_out_forces=first.left_out_forces,
         floor=root_mean_square(torch.tensor([one.floor for one in sums])),
         remainder=remainder,
     )
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """What is taken, a fit or the network as it is, and the best of the fits."""
-
-    taken: Fit
-    best_fit: Fit
-
-
 def _refitted(
-    choice: _Choice,
-    fitted_to: Callable[[Tensor], _Choice],
+    first: Fit,
+    fits: Callable[[Tensor, Tensor], Fit],
     left_out_of_form: Callable[[Fit], tuple[Tensor, Tensor]],
-) -> tuple[_Choice, float]:
+) -> tuple[Fit, float]:
     """Take into account what the form of the energies leaves out.
 
-    Of all fits, that with the smallest true errors is taken: where the form leaves out much, the
-    next fit need not be better.
+    Each fit begins with the weights of the one before, near which what is left out is known. Of
+    all fits, that with the smallest integrated errors is taken.
     """
-    remainders = torch.zeros_like(choice.best_fit.left_out_energies)
-    found, smallest, remainder = choice, math.inf, math.nan
+    fit, remainders = first, torch.zeros_like(first.left_out_energies)
+    found, smallest, remainder = first, math.inf, math.nan
     for _ in range(_REFITS + 1):
-        errors, rest = left_out_of_form(choice.taken)
+        errors, rest = left_out_of_form(fit)
         if (error := root_mean_square(errors)) < smallest:
-            found, smallest, remainder = choice, error, root_mean_square(rest)
+            found, smallest, remainder = fit, error, root_mean_square(rest)
         if not rest.isfinite().all() or root_mean_square(rest - remainders) < _LEFT_OUT_OF_FORM:
             break
-        remainders, choice = rest, fitted_to(rest)
-        if not choice.taken.strength:
-            return choice, remainder
+        fit, remainders = fits(fit.weights, rest), rest
     return found, remainder
 
 
