@@ -9,9 +9,10 @@ from surrogate_hpo.selection.choosing import choose, measures_of, pool_of
 from surrogate_hpo.selection.clusters import cluster_middles
 from surrogate_hpo.selection.distances import nearest, wasserstein
 from surrogate_hpo.selection.features import Features
-from surrogate_hpo.selection.measures import Leverage, Spread
+from surrogate_hpo.selection.measures import Leverage
 from surrogate_hpo.selection.options import RULES
 from surrogate_hpo.selection.space import FLOOR, fit_space
+from surrogate_hpo.selection.spread import Spread
 
 GREEDY = [rule for rule in RULES if rule != "kmeans"]
 
@@ -32,7 +33,7 @@ def choice(blocks, rule, number=5, known=4, **options):
         rule=rule,
         number=number,
         seed=3,
-        members=members,
+        members={"spread": members},
         **options,
     )
 
@@ -105,6 +106,39 @@ def test_a_chosen_structure_takes_away_the_spread_that_others_share_with_it():
     # The variance that is left is that of a Gaussian given a noisy value.
     variance, noise = before[1] ** 2, 0.1 * (before**2).mean()
     assert after[1] ** 2 == pytest.approx(variance * noise / (variance + noise))
+
+
+def test_the_spread_of_several_values_is_that_of_their_sum_of_variances_and_one_is_as_before():
+    generator = np.random.default_rng(8)
+    members = generator.normal(size=(6, 5, 3))
+    members[..., 2] = members[..., 1]
+    whole, single = Spread(members), Spread(members[..., 0])
+    variances = members.var(axis=0, ddof=1)
+    assert whole.values() == pytest.approx(np.sqrt(variances.sum(axis=1)))
+    padded = members.copy()
+    padded[..., 1:] = 7.0  # values that all members agree on say nothing
+    same = Spread(padded)
+    for measure in (single, same):
+        measure.add(3)
+    assert same.values() == pytest.approx(single.values())
+    # An orthogonal turn of the values, such as of energies, changes nothing.
+    turn = np.linalg.qr(generator.normal(size=(3, 3)))[0]
+    turned = Spread(members @ turn)
+    for measure in (whole, turned):
+        measure.add(0)
+    assert turned.values() == pytest.approx(whole.values())
+    assert whole.values()[0] < np.sqrt(variances[0].sum())
+
+
+def test_structures_that_no_member_was_asked_of_do_not_spoil_the_others():
+    members = np.random.default_rng(9).normal(size=(4, 6, 2))
+    holes = members.copy()
+    holes[:, 4:] = np.nan
+    some, all_asked = Spread(holes), Spread(members[:, :4])
+    for measure in (some, all_asked):
+        measure.add(1)
+    assert some.values()[:4] == pytest.approx(all_asked.values())
+    assert np.isnan(some.values()[4:]).all()
 
 
 def test_an_outlier_is_chosen_first_by_every_rule_that_looks_at_descriptors():

@@ -27,6 +27,7 @@ from surrogate_hpo.stages.select.figure import banded
 
 SIZE = Size(4, 66.0, (9, 9, 9), (9, 9, 9), 100, 700, 4, 20)
 OUTPUTS = ("--table", "c.csv", "--space", "s.csv", "--choice", "c.json", "--selected", "s.extxyz")
+STATE = ("--state", "state")
 
 
 def frame(seed: int, size: float = 0.1, symbol: str = "Al", repeat: int = 1) -> Atoms:
@@ -46,7 +47,7 @@ def run(project: Path, *more: str, **settings: object) -> tuple[dict, list[dict[
     known = [project / f"training-{n:04d}.extxyz" for n in range(4)]
     for number, path in enumerate(known):
         write(path, frame(number))
-    words = ["--structures", *map(str, known), *OUTPUTS, *more]
+    words = ["--structures", *map(str, known), *OUTPUTS, *STATE, *more]
     main(["select", "--config", "config.yaml", *words])
     with (project / "c.csv").open() as handle:
         return json.loads((project / "c.json").read_text()), list(csv.DictReader(handle))

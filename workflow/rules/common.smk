@@ -116,10 +116,14 @@ POTENTIAL_ATOMS = ["results/ados/atoms.pt"] if CONFIG.potential.needs_dos else [
 # The large cell is predicted by the run's own surrogate, or by a file.
 LARGE_SURROGATE = CONFIG.predict_large.surrogate or "results/surrogate/surrogate.pt"
 LARGE_OWN = [one for one in [CONFIG.predict_large.surrogate] if one]
-# A rule that asks a model has the potential fitted first.
+# A rule that asks a model has it made first, and judged on snapshots that it has not seen.
 SELECT_POTENTIAL = (
-    ["results/potential/potential.json"] if CONFIG.select.rule == "spread" else []
+    ["results/potential/potential.json"] if CONFIG.select.asks_potential else []
 )
+SELECT_SURROGATE = (
+    ["results/surrogate/surrogate.pt"] if CONFIG.select.asks_networks else []
+)
+SELECT_JUDGED = ["validation"] if SELECT_POTENTIAL or SELECT_SURROGATE else []
 # Choices are replayed on all snapshots, unless the user has other structures.
 SELECT_AUDITED = [] if CONFIG.select_audit.files else SPLITS
 METHODS = CONFIG.compare.methods

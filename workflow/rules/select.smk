@@ -3,6 +3,9 @@ rule select:
         CONFIG.select.own_files,
         structures=of("results/snapshots/{snapshot}.extxyz", "training"),
         potential=SELECT_POTENTIAL,
+        surrogate=SELECT_SURROGATE,
+        validation_structures=of("results/snapshots/{snapshot}.extxyz", *SELECT_JUDGED),
+        validation_dft=of("results/dft/{snapshot}.json", *SELECT_JUDGED),
     output:
         table="results/select/candidates.csv",
         space="results/select/space.csv",
@@ -19,11 +22,13 @@ rule select:
     params:
         **job("select"),
         own=contents(CONFIG.select.own_files),
+        # Outside the outputs: Snakemake deletes those of a failed job.
+        state="results/state/select",
     message:
         asking("which structures to compute next")
     shell:
         "surrogate-hpo select --config {params.config:q} {params.files}"
-        " --cost {output.cost:q} 2> {log:q}"
+        " --state {params.state:q} --cost {output.cost:q} 2> {log:q}"
 
 
 rule select_figure:

@@ -1,7 +1,8 @@
 """The choice of the next structures: one rule, a batch that is diverse in itself, reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,13 @@ from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.selection.clusters import cluster_middles
 from surrogate_hpo.selection.features import Features
 from surrogate_hpo.selection.measures import MEASURES, Pool, whitened_means
-from surrogate_hpo.selection.options import RULES, RuleName
+from surrogate_hpo.selection.options import NETWORK_RULES, RULES, AnyRule
 
 FloatArray = NDArray[np.float64]
+Rule = TypeVar("Rule", bound=AnyRule)
 COMPONENTS, SAMPLED = 6, 2000
 # What a measure is, in the words of a reason.
-_WORDS: dict[RuleName, str] = {
+_WORDS: dict[AnyRule, str] = {
     "random": "random number",
     "farthest_point": "distance to the nearest structure",
     "kmeans": "middle of a cluster; distance to its centre",
@@ -25,6 +27,9 @@ _WORDS: dict[RuleName, str] = {
     "misprediction": "left by the known components",
     "mean_difference": "distance from the mean",
     "spread": "spread of the members, eV/atom,",
+    "energy_spread": "spread of the networks' free energies, eV/atom,",
+    "dos_spread": "spread of the networks' densities of states, 1/(eV atom),",
+    "density_spread": "spread of the networks' densities, of the mean density,",
 }
 
 
@@ -46,7 +51,7 @@ class Choice:
         Of every candidate at the outset, in the order of `candidates`, [candidates].
     """
 
-    rule: RuleName
+    rule: AnyRule
     chosen: tuple[int, ...]
     values: tuple[float, ...]
     reasons: tuple[str, ...]
@@ -58,10 +63,10 @@ def choose(
     candidates: Sequence[int],
     known: Sequence[int],
     *,
-    rule: RuleName,
+    rule: AnyRule,
     number: int,
     seed: int,
-    members: FloatArray | None = None,
+    members: Mapping[AnyRule, FloatArray] | None = None,
     components: int = COMPONENTS,
     sampled: int = SAMPLED,
 ) -> Choice:
@@ -78,7 +83,7 @@ def choose(
         Numbers of the structures to choose from.
     known
         Numbers of those that are computed already; may be empty for the rules random,
-        farthest_point, kmeans, d_optimal, nearest_neighbours and spread.
+        farthest_point, kmeans, d_optimal, nearest_neighbours and those that ask a model.
     rule
         Name of the rule.
     number
@@ -86,7 +91,8 @@ def choose(
     seed
         Of what is random.
     members
-        Energies per atom by the members of a model, eV, [members, structures]; for `spread`.
+        By rule what the members of a model say, [members, structures] or [members, structures,
+        values]; for the rules that ask one.
     components
         Number of principal components in which distances are taken.
     sampled
@@ -138,7 +144,7 @@ def pool_of(
     known: Sequence[int],
     *,
     seed: int,
-    members: FloatArray | None = None,
+    members: Mapping[AnyRule, FloatArray] | None = None,
     components: int = COMPONENTS,
     sampled: int = SAMPLED,
 ) -> Pool:
@@ -149,16 +155,19 @@ def pool_of(
         components,
         sampled,
         seed,
-        None if members is None else members[:, np.asarray(candidates, np.intp)],
+        {
+            rule: values[:, np.asarray(candidates, np.intp)]
+            for rule, values in (members or {}).items()
+        },
     )
 
 
-def measures_of(pool: Pool, rules: Sequence[RuleName]) -> dict[RuleName, FloatArray]:
+def measures_of(pool: Pool, rules: Sequence[Rule]) -> dict[Rule, FloatArray]:
     """Measures of all candidates at the outset, by the rules that follow from one."""
     return {rule: MEASURES[rule](pool).values() for rule in rules if rule in MEASURES}
 
 
-def _greedy(rule: RuleName, pool: Pool, number: int) -> tuple[list[int], list[float], FloatArray]:
+def _greedy(rule: AnyRule, pool: Pool, number: int) -> tuple[list[int], list[float], FloatArray]:
     """Places of the candidates that are newest in their turn, their measures, and all at first."""
     measure = MEASURES[rule](pool)
     outset = measure.values()
@@ -173,7 +182,7 @@ def _greedy(rule: RuleName, pool: Pool, number: int) -> tuple[list[int], list[fl
     return places, values, outset
 
 
-def _reason(rule: RuleName, value: float, measure: FloatArray, place: int) -> str:
+def _reason(rule: AnyRule, value: float, measure: FloatArray, place: int) -> str:
     rank = 1 + int((measure > measure[place]).sum())
     if rule == "kmeans":
         return f"{_WORDS[rule]} {value:.3g}"
@@ -184,11 +193,12 @@ def _reason(rule: RuleName, value: float, measure: FloatArray, place: int) -> st
 
 
 def _check(rule: str, number: int, candidates: Sequence[int], known: Sequence[int]) -> None:
-    if rule not in RULES or number < 1:
+    every = (*RULES, *NETWORK_RULES)
+    if rule not in every or number < 1:
         raise ConfigError(
             "the choice of structures makes no sense",
             where="select.rule, select.number",
-            expected=f"one of {', '.join(RULES)}, and a number above 0",
+            expected=f"one of {', '.join(every)}, and a number above 0",
             got=f"{rule}, {number}",
         )
     if number > len(candidates):

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.selection.distances import nearest, wasserstein
 from surrogate_hpo.selection.features import Features
-from surrogate_hpo.selection.options import RuleName
+from surrogate_hpo.selection.options import NETWORK_RULES, WITH_MODEL, AnyRule
 from surrogate_hpo.selection.space import Space, fit_space
+from surrogate_hpo.selection.spread import Spread
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
-# Of the structure that a new one joins in D-optimal choices, and of a conditioned spread.
+# Of the structure that a new one joins in D-optimal choices.
 _PRIOR_PRECISION = 1e-3
-_NOISE_SHARE = 0.1
 
 
 class Measure(Protocol):
@@ -47,8 +47,8 @@ class Pool:
     seed
         Of the sample and of random choices.
     members
-        Energies per atom of the candidates by the members of a model, eV, [members, candidates];
-        None without a model.
+        By rule what the members of a model say of the candidates, [members, candidates] or
+        [members, candidates, values]; empty without a model. NaN where they were not asked.
     """
 
     candidates: Features
@@ -56,7 +56,7 @@ class Pool:
     components: int
     sampled: int
     seed: int
-    members: FloatArray | None = None
+    members: Mapping[AnyRule, FloatArray] = field(default_factory=dict)
 
     def space(self) -> Space:
         """Of known structures and candidates: descriptors cost no DFT."""
@@ -172,38 +172,6 @@ class MeanDifference:
         self._known = np.concatenate([self._known, self._scores[self._of.sites([candidate])]])
 
 
-class Spread:
-    r"""Standard deviation over the members of a model, given what is chosen.
-
-    Members are taken for draws of a Gaussian; once c is computed, others are known better by what
-    they have in common with it:
-
-    .. math::
-        C_{ij} \leftarrow C_{ij} - \frac{C_{ic} C_{cj}}{C_{cc} + \nu}
-    """
-
-    def __init__(self, members: FloatArray) -> None:
-        self._deviations = members - members.mean(axis=0)
-        self._freedom = len(members) - 1
-        self._variances = (self._deviations**2).sum(axis=0) / self._freedom
-        self._noise = _NOISE_SHARE * float(self._variances.mean())
-        self._carried: list[FloatArray] = []
-
-    def values(self) -> FloatArray:
-        """In eV/atom."""
-        return np.asarray(np.sqrt(np.maximum(self._variances, 0.0)))
-
-    def add(self, candidate: int) -> None:
-        """Its energy is known from now on, up to a noise."""
-        shared = self._deviations.T @ self._deviations[:, candidate] / self._freedom
-        for carried in self._carried:
-            shared = shared - carried * carried[candidate]
-        strength = max(float(shared[candidate]), 0.0) + self._noise
-        if strength > 0:
-            self._carried.append(shared / np.sqrt(strength))
-            self._variances = self._variances - self._carried[-1] ** 2
-
-
 @dataclass
 class RandomNumbers:
     """A random number per candidate."""
@@ -268,18 +236,25 @@ def _mean_difference(pool: Pool) -> Measure:
     return MeanDifference(pool.candidates, *scores)
 
 
-def _spread(pool: Pool) -> Measure:
-    if pool.members is None or len(pool.members) < 2:
-        raise DataError(
-            "the rule `spread` compares the members of a model, and there are none",
-            expected="a potential with two members or more",
-            got="none" if pool.members is None else str(len(pool.members)),
-            remedy="fit one with members (potential.members: 8), or choose another rule",
-        )
-    return Spread(pool.members)
+def _spread_by(rule: AnyRule) -> Callable[[Pool], Measure]:
+    """The spread of what the members say under the name of a rule."""
+
+    def made(pool: Pool) -> Measure:
+        members = pool.members.get(rule)
+        if members is None or len(members) < 2:
+            raise DataError(
+                f"the rule `{rule}` compares the members of a model, and there are none",
+                expected="a model with two members or more",
+                got="none" if members is None else str(len(members)),
+                remedy="fit a potential with members (potential.members: 8), train more networks "
+                "(train.seeds: 4), or choose another rule",
+            )
+        return Spread(members)
+
+    return made
 
 
-MEASURES: Mapping[RuleName, Callable[[Pool], Measure]] = {
+MEASURES: Mapping[AnyRule, Callable[[Pool], Measure]] = {
     "random": lambda pool: RandomNumbers(len(pool.candidates), pool.seed),
     "farthest_point": _farthest_point,
     "d_optimal": _d_optimal,
@@ -287,5 +262,5 @@ MEASURES: Mapping[RuleName, Callable[[Pool], Measure]] = {
     "wasserstein": _wasserstein,
     "misprediction": _misprediction,
     "mean_difference": _mean_difference,
-    "spread": _spread,
+    **{rule: _spread_by(rule) for rule in (WITH_MODEL, *NETWORK_RULES)},
 }

@@ -13,6 +13,10 @@ RuleName = Literal[
     "mean_difference",
     "spread",
 ]
+# They ask the networks of a surrogate, which are trained once: rules of `select` alone.
+NetworkRule = Literal["energy_spread", "dos_spread", "density_spread"]
+AnyRule = RuleName | NetworkRule
 RULES: tuple[RuleName, ...] = get_args(RuleName)
-# The only one that asks a model.
+NETWORK_RULES: tuple[NetworkRule, ...] = get_args(NetworkRule)
+# The only one that asks a potential.
 WITH_MODEL: RuleName = "spread"

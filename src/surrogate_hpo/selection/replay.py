@@ -10,7 +10,7 @@ from surrogate_hpo.errors import DataError
 from surrogate_hpo.selection.choosing import choose, measures_of, pool_of
 from surrogate_hpo.selection.features import Features
 from surrogate_hpo.selection.learner import Errors, Learner
-from surrogate_hpo.selection.options import WITH_MODEL, RuleName
+from surrogate_hpo.selection.options import WITH_MODEL, AnyRule, RuleName
 
 FloatArray = NDArray[np.float64]
 _MEMBERS = 8
@@ -138,9 +138,9 @@ def replay(
     found = [learner.errors(fit, split.held_out)]
     runs = [len(known)]
     while left:
-        members = None
+        members: dict[AnyRule, FloatArray] = {}
         if rule == WITH_MODEL:
-            members = learner.members(known, fit.penalty, _MEMBERS, seed + len(known))
+            members[rule] = learner.members(known, fit.penalty, _MEMBERS, seed + len(known))
         made = choose(
             features,
             left,
@@ -216,8 +216,8 @@ def judged_measures(
         In the order of the held-out structures.
     """
     fit = learner.fit(known)
-    members = None
+    members: dict[AnyRule, FloatArray] = {}
     if WITH_MODEL in rules:
-        members = learner.members(known, fit.penalty, _MEMBERS, seed)
+        members[WITH_MODEL] = learner.members(known, fit.penalty, _MEMBERS, seed)
     pool = pool_of(features, split.held_out, known, seed=seed, members=members)
     return Judged(split.held_out, measures_of(pool, rules), learner.errors(fit, split.held_out))

@@ -99,7 +99,7 @@ def rounds_choice(
         rule=rule,
         number=settings.per_round,
         seed=derive_seed(own_seed, "rule"),
-        members=members_of(pool.features, model.potential) if rule == WITH_MODEL else None,
+        members={rule: members_of(pool.features, model.potential)} if rule == WITH_MODEL else None,
         components=select_settings.components,
         sampled=select_settings.sampled_sites,
     )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from surrogate_hpo import limits
 from surrogate_hpo.config.base import Count, FileName, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.frames import FRAME_RANGE, count_frames, file_of, frame_problems
-from surrogate_hpo.selection.options import RuleName
+from surrogate_hpo.selection.options import NETWORK_RULES, WITH_MODEL, AnyRule
 from surrogate_hpo.stages.potential.settings import TwoJMax
 from surrogate_hpo.stages.snapshots.settings_groups import GroupSettings
 
@@ -25,11 +25,13 @@ class SelectSettings(Section):
         "`snapshots.cell` by `snapshots.method`, or `files` that ASE reads, such as a trajectory; "
         "`file` stands for all of its frames",
     )
-    rule: RuleName = Field(
+    rule: AnyRule = Field(
         "d_optimal",
         description="`random`; by descriptors alone `farthest_point`, `kmeans`, `d_optimal`, "
         "`nearest_neighbours`, `wasserstein`, `misprediction`, `mean_difference`; `spread` of the "
-        "members of the potential, which is fitted first",
+        "members of the potential, which is fitted first; `energy_spread`, `dos_spread`, "
+        "`density_spread` of the networks of the surrogate, which are trained first and predict "
+        "every candidate",
     )
     number: Count = Field(10, description="how many structures are chosen")
     cutoff_radius_angstrom: PositiveFloat | None = Field(
@@ -81,6 +83,16 @@ class SelectSettings(Section):
             return math.inf
         generated = sum(group.number or 0 for group in self.pool)
         return generated + sum(map(count_frames, sources))
+
+    @property
+    def asks_potential(self) -> bool:
+        """Whether the rule asks the potential."""
+        return self.rule == WITH_MODEL
+
+    @property
+    def asks_networks(self) -> bool:
+        """Whether the rule asks the surrogate."""
+        return self.rule in NETWORK_RULES
 
     @property
     def generates(self) -> bool:

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from ase import Atoms
-
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.potentials import read_potential
 from surrogate_hpo.errors import ConfigError
@@ -15,18 +13,19 @@ from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.structures.several import write_structures
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.potential.model import Potential
-from surrogate_hpo.run.interface import Input, Output
-from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.run.interface import Input, Output, State
+from surrogate_hpo.run.provenance import fingerprint, provenance
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.choosing import Choice, choose, measures_of, pool_of
-from surrogate_hpo.selection.features import Features, FloatArray
-from surrogate_hpo.selection.options import RULES, WITH_MODEL, RuleName
+from surrogate_hpo.selection.expected import FEWEST, Expected
+from surrogate_hpo.selection.measures import Pool
+from surrogate_hpo.stages.potential.inputs import read_snapshots
+from surrogate_hpo.stages.select.asking import Answers, ask_potential, ask_surrogate, expected_of
 from surrogate_hpo.stages.select.describing import default_descriptor
-from surrogate_hpo.stages.select.members import members_of
 from surrogate_hpo.stages.select.pool import Candidate, candidates_of
 from surrogate_hpo.stages.select.settings import SelectSettings
-from surrogate_hpo.stages.select.tables import candidate_rows, space_rows
-from surrogate_hpo.stages.select.weeding import counted, described, refused_of
+from surrogate_hpo.stages.select.tables import candidate_rows, columns_of, space_rows
+from surrogate_hpo.stages.select.weeding import Weeded, counted, weed
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +39,20 @@ def select(
     potential: Annotated[
         list[Path] | None, Input("JSON of the potential stage, one, for the rule `spread`")
     ] = None,
+    surrogate: Annotated[
+        list[Path] | None, Input("file of the surrogate stage, one, for spreads of its networks")
+    ] = None,
+    validation_structures: Annotated[
+        list[Path] | None, Input("extxyz files of the validation snapshots, with a model; Å")
+    ] = None,
+    validation_dft: Annotated[
+        list[Path] | None, Input("JSON of their DFT runs: energies in eV")
+    ] = None,
     table: Annotated[Path, Output("CSV: a row per candidate, every measure, choice and reason")],
     space: Annotated[Path, Output("CSV: candidates and training by principal components")],
     choice: Annotated[Path, Output("JSON: what was chosen and why, what was dropped and why")],
     selected: Annotated[Path, Output("extxyz: the chosen structures, in order; Å")],
+    state: Annotated[Path, State("folder of the predictions that are finished")],
 ) -> None:
     """Choose from a pool what to compute next, beside the training snapshots.
 
@@ -52,34 +61,41 @@ def select(
     """
     candidates = candidates_of(settings, config.snapshots, seed)
     known = [read_structure(path) for path in structures]
-    model = None if settings.rule != WITH_MODEL else _model(potential)
+    judged = validation_structures or [], validation_dft or []
+    read = [*structures, *map(Path, settings.own_files), *(potential or []), *(surrogate or [])]
+    record = provenance("select", settings, seed, [*read, *judged[0], *judged[1]])
+    model = _model(settings, potential, surrogate)
     descriptor = (
-        default_descriptor(known, settings.cutoff_radius_angstrom, settings.twojmax)
-        if model is None
-        else model.descriptor
+        model.descriptor
+        if isinstance(model, Potential)
+        else default_descriptor(known, settings.cutoff_radius_angstrom, settings.twojmax)
     )
-    refused = refused_of(settings, candidates, known, descriptor)
-    features, kept, dropped = described(settings, candidates, known, descriptor, refused)
-    places = [place for place, number in enumerate(kept, start=len(known)) if number not in dropped]
-    members = None if model is None else members_of(features, model)
-    made, measures = _chosen(settings, seed, features, len(known), places, members)
-    chosen = {kept[place - len(known)]: order for order, place in enumerate(made.chosen)}
-    reasons = {**refused, **dropped}
-    rows = candidate_rows(candidates, kept, measures, chosen, reasons, made)
-    read = [*structures, *map(Path, settings.own_files), *(potential or [])]
-    record = provenance("select", settings, seed, read)
+    weeded = weed(settings, candidates, known, descriptor)
+    held_out = read_snapshots(*judged)
+    if isinstance(model, Path):
+        answers = ask_surrogate(
+            model, weeded.left(), len(weeded.features), held_out, state / fingerprint(record)
+        )
+        weeded = weeded.without(answers.refused)
+    else:
+        answers = Answers() if model is None else ask_potential(model, weeded.features, held_out)
+    made, pool = _chosen(settings, seed, weeded, answers)
+    expected = expected_of(answers, held_out, pool, descriptor)
+    chosen = {weeded.numbers[place]: order for order, place in enumerate(made.chosen)}
+    columns = columns_of(measures_of(pool, answers.rules), expected, answers.error_bars)
+    rows = candidate_rows(weeded, columns, chosen, made)
     write_table(table, rows)
-    write_table(space, space_rows(features, known, candidates, kept, rows))
+    write_table(space, space_rows(weeded, rows))
     write_structures(selected, [candidates[number].atoms for number in chosen], record)
-    notes = _notes(candidates, kept, known)
-    _tell(made, reasons, notes)
+    notes = _notes(weeded, answers, expected)
+    _tell(made, weeded.reasons, notes)
     write_document(
         choice,
         {
             "rule": made.rule,
             "training_structures": len(known),
             "candidates": len(candidates),
-            "dropped": counted(reasons),
+            "dropped": counted(weeded.reasons),
             "descriptor": {
                 "cutoff_radius_angstrom": descriptor.cutoff_radius,
                 "twojmax": descriptor.twojmax,
@@ -92,38 +108,29 @@ def select(
 
 
 def _chosen(
-    settings: SelectSettings,
-    seed: int,
-    features: Features,
-    known: int,
-    places: Sequence[int],
-    members: FloatArray | None,
-) -> tuple[Choice, dict[RuleName, FloatArray]]:
-    """The choice among candidates that are not dropped, and measures of all that are described."""
-    own = derive_seed(seed, "select", "rule")
-    everything = range(known, len(features))
+    settings: SelectSettings, seed: int, weeded: Weeded, answers: Answers
+) -> tuple[Choice, Pool]:
+    """The choice among candidates that are not dropped, and all that are described."""
+    own, known = derive_seed(seed, "select", "rule"), range(len(weeded.known))
     made = choose(
-        features,
-        places,
-        range(known),
+        weeded.features,
+        [*weeded.left()],
+        known,
         rule=settings.rule,
         number=settings.number,
         seed=own,
-        members=members,
+        members=answers.members,
         components=settings.components,
         sampled=settings.sampled_sites,
     )
-    pool = pool_of(
-        features,
-        everything,
-        range(known),
+    return made, pool_of(
+        weeded.features,
+        range(len(weeded.known), len(weeded.features)),
+        known,
         seed=own,
-        members=members,
+        members=answers.members,
         components=settings.components,
         sampled=settings.sampled_sites,
-    )
-    return made, measures_of(
-        pool, [rule for rule in RULES if rule != WITH_MODEL or members is not None]
     )
 
 
@@ -143,30 +150,51 @@ def _told(
     ]
 
 
-def _model(paths: Sequence[Path] | None) -> Potential:
+def _model(
+    settings: SelectSettings, potential: Sequence[Path] | None, surrogate: Sequence[Path] | None
+) -> Potential | Path | None:
+    """The potential or the file of the surrogate that the rule asks; None if it asks none."""
+    if settings.asks_potential:
+        return read_potential(_given(settings, potential, "potential", "potential.json"))
+    if settings.asks_networks:
+        return _given(settings, surrogate, "surrogate", "surrogate.pt")
+    return None
+
+
+def _given(settings: SelectSettings, paths: Sequence[Path] | None, stage: str, name: str) -> Path:
     if not paths:
         raise ConfigError(
-            "the rule `spread` asks a potential, and none is given",
-            where="--potential",
-            expected="results/potential/potential.json",
+            f"the rule `{settings.rule}` asks a {stage}, and none is given",
+            where=f"--{stage}",
+            expected=f"results/{stage}/{name}",
             got="nothing",
         )
-    return read_potential(paths[0])
+    return paths[0]
 
 
-def _notes(
-    candidates: Sequence[Candidate], kept: Sequence[int], known: Sequence[Atoms]
-) -> list[str]:
-    """What a reader should know of the pool."""
-    sizes = {len(atoms) for atoms in known}
-    other = [number for number in kept if len(candidates[number].atoms) not in sizes]
-    if not other:
-        return []
-    found = sorted({len(candidates[number].atoms) for number in other})
-    return [
-        f"{len(other)} candidates have numbers of atoms that no training snapshot has "
-        f"({', '.join(map(str, found))} instead of {', '.join(map(str, sorted(sizes)))})"
-    ]
+def _notes(weeded: Weeded, answers: Answers, expected: Expected | None) -> list[str]:
+    """What a reader should know of the pool, and of the errors to be expected."""
+    notes = []
+    sizes = {len(atoms) for atoms in weeded.known}
+    atoms = [len(weeded.candidates[number].atoms) for number in weeded.kept]
+    if others := [number for number in atoms if number not in sizes]:
+        notes.append(
+            f"{len(others)} candidates have numbers of atoms that no training snapshot has "
+            f"({', '.join(map(str, sorted(set(others))))} instead of "
+            f"{', '.join(map(str, sorted(sizes)))})"
+        )
+    if expected is not None:
+        notes.append(
+            f"expected errors follow from {len(expected.calibration.distances)} validation "
+            f"snapshots; {int(expected.beyond.sum())} of {len(expected.beyond)} candidates are "
+            "farther out than all of these"
+        )
+    elif answers.members:
+        notes.append(
+            f"no expected errors: they take {FEWEST} or more validation snapshots with energies, "
+            f"and there are {len(answers.held_out_errors)}"
+        )
+    return notes
 
 
 def _tell(made: Choice, reasons: Mapping[int, str], notes: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ase import Atoms
 
@@ -18,6 +19,86 @@ from surrogate_hpo.stages.select.pool import Candidate
 from surrogate_hpo.stages.select.settings import SelectSettings
 
 _MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Weeded:
+    """A pool after what no calculation should be made of is dropped.
+
+    Attributes
+    ----------
+    candidates
+        All of them.
+    known
+        Training structures, Å.
+    features
+        Of these, and then of the candidates that can be described.
+    kept
+        Numbers of these candidates.
+    reasons
+        Why candidates are dropped, by their number, also some that can be described.
+    """
+
+    candidates: Sequence[Candidate]
+    known: Sequence[Atoms]
+    features: Features
+    kept: list[int]
+    reasons: dict[int, str]
+
+    @property
+    def numbers(self) -> dict[int, int]:
+        """Number of the candidate by its place among the features."""
+        return dict(enumerate(self.kept, start=len(self.known)))
+
+    def left(self) -> dict[int, Atoms]:
+        """Candidates that can be chosen, by their place among the features, Å."""
+        return {
+            place: self.candidates[number].atoms
+            for place, number in self.numbers.items()
+            if number not in self.reasons
+        }
+
+    def without(self, refused: Mapping[int, str]) -> "Weeded":
+        """Drop more of them, with the reason by place; DataError if none is left."""
+        more = {self.numbers[place]: reason for place, reason in refused.items()}
+        found = replace(self, reasons={**self.reasons, **more})
+        if not found.left():
+            raise nothing_left(found.reasons)
+        return found
+
+
+def weed(
+    settings: SelectSettings,
+    candidates: Sequence[Candidate],
+    known: Sequence[Atoms],
+    descriptor: AtomDescriptor,
+) -> Weeded:
+    """Drop all that no calculation should be made of, and describe the others.
+
+    Parameters
+    ----------
+    settings
+        Section `select`.
+    candidates
+        All of them.
+    known
+        Training structures, Å.
+    descriptor
+        What atoms are described by.
+
+    Returns
+    -------
+    Weeded
+        With the reason for each candidate that is dropped.
+
+    Raises
+    ------
+    DataError
+        If no candidate is left.
+    """
+    refused = refused_of(settings, candidates, known, descriptor)
+    features, kept, dropped = described(settings, candidates, known, descriptor, refused)
+    return Weeded(candidates, known, features, kept, {**refused, **dropped})
 
 
 def refused_of(
