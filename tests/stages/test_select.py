@@ -24,6 +24,7 @@ from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.request import need_of
 from surrogate_hpo.stages.select.figure import banded
+from surrogate_hpo.stages.select.pool import candidates_of
 
 SIZE = Size(4, 66.0, (9, 9, 9), (9, 9, 9), 100, 700, 4, 20)
 OUTPUTS = ("--table", "c.csv", "--space", "s.csv", "--choice", "c.json", "--selected", "s.extxyz")
@@ -133,6 +134,88 @@ def test_a_pool_without_a_cell_to_displace_is_refused(project):
     }
     (project / "config.yaml").write_text(yaml.safe_dump(config))
     assert "says neither how nor of which cell" in refused(project, pool=[{"number": 4}])
+
+
+def hop(project: Path) -> None:
+    """Files of a vacancy, and of where a neighbour has gone into its place."""
+    crystal = bulk("Al", "fcc", a=4.05, cubic=True) * (2, 1, 1)
+    begin, end = crystal.copy(), crystal.copy()
+    end.positions[1] = crystal.positions[0]
+    for name, one in (("begin", begin), ("end", end)):
+        del one[0]
+        write(project / f"{name}.extxyz", one)
+
+
+# The training has no vacancy: its neighbourhoods are far from these.
+FAR = {"extrapolation_limit": 1000}
+BAND = {"ends": ["begin.extxyz", "end.extxyz"], "images": 3}
+
+
+def test_images_of_a_band_are_candidates_with_both_ends(project):
+    hop(project)
+    # Begin and end are the same to descriptors, which see neither order nor place; so are images.
+    made, rows = run(project, pool=[{"neb": BAND}], number=2, **FAR)
+    assert [row["source"][:5] for row in rows] == ["band "] * 5
+    assert rows[2]["source"] == "band from begin.extxyz to end.extxyz, image 2 of 0 to 4"
+    assert {rows[n]["reason"] for n in (3, 4)} == {f"duplicate: of pool-000{n}" for n in (0, 1)}
+    assert made["dropped"] == {"duplicate": 2}
+    assert {row["class"] for row in rows} == {"7 atoms"}
+
+
+def test_a_potential_pulls_the_band_tight_and_what_is_not_is_said(project, caplog):
+    hop(project)
+    descriptor = AtomDescriptor(4.0, 2, ("Al",))
+    coefficients = 1e-3 * np.random.default_rng(1).normal(size=descriptor.features)
+    write_potential(
+        project / "p.json", Potential(descriptor, coefficients, None, np.empty((0, 0)), {}), {}
+    )
+    band = BAND | {"model": "p.json", "steps": 2, "force_threshold_ev_per_angstrom": 1e-6}
+    bands = []
+    for neb in (BAND, band):
+        configured(project, pool=[{"neb": neb}])
+        config = load_config([project / "config.yaml"])
+        bands.append([one.atoms for one in candidates_of(config.select, config.snapshots, 1)])
+    assert "are still above 1e-06 eV/Å after 2 steps" in caplog.text
+    moved = [
+        np.abs(one.positions - other.positions).max() for one, other in zip(*bands, strict=True)
+    ]
+    assert moved[0] == moved[4] == 0  # the ends stay
+    assert min(moved[1:4]) > 0.01
+
+
+def test_ends_of_a_band_that_do_not_fit_are_explained(project):
+    hop(project)
+    begin, end = (read(project / f"{name}.extxyz") for name in ("begin", "end"))
+    for other, words in (
+        (end[:6], "the same atoms at both ends"),
+        (frame(3, repeat=2), "the same atoms at both ends"),
+        (begin, "the same structure twice"),
+    ):
+        write(project / "end.extxyz", other)
+        said = refused(project, pool=[{"neb": BAND}])
+        assert words in said
+        assert "begin.extxyz to end.extxyz" in said
+    (project / "end.extxyz").unlink()
+    assert "does not exist" in refused(project, pool=[{"neb": BAND}])
+    for bad in (
+        {"neb": BAND, "number": 4},
+        {"neb": BAND | {"ends": ["begin.extxyz"]}},
+        {"neb": BAND | {"interpolation": "spline"}},
+        {"neb": BAND | {"images": 0}},
+        {"neb": BAND | {"ends": ["begin.extxyz@:", "end.extxyz"]}},
+    ):
+        configured(project, pool=[bad])
+        with pytest.raises(ConfigError, match=r"neb|pool"):
+            load_config([project / "config.yaml"])
+
+
+def test_files_of_a_band_are_inputs_and_its_images_count(project):
+    band = BAND | {"ends": ["a.traj@0", "a.traj@7"], "model": "p.json"}
+    configured(project, pool=[{"neb": band}, {"number": 4}])
+    settings = load_config([project / "config.yaml"]).select
+    assert settings.own_files == ["a.traj", "p.json"]
+    assert settings.pool_size == 9
+    assert settings.generates
 
 
 def test_the_spread_is_that_of_the_members_of_a_potential(project):

@@ -1,10 +1,8 @@
 """Candidates that the potential of a round finds by itself: frames of its own trajectories."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 
 from surrogate_hpo.dft.thermal import thermostat
 from surrogate_hpo.errors import DataError
@@ -13,32 +11,9 @@ from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.rounds.settings import DynamicsSettings
+from surrogate_hpo.stages.select.driving import Driver, forces_of
 from surrogate_hpo.stages.select.pool import Candidate
 from surrogate_hpo.stages.snapshots.settings_groups import temperature_of
-
-
-class _Forces(Calculator):
-    """Energy and forces of a potential in memory."""
-
-    implemented_properties: list[str] = ["energy", "forces"]  # noqa: RUF012 - as ASE has it
-
-    def __init__(self, potential: Potential) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # ASE has few types
-        self._potential = potential
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        moving: Any = self.atoms
-        found = self._potential.predict(moving)
-        results: dict[str, Any] = {"energy": found.energy, "forces": found.forces}
-        self.results = results
 
 
 def moved(
@@ -79,7 +54,7 @@ def _trajectory(
     atoms = Atoms(
         start.atoms.symbols, positions=start.atoms.positions, cell=start.atoms.cell, pbc=True
     )
-    atoms.calc = _Forces(potential)
+    atoms.calc = Driver(forces_of(potential))
     dynamics = thermostat(
         atoms,
         temperature=temperature,

@@ -61,9 +61,8 @@ def pool_need(case: Case, *, twojmax: int, number: int) -> Need:
 
 def _candidates(case: Case) -> tuple[int, int]:
     """Number of candidates, and the largest number of atoms of one."""
-    pool = case.config.select.pool
-    generated = sum(group.number or 0 for group in pool)
+    pool, made = case.config.select.pool, case.config.select.made
     read = _FRAMES * sum(len(group.files or ()) for group in pool)
     listed = [group.supercell_atoms or 0 for group in pool]
     largest = max(max(n) if isinstance(n, list) else n for n in [*listed, case.size.atoms])
-    return generated + read, largest
+    return made + read, largest

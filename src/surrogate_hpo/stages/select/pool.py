@@ -1,16 +1,28 @@
-"""Candidates of all groups of the pool: displaced cells, or frames of the user's files."""
+"""Candidates of all groups of the pool: displaced cells, frames of files, images of bands."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ase import Atoms
 
+from surrogate_hpo.dft.band import doubted_order, interpolated_band, pulled_tight
 from surrogate_hpo.errors import ConfigError, DataError
-from surrogate_hpo.formats.structures.structures import checked_structure, select_frames
+from surrogate_hpo.formats.structures.structures import (
+    checked_structure,
+    read_structure,
+    select_frames,
+)
 from surrogate_hpo.seeds import derive_seed
+from surrogate_hpo.stages.select.driving import Driver, read_forces
 from surrogate_hpo.stages.select.settings import SelectSettings
+from surrogate_hpo.stages.select.settings_pool import NebSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 from surrogate_hpo.stages.snapshots.stage import make_snapshot
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ def candidates_of(
     ConfigError
         If the pool is empty, or is to be generated where `snapshots` has no cell.
     DataError
-        If a file is missing or unreadable.
+        If a file is missing or unreadable, or no path leads from one end of a band to the other.
     """
     if not settings.pool:
         raise ConfigError(
@@ -86,17 +98,17 @@ def candidates_of(
             remedy="give some, such as {number: 500, temperature_kelvin: {minimum: 200, maximum: "
             "900}}, or {files: [trajectory.extxyz]}",
         )
-    generating = [group for group in settings.pool if group.files is None]
+    generating = [group for group in settings.pool if group.number is not None]
     if generating and not snapshots.generated:
         raise ConfigError(
             "the pool is to be generated, and `snapshots` says neither how nor of which cell",
             where="select.pool",
-            expected="groups with `files`, or snapshots.method displacements or "
+            expected="groups with `files` or `neb`, or snapshots.method displacements or "
             "molecular_dynamics with snapshots.cell",
             got=f"snapshots.method {snapshots.method}",
         )
     found = list(_made(snapshots.model_copy(update={"training": generating}), seed))
-    found += [*_read(settings), *further]
+    found += [*_read(settings), *_bands(settings), *further]
     return [replace(one, name=f"pool-{number:04d}") for number, one in enumerate(found)]
 
 
@@ -114,6 +126,39 @@ def _read(settings: SelectSettings) -> Iterator[Candidate]:
                 if group.label is not None:
                     frame.info["temperature_kelvin"] = group.label
                 yield _checked(frame, where, where)
+
+
+def _bands(settings: SelectSettings) -> Iterator[Candidate]:
+    for neb in settings.bands:
+        where = " to ".join(neb.ends)
+        begin, end = (read_structure(source) for source in neb.ends)
+        band = interpolated_band(begin, end, neb.images, neb.interpolation, where=where)
+        if reason := doubted_order(begin, end):
+            logger.warning("band from %s: %s", where, reason)
+        if neb.model is not None:
+            with TemporaryDirectory() as scratch:
+                _pull(band, neb, neb.model, Path(scratch), where)
+        for number, image in enumerate(band):
+            source = f"band from {where}, image {number} of 0 to {neb.images + 1}"
+            yield _checked(image, source, source)
+
+
+def _pull(band: Sequence[Atoms], neb: NebSettings, model: str, scratch: Path, where: str) -> None:
+    forces = read_forces(Path(model), scratch)
+    tight = pulled_tight(
+        band,
+        [Driver(forces) for _ in band],
+        force_threshold=neb.force_threshold_ev_per_angstrom,
+        steps=neb.steps,
+    )
+    if not tight:
+        logger.warning(
+            "band from %s: forces are still above %g eV/Å after %d steps; its images are "
+            "candidates as they are",
+            where,
+            neb.force_threshold_ev_per_angstrom,
+            neb.steps,
+        )
 
 
 def _checked(atoms: Atoms, source: str, where: str) -> Candidate:

@@ -10,7 +10,7 @@ from surrogate_hpo.config.base import Count, FileName, PositiveFloat, PositiveIn
 from surrogate_hpo.config.frames import FRAME_RANGE, count_frames, file_of, frame_problems
 from surrogate_hpo.selection.options import NETWORK_RULES, WITH_MODEL, AnyRule
 from surrogate_hpo.stages.potential.settings import TwoJMax
-from surrogate_hpo.stages.snapshots.settings_groups import GroupSettings
+from surrogate_hpo.stages.select.settings_pool import NebSettings, PoolGroupSettings
 
 
 class SelectSettings(Section):
@@ -19,11 +19,11 @@ class SelectSettings(Section):
     Not part of the chain: `snakemake select`.
     """
 
-    pool: list[GroupSettings] = Field(
+    pool: list[PoolGroupSettings] = Field(
         [],
         description="groups of candidates, as those of `snapshots.training`: generated ones of "
-        "`snapshots.cell` by `snapshots.method`, or `files` that ASE reads, such as a trajectory; "
-        "`file` stands for all of its frames",
+        "`snapshots.cell` by `snapshots.method`, or `files` that ASE reads, such as a trajectory, "
+        "`file` standing for all of its frames; or `neb`, images of a band",
     )
     rule: AnyRule = Field(
         "d_optimal",
@@ -67,10 +67,11 @@ class SelectSettings(Section):
 
     @model_validator(mode="after")
     def _pool_makes_sense(self) -> Self:
-        if (count := sum(group.number or 0 for group in self.pool)) > limits.SNAPSHOTS:
+        if (count := self.made) > limits.SNAPSHOTS:
             msg = f"`pool` has {count:.6g} candidates, at most {limits.SNAPSHOTS} make sense"
             raise ValueError(msg)
         sources = [source for group in self.pool for source in group.files or ()]
+        sources += [end for band in self.bands for end in band.ends]
         if problems := list(frame_problems("pool", sources)):
             raise ValueError("; ".join(problems))
         return self
@@ -81,8 +82,18 @@ class SelectSettings(Section):
         sources = [entry for group in self.pool for entry in group.files or ()]
         if any(FRAME_RANGE.fullmatch(entry) is None for entry in sources):
             return math.inf
+        return self.made + sum(map(count_frames, sources))
+
+    @property
+    def made(self) -> int:
+        """Number of candidates that are generated, or images of bands."""
         generated = sum(group.number or 0 for group in self.pool)
-        return generated + sum(map(count_frames, sources))
+        return generated + sum(band.candidates for band in self.bands)
+
+    @property
+    def bands(self) -> list[NebSettings]:
+        """Of the groups that are bands."""
+        return [group.neb for group in self.pool if group.neb is not None]
 
     @property
     def asks_potential(self) -> bool:
@@ -110,4 +121,6 @@ class SelectSettings(Section):
         """The user's files, each once."""
         cells = [group.cell.file for group in self.pool if group.cell and group.cell.file]
         sources = [file_of(source) for group in self.pool for source in group.files or ()]
-        return list(dict.fromkeys([*cells, *sources]))
+        bands = [file_of(end) for band in self.bands for end in band.ends]
+        models = [band.model for band in self.bands if band.model is not None]
+        return list(dict.fromkeys([*cells, *sources, *bands, *models]))

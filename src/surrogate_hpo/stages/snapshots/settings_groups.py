@@ -141,23 +141,25 @@ class GroupSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems = []
+        if found := list(self.problems()):
+            raise ValueError("; ".join(found))
+        return self
+
+    def problems(self) -> Iterator[str]:
+        """What does not fit together, a sentence each."""
         if (self.number is None) == (self.files is None):
-            problems.append("give either `number` (generated snapshots) or `files` (own ones)")
+            yield "give either `number` (generated snapshots) or `files` (own ones)"
         if self.files is not None:
             idle = [key for key in _GENERATING if getattr(self, key) is not None]
             if idle:
-                problems.append(f"of own `files` nothing is generated: leave out {', '.join(idle)}")
+                yield f"of own `files` nothing is generated: leave out {', '.join(idle)}"
             if not isinstance(self.temperature_kelvin, float | int | None):
-                problems.append("`temperature_kelvin` of own `files` is one number")
+                yield "`temperature_kelvin` of own `files` is one number"
         if self.supercell_atoms is None and self.files is None and self.shapes is not None:
-            problems.append("`shapes` are those of supercells: give `supercell_atoms`")
+            yield "`shapes` are those of supercells: give `supercell_atoms`"
         repeated = self.cell is not None and self.cell.repeat is not None
         if self.supercell_atoms is not None and repeated:
-            problems.append("give either `supercell_atoms` or `cell.repeat`")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+            yield "give either `supercell_atoms` or `cell.repeat`"
 
     @property
     def label(self) -> float | None:
