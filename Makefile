@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-per-point bench-scale bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-selection-data bench-select bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-per-point bench-scale bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-selection-data bench-select bench-barrier bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -147,6 +147,12 @@ SELECT ?=
 
 bench-select: environment quantum-espresso  ## rules that choose the next DFT runs against random choices; a relaxation in rounds
 	.venv/bin/python benchmarks/selection.py $(SELECT)
+
+# Without pw.x, which takes a quarter of an hour: BARRIER=--emt.
+BARRIER ?=
+
+bench-barrier: environment quantum-espresso  ## a vacancy's hop by potentials that are taught in rounds, against pw.x at every step
+	.venv/bin/python benchmarks/selection_barrier.py $(BARRIER)
 
 # Both models of the flagship's atoms are made first, where they are not there; the flagship itself takes an hour or more.
 bench-atoms: .venv/dev-installed flagship $(PRIOR)/results/potential/potential.json  ## models of atoms beside the LDOS: errors, training, inference; potential, LAMMPS, hyperparameters, priors; runs `make flagship` first if need be, an hour or more

@@ -37,7 +37,7 @@ Compute = Callable[[Atoms, str], Atoms]
 
 def relaxation(compute: Compute | None = None) -> dict[str, Any]:
     """Both ways from the same structure, and how they differ."""
-    compute = compute or by_dft()
+    compute = compute or by_dft("relaxation.yaml", FOLDER)
     begin = start()
     rounds, taught = in_rounds(begin, compute)
     direct, calls = directly(begin, compute)
@@ -63,18 +63,18 @@ def start() -> Atoms:
     return displaced(atoms, 1)
 
 
-def displaced(atoms: Atoms, seed: int) -> Atoms:
-    """A copy with random displacements."""
+def displaced(atoms: Atoms, seed: int, size: float = DISPLACEMENT) -> Atoms:
+    """A copy with random displacements, Å."""
     copy: Atoms = atoms.copy()
-    copy.positions += np.random.default_rng(seed).normal(0, DISPLACEMENT, copy.positions.shape)
+    copy.positions += np.random.default_rng(seed).normal(0, size, copy.positions.shape)
     return copy
 
 
-def by_dft() -> Compute:
-    """pw.x, with coarse settings: both ways see the same energies."""
-    loaded = load_config([Path("config/config.yaml"), DATA / "relaxation.yaml"])
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    return lambda atoms, name: computed(loaded, atoms, FOLDER / name)
+def by_dft(settings: str, folder: Path) -> Compute:
+    """pw.x, with coarse settings: both ways see the same energies. Runs are kept in the folder."""
+    loaded = load_config([Path("config/config.yaml"), DATA / settings])
+    folder.mkdir(parents=True, exist_ok=True)
+    return lambda atoms, name: computed(loaded, atoms, folder / name)
 
 
 def in_rounds(begin: Atoms, compute: Compute) -> tuple[Atoms, int]:
@@ -83,7 +83,7 @@ def in_rounds(begin: Atoms, compute: Compute) -> tuple[Atoms, int]:
     known += [compute(displaced(begin, 100 + n), f"rounds-{n:02d}") for n in range(1, START_RUNS)]
     for number in range(START_RUNS, START_RUNS + MOST_ROUNDS):
         atoms: Atoms = min(known, key=largest_force).copy()
-        atoms.calc = taught(known)
+        atoms.calc = taught(known, FOLDER)
         BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=TOLERANCE / 4, steps=MOST_STEPS)
         known.append(compute(atoms, f"rounds-{number:02d}"))
         if largest_force(known[-1]) < TOLERANCE:
@@ -91,28 +91,41 @@ def in_rounds(begin: Atoms, compute: Compute) -> tuple[Atoms, int]:
     return known[-1], len(known)
 
 
-def taught(known: list[Atoms]) -> PotentialCalculator:
+def taught(known: Sequence[Atoms], folder: Path) -> PotentialCalculator:
     """A potential fitted to what has been computed."""
     data = [
         Labelled(one, f"run {number}", free_energy(one), one.get_forces())
         for number, one in enumerate(known)
     ]
-    path = FOLDER / "potential.json"
+    path = folder / "potential.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_potential(path, fit_potential(data, OPTIONS, seed=1), {})
     return PotentialCalculator(path)
 
 
+class Counted:
+    """Runs of pw.x one after the other, named by their number."""
+
+    def __init__(self, compute: Compute) -> None:
+        self._compute, self.calls = compute, 0
+
+    def __call__(self, atoms: Atoms) -> Atoms:
+        """One more."""
+        found = self._compute(atoms, f"direct-{self.calls:02d}")
+        self.calls += 1
+        return found
+
+
 class Computed(Calculator):
-    """Energy and forces of pw.x, counted."""
+    """Energy and forces of pw.x."""
 
     implemented_properties: list[str] = [  # noqa: RUF012 - as ASE has it
         *("energy", "free_energy", "forces")
     ]
 
-    def __init__(self, compute: Compute) -> None:
+    def __init__(self, compute: Counted) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # ASE has few types
-        self.compute, self.calls = compute, 0
+        self._compute = compute
 
     def calculate(
         self,
@@ -122,18 +135,17 @@ class Computed(Calculator):
     ) -> None:
         """Ask pw.x."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        found = self.compute(self.atoms, f"direct-{self.calls:02d}")  # type: ignore[arg-type]
+        found = self._compute(self.atoms)  # type: ignore[arg-type]
         energy = free_energy(found)
-        self.calls += 1
         self.results = {"energy": energy, "free_energy": energy, "forces": found.get_forces()}
 
 
 def directly(begin: Atoms, compute: Compute) -> tuple[Atoms, int]:
     """Relaxed by pw.x; the last structure and the number of DFT runs."""
-    atoms = begin.copy()
-    atoms.calc = Computed(compute)
+    atoms, runs = begin.copy(), Counted(compute)
+    atoms.calc = Computed(runs)
     BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=TOLERANCE, steps=MOST_STEPS)
-    return atoms, atoms.calc.calls
+    return atoms, runs.calls
 
 
 def free_energy(atoms: Atoms) -> float:

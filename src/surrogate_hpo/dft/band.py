@@ -35,8 +35,10 @@ def interpolated_band(
 
     Parameters
     ----------
-    begin, end
-        Periodic structures of the same atoms, in the same order, in the same cell; Å.
+    begin
+        Periodic structure, Å.
+    end
+        The same atoms in the same order and cell.
     images
         Between them, one or more.
     how
@@ -107,8 +109,10 @@ def doubted_order(begin: Atoms, end: Atoms) -> str | None:
 
     Parameters
     ----------
-    begin, end
-        Structures that `check_ends` accepts.
+    begin
+        Periodic structure, Å.
+    end
+        One that `check_ends` accepts beside it.
 
     Returns
     -------

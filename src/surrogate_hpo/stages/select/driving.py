@@ -21,6 +21,11 @@ class Driver(Calculator):
     ----------
     forces
         The model.
+
+    Attributes
+    ----------
+    implemented_properties
+        The properties that ASE may ask for.
     """
 
     implemented_properties: list[str] = ["energy", "forces"]  # noqa: RUF012 - as ASE has it
