@@ -65,7 +65,7 @@ class Hop(NamedTuple):
 def main(rehearsal: bool) -> None:
     """Both ways, written as JSON."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    found = barrier(by_emt if rehearsal else by_dft("barrier.yaml", FOLDER))
+    found = barrier(by_emt if rehearsal else by_dft(FOLDER))
     found["energies_of"] = "EMT" if rehearsal else "pw.x"
     text = json.dumps(found, indent=2) + "\n"
     (OUT.with_stem(f"{OUT.stem}_emt") if rehearsal else OUT).write_text(text, encoding="utf-8")

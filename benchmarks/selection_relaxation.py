@@ -37,7 +37,7 @@ Compute = Callable[[Atoms, str], Atoms]
 
 def relaxation(compute: Compute | None = None) -> dict[str, Any]:
     """Both ways from the same structure, and how they differ."""
-    compute = compute or by_dft("relaxation.yaml", FOLDER)
+    compute = compute or by_dft(FOLDER)
     begin = start()
     rounds, taught = in_rounds(begin, compute)
     direct, calls = directly(begin, compute)
@@ -70,9 +70,9 @@ def displaced(atoms: Atoms, seed: int, size: float = DISPLACEMENT) -> Atoms:
     return copy
 
 
-def by_dft(settings: str, folder: Path) -> Compute:
+def by_dft(folder: Path) -> Compute:
     """pw.x, with coarse settings: both ways see the same energies. Runs are kept in the folder."""
-    loaded = load_config([Path("config/config.yaml"), DATA / settings])
+    loaded = load_config([Path("config/config.yaml"), DATA / "relaxation.yaml"])
     folder.mkdir(parents=True, exist_ok=True)
     return lambda atoms, name: computed(loaded, atoms, folder / name)
 
