@@ -22,6 +22,7 @@ from surrogate_hpo.stages.acsd.figure_clouds import (
 )
 from surrogate_hpo.stages.naswot.figure import naswot_ranking
 from surrogate_hpo.stages.report.figure_dag import dag, dag_table
+from surrogate_hpo.stages.rounds.figure import rounds_figure
 from surrogate_hpo.stages.search.figure import search_history, search_history_table
 
 # --- dag ---
@@ -50,6 +51,18 @@ def test_dag_draws_one_arrow_per_edge():
     assert arrows == 2 * len(EDGES) + lanes
 
 
+def test_a_stage_may_lead_back_to_one_above_it():
+    nodes, back = list(STAGES), [("train", "snapshots")]
+    figure = dag(nodes=nodes, edges=EDGES, returning=back)
+    order = figure.table.words("stage")
+    assert order == dag(nodes=nodes, edges=EDGES).table.words("stage")
+    returns = dict(zip(order, figure.table.words("returns"), strict=True))
+    assert {stage: to for stage, to in returns.items() if to} == {"train": "snapshots"}
+    assert figure.svg.count("stroke-dasharray") == 1
+    with pytest.raises(DataError, match=r"unknown stage(.|\n)*got: tarin"):
+        dag(nodes=nodes, edges=[], returning=[("tarin", "dft")])
+
+
 def test_a_cycle_is_refused():
     with pytest.raises(DataError, match="cycle"):
         dag(nodes=["a", "b"], edges=[("a", "b"), ("b", "a")])
@@ -63,6 +76,39 @@ def test_an_unknown_stage_is_refused():
 def test_a_stage_given_twice_is_refused():
     with pytest.raises(DataError, match="twice"):
         dag(nodes=["train", "train"], edges=[])
+
+
+# --- rounds ---
+
+
+def round_rows():
+    """Three rounds of four, of which one calculation failed, and an empty one."""
+    columns = (
+        *("round", "state", "dft_runs", "training_snapshots", "energy_error_mev_per_atom"),
+        *("force_rmse_mev_per_angstrom", "chosen", "failed"),
+    )
+    values = [
+        (1, "chosen", 8, 8, 3.1, 60.0, 4, 1),
+        (2, "chosen", 12, 11, 2.0, 41.0, 4, 0),
+        (3, "empty", 16, 15, 0.4, 19.0, 0, 0),
+        (None, "after the last", 16, 15, 0.41, 19.4, None, None),
+    ]
+    rest = {"rule": "random", "candidates": 40, "dropped": 3, "dft_cpu_seconds": 9.0}
+    return [dict(zip(columns, row, strict=True)) | rest for row in values]
+
+
+def test_rounds_show_errors_limits_failures_and_what_stayed_empty():
+    rows = round_rows()
+    figure = rounds_figure(rows, {"energy_error_mev_per_atom": 0.5})
+    shown = words(figure)
+    assert {"chosen, DFT failed", "empty round", "after the last round", "rounds.stop"} <= {*shown}
+    plain = [row | {"failed": 0, "state": "chosen"} for row in rows[:2]]
+    shown = words(rounds_figure(plain, {}))
+    assert not {"chosen, DFT failed", "empty round", "rounds.stop"} & {*shown}
+    without = [row | {"force_rmse_mev_per_angstrom": None} for row in rows]
+    assert not any("Å" in word for word in words(rounds_figure(without, {})))
+    unknown = [row | {"energy_error_mev_per_atom": None} for row in without]
+    assert "structures" in words(rounds_figure(unknown, {}))
 
 
 # --- acsd_map ---

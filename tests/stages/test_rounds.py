@@ -23,7 +23,7 @@ from surrogate_hpo.formats.structures.structures import read_structure, write_st
 from surrogate_hpo.predict.energies import QUANTITIES
 from surrogate_hpo.run.left_out import leave_out, reason_of
 from surrogate_hpo.run.plan import chain, items
-from surrogate_hpo.stages.rounds.figure import rounds_table
+from surrogate_hpo.stages.rounds.figure import chosen_table, rounds_table
 from surrogate_hpo.stages.rounds.model import reason_to_stop
 from surrogate_hpo.stages.rounds.settings import StopSettings
 
@@ -312,12 +312,46 @@ def test_failures_and_empty_rounds_are_counted_and_named(run):
     assert found["warnings"] == [
         "1 of 2 structures that the rounds chose have no DFT result and are left out of "
         "everything: round1-0002; the first because DFT failed: no convergence",
-        f"empty rounds: 2, because {empty['reason']}",
     ]
+    assert found["notes"] == [
+        f"The run stopped early: round 2 is empty, because {empty['reason']}."
+    ]
+    assert [row["dft_runs"] for row in found["rounds"]] == [4, 6, 6]
+    left_out = [one["left_out"] for one in found["chosen"]]
+    assert left_out == [None, "DFT failed: no convergence"]
     assert [row["state"] for row in table("results/rounds/rounds.csv")][2] == "after the last"
-    shown = rounds_table(found["rounds"])
+    shown = rounds_table(found["rounds"], found["stop"])
     assert shown.numbers("failed")[:2].tolist() == [1, 0]
     assert shown.words("round") == ["1", "2", ""]
+    assert shown.numbers("stop_energy_error_mev_per_atom").tolist() == [1e6] * 3
+    assert not shown.has_numbers("stop_force_rmse_mev_per_angstrom")
+    told = chosen_table(found["chosen"])
+    assert told.words("snapshot") == names[:2]
+    assert told.words("left_out")[1] == "DFT failed: no convergence"
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        ({}, "All rounds, 1 of them, chose structures; no error was asked for at which they stop"),
+        ({"energy_error_mev_per_atom": 1e-9}, "and rounds.stop is not met after the last one: "),
+        ({"energy_error_mev_per_atom": 1e6}, "chose structures; by now rounds.stop is met on the"),
+    ],
+)
+def test_a_run_says_why_its_rounds_ended(run, stop, words):
+    choose(1)
+    for name in ("round1-0001", "round1-0002"):
+        compute(name)
+    edit_config(run, "rounds", number=1, stop=stop)
+    main([
+        "rounds", "--config", "config.yaml", "--choices", "results/rounds/1/choice.json",
+        *inputs([*TRAINING, "round1-0001", "round1-0002"]),
+        "--tried", *files("dft", ["round1-0001", "round1-0002"]),
+        "--costs", *files("cost/dft", ["round1-0001", "round1-0002"]),
+        "--table", "results/rounds/rounds.csv", "--summary", "results/rounds/summary.json",
+    ])  # fmt: skip
+    (note,) = json.loads(Path("results/rounds/summary.json").read_text())["notes"]
+    assert words in note
 
 
 def config_with(rounds: dict, pool: list = POOL, **snapshots: object) -> Config:

@@ -78,7 +78,19 @@ FIGURES: dict[str, FigureText] = {
         "An arrow means that the lower stage reads what the upper one has written.",
         "Straight arrows lead to the next stage. Results that are needed further down travel "
         "in a lane of their source's colour. A change in one stage makes the stages run "
-        "again to which its arrows lead, directly or through others, and no other.",
+        "again to which its arrows lead, directly or through others, and no other. A dashed "
+        "arrow leads back: snapshots that the rounds have chosen, one round after the other.",
+    ),
+    "rounds": FigureText(
+        "rounds",
+        "Errors of the potential on the validation snapshots against the DFT runs that were made "
+        "for the training by then: one point per round, on a logarithmic axis, and one after the "
+        "last. Below: how many structures each round chose, and of how many the calculation "
+        "failed.",
+        "An error that falls from round to round says that what was chosen taught the potential "
+        "something; one that stays or rises, with few snapshots as by chance, says that it did "
+        "not. Rounds that find the dashed limits met, all that there are, stay empty, and so do "
+        "those after them.",
     ),
     "acsd_map": FigureText(
         "acsd",
@@ -251,7 +263,7 @@ ALTERNATIVES = {"kernel_spread_map": "acsd_map", "similarity_spread": "similarit
 OPTIONAL = frozenset(
     {
         *("score_agreement", "error_by_size", "error_by_snapshots", "time_by_size"),
-        *("force_parity", "force_error", *OF_ATOMS),
+        *("force_parity", "force_error", *OF_ATOMS, "rounds"),
     }
 )
 """Figures of stages that are not part of every run, of cells of several sizes, or of forces."""

@@ -132,7 +132,7 @@ SUMMARIES = {
     "potential": "energies and forces from atoms",
     "select": "what to compute next",
     "select_audit": "rules against random choices",
-    "rounds": "which structure to compute next",
+    "rounds": "snapshots chosen in turn",
     "archive": "the run in one file",
 }
 

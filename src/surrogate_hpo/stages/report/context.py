@@ -21,7 +21,7 @@ from surrogate_hpo.stages.report.methods import composition, methods, temperatur
 from surrogate_hpo.stages.report.notices import mixed_engines, notices
 from surrogate_hpo.stages.report.records import HEADLINE, Documents
 from surrogate_hpo.stages.report.settings import ReportSettings
-from surrogate_hpo.stages.rounds.figure import rounds_table
+from surrogate_hpo.stages.rounds.figure import chosen_table
 from surrogate_hpo.stages.train.figure import validation_losses_table
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
@@ -49,7 +49,7 @@ class Run:
     warned
         What the floor and the rounds warn of, by stage, if they are part of the run.
     rounds
-        Rows of the rounds stage, if it is part of the run.
+        Summary of the rounds stage; empty if it is not part of the run.
     comparison
         Rows of the compare stage, if it is part of the report.
     cost
@@ -63,7 +63,7 @@ class Run:
     validation_losses: Sequence[Sequence[Mapping[str, str]]]
     engines: Sequence[str]
     warned: Mapping[str, Sequence[str]]
-    rounds: Sequence[Mapping[str, Any]]
+    rounds: Mapping[str, Any]
     comparison: Sequence[Mapping[str, str]]
     cost: Mapping[str, Mapping[str, float]]
 
@@ -118,7 +118,11 @@ def report_context(settings: ReportSettings, seed: int, run: Run) -> ReportConte
         settings={"seed": seed} | {s: record["settings"] for s, record in run.records.items()},
         provenance=_provenance(run.records, run.engines, seed),
         key_numbers=key_numbers(run.documents, run.cost),
-        notes={"acsd": acsd["decision"]["reasons"], "naswot": naswot["reasons"]},
+        notes={
+            "acsd": acsd["decision"]["reasons"],
+            "naswot": naswot["reasons"],
+            **({"rounds": run.rounds["notes"]} if run.rounds else {}),
+        },
         warnings=[
             *mixed_engines(run.engines),
             *(Notice(stage, line) for stage, lines in run.warned.items() for line in lines),
@@ -167,8 +171,9 @@ def _tables(
         ReportTable("cost_per_stage", "cost", "Computing time per stage.", drawn["cost_per_stage"]),
     ]
     if run.rounds:
-        title = "What each round chose, and errors of the potential that it began with."
-        tables.append(ReportTable("rounds", "rounds", title, rounds_table(run.rounds)))
+        chosen = chosen_table(run.rounds["chosen"])
+        title = "What each round chose, from what, and why."
+        tables.append(ReportTable("rounds_chosen", "rounds", title, chosen))
     if run.comparison:
         rows = [{name: row[name] for name in METHOD_COLUMNS} for row in run.comparison]
         title = "Cost and error of each search method, on the same data and settings."

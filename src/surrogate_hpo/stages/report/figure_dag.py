@@ -29,6 +29,7 @@ _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, WINE, OLIVE, GREY, INK)
 _ROW, _BOX_HEIGHT = 0.72, 0.5  # inches
 _WIDTH = PAGE_LAYOUT.arranged_inches
 _LEFT, _TOP, _LANE_START, _LANE_END = 0.12, 0.12, 0.3, 0.12  # inches
+_BACK = 0.24  # inches, beside the boxes where something leads back
 
 
 def dag_table(
@@ -36,6 +37,7 @@ def dag_table(
     nodes: Sequence[str],
     edges: Sequence[tuple[str, str]],
     descriptions: Mapping[str, str] | None = None,
+    returning: Sequence[tuple[str, str]] = (),
 ) -> FigureTable:
     """Order the stages so that every one comes after what it reads.
 
@@ -47,11 +49,14 @@ def dag_table(
         Pairs (source, target): the target reads what the source writes.
     descriptions
         A few words per stage.
+    returning
+        Pairs (source, target) that lead back: the source asks the target for more.
 
     Returns
     -------
     FigureTable
-        One row per stage: ``stage``, ``description``, ``reads`` (sources, comma separated).
+        One row per stage: ``stage``, ``description``, ``reads`` (sources, comma separated), and
+        where there are such as ``returns`` the stages that it leads back to.
 
     Raises
     ------
@@ -60,13 +65,14 @@ def dag_table(
     """
     if len(set(nodes)) != len(nodes):
         raise DataError("a stage occurs twice in the graph", got=", ".join(nodes))
-    unknown = sorted({name for edge in edges for name in edge} - set(nodes))
+    unknown = sorted({name for edge in (*edges, *returning) for name in edge} - set(nodes))
     if unknown:
         raise DataError(
             "an edge names an unknown stage", expected=", ".join(nodes), got=", ".join(unknown)
         )
     ordered = _topological_order(nodes, edges)
     reads = [[s for s in ordered if (s, target) in set(edges)] for target in ordered]
+    returns = [[t for s, t in returning if s == stage] for stage in ordered]
     return FigureTable(
         (
             word_column("stage", "stage", ordered),
@@ -74,6 +80,11 @@ def dag_table(
                 "description", "what it does", [(descriptions or {}).get(n, "") for n in ordered]
             ),
             word_column("reads", "reads the results of", [", ".join(sources) for sources in reads]),
+            *(
+                [word_column("returns", "leads back to", [", ".join(found) for found in returns])]
+                if returning
+                else []
+            ),
         )
     )
 
@@ -134,19 +145,31 @@ def draw_dag(table: FigureTable) -> Figure:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, _WIDTH), ylim=(height, 0), aspect="equal")
     axes.axis("off")
+    back = [(row[s], row[t]) for s, t in _returning(table)]
+    left = _LEFT + (_BACK if back else 0.0)
     pitch = min(0.26, 1.9 / max(1, len(set(lanes.values()))))
-    box_width = _WIDTH - _LEFT - _LANE_START - _LANE_END - pitch * max(lanes.values(), default=0)
+    box_width = _WIDTH - left - _LANE_START - _LANE_END - pitch * max(lanes.values(), default=0)
     ports = _ports(distant, lanes)
     for source, reached in distant.items():
         _draw_lane(
-            axes, source, reached, ports, _LEFT + box_width, _LANE_START + pitch * lanes[source]
+            axes, source, reached, ports, left + box_width, _LANE_START + pitch * lanes[source]
         )
     for source, reached in targets.items():
         if source + 1 in reached:
-            _draw_step(axes, source, _LEFT + box_width / 2)
+            _draw_step(axes, source, left + box_width / 2)
+    for source, target in back:
+        _draw_back(axes, source, target, left)
     for index, (name, text) in enumerate(zip(stages, table.words("description"), strict=True)):
-        _draw_box(axes, index, name, text, box_width)
+        _draw_box(axes, index, name, text, (left, box_width))
     return figure
+
+
+def _returning(table: FigureTable) -> list[tuple[str, str]]:
+    """Pairs of stages of which the first leads back to the second."""
+    if not any(column.name == "returns" for column in table.columns):
+        return []
+    named = zip(table.words("stage"), table.words("returns"), strict=True)
+    return [(stage, target) for stage, names in named for target in names.split(", ") if target]
 
 
 def _top(row: int) -> float:
@@ -223,11 +246,24 @@ def _draw_step(axes: Axes, source: int, x: float) -> None:
     )
 
 
-def _draw_box(axes: Axes, row: int, name: str, text: str, width: float) -> None:
-    y = _top(row)
+def _draw_back(axes: Axes, source: int, target: int, edge: float) -> None:
+    """A dashed line on the other side, from a stage up to one above it."""
+    colour, lane = _colour(source), edge - _BACK
+    start, end = (_top(place) + _BOX_HEIGHT / 2 for place in (source, target))
+    axes.plot([edge, lane, lane], [start, start, end], color=colour, lw=1.6, ls=(0, (3, 2)))
+    axes.annotate(
+        "",
+        xy=(edge, end),
+        xytext=(lane, end),
+        arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.6, "shrinkA": 0, "shrinkB": 0},
+    )
+
+
+def _draw_box(axes: Axes, row: int, name: str, text: str, place: tuple[float, float]) -> None:
+    (left, width), y = place, _top(row)
     axes.add_patch(
         FancyBboxPatch(
-            (_LEFT, y),
+            (left, y),
             width,
             _BOX_HEIGHT,
             boxstyle="round,pad=0,rounding_size=0.07",
@@ -237,13 +273,13 @@ def _draw_box(axes: Axes, row: int, name: str, text: str, width: float) -> None:
         )
     )
     axes.add_patch(
-        Rectangle((_LEFT, y + 0.07), 0.07, _BOX_HEIGHT - 0.14, fc=_colour(row), ec="none")
+        Rectangle((left, y + 0.07), 0.07, _BOX_HEIGHT - 0.14, fc=_colour(row), ec="none")
     )
     middle = y + _BOX_HEIGHT / 2
     name_height = middle - 0.09 if text else middle
-    axes.text(_LEFT + 0.17, name_height, name, weight="bold", size=11.5, va="center", color=INK)
+    axes.text(left + 0.17, name_height, name, weight="bold", size=11.5, va="center", color=INK)
     if text:
-        axes.text(_LEFT + 0.17, middle + 0.11, text, size=9.5, va="center", color="#555555")
+        axes.text(left + 0.17, middle + 0.11, text, size=9.5, va="center", color="#555555")
 
 
 def dag(
@@ -251,9 +287,10 @@ def dag(
     nodes: Sequence[str],
     edges: Sequence[tuple[str, str]],
     descriptions: Mapping[str, str] | None = None,
+    returning: Sequence[tuple[str, str]] = (),
 ) -> DrawnFigure:
     """Draw the stages of the workflow; parameters as in `dag_table`."""
-    table = dag_table(nodes=nodes, edges=edges, descriptions=descriptions)
+    table = dag_table(nodes=nodes, edges=edges, descriptions=descriptions, returning=returning)
     return drawn(
         "dag",
         "The stages of the workflow and what flows between them.",

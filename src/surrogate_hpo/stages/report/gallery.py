@@ -6,6 +6,7 @@ from typing import Any
 
 from ase import Atoms
 
+from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import read_table
 from surrogate_hpo.predict.transferred import read_transferred
 from surrogate_hpo.report.error_summary import QuantityError, error_summary
@@ -36,6 +37,7 @@ from surrogate_hpo.stages.report.gallery_evaluated import (
     draw_parity,
 )
 from surrogate_hpo.stages.report.records import size_times
+from surrogate_hpo.stages.rounds.figure import rounds_figure
 from surrogate_hpo.stages.search.figure import search_history
 from surrogate_hpo.stages.train.figure import learning_curves
 
@@ -89,15 +91,13 @@ def draw_all(
     choices, evaluation, requested = files.choices, files.evaluation, files.requested
     candidates = read_table(choices.acsd_scores)
     known = [error for error in errors[0] if error.known]
-    nodes, audits = list(STAGES), list[DrawnFigure]()
+    audits = list[DrawnFigure]()
     if requested.audit_scores:
-        nodes.append("audit")
         tables = [read_table(*requested.audit_scores), read_table(*requested.audit_agreement)]
         audits = [score_agreement(**figure_arguments(*tables))]
-    if requested.transfer:
-        nodes.insert(nodes.index("evaluate"), "transfer")
     return [
-        dag(nodes=nodes, edges=edges(files.flow, nodes), descriptions=SUMMARIES),
+        _dag(files),
+        *map(_rounds, requested.rounds),
         _acsd(candidates, acsd),
         _similarities(candidates, acsd, choices.acsd_similarities),
         _naswot(read_table(choices.naswot_scores), naswot),
@@ -127,6 +127,27 @@ def draw_all(
             **{key: [total[key] for total in cost.values()] for key in COST_COLUMNS},
         ),
     ]
+
+
+def _dag(files: RunFiles) -> DrawnFigure:
+    """The stages of this run, in the order of its chain."""
+    nodes, requested = list(STAGES), files.requested
+    if requested.audit_scores:
+        nodes.append("audit")
+    for stage, before, there in (
+        ("rounds", "ldos", requested.rounds),
+        ("floor", "acsd", requested.floor),
+        ("transfer", "evaluate", requested.transfer),
+    ):
+        if there:
+            nodes.insert(nodes.index(before), stage)
+    back = [("rounds", "snapshots")] if requested.rounds else []
+    return dag(nodes=nodes, edges=edges(files.flow, nodes), descriptions=SUMMARIES, returning=back)
+
+
+def _rounds(summary: Path) -> DrawnFigure:
+    found = read_document(summary, keys=("rounds", "stop"))
+    return rounds_figure(found["rounds"], found["stop"])
 
 
 def _acsd(rows: Sequence[Row], choice: Mapping[str, Any]) -> DrawnFigure:

@@ -122,7 +122,15 @@ def read_records(
     records["report"] = provenance("report", settings, seed, [])
     for path in files.requested.audit_verdict:
         records["audit"] = read_document(path)["provenance"]
+    for path in files.requested.rounds:
+        records["rounds"] = read_document(path)["provenance"]
     return records
+
+
+def read_rounds(summaries: Sequence[Path]) -> dict[str, Any]:
+    """Summary of the rounds stage; empty if it is not part of the run."""
+    keys = ("rounds", "chosen", "stop", "notes", "warnings")
+    return next((read_document(path, keys=keys) for path in summaries), {})
 
 
 def read_engines(dft: Sequence[Path]) -> list[str]:

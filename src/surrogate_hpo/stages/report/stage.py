@@ -2,7 +2,6 @@
 
 from surrogate_hpo.data.figure_files import save_figures
 from surrogate_hpo.files.atomic import write_text
-from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.files.tables import read_table, write_table
 from surrogate_hpo.report.page import render_report
 from surrogate_hpo.run.cost import total_cost
@@ -13,6 +12,7 @@ from surrogate_hpo.stages.report.records import (
     read_documents,
     read_engines,
     read_records,
+    read_rounds,
     read_warnings,
 )
 from surrogate_hpo.stages.report.settings import ReportSettings
@@ -35,7 +35,7 @@ def report(*, settings: ReportSettings, seed: int, files: RunFiles, written: Rep
             "floor": read_warnings(files.requested.floor),
             "rounds": read_warnings(files.requested.rounds),
         },
-        rounds=[row for path in files.requested.rounds for row in read_document(path)["rounds"]],
+        rounds=read_rounds(files.requested.rounds),
         comparison=[row for path in files.requested.comparison for row in read_table(path)],
         cost=total_cost(files.costs),
     )

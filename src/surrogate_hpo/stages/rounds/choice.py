@@ -169,7 +169,7 @@ def _rows(pool: RoundPool, made: Choice, names: Mapping[int, str]) -> list[dict[
 
 
 def _chosen(told: dict[str, Any], rows: Sequence[dict[str, Cell]]) -> dict[str, Any]:
-    keys = ("snapshot", "candidate", "measure", "reason")
+    keys = ("snapshot", "candidate", "source", "measure", "reason")
     named = sorted((row for row in rows if row["snapshot"]), key=lambda row: str(row["snapshot"]))
     for row in named:
         logger.info("%s: candidate %s, %s", row["snapshot"], row["candidate"], row["reason"])

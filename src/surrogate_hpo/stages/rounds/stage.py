@@ -13,13 +13,13 @@ from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.potential.inputs import read_snapshots
 from surrogate_hpo.stages.rounds.choice import DftFiles, Validation
-from surrogate_hpo.stages.rounds.model import ENERGY, FORCE, fit_round
-from surrogate_hpo.stages.rounds.settings import RoundsSettings
+from surrogate_hpo.stages.rounds.model import ENERGY, FORCE, fit_round, reason_to_stop
+from surrogate_hpo.stages.rounds.settings import RoundsSettings, StopSettings
 
 logger = logging.getLogger(__name__)
 _MOST_NAMED = 10
 COLUMNS = (
-    *("round", "state", "rule", "training_snapshots", ENERGY, FORCE),
+    *("round", "state", "rule", "dft_runs", "training_snapshots", ENERGY, FORCE),
     *("candidates", "dropped", "chosen", "failed", "dft_cpu_seconds"),
 )
 
@@ -49,14 +49,15 @@ def rounds(
     documents = [read_document(path, keys=("round", "state", "chosen")) for path in choices]
     missing = left_out_of(tried)
     spent = {path.stem: path for path in costs}
-    rows = [_row(one, missing, spent) for one in documents]
     data = read_snapshots(structures, dft)
+    own = len(data) - sum(path.stem not in missing for path in tried)
+    rows = list(_rows(documents, missing, spent, own))
     held_out = read_snapshots(validation_structures, validation_dft)
     last = fit_round(settings, data, held_out, derive_seed(seed, "rounds", "last", "potential"))
     after: dict[str, Cell] = dict.fromkeys(COLUMNS)
-    after |= {"state": "after the last", "training_snapshots": len(data)}
-    after.update(last.errors)
-    rows.append(after)
+    runs = own + sum(len(one["chosen"]) for one in documents)
+    after |= {"state": "after the last", "dft_runs": runs, "training_snapshots": len(data)}
+    rows.append(after | last.errors)
     inputs = [*choices, *structures, *dft, *validation_structures, *validation_dft, *tried]
     write_table(table, rows, columns=COLUMNS)
     warnings = list(_warnings(documents, missing))
@@ -66,6 +67,9 @@ def rounds(
         summary,
         {
             "rounds": rows,
+            "chosen": list(_chosen(documents, missing)),
+            "stop": settings.stop.model_dump(),
+            "notes": [_in_words(documents, settings.stop, last.errors)],
             "left_out": missing,
             "warnings": warnings,
             "provenance": provenance("rounds", settings, seed, inputs),
@@ -73,25 +77,58 @@ def rounds(
     )
 
 
-def _row(
-    document: Mapping[str, Any],
+def _rows(
+    documents: Sequence[Mapping[str, Any]],
     missing: Mapping[str, str],
     costs: Mapping[str, Path],
-) -> dict[str, Cell]:
-    """What a round did."""
-    chosen = [str(one["snapshot"]) for one in document["chosen"]]
-    key = "cpu_seconds"
-    spent = sum(float(read_document(costs[name], keys=(key,))[key]) for name in chosen)
-    told = {key: document.get(key) for key in COLUMNS}
-    return (
-        told
-        | (document.get("errors") or {})
-        | {
-            "chosen": len(chosen),
-            "failed": sum(name in missing for name in chosen),
-            "dft_cpu_seconds": round(spent, 3),
-        }
-    )
+    runs: int,
+) -> Iterator[dict[str, Cell]]:
+    """What each round did; `runs` are those of DFT for the training before the first one."""
+    for document in documents:
+        chosen = [str(one["snapshot"]) for one in document["chosen"]]
+        key = "cpu_seconds"
+        spent = sum(float(read_document(costs[name], keys=(key,))[key]) for name in chosen)
+        told = {key: document.get(key) for key in COLUMNS}
+        yield (
+            told
+            | (document.get("errors") or {})
+            | {
+                "dft_runs": runs,
+                "chosen": len(chosen),
+                "failed": sum(name in missing for name in chosen),
+                "dft_cpu_seconds": round(spent, 3),
+            }
+        )
+        runs += len(chosen)
+
+
+def _chosen(
+    documents: Sequence[Mapping[str, Any]], missing: Mapping[str, str]
+) -> Iterator[dict[str, Cell]]:
+    """What the rounds have chosen, in order."""
+    for document in documents:
+        for one in document["chosen"]:
+            yield {"round": document["round"], **one, "left_out": missing.get(one["snapshot"])}
+
+
+def _in_words(
+    documents: Sequence[Mapping[str, Any]], stop: StopSettings, errors: Mapping[str, float]
+) -> str:
+    """Why the rounds ended where they did."""
+    count = len(documents)
+    if empty := [one for one in documents if one["state"] == "empty"]:
+        first, last = empty[0]["round"], empty[-1]["round"]
+        which = f"rounds {first} to {last} are" if len(empty) > 1 else f"round {first} is"
+        return f"The run stopped early: {which} empty, because {empty[0]['reason']}."
+    told = f"All rounds, {count} of them, chose structures"
+    if reason := reason_to_stop(stop, dict(errors)):
+        return f"{told}; by now {reason}."
+    wanted = [
+        f"{name} {errors[name]:.3g} (limit {limit:g})" for name, limit in stop if limit is not None
+    ]
+    if not wanted:
+        return f"{told}; no error was asked for at which they stop (rounds.stop)."
+    return f"{told}, and rounds.stop is not met after the last one: {', '.join(wanted)}."
 
 
 def _warnings(documents: Sequence[Mapping[str, Any]], missing: Mapping[str, str]) -> Iterator[str]:
@@ -104,6 +141,3 @@ def _warnings(documents: Sequence[Mapping[str, Any]], missing: Mapping[str, str]
             + (f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else "")
             + f"; the first because {missing[failed[0]]}"
         )
-    if empty := [str(one["round"]) for one in documents if one["state"] == "empty"]:
-        reason = next(one["reason"] for one in documents if one["state"] == "empty")
-        yield f"empty rounds: {', '.join(empty)}, because {reason}"
