@@ -23,8 +23,10 @@ from surrogate_hpo.formats.structures.structures import read_structure, write_st
 from surrogate_hpo.predict.energies import QUANTITIES
 from surrogate_hpo.run.left_out import leave_out, reason_of
 from surrogate_hpo.run.plan import chain, items
+from surrogate_hpo.selection.features import Features
 from surrogate_hpo.stages.rounds.figure import chosen_table, rounds_table
 from surrogate_hpo.stages.rounds.model import reason_to_stop
+from surrogate_hpo.stages.rounds.pool import RoundPool, choose_beside
 from surrogate_hpo.stages.rounds.settings import StopSettings
 
 MODEL = {
@@ -195,6 +197,92 @@ def test_the_potential_of_the_round_proposes_where_it_goes_by_itself(run):
     assert all(row["dropped"] for row in table("results/rounds/1/candidates.csv")[12:])
 
 
+def largest_force(name: str) -> float:
+    atoms = read_structure(Path(f"results/snapshots/{name}.extxyz"))
+    return float(np.linalg.norm(computed(atoms).forces, axis=1).max())
+
+
+def test_a_round_computes_where_its_potential_relaxes_to_and_the_next_one_looks_at_it(run):
+    edit_config(run, "rounds", relaxation={"steps": 2})
+    first = choose(1)
+    assert first["candidates"] == 12 + 1
+    assert first["errors"]["relaxed_force_ev_per_angstrom"] is None
+    goal = first["relaxation"]
+    assert (goal["snapshot"], goal["dropped"]) == ("round1-0001", None)
+    assert (goal["steps"], goal["snapshots"]) == (2, ["round1-0001"])
+    assert first["chosen"][0]["reason"] == "where the relaxation has led"
+    calmest = min(TRAINING, key=largest_force)
+    assert first["chosen"][0]["source"] == f"relaxation by the potential from {calmest}"
+    assert "the largest in its turn" in first["chosen"][1]["reason"]
+    assert largest_force("round1-0001") < largest_force(calmest)
+    for name in ("round1-0001", "round1-0002"):
+        compute(name)
+    earlier = ("round1-0001", "round1-0002")
+    left = largest_force("round1-0001")
+    edit_config(run, "rounds", relaxation={"steps": 60})
+    edit_config(run, "rounds", stop={"relaxed_force_ev_per_angstrom": 0.99 * left})
+    second = choose(2, earlier)
+    assert second["errors"]["relaxed_force_ev_per_angstrom"] == pytest.approx(left, rel=1e-6)
+    assert second["chosen"][0]["source"] == "relaxation by the potential from round1-0001"
+    goal = second["relaxation"]
+    assert goal["largest_force_of_the_potential_ev_per_angstrom"] <= 0.01
+    assert goal["snapshots"] == ["round1-0001", "round2-0001"]
+    edit_config(run, "rounds", stop={"relaxed_force_ev_per_angstrom": 1.01 * left})
+    empty = choose(2, earlier)
+    assert empty["state"] == "empty"
+    assert "rounds.stop is met: relaxed_force_ev_per_angstrom" in empty["reason"]
+    assert empty["reason"].endswith("on the relaxed structure")
+
+
+def test_where_a_potential_stays_is_not_computed_again_but_looked_at(run):
+    edit_config(run, "rounds", relaxation={"force_ev_per_angstrom": 100})
+    found = choose(1)
+    calmest = min(TRAINING, key=largest_force)
+    assert found["relaxation"]["dropped"] == f"duplicate: of {calmest}"
+    assert found["relaxation"]["snapshot"] == calmest
+    assert len(found["chosen"]) == 2
+    for name in ("round1-0001", "round1-0002"):
+        compute(name)
+    edit_config(run, "rounds", stop={"relaxed_force_ev_per_angstrom": 1e3})
+    second = choose(2, ("round1-0001", "round1-0002"))
+    looked = second["errors"]["relaxed_force_ev_per_angstrom"]
+    assert looked == pytest.approx(largest_force(calmest), rel=1e-6)
+    assert second["state"] == "empty"
+
+
+def test_a_relaxed_structure_whose_calculation_failed_meets_nothing(run):
+    edit_config(run, "rounds", relaxation={"steps": 60})
+    edit_config(run, "rounds", stop={"relaxed_force_ev_per_angstrom": 1e3})
+    choose(1)
+    leave_out(Path("results/dft/round1-0001.json"), "DFT failed")
+    leave_out(Path("results/dft/round1-0002.json"), "DFT failed")
+    found = choose(2, ("round1-0001", "round1-0002"))
+    assert found["errors"]["relaxed_force_ev_per_angstrom"] is None
+    assert found["state"] == "chosen"
+    # The same potential comes to the same structure; it is not tried again.
+    assert found["relaxation"]["dropped"] == "duplicate: of round1-0001"
+    assert found["relaxation"]["snapshot"] is None
+
+
+def test_a_round_of_one_is_where_the_relaxation_has_led():
+    pool = RoundPool([], Features(np.zeros((10, 2)), np.arange(10)), {4: 8, 5: 9}, {})
+    arguments = {"rule": "random", "number": 1, "seed": 0, "members": None}
+    made = choose_beside(pool, [5], 4, **arguments, components=6, sampled=10)
+    assert (list(made.reasons), made.measure) == ([5], {})
+
+
+def test_a_relaxation_that_leads_nowhere_leaves_the_choice_to_the_rule(run):
+    close = thermal(78)
+    close.positions[1] = close.positions[0] + [0.01, 0, 0]
+    write_any("close.extxyz", close)
+    edit_config(run, "rounds", relaxation={"structure": "close.extxyz", "steps": 3})
+    found = choose(1)
+    assert found["relaxation"]["snapshot"] is None
+    assert found["relaxation"]["dropped"]
+    assert len(found["chosen"]) == 2
+    assert all("the largest in its turn" in one["reason"] for one in found["chosen"])
+
+
 def test_a_trajectory_has_candidates(run):
     with pytest.raises(ValueError, match="a trajectory ends after 5 `steps`"):
         config_with(ROUNDS | {"dynamics": {"steps": 5, "every": 6}})
@@ -248,11 +336,11 @@ def test_a_round_is_empty_when_the_errors_are_met_and_so_are_all_later_ones(run)
     edit_config(run, "rounds", stop={"energy_error_mev_per_atom": 1e6})
     found = choose(1)
     assert found["state"] == "empty"
-    assert "rounds.stop is met on the validation snapshots" in found["reason"]
+    assert "on the validation snapshots" in found["reason"]
     paths = [Path(f"results/snapshots/round1-000{place}.extxyz") for place in (1, 2)]
     for path in paths:
         leave_out(Path(f"results/dft/{path.stem}.json"), str(reason_of(path)))
-        assert "round 1 is empty, rounds.stop is met" in str(reason_of(path))
+        assert "round 1 is empty, rounds.stop is met: " in str(reason_of(path))
     assert table("results/rounds/1/candidates.csv") == []
     # What the errors are by then is not asked: a rule of chance must not wake it up.
     edit_config(run, "rounds", stop={})
@@ -335,7 +423,7 @@ def test_failures_and_empty_rounds_are_counted_and_named(run):
     [
         ({}, "All rounds, 1 of them, chose structures; no error was asked for at which they stop"),
         ({"energy_error_mev_per_atom": 1e-9}, "and rounds.stop is not met after the last one: "),
-        ({"energy_error_mev_per_atom": 1e6}, "chose structures; by now rounds.stop is met on the"),
+        ({"energy_error_mev_per_atom": 1e6}, "chose structures; by now rounds.stop is met: "),
     ],
 )
 def test_a_run_says_why_its_rounds_ended(run, stop, words):
@@ -379,6 +467,13 @@ def test_names_follow_from_the_config_and_without_rounds_nothing_changes():
     ("rounds", "pool", "snapshots", "words"),
     [
         ({"per_round": 13}, POOL, {}, "rounds.per_round is 13, but select.pool has 12 candidates"),
+        (
+            {"stop": {"relaxed_force_ev_per_angstrom": 0.1}},
+            POOL,
+            {},
+            "asks for a structure that is relaxed: give `relaxation`",
+        ),
+        ({"relaxation": {"structure": "a.traj@0:3"}}, POOL, {}, "is more than one structure"),
         ({}, [], {}, "rounds choose among select.pool, which is empty"),
         ({}, [{"files": ["a.traj@7"]}], {}, "is 2, but select.pool has 1 candidates"),
         ({"rule": "farthest"}, POOL, {}, "'random', 'farthest_point'"),
@@ -437,6 +532,20 @@ def test_finished_calculations_have_no_dft_to_run(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     with pytest.raises(ConfigError, match="of finished calculations there is no DFT to run"):
         load_config([tmp_path / "config.yaml"])
+
+
+def test_check_looks_at_the_structure_that_is_relaxed(run):
+    for name in [*TRAINING, *VALIDATION, *TEST]:  # made up, and so refused
+        Path(f"results/dft/{name}.json").unlink()
+    write_any("start.extxyz", bulk("Cu", cubic=True))
+    edit_config(run, "rounds", relaxation={"structure": "start.extxyz"})
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "config.yaml"])
+    assert "the structure that the rounds relax has elements without" in str(stop.value.code)
+    edit_config(run, "rounds", relaxation={"structure": "gone.extxyz"})
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "config.yaml"])
+    assert "gone.extxyz" in str(stop.value.code)
 
 
 def test_files_of_unknown_length_may_hold_enough_candidates():

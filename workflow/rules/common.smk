@@ -103,7 +103,11 @@ TRANSFER = ["transfer"] if CONFIG.transfer.structures else []
 ROUNDS = ["rounds"] if CONFIG.rounds.number else []
 ROUND_SNAPSHOTS = CONFIG.rounds.names()
 # The user's files that candidates of a round come from.
-POOL_FILES = [*CONFIG.snapshots.cell_files(), *CONFIG.select.own_files]
+POOL_FILES = [
+    *CONFIG.snapshots.cell_files(),
+    *CONFIG.select.own_files,
+    *CONFIG.rounds.own_files,
+]
 # And the energies of the reference LDOS where these were made elsewhere.
 FLOOR = ["floor"] if CONFIG.snapshots.finished else []
 # And the potential.

@@ -165,6 +165,11 @@ class Config(Section):
                 f"select.pool has a group with a `number`, but snapshots.method "
                 f"`{self.snapshots.method}` generates nothing: give `files` in each group of it"
             )
+        elif self.rounds.relaxation is not None and not self.dft.forces_and_stress:
+            yield (
+                "rounds.relaxation asks for forces of DFT, and dft.forces_and_stress is false: set "
+                "it to true, or rounds.relaxation to null"
+            )
         elif self.rounds.potential.force_weights and not self.dft.forces_and_stress:
             yield (
                 "rounds.potential is fitted to forces, and dft.forces_and_stress is false: set it "

@@ -15,15 +15,26 @@ from surrogate_hpo.run.interface import Argument, Input, Output, Structures
 from surrogate_hpo.run.left_out import leave_out, reason_of
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.selection.choosing import Choice, choose
 from surrogate_hpo.selection.options import WITH_MODEL
 from surrogate_hpo.stages.potential.inputs import read_snapshots
-from surrogate_hpo.stages.rounds.model import fit_round, reason_to_stop
-from surrogate_hpo.stages.rounds.motion import moved
-from surrogate_hpo.stages.rounds.pool import RoundPool, draw_pool, require_candidates
+from surrogate_hpo.stages.rounds.model import (
+    RELAXED,
+    fit_round,
+    reason_to_stop,
+    relaxed_force,
+)
+from surrogate_hpo.stages.rounds.motion import Relaxed, moved, relaxed
+from surrogate_hpo.stages.rounds.pool import (
+    RoundChoice,
+    RoundPool,
+    choose_beside,
+    draw_pool,
+    require_candidates,
+)
 from surrogate_hpo.stages.rounds.settings import RoundsSettings
 from surrogate_hpo.stages.select.members import members_of
 from surrogate_hpo.stages.select.settings import SelectSettings
+from surrogate_hpo.stages.select.weeding import DUPLICATE
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 
 logger = logging.getLogger(__name__)
@@ -67,18 +78,29 @@ def rounds_choice(
     # Only what decides this round: of other rules, and of their number, it knows nothing.
     record["settings"] = settings.deciding_one(round_number)
     told: dict[str, Any] = {"round": round_number, "training_snapshots": len(dft)}
-    if reason := _reason_before(before):
-        _write_empty(choice, candidates, snapshots, told, reason, record)
+    earlier = next((read_document(path, keys=("state", "reason")) for path in before or ()), {})
+    if earlier.get("state") == "empty":
+        _write_empty(choice, candidates, snapshots, told, str(earlier["reason"]), record)
         return
     own_seed = derive_seed(seed, "rounds", round_number)
     data = read_snapshots(structures, dft)
     held_out = read_snapshots(validation_structures, validation_dft)
     model = fit_round(settings, data, held_out, derive_seed(own_seed, "potential"))
-    told |= {"errors": model.errors, "potential": model.chosen()}
-    logger.info("errors on the validation snapshots: %s", _in_words(model.errors))
-    if reason := reason_to_stop(settings.stop, model.errors):
+    errors = model.errors
+    if settings.relaxation is not None:
+        errors = errors | {RELAXED: relaxed_force(earlier, data)}
+    told |= {"errors": errors, "potential": model.chosen()}
+    logger.info("errors by now: %s", _in_words(errors))
+    if reason := reason_to_stop(settings.stop, errors):
         _write_empty(choice, candidates, snapshots, told, reason, record)
         return
+    goal = None
+    if settings.relaxation is not None:
+        named = (earlier.get("relaxation") or {}).get("snapshots", ())
+        goal = relaxed(model.potential, data, settings.relaxation, named)
+    further = [] if goal is None else [goal.candidate]
+    if settings.dynamics is not None:
+        further = [*moved(model.potential, data, settings.dynamics, own_seed), *further]
     pool = draw_pool(
         select_settings,
         snapshots_settings,
@@ -86,16 +108,17 @@ def rounds_choice(
         seed=own_seed,
         known=data,
         others=_others([*validation_structures, *test_structures, *(tried or ())], data),
-        moved=()
-        if settings.dynamics is None
-        else moved(model.potential, data, settings.dynamics, own_seed),
+        further=further,
     )
     require_candidates(pool, settings.per_round)
     rule = settings.rule_of(round_number)
-    made = choose(
-        pool.features,
-        list(pool.left.values()),
-        range(len(data)),
+    # The last candidate is where the relaxation has led.
+    goals = [len(pool.candidates) - 1] if goal is not None else []
+    must = [number for number in goals if number in pool.left]
+    made = choose_beside(
+        pool,
+        must,
+        len(data),
         rule=rule,
         number=settings.per_round,
         seed=derive_seed(own_seed, "rule"),
@@ -107,15 +130,41 @@ def rounds_choice(
     rows = _rows(pool, made, names)
     write_table(candidates, rows, columns=_COLUMNS)
     told |= {"rule": rule, "candidates": len(rows), "dropped": len(pool.reasons)}
+    if goal is not None:
+        told |= {"relaxation": _relaxation(goal, rows[-1], earlier, data)}
     write_document(choice, _chosen(told, rows) | {"provenance": record})
 
 
+def _relaxation(
+    goal: Relaxed, row: Mapping[str, Cell], earlier: Mapping[str, Any], data: Sequence[Labelled]
+) -> dict[str, Any]:
+    """What the relaxation came to, and the names of all such snapshots so far.
+
+    Where it came to a structure that is computed already, that is the snapshot to look at.
+    """
+    twin = str(row["dropped"]).removeprefix(DUPLICATE)
+    name = row["snapshot"] or next((one.name for one in data if one.name == twin), None)
+    before = (earlier.get("relaxation") or {}).get("snapshots", [])
+    logger.info(
+        "relaxed in %d steps to a largest force of %.3g eV/Å: %s",
+        goal.steps,
+        goal.largest_force,
+        row["snapshot"] or f"not computed, {row['dropped']}",
+    )
+    return {
+        "snapshot": name,
+        "steps": goal.steps,
+        "largest_force_of_the_potential_ev_per_angstrom": goal.largest_force,
+        "dropped": row["dropped"] or None,
+        "snapshots": [*before, *([name] if name and name not in before else [])],
+    }
+
+
 def _write_structures(
-    paths: Sequence[Path], pool: RoundPool, made: Choice, record: Mapping[str, Any]
+    paths: Sequence[Path], pool: RoundPool, made: RoundChoice, record: Mapping[str, Any]
 ) -> dict[int, str]:
     """Write what was chosen; names of the snapshots by number of the candidate."""
-    numbers = {place: number for number, place in pool.left.items()}
-    names = {numbers[place]: path.stem for place, path in zip(made.chosen, paths, strict=True)}
+    names = {number: path.stem for number, path in zip(made.reasons, paths, strict=True)}
     for path, (number, name) in zip(paths, names.items(), strict=True):
         one = pool.candidates[number]
         write_structure(path, one.atoms, {**record, "snapshot": name, "candidate": one.name})
@@ -127,12 +176,6 @@ def _others(paths: Sequence[Path], data: Sequence[Labelled]) -> list[tuple[str, 
     learnt = {one.name for one in data}
     there = [path for path in paths if path.stem not in learnt and reason_of(path) is None]
     return [(path.stem, read_structure(path)) for path in there]
-
-
-def _reason_before(before: Sequence[Path] | None) -> str | None:
-    """Why the round before was empty; None if it was not, or there was none."""
-    documents = [read_document(path, keys=("state", "reason")) for path in before or ()]
-    return next((str(one["reason"]) for one in documents if one["state"] == "empty"), None)
 
 
 def _write_empty(
@@ -151,18 +194,16 @@ def _write_empty(
     write_document(choice, told | state | {"provenance": record})
 
 
-def _rows(pool: RoundPool, made: Choice, names: Mapping[int, str]) -> list[dict[str, Cell]]:
+def _rows(pool: RoundPool, made: RoundChoice, names: Mapping[int, str]) -> list[dict[str, Cell]]:
     """A row per candidate, in the order of the pool."""
-    measure = dict(zip(pool.left, made.measure, strict=True))
-    reasons = dict(zip(names, made.reasons, strict=True))
     rows = []
     for number, one in enumerate(pool.candidates):
-        info, known = one.atoms.info, measure.get(number)
+        info = one.atoms.info
         values: tuple[Cell, ...] = (
             *(one.name, one.source, str(one.atoms.symbols), len(one.atoms)),
             *(info.get("temperature_kelvin"), info.get("strain_percent")),
-            None if known is None else float(known),
-            *(names.get(number, ""), reasons.get(number, ""), pool.reasons.get(number, "")),
+            made.measure.get(number),
+            *(names.get(number, ""), made.reasons.get(number, ""), pool.reasons.get(number, "")),
         )
         rows.append(dict(zip(_COLUMNS, values, strict=True)))
     return rows

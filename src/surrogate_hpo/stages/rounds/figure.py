@@ -30,6 +30,7 @@ _NUMBERS = (
     ("training_snapshots", "training snapshots", ""),
     ("energy_error_mev_per_atom", "energy error", "meV/atom"),
     ("force_rmse_mev_per_angstrom", "force error, RMS", "meV/Å"),
+    ("relaxed_force_ev_per_angstrom", "DFT's largest force where it was relaxed", "eV/Å"),
     ("candidates", "candidates", ""),
     ("dropped", "dropped", ""),
     ("chosen", "chosen", ""),
@@ -39,6 +40,7 @@ _NUMBERS = (
 _ERRORS = (
     ("energy_error_mev_per_atom", "energy, MAE\n(meV/atom)"),
     ("force_rmse_mev_per_angstrom", "forces, RMS\nerror (meV/Å)"),
+    ("relaxed_force_ev_per_angstrom", "relaxed, max.\nforce (eV/Å)"),
 )
 _CHOSEN = (
     ("snapshot", "snapshot"),

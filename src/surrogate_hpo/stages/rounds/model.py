@@ -1,8 +1,10 @@
 """The potential of a round, and its errors on the validation snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from surrogate_hpo.potential.fitting import fit_potential
 from surrogate_hpo.potential.labelled import Labelled
@@ -11,6 +13,8 @@ from surrogate_hpo.stages.potential.judge import judge, summary_of
 from surrogate_hpo.stages.rounds.settings import RoundsSettings, StopSettings
 
 ENERGY, FORCE = "energy_error_mev_per_atom", "force_rmse_mev_per_angstrom"
+RELAXED = "relaxed_force_ev_per_angstrom"
+_ON = {RELAXED: "on the relaxed structure"}
 # What they are called where a potential is judged.
 _JUDGED = {ENERGY: "energy_mae_mev_per_atom", FORCE: "force_rmse_mev_per_angstrom"}
 
@@ -74,7 +78,33 @@ def fit_round(
     )
 
 
-def reason_to_stop(stop: StopSettings, errors: dict[str, float]) -> str | None:
+def relaxed_force(before: Mapping[str, Any] | None, data: Sequence[Labelled]) -> float:
+    """Largest force of DFT on the structure to which a round has relaxed.
+
+    Parameters
+    ----------
+    before
+        What the round has written; None if there was none.
+    data
+        What is computed since.
+
+    Returns
+    -------
+    float
+        eV/Å; NaN if there is no such structure, or its calculation failed.
+    """
+    name = ((before or {}).get("relaxation") or {}).get("snapshot")
+    return next((largest_force(one) for one in data if one.name == name), float("nan"))
+
+
+def largest_force(one: Labelled) -> float:
+    """Of DFT, on any atom in eV/Å; infinite where it is not known."""
+    if one.forces is None:
+        return float("inf")
+    return float(np.linalg.norm(one.forces, axis=1).max())
+
+
+def reason_to_stop(stop: StopSettings, errors: Mapping[str, float]) -> str | None:
     """Why no more structures are needed; None if they are.
 
     Parameters
@@ -90,7 +120,11 @@ def reason_to_stop(stop: StopSettings, errors: dict[str, float]) -> str | None:
         The errors that are met, in words; an error that is not known meets nothing.
     """
     wanted = {name: limit for name, limit in stop if limit is not None}
-    if not wanted or not all(errors[name] <= limit for name, limit in wanted.items()):
+    unknown = float("nan")
+    if not wanted or not all(errors.get(n, unknown) <= limit for n, limit in wanted.items()):
         return None
-    met = ", ".join(f"{name} {errors[name]:.3g} <= {limit:g}" for name, limit in wanted.items())
-    return f"rounds.stop is met on the validation snapshots: {met}"
+    met = ", ".join(
+        f"{name} {errors[name]:.3g} <= {limit:g} {_ON.get(name, 'on the validation snapshots')}"
+        for name, limit in wanted.items()
+    )
+    return f"rounds.stop is met: {met}"

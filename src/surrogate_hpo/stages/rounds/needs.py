@@ -17,9 +17,10 @@ def rounds_choice(case: Case) -> Need:
     settings = case.config.rounds
     pool = pool_need(case, twojmax=max(settings.potential.twojmax), number=settings.per_round)
     seconds = fit.cpu_seconds + pool.cpu_seconds
-    if settings.dynamics is not None:
-        steps = settings.dynamics.trajectories * settings.dynamics.steps
-        seconds += _SECONDS_PER_ATOM_AND_STEP * steps * case.size.atoms
+    motion, goal = settings.dynamics, settings.relaxation
+    steps = 0 if motion is None else motion.trajectories * motion.steps
+    steps += 0 if goal is None else goal.steps
+    seconds += _SECONDS_PER_ATOM_AND_STEP * steps * case.size.atoms
     return replace(pool, memory_bytes=max(fit.memory_bytes, pool.memory_bytes), cpu_seconds=seconds)
 
 

@@ -8,7 +8,9 @@ from ase import Atoms
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.potential.labelled import Labelled
+from surrogate_hpo.selection.choosing import FloatArray, choose
 from surrogate_hpo.selection.features import Features
+from surrogate_hpo.selection.options import RuleName
 from surrogate_hpo.stages.select.pool import Candidate, candidates_of
 from surrogate_hpo.stages.select.settings import SelectSettings
 from surrogate_hpo.stages.select.weeding import counted, described, refused_of
@@ -46,7 +48,7 @@ def draw_pool(
     seed: int,
     known: Sequence[Labelled],
     others: Sequence[tuple[str, Atoms]],
-    moved: Sequence[Candidate] = (),
+    further: Sequence[Candidate] = (),
 ) -> RoundPool:
     """Make the candidates of a round, and find those that cannot be chosen.
 
@@ -65,8 +67,8 @@ def draw_pool(
     others
         Names and structures that must not be chosen either: those whose calculation failed, and
         held-out ones, which would then be learnt from.
-    moved
-        Further candidates, behind those of the pool.
+    further
+        Candidates of the round's own, behind those of the pool.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def draw_pool(
     DataError
         If a file is missing or unreadable, or no candidate is left.
     """
-    candidates = candidates_of(settings, snapshots, seed, moved)
+    candidates = candidates_of(settings, snapshots, seed, further)
     structures = [one.atoms for one in known]
     refused = refused_of(settings, candidates, structures, descriptor)
     fixed = [*structures, *(atoms for _, atoms in others)]
@@ -91,6 +93,78 @@ def draw_pool(
     places = enumerate(kept, start=len(fixed))
     left = {number: place for place, number in places if number not in dropped}
     return RoundPool(candidates, features, left, {**refused, **dropped})
+
+
+@dataclass(frozen=True)
+class RoundChoice:
+    """What was chosen of a pool.
+
+    Attributes
+    ----------
+    reasons
+        In words, by number of the candidate; those that are computed in any case come first, then
+        the others in the order in which they were chosen.
+    measure
+        Of each candidate at the outset that the rule could choose, by its number.
+    """
+
+    reasons: dict[int, str]
+    measure: dict[int, float]
+
+
+def choose_beside(
+    pool: RoundPool,
+    must: Sequence[int],
+    known: int,
+    *,
+    rule: RuleName,
+    number: int,
+    seed: int,
+    members: FloatArray | None,
+    components: int,
+    sampled: int,
+) -> RoundChoice:
+    """Choose by a rule beside candidates that are computed in any case.
+
+    Parameters
+    ----------
+    pool
+        As `draw_pool` gives it.
+    must
+        Numbers of these candidates.
+    known
+        How many structures are known; the first ones among the features.
+    rule, seed, members, components, sampled
+        As for `selection.choosing.choose`.
+    number
+        How many structures the round computes, these included.
+
+    Returns
+    -------
+    RoundChoice
+        For the rule these count as known.
+    """
+    reasons = dict.fromkeys(must, "where the relaxation has led")
+    free = {one: place for one, place in pool.left.items() if one not in must}
+    if number == len(must):
+        return RoundChoice(reasons, {})
+    made = choose(
+        pool.features,
+        list(free.values()),
+        [*range(known), *(pool.left[one] for one in must)],
+        rule=rule,
+        number=number - len(must),
+        seed=seed,
+        members=members,
+        components=components,
+        sampled=sampled,
+    )
+    numbers = {place: one for one, place in free.items()}
+    chosen = zip(made.chosen, made.reasons, strict=True)
+    return RoundChoice(
+        reasons | {numbers[place]: reason for place, reason in chosen},
+        {one: float(value) for one, value in zip(free, made.measure, strict=True)},
+    )
 
 
 def require_candidates(pool: RoundPool, number: int) -> None:

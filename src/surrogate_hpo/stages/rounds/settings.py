@@ -4,7 +4,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.frames import expand_frames, file_of, frame_problems
 from surrogate_hpo.selection.options import RuleName
 from surrogate_hpo.stages.potential.settings import FitSettings
 from surrogate_hpo.stages.snapshots.settings_groups import Temperatures
@@ -34,6 +35,40 @@ class StopSettings(Section):
     force_rmse_mev_per_angstrom: PositiveFloat | None = Field(
         None, description="root mean square error of the components of the forces"
     )
+    relaxed_force_ev_per_angstrom: PositiveFloat | None = Field(
+        None,
+        description="largest force of DFT on the structure to which the round before relaxed "
+        "(`relaxation`); not of the validation snapshots",
+    )
+
+
+class RelaxationSettings(Section):
+    """A structure that each round relaxes by its potential, and computes where that leads."""
+
+    structure: FileName | None = Field(
+        None,
+        description="a file that ASE reads, or `file@index`; by default the known structure with "
+        "the smallest forces. Later rounds go on from what is computed of earlier ones",
+    )
+    force_ev_per_angstrom: PositiveFloat = Field(
+        0.01, description="largest force of the potential at the end"
+    )
+    steps: PositiveInt = Field(100, description="at most")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        named = [] if self.structure is None else [self.structure]
+        problems = list(frame_problems("structure", named))
+        if not problems and any(len(expand_frames(source)) != 1 for source in named):
+            problems = [f"`structure`: `{self.structure}` is more than one structure"]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def own_files(self) -> list[FileName]:
+        """The user's file, if there is one."""
+        return [] if self.structure is None else [file_of(self.structure)]
 
 
 class DynamicsSettings(Section):
@@ -87,16 +122,27 @@ class RoundsSettings(Section):
         description="further candidates, from trajectories driven by the round's potential; null "
         "for none",
     )
+    relaxation: RelaxationSettings | None = Field(
+        None,
+        description="a structure that the round's potential relaxes; what comes out is the first "
+        "that the round computes, and `rule` chooses the others; null for none",
+    )
     stop: StopSettings = Field(
         StopSettings(),
         description="errors of the round's potential on the validation snapshots below which "
-        "nothing more is chosen; where both are given, both must be met",
+        "nothing more is chosen; where several are given, all must be met",
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if isinstance(self.rule, list) and self.number and len(self.rule) > self.number:
             msg = f"`rule` names {len(self.rule)} rules for {self.number} rounds"
+            raise ValueError(msg)
+        if self.stop.relaxed_force_ev_per_angstrom is not None and self.relaxation is None:
+            msg = (
+                "`stop.relaxed_force_ev_per_angstrom` asks for a structure that is relaxed: give "
+                "`relaxation`, such as {structure: start.extxyz}, or {}"
+            )
             raise ValueError(msg)
         if self.potential.members < _MEMBERS and "spread" in self.rules():
             msg = f"rule `spread` asks {_MEMBERS} `potential.members` or more"
@@ -132,6 +178,11 @@ class RoundsSettings(Section):
     def places(self) -> list[str]:
         """How names of the snapshots of a round end."""
         return [f"{place:04d}" for place in range(1, self.per_round + 1)]
+
+    @property
+    def own_files(self) -> list[FileName]:
+        """The user's files that rounds read beside those of the pool."""
+        return [] if self.relaxation is None else self.relaxation.own_files
 
     def deciding_one(self, number: int) -> dict[str, Any]:
         """The settings that decide one round: not how many there are, nor the rules of others."""

@@ -13,13 +13,20 @@ from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.potential.inputs import read_snapshots
 from surrogate_hpo.stages.rounds.choice import DftFiles, Validation
-from surrogate_hpo.stages.rounds.model import ENERGY, FORCE, fit_round, reason_to_stop
+from surrogate_hpo.stages.rounds.model import (
+    ENERGY,
+    FORCE,
+    RELAXED,
+    fit_round,
+    reason_to_stop,
+    relaxed_force,
+)
 from surrogate_hpo.stages.rounds.settings import RoundsSettings, StopSettings
 
 logger = logging.getLogger(__name__)
 _MOST_NAMED = 10
 COLUMNS = (
-    *("round", "state", "rule", "dft_runs", "training_snapshots", ENERGY, FORCE),
+    *("round", "state", "rule", "dft_runs", "training_snapshots", ENERGY, FORCE, RELAXED),
     *("candidates", "dropped", "chosen", "failed", "dft_cpu_seconds"),
 )
 
@@ -54,10 +61,13 @@ def rounds(
     rows = list(_rows(documents, missing, spent, own))
     held_out = read_snapshots(validation_structures, validation_dft)
     last = fit_round(settings, data, held_out, derive_seed(seed, "rounds", "last", "potential"))
+    errors = last.errors
+    if settings.relaxation is not None:
+        errors = errors | {RELAXED: relaxed_force(documents[-1], data)}
     after: dict[str, Cell] = dict.fromkeys(COLUMNS)
     runs = own + sum(len(one["chosen"]) for one in documents)
     after |= {"state": "after the last", "dft_runs": runs, "training_snapshots": len(data)}
-    rows.append(after | last.errors)
+    rows.append(after | errors)
     inputs = [*choices, *structures, *dft, *validation_structures, *validation_dft, *tried]
     write_table(table, rows, columns=COLUMNS)
     warnings = list(_warnings(documents, missing))
@@ -69,7 +79,7 @@ def rounds(
             "rounds": rows,
             "chosen": list(_chosen(documents, missing)),
             "stop": settings.stop.model_dump(),
-            "notes": [_in_words(documents, settings.stop, last.errors)],
+            "notes": [_in_words(documents, settings.stop, errors)],
             "left_out": missing,
             "warnings": warnings,
             "provenance": provenance("rounds", settings, seed, inputs),
@@ -121,7 +131,7 @@ def _in_words(
         which = f"rounds {first} to {last} are" if len(empty) > 1 else f"round {first} is"
         return f"The run stopped early: {which} empty, because {empty[0]['reason']}."
     told = f"All rounds, {count} of them, chose structures"
-    if reason := reason_to_stop(stop, dict(errors)):
+    if reason := reason_to_stop(stop, errors):
         return f"{told}; by now {reason}."
     wanted = [
         f"{name} {errors[name]:.3g} (limit {limit:g})" for name, limit in stop if limit is not None

@@ -19,6 +19,8 @@ from surrogate_hpo.stages.select.pool import Candidate
 from surrogate_hpo.stages.select.settings import SelectSettings
 
 _MOST_NAMED = 3
+DUPLICATE = "duplicate: of "
+"""What stands before the name of the structure that a dropped candidate is a copy of."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def described(
     twins = duplicates(features, len(known), settings.duplicate_distance)
     for twin, early in twins.items():
         other = called[early] if early < len(known) else candidates[kept[early - len(known)]].name
-        dropped[kept[twin - len(known)]] = f"duplicate: of {other}"
+        dropped[kept[twin - len(known)]] = f"{DUPLICATE}{other}"
     out = extrapolation(features, len(known))
     for place, number in enumerate(kept, start=len(known)):
         if out[place] > settings.extrapolation_limit:

@@ -6,6 +6,21 @@ from surrogate_hpo.formats.structures.structures import select_frames
 from surrogate_hpo.run.rest import rest_structure
 
 
+def _check_relaxed(config: Config, known: set[str]) -> None:
+    """The structure that the rounds relax is there, and pw.x can compute it."""
+    relaxation = config.rounds.relaxation
+    if relaxation is None or relaxation.structure is None:
+        return
+    ((atoms, where),) = select_frames(relaxation.structure)
+    if foreign := set(atoms.symbols) - known:
+        raise ConfigError(
+            "the structure that the rounds relax has elements without a pseudopotential",
+            where=f"rounds.relaxation.structure: {where}",
+            expected=", ".join(sorted(known)),
+            got=", ".join(sorted(foreign)),
+        )
+
+
 def check_pool(config: Config) -> None:
     """Build the cells of generated candidates, and look for frames of known elements in files.
 
@@ -27,6 +42,7 @@ def check_pool(config: Config) -> None:
     for group in groups:
         rest_structure(next(config.snapshots.plans_of(group)))
     known = set(config.dft.pseudopotentials)
+    _check_relaxed(config, known)
     sources = [source for group in config.select.pool for source in group.files or ()]
     frames = [frame for source in sources for frame, _ in select_frames(source, all_of_them=True)]
     foreign = {symbol for frame in frames for symbol in frame.symbols} - known
