@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.potential.features import AtomDescriptor
+from surrogate_hpo.potential.features import AtomDescriptor, energy_features
 from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.selection.features import describe
 from surrogate_hpo.selection.learner import Learner
@@ -40,6 +40,11 @@ FEATURES = describe([one.atoms for one in DATA], DESCRIPTOR)
 @pytest.fixture(scope="module")
 def learner() -> Learner:
     return Learner(DATA, DESCRIPTOR, 0.0)
+
+
+def test_what_rules_see_sums_up_to_what_the_energy_is_linear_in(learner):
+    expected = [energy_features(one.atoms, DESCRIPTOR) for one in DATA]
+    np.testing.assert_allclose(learner.features.sums, expected, rtol=1e-12, atol=1e-12)
 
 
 def law(scale: float, noise: float = 0.02, seed: int = 1, replays: int = 12) -> np.ndarray:

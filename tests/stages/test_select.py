@@ -23,7 +23,7 @@ from surrogate_hpo.potential.features import AtomDescriptor, energy_features
 from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.request import need_of
-from surrogate_hpo.stages.select.figure import banded
+from surrogate_hpo.selection.classes import banded
 from surrogate_hpo.stages.select.pool import candidates_of
 
 SIZE = Size(4, 66.0, (9, 9, 9), (9, 9, 9), 100, 700, 4, 20)

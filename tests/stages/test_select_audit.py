@@ -82,6 +82,21 @@ def test_rules_are_judged_beside_random_with_intervals_and_words(audited):
     assert {row["class"] for row in taus} == {"all", "4 atoms, 300 K", "4 atoms, 900 K"}
 
 
+def test_continuous_temperatures_are_judged_in_bands(project):
+    frames = [frame(seed) for seed in range(40)]
+    for number, atoms in enumerate(frames):
+        atoms.info["temperature_kelvin"] = 210.5 + 20 * number
+    configured(project, frames)
+    run()
+    classes = json.loads((project / "s.json").read_text())["classes"]
+    assert classes["4 atoms, 300-400 K"] == 5
+    assert len(classes) <= 10
+    assert sum(classes.values()) == 40
+    ranks = {row["class"] for row in read_table(project / "t.csv")}
+    assert "all" in ranks
+    assert ranks - {"all"} <= classes.keys()
+
+
 def test_an_interrupted_audit_goes_on_with_the_same_numbers(audited):
     before = {name: (audited / name).read_bytes() for name in ("c.csv", "w.csv", "s.json")}
     (state,) = (audited / "state").iterdir()

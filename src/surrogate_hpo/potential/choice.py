@@ -99,6 +99,7 @@ def design_of(
     descriptor: AtomDescriptor,
     forces: Sequence[FloatArray] | None,
     virials: Sequence[FloatArray] | None,
+    features: Sequence[FloatArray] | None = None,
 ) -> Design:
     """Rows for the energies, and for forces and virials of the structures that have some.
 
@@ -112,13 +113,17 @@ def design_of(
         As `choose_linear_snap`; only whether they are empty matters here.
     virials
         The same.
+    features
+        `energy_features` of the structures, where they are known already.
 
     Returns
     -------
     Design
         In the order of the structures.
     """
-    features = [energy_features(atoms, descriptor) for atoms in structures]
+    if features is None:
+        features = [energy_features(atoms, descriptor) for atoms in structures]
+    features = list(features)
     if forces is None and virials is None:
         return Design(features, None, None)
     nothing = np.empty((0, descriptor.features))

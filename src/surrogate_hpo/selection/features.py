@@ -97,6 +97,11 @@ class Features:
         counts = self.counts.reshape(-1, *(1 for _ in values.shape[1:]))
         return np.asarray(np.add.reduceat(values, self.starts, axis=0) / counts)
 
+    @property
+    def sums(self) -> FloatArray:
+        """Sum over the sites of each structure, [structures, columns]."""
+        return np.asarray(np.add.reduceat(self.rows, self.starts, axis=0))
+
     def largest_of(self, values: FloatArray) -> FloatArray:
         """Largest over the sites of each structure, [structures], of values [sites]."""
         return np.asarray(np.maximum.reduceat(values, self.starts))

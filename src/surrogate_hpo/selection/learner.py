@@ -12,6 +12,7 @@ from surrogate_hpo.potential.choice import Design, design_of
 from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.potential.linear_snap import LinearFit, fit_linear_snap
+from surrogate_hpo.selection.features import describe
 
 FloatArray = NDArray[np.float64]
 # Of what a potential would choose from, enough to tell apart.
@@ -64,6 +65,15 @@ class Learner:
     force_weight
         Å/atom: what an error of forces counts in the fit; 0 for energies alone.
 
+    Attributes
+    ----------
+    features
+        What the structures are described by.
+    energies
+        eV per cell.
+    atoms
+        Number of atoms of each structure.
+
     Raises
     ------
     DataError
@@ -84,7 +94,10 @@ class Learner:
             )
         self._forces = [one.forces for one in data if one.forces is not None]
         known = self._forces if len(self._forces) == len(data) else None
-        self._design: Design = design_of([one.atoms for one in data], descriptor, known, None)
+        atoms = [one.atoms for one in data]
+        self.features = describe(atoms, descriptor)
+        sums = list(self.features.sums)
+        self._design: Design = design_of(atoms, descriptor, known, None, sums)
         self._descriptor, self._weight = descriptor, force_weight
         self.energies = [one.energy for one in data]
         self.atoms = np.array([len(one.atoms) for one in data])

@@ -134,10 +134,18 @@ def choose_beside(
         Numbers of these candidates.
     known
         How many structures are known; the first ones among the features.
-    rule, seed, members, components, sampled
-        As for `selection.choosing.choose`.
+    rule
+        Of the others.
     number
         How many structures the round computes, these included.
+    seed
+        Of what is random.
+    members
+        Energies per atom by the members of a model, eV, [members, structures]; for `spread`.
+    components
+        Number of principal components in which distances are taken.
+    sampled
+        Most known sites that candidates are compared with.
 
     Returns
     -------

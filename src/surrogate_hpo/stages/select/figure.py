@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from surrogate_hpo.report.palette import GREY, INK, ORANGE, SKY, VERMILION
 from surrogate_hpo.report.style import DrawnFigure, drawn, new_figure, styled
 from surrogate_hpo.report.table import FigureTable, number_column, require_rows, word_column
+from surrogate_hpo.selection.classes import banded, numbers_of
 
 # What is drawn on top comes last: colour, marker, size.
 _LOOKS = {
@@ -19,9 +19,6 @@ _LOOKS = {
     "chosen": ("chosen", VERMILION, "D", 26),
 }
 _SHARES = (5, 25, 50, 75, 95)
-# More classes cannot be told apart on the axis: temperatures are then gathered in bands of so many
-# kelvin, as narrow as that allows.
-_MOST_CLASSES, _BANDS = 10, (100, 200, 500, 1000, 10000)
 
 
 def candidates_in_space_table(rows: Sequence[Mapping[str, str]]) -> FigureTable:
@@ -81,7 +78,7 @@ def draw_candidates_in_space(table: FigureTable) -> Figure:
     places.set(xlabel="first principal component", ylabel="second principal component")
     groups, apart = banded(table.words("class")), table.numbers("nearest_neighbours")
     known = np.isfinite(apart)
-    names = sorted(set(groups[known]), key=lambda name: [float(n) for n in _numbers(name)])
+    names = sorted(set(groups[known]), key=lambda name: [float(n) for n in numbers_of(name)])
     for place, name in enumerate(names):
         own = apart[known & (groups == name)]
         low, lower, middle, upper, high = np.percentile(own, _SHARES)
@@ -95,41 +92,6 @@ def draw_candidates_in_space(table: FigureTable) -> Figure:
     distances.axvline(0, color=ORANGE, lw=0.8, ls=(0, (1, 1)))
     figure.legend(*places.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
-
-
-def banded(classes: Sequence[str]) -> NDArray[np.str_]:
-    """Classes as they are, or with temperatures in bands where there are too many.
-
-    Parameters
-    ----------
-    classes
-        Such as ``8 atoms, 1164.01 K``, one per structure.
-
-    Returns
-    -------
-    array of str
-        Such as ``8 atoms, 1100-1200 K``, in the same order.
-    """
-    found = np.array(classes)
-    for width in _BANDS:
-        if len(set(found)) <= _MOST_CLASSES:
-            break
-        found = np.array([_in_band(name, width) for name in classes])
-    return found
-
-
-def _in_band(name: str, width: int) -> str:
-    atoms, *temperature = _numbers(name)
-    if not temperature:
-        return name
-    low = int(float(temperature[0]) // width) * width
-    return f"{atoms} atoms, {low}-{low + width} K"
-
-
-def _numbers(name: str) -> list[str]:
-    """Number of atoms and temperature of a class, for its place in the order."""
-    words = name.replace(",", "").replace("-", " ").split()
-    return [word for word in words if word.replace(".", "").isdigit()]
 
 
 def candidates_in_space(rows: Sequence[Mapping[str, str]]) -> DrawnFigure:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from surrogate_hpo.scores.agreement import MINIMUM_ARCHITECTURES, agreement
 from surrogate_hpo.scores.estimates import Estimate
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.selection.features import Features
 from surrogate_hpo.selection.learner import Learner
 from surrogate_hpo.selection.options import RuleName
 from surrogate_hpo.selection.replay import Curve, Judged, Split, judged_measures, replay, split_of
@@ -32,9 +31,7 @@ class Audited:
     Attributes
     ----------
     learner
-        Fits and judges.
-    features
-        What rules see.
+        Fits and judges; its features are what rules see.
     groups
         Class of each structure.
     splits
@@ -44,7 +41,6 @@ class Audited:
     """
 
     learner: Learner
-    features: Features
     groups: list[str]
     splits: list[Split]
     seeds: list[int]
@@ -53,7 +49,6 @@ class Audited:
 def audited(
     settings: SelectAuditSettings,
     learner: Learner,
-    features: Features,
     groups: list[str],
     seed: int,
 ) -> Audited:
@@ -61,7 +56,6 @@ def audited(
     seeds = [derive_seed(seed, "select_audit", number) for number in range(settings.seeds)]
     return Audited(
         learner,
-        features,
         groups,
         [
             split_of(len(groups), settings.held_out, settings.start, settings.batch, own)
@@ -134,7 +128,7 @@ def _curve(
         f"{rule} {number} {draw}",
         lambda: replay(
             case.learner,
-            case.features,
+            case.learner.features,
             case.splits[number],
             rule,
             batch=settings.batch,
@@ -191,7 +185,7 @@ def all_taus(settings: SelectAuditSettings, case: Audited, seed: int) -> list[Ta
         some = max(len(split.start), round(settings.target_share * len(known)))
         drawn = np.random.default_rng(derive_seed(own, "tau")).permutation(known)[:some].tolist()
         judged.append(
-            judged_measures(case.learner, case.features, split, drawn, settings.rules, own)
+            judged_measures(case.learner, case.learner.features, split, drawn, settings.rules, own)
         )
     groups = [ALL, *dict.fromkeys(sorted(case.groups))]
     found = []

@@ -17,7 +17,7 @@ from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.run.interface import Input, Output, State
 from surrogate_hpo.run.provenance import fingerprint, provenance
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.selection.features import describe
+from surrogate_hpo.selection.classes import banded
 from surrogate_hpo.selection.learner import Learner
 from surrogate_hpo.selection.options import RuleName
 from surrogate_hpo.selection.replay import Curve
@@ -120,8 +120,8 @@ def _case(
     atoms = [one.atoms for one in data]
     descriptor = default_descriptor(atoms, settings.cutoff_radius_angstrom, settings.twojmax)
     learner = Learner(data, descriptor, weight)
-    groups = [one.group if "K" in one.group else class_of(one.atoms) for one in data]
-    return audited(settings, learner, describe(atoms, descriptor), groups, seed)
+    classes = [one.group if "K" in one.group else class_of(one.atoms) for one in data]
+    return audited(settings, learner, [str(one) for one in banded(classes)], seed)
 
 
 def _worth_rows(
