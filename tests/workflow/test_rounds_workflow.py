@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -21,6 +22,13 @@ pytestmark = [pytest.mark.workflow, pytest.mark.qe]
 SUMMARY = "results/rounds/summary.json"
 MODEL = {"cutoff_radii_angstrom": [4.0], "twojmax": [2], "force_weights": [0.1], "members": 2}
 POOL = [{"number": 20, "temperature_kelvin": {"minimum": 100, "maximum": 600}}]
+# Everything after the rounds as small as it can be.
+CHEAP = {
+    "acsd": {"cutoff_radii_angstrom": [3.0], "twojmax": [2]},
+    "naswot": {"layers": [1], "widths": [16], "activations": ["tanh"]},
+    "search": {"trials": 2, "maximum_epochs": 2, "startup_trials": 1},
+    "train": {"seeds": 2, "maximum_epochs": 3},
+}
 # pw.x, but of the structure that a file names it says that it cannot.
 FAILING = """#!/bin/sh
 case "$PWD" in *"$(cat {marker})".work)
@@ -150,3 +158,48 @@ def test_an_empty_round_has_jobs_that_say_so(folder):
     reason = str(reason_of(folder / "results/dft/round1-0001.json"))
     assert reason.startswith("round 1 is empty, rounds.stop is met")
     assert "left out: round 1 is empty" in (folder / "logs/dft/round1-0001.log").read_text()
+
+
+@pytest.mark.longest
+def test_a_run_with_rounds_is_reported_packed_and_proved_elsewhere(folder):
+    """One calculation has failed, and the rounds stop before the last: both go all the way."""
+    for section, changes in CHEAP.items():
+        edit_config(folder, section, **changes)
+    stop = {"relaxed_force_ev_per_angstrom": 1e3}
+    edit_config(folder, "rounds", per_round=2, relaxation={"steps": 3}, stop=stop)
+    engine = Path(yaml.safe_load((folder / "config.yaml").read_text())["dft"]["command"])
+    marker = engine.parents[1] / "fails"
+    marker.write_text("round1-0002")
+    try:
+        run(folder, "archive")
+    finally:
+        marker.write_text("nothing")
+    page = (folder / "results/report/report.html").read_text()
+    for words in (
+        "The run stopped early: round 2 is empty, because rounds.stop is met",
+        "1 of 2 structures that the rounds chose have no DFT result",
+        "DFT failed: Quantum ESPRESSO stopped with an error",
+        'id="figure-rounds"',
+        "where the relaxation has led",
+        "rounds.relaxation.steps",
+    ):
+        assert words in page, words
+    figures = folder / "results/report/figures"
+    assert {"rounds.svg", "rounds.pdf", "rounds.csv"} <= {p.name for p in figures.iterdir()}
+    assert "rounds" in (figures / "dag.csv").read_text()
+    place = folder.parent / "elsewhere"
+    place.mkdir()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "surrogate_hpo", "verify"),
+            *(str(folder / "results/archive.tar.zst"), "--folder", str(place / "unpacked")),
+            *("--rerun", "rounds"),
+        ],
+        cwd=place, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Snakemake +passed +nothing to be done", done.stdout)
+    assert re.search(r"rerun rounds +passed", done.stdout)
+    unpacked = place / "unpacked/run/results"
+    assert str(reason_of(unpacked / "ldos/round1-0002.zarr.zip")).startswith("DFT failed")
+    assert "round 2 is empty" in str(reason_of(unpacked / "descriptors/round2-0001.zarr.zip"))

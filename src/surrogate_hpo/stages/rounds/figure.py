@@ -141,7 +141,8 @@ def draw_rounds(table: FigureTable) -> Figure:
 def _draw_error(axes: Axes, table: FigureTable, name: str, label: str) -> None:
     runs, errors = table.numbers("dft_runs"), table.numbers(name)
     known = np.isfinite(errors)
-    limits = table.numbers(f"stop_{name}")[:1] if table.has_numbers(f"stop_{name}") else []
+    stop = f"stop_{name}"
+    limits = table.numbers(stop)[:1].tolist() if table.has_numbers(stop) else []
     axes.set(yscale="log", ylim=log_limits(np.array([*errors, *limits])), ylabel=label)
     axes.plot(runs[known], errors[known], color=BLUE, lw=1.6, zorder=2)
     axes.plot(runs[known], errors[known], "o", color=BLUE, label="error when a round began")
@@ -163,12 +164,13 @@ def _draw_chosen(axes: Axes, table: FigureTable) -> None:
     if computed.any():
         axes.bar(numbers, computed, color=SKY, width=0.6, label="chosen, computed")
     if (some := failed > 0).any():
-        style = {"color": "white", "edgecolor": VERMILION, "hatch": "////"}
-        heights = (numbers[some], failed[some], 0.6, computed[some])
-        axes.bar(*heights, label="chosen, DFT failed", **style)
+        bars = axes.bar(numbers[some], failed[some], 0.6, computed[some])
+        for bar in bars:
+            bar.set(facecolor="white", edgecolor=VERMILION, hatch="////")
+        bars.set_label("chosen, DFT failed")
     if empty.size:
-        style = {"color": GREY, "ms": 8, "mew": 2, "clip_on": False}
-        axes.plot(empty, np.zeros(len(empty)), "x", label="empty round", **style)
+        (marks,) = axes.plot(empty, np.zeros(len(empty)), "x", color=GREY, label="empty round")
+        marks.set(markersize=8, markeredgewidth=2, clip_on=False)
     axes.set(xlabel="round", ylabel="structures", xlim=(numbers[0] - 0.6, numbers[-1] + 0.6))
     axes.set_ylim(0, max(1.0, float(np.max(computed + failed))) * 1.08)
     for axis in (axes.xaxis, axes.yaxis):

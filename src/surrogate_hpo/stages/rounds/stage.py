@@ -67,7 +67,7 @@ def rounds(
     after: dict[str, Cell] = dict.fromkeys(COLUMNS)
     runs = own + sum(len(one["chosen"]) for one in documents)
     after |= {"state": "after the last", "dft_runs": runs, "training_snapshots": len(data)}
-    rows.append(after | errors)
+    rows.append({**after, **errors})
     inputs = [*choices, *structures, *dft, *validation_structures, *validation_dft, *tried]
     write_table(table, rows, columns=COLUMNS)
     warnings = list(_warnings(documents, missing))
