@@ -12,7 +12,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from rocrate.rocrate import ROCrate
+from tiny_workflow import REPOSITORY
 
+from surrogate_hpo.archive.collect import Run, collect_run
 from surrogate_hpo.archive.comparison import number_differences
 from surrogate_hpo.archive.crate import CRATE, RunDescription, crate_faults, crate_text
 from surrogate_hpo.archive.jobs import METADATA, Job, jobs_of, read_records, records_behind
@@ -20,8 +22,11 @@ from surrogate_hpo.archive.relocation import Relocation
 from surrogate_hpo.archive.source import apply_patch, read_source, revision
 from surrogate_hpo.archive.stale import stale_inputs, stale_settings
 from surrogate_hpo.archive.tarball import Member
+from surrogate_hpo.config.load import load_config
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.zarr_zip import write_dataset
+from surrogate_hpo.run.left_out import leave_out
+from surrogate_hpo.stages.archive.stage import _software
 from surrogate_hpo.stages.rounds.settings import RoundsSettings
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
 
@@ -414,3 +419,26 @@ def test_the_place_of_links_does_not_fool_the_walk(tmp_path):
     (tmp_path / "Snakefile").write_text("")
     (tmp_path / "again").symlink_to(tmp_path)
     assert set(read_source(tmp_path).files) == {"Snakefile"}
+
+
+def test_of_a_calculation_that_failed_the_reason_and_what_pw_said_go_along(tmp_path):
+    config = load_config([REPOSITORY / "config" / "tiny.yaml"])
+    dft = tmp_path / "results" / "dft"
+    work = dft / "round1-0002.work"
+    (work / "espresso.save").mkdir(parents=True)
+    leave_out(dft / "round1-0002.json", "DFT failed: no convergence")
+    (dft / "training-0000.json").write_text('{"version": "7.2"}')
+    for name in ("espresso.pwi", "espresso.pwo", "espresso.err", "espresso.wfc1", "pseudo.UPF"):
+        (work / name).write_text("text")
+    (work / "espresso.save" / "wfc1.dat").write_text("orbitals")
+    found = collect_run(
+        Run(tmp_path, config, [], [], ()), include="all", without=Path("results/archive.tar.zst")
+    )
+    names = {m.name for m in found.members if "/dft/" in m.name}
+    texts = {f"round1-0002.work/espresso.{end}" for end in ("pwi", "pwo", "err")}
+    kept = {"round1-0002.json", "training-0000.json", *texts}
+    assert names == {f"run/results/dft/{name}" for name in kept}
+    (tmp_path / "results" / "evaluate").mkdir()
+    record = {"provenance": {"package": "surrogate-hpo 1", "libraries": {"numpy": "2"}}}
+    (tmp_path / "results" / "evaluate" / "summary.json").write_text(json.dumps(record))
+    assert _software(tmp_path)["Quantum ESPRESSO"] == "7.2"

@@ -28,8 +28,9 @@ AS_WRITTEN = "config/as-written"
 RULE = "archive"
 STORES = ("results/ldos/", "results/descriptors/")
 # What is no result: states of interrupted jobs, halves of files, the archive itself and its cost,
-# and wavefunctions, which only another LDOS would need.
-_WAVEFUNCTIONS = re.compile(r"results/dft/[^/]+\.save/")
+# and wavefunctions, which only another LDOS would need; of calculations that failed what pw.x was
+# told and said goes along.
+_WAVEFUNCTIONS = re.compile(r"results/dft/[^/]+\.(save/|work/(?!espresso\.(pwi|pwo|err)$))")
 _NO_RESULTS = ("results/state/", f"results/cost/{RULE}/", f"results/{RULE}.tar.zst")
 
 

@@ -21,6 +21,7 @@ from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.files.documents import read_document
 from surrogate_hpo.run.graph import FIGURES, ON_REQUEST
 from surrogate_hpo.run.interface import Input, Option, Output
+from surrogate_hpo.run.left_out import reason_of
 from surrogate_hpo.run.outputs import changed_outputs, require_unchanged
 from surrogate_hpo.run.plan import chain, cost_path, items
 from surrogate_hpo.stages.archive.settings import ArchiveSettings, Include
@@ -166,7 +167,8 @@ def _software(run: Path) -> dict[str, str]:
     """What made the numbers, by name and version; this package is the first."""
     record = read_document(run / _SUMMARY, keys=("provenance",))["provenance"]
     name, _, number = str(record["package"]).rpartition(" ")
-    results = sorted((run / "results" / "dft").glob("*.json"))
+    # Of a round's calculation that failed only the reason is there.
+    results = [p for p in (run / "results" / "dft").glob("*.json") if reason_of(p) is None]
     engines = {str(read_document(path).get("version")) for path in results}
     engine = {"Quantum ESPRESSO": ", ".join(sorted(engines))} if engines else {}
     python = {"Snakemake": version("snakemake"), "Python": platform.python_version()}
