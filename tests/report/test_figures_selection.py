@@ -94,13 +94,13 @@ def round_rows():
         (None, "after the last", 16, 15, 0.41, 19.4, None, None),
     ]
     rest = {"rule": "random", "candidates": 40, "dropped": 3, "dft_cpu_seconds": 9.0}
-    rest |= {"relaxed_force_ev_per_angstrom": None}
+    rest |= {"relaxed_force_ev_per_angstrom": None, "surrogate_error_mev_per_atom": None}
     return [dict(zip(columns, row, strict=True)) | rest for row in values]
 
 
 def test_rounds_show_errors_limits_failures_and_what_stayed_empty():
     rows = round_rows()
-    figure = rounds_figure(rows, {"energy_error_mev_per_atom": 0.5})
+    figure = rounds_figure(rows, {"force_rmse_mev_per_angstrom": 20.0})
     shown = words(figure)
     assert {"chosen, DFT failed", "empty round", "after the last round", "rounds.stop"} <= {*shown}
     plain = [row | {"failed": 0, "state": "chosen"} for row in rows[:2]]

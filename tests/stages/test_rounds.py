@@ -473,6 +473,7 @@ def test_names_follow_from_the_config_and_without_rounds_nothing_changes():
             {},
             "asks for a structure that is relaxed: give `relaxation`",
         ),
+        ({"network": {"training": {"use_gpu": True}}}, POOL, {}, "rounds have no GPU"),
         ({"relaxation": {"structure": "a.traj@0:3"}}, POOL, {}, "is more than one structure"),
         ({}, [], {}, "rounds choose among select.pool, which is empty"),
         ({}, [{"files": ["a.traj@7"]}], {}, "is 2, but select.pool has 1 candidates"),

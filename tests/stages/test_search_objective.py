@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from test_search_stage import search_settings
 from tiny_workflow import REPOSITORY, edit_config
 
 from surrogate_hpo.config.load import load_config
+from surrogate_hpo.config.short_recipe import ShortRecipeSettings
 from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.data.models import read_model
@@ -27,10 +29,13 @@ from surrogate_hpo.networks.architecture import Architecture
 from surrogate_hpo.run.graph import HELPERS
 from surrogate_hpo.search.folds import left_out
 from surrogate_hpo.stages.evaluate.evaluated import read_evaluated
+from surrogate_hpo.stages.rounds.networks import LdosFiles, surrogate_error
+from surrogate_hpo.stages.rounds.settings import NetworkSettings
 from surrogate_hpo.stages.search.energies import EnergyErrors
 from surrogate_hpo.stages.search.inputs import JudgedFiles, StudyInputs
 from surrogate_hpo.training import resumable
 
+VALIDATION_STORES = ("validation_descriptors", "validation_ldos")
 ENERGY = {
     "objective": "total_free_energy",
     "trials": 3,
@@ -164,6 +169,31 @@ def test_the_error_is_that_of_the_evaluation(gas, tmp_path, quantity):
     model = read_model(gas / "0" / "model.pt")
     assert found.means(model, snapshots) == pytest.approx([np.mean(errors)], rel=1e-12)
     assert found.means(model, snapshots[1:]) == pytest.approx([errors[1]], rel=1e-12)
+
+
+def test_rounds_are_judged_by_the_energies_of_networks(gas):
+    settings = NetworkSettings(width=8, training=ShortRecipeSettings(seeds=2, epochs=2))
+    files = gas_files(gas, "validation")
+    structures, dft = (files.pop(name) for name in ("structures", "dft"))
+    found = surrogate_error(settings, LdosFiles(**files), structures, dft, seed=1)
+    assert math.isfinite(found)
+    assert found == surrogate_error(settings, LdosFiles(**files), structures, dft, seed=1)
+    assert found != surrogate_error(settings, LdosFiles(**files), structures, dft, seed=2)
+    (one, other) = (
+        surrogate_error(
+            settings,
+            LdosFiles(**files | {name: files[name][n : n + 1] for name in VALIDATION_STORES}),
+            structures[n : n + 1],
+            dft[n : n + 1],
+            seed=1,
+        )
+        for n in range(2)
+    )
+    # Each network is the same: what it is judged by does not steer it.
+    assert found == pytest.approx((one + other) / 2, rel=1e-9)
+    hot = ShortRecipeSettings(seeds=1, epochs=2, learning_rate=1e30, optimiser="adamw")
+    hopeless = NetworkSettings(width=8, training=hot)
+    assert surrogate_error(hopeless, LdosFiles(**files), structures, dft, seed=1) == math.inf
 
 
 def test_trials_may_be_judged_by_an_energy_and_none_is_pruned_for_its_loss(gas):

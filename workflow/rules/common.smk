@@ -102,6 +102,9 @@ TRANSFER = ["transfer"] if CONFIG.transfer.structures else []
 # Snapshots are added in rounds only where some are asked for.
 ROUNDS = ["rounds"] if CONFIG.rounds.number else []
 ROUND_SNAPSHOTS = CONFIG.rounds.names()
+# Networks are trained in a round only where it is judged by them.
+ROUND_LEARNT = ["training"] if CONFIG.rounds.needs_ldos else []
+ROUND_JUDGED = ["validation"] if CONFIG.rounds.needs_ldos else []
 # The user's files that candidates of a round come from.
 POOL_FILES = [
     *CONFIG.snapshots.cell_files(),
@@ -273,13 +276,13 @@ def own(pattern, split):
     return expand(pattern, snapshot=CONFIG.snapshots.names(split))
 
 
-def known(pattern, split):
-    """The pattern's files of a split, without those of the wildcard's round and of later ones."""
+def known(pattern, *splits):
+    """The pattern's files of splits, without those of the wildcard's round and of later ones."""
 
     def files_before(wildcards):
-        names = CONFIG.snapshots.names(split)
-        if split == "training":
-            names = [*names, *CONFIG.rounds.names_before(int(wildcards.round))]
+        names = [name for split in splits for name in CONFIG.snapshots.names(split)]
+        if "training" in splits:
+            names += CONFIG.rounds.names_before(int(wildcards.round))
         return expand(pattern, snapshot=names)
 
     return files_before

@@ -9,6 +9,13 @@ rule rounds:
         validation_dft=of("results/dft/{snapshot}.json", "validation"),
         tried=expand("results/dft/{snapshot}.json", snapshot=ROUND_SNAPSHOTS),
         costs=expand("results/cost/dft/{snapshot}.json", snapshot=ROUND_SNAPSHOTS),
+        ldos=of("results/ldos/{snapshot}.zarr.zip", *ROUND_LEARNT),
+        descriptors=of("results/descriptors/{snapshot}.zarr.zip", *ROUND_LEARNT),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", *ROUND_JUDGED),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", *ROUND_JUDGED
+        ),
+        pseudopotentials=UPF_FILES if ROUND_LEARNT else [],
     output:
         table=report(
             "results/rounds/rounds.csv",
@@ -44,6 +51,13 @@ rule rounds_choice:
         test_structures=known("results/snapshots/{snapshot}.extxyz", "test"),
         tried=tried,
         before=round_before,
+        ldos=known("results/ldos/{snapshot}.zarr.zip", *ROUND_LEARNT),
+        descriptors=known("results/descriptors/{snapshot}.zarr.zip", *ROUND_LEARNT),
+        validation_ldos=of("results/ldos/{snapshot}.zarr.zip", *ROUND_JUDGED),
+        validation_descriptors=of(
+            "results/descriptors/{snapshot}.zarr.zip", *ROUND_JUDGED
+        ),
+        pseudopotentials=UPF_FILES if ROUND_LEARNT else [],
     output:
         choice="results/rounds/{round}/choice.json",
         candidates="results/rounds/{round}/candidates.csv",

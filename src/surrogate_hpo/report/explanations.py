@@ -83,9 +83,9 @@ FIGURES: dict[str, FigureText] = {
     ),
     "rounds": FigureText(
         "rounds",
-        "Errors of the potential on the validation snapshots against the DFT runs that were made "
-        "for the training by then: one point per round, on a logarithmic axis, and one after the "
-        "last. Below: how many structures each round chose, and of how many the calculation "
+        "Errors of the potential, or of networks, on the validation snapshots against the DFT runs "
+        "made for the training by then: one point per round, on a logarithmic axis, and one after "
+        "the last. Below: how many structures each round chose, and of how many the calculation "
         "failed.",
         "An error that falls from round to round says that what was chosen taught the potential "
         "something; one that stays or rises, with few snapshots as by chance, says that it did "

@@ -54,7 +54,7 @@ class Errors:
 
 
 class Learner:
-    """Fits to some of the structures, judged on others.
+    """Fits to some of the structures, judged on others; `features` are what they are described by.
 
     Parameters
     ----------
@@ -64,15 +64,6 @@ class Learner:
         What atoms are described by.
     force_weight
         Å/atom: what an error of forces counts in the fit; 0 for energies alone.
-
-    Attributes
-    ----------
-    features
-        What the structures are described by.
-    energies
-        eV per cell.
-    atoms
-        Number of atoms of each structure.
 
     Raises
     ------

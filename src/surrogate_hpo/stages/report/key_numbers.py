@@ -5,7 +5,7 @@ from typing import Any
 
 from surrogate_hpo.data.dft_results import result_from_document
 from surrogate_hpo.report.table import Value
-from surrogate_hpo.run.graph import STAGES
+from surrogate_hpo.run.graph import GROWTH, STAGES
 from surrogate_hpo.stages.report.records import Documents
 
 # At a distance of 4 kT to both edges 2 % of a state are left to tell where it lies.
@@ -37,7 +37,7 @@ def key_numbers(
             "CPU time (s)": total["cpu_seconds"],
         }
         for stage, total in cost.items()
-        if stage in STAGES
+        if stage in (*STAGES, *GROWTH)
     }
     found["acsd"] |= {
         "chosen cutoff radius (Å)": documents["acsd"]["cutoff_radius_angstrom"],

@@ -11,6 +11,7 @@ from surrogate_hpo.files.documents import read_document, write_document
 from surrogate_hpo.files.tables import Cell, write_table
 from surrogate_hpo.formats.structures.structures import read_structure, write_structure
 from surrogate_hpo.potential.labelled import Labelled
+from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.run.interface import Argument, Input, Output, Structures
 from surrogate_hpo.run.left_out import leave_out, reason_of
 from surrogate_hpo.run.provenance import provenance
@@ -19,11 +20,13 @@ from surrogate_hpo.selection.options import WITH_MODEL
 from surrogate_hpo.stages.potential.inputs import read_snapshots
 from surrogate_hpo.stages.rounds.model import (
     RELAXED,
+    SURROGATE,
     fit_round,
     reason_to_stop,
     relaxed_force,
 )
 from surrogate_hpo.stages.rounds.motion import Relaxed, moved, relaxed
+from surrogate_hpo.stages.rounds.networks import NO_STORES, LdosFiles, surrogate_error
 from surrogate_hpo.stages.rounds.pool import (
     RoundChoice,
     RoundPool,
@@ -33,6 +36,7 @@ from surrogate_hpo.stages.rounds.pool import (
 )
 from surrogate_hpo.stages.rounds.settings import RoundsSettings
 from surrogate_hpo.stages.select.members import members_of
+from surrogate_hpo.stages.select.pool import Candidate
 from surrogate_hpo.stages.select.settings import SelectSettings
 from surrogate_hpo.stages.select.weeding import DUPLICATE
 from surrogate_hpo.stages.snapshots.settings import SnapshotsSettings
@@ -63,6 +67,7 @@ def rounds_choice(
         Input("extxyz files of the rounds before, also where DFT failed; Å", also_left_out=True),
     ] = None,
     before: Annotated[list[Path] | None, Input("JSON: the choice of the round before")] = None,
+    stores: LdosFiles = NO_STORES,
     choice: Annotated[Path, Output("JSON: what was chosen and why, or why nothing was")],
     candidates: Annotated[Path, Output("CSV: a row per candidate")],
     snapshots: Annotated[list[Path], Output("extxyz files of the chosen structures; Å")],
@@ -74,7 +79,8 @@ def rounds_choice(
     and all that follows leaves them out.
     """
     inputs = [*structures, *dft, *validation_structures, *validation_dft, *test_structures]
-    record = provenance("rounds_choice", settings, seed, [*inputs, *(before or [])])
+    inputs += [*(before or []), *stores.paths]
+    record = provenance("rounds_choice", settings, seed, inputs)
     # Only what decides this round: of other rules, and of their number, it knows nothing.
     record["settings"] = settings.deciding_one(round_number)
     told: dict[str, Any] = {"round": round_number, "training_snapshots": len(dft)}
@@ -89,18 +95,15 @@ def rounds_choice(
     errors = model.errors
     if settings.relaxation is not None:
         errors = errors | {RELAXED: relaxed_force(earlier, data)}
+    if settings.needs_ldos:
+        judged = (validation_structures, validation_dft, derive_seed(own_seed, "network"))
+        errors = errors | {SURROGATE: surrogate_error(settings.network, stores, *judged)}
     told |= {"errors": errors, "potential": model.chosen()}
     logger.info("errors by now: %s", _in_words(errors))
     if reason := reason_to_stop(settings.stop, errors):
         _write_empty(choice, candidates, snapshots, told, reason, record)
         return
-    goal = None
-    if settings.relaxation is not None:
-        named = (earlier.get("relaxation") or {}).get("snapshots", ())
-        goal = relaxed(model.potential, data, settings.relaxation, named)
-    further = [] if goal is None else [goal.candidate]
-    if settings.dynamics is not None:
-        further = [*moved(model.potential, data, settings.dynamics, own_seed), *further]
+    goal, further = _proposed(settings, model.potential, data, earlier, own_seed)
     pool = draw_pool(
         select_settings,
         snapshots_settings,
@@ -133,6 +136,23 @@ def rounds_choice(
     if goal is not None:
         told |= {"relaxation": _relaxation(goal, rows[-1], earlier, data)}
     write_document(choice, _chosen(told, rows) | {"provenance": record})
+
+
+def _proposed(
+    settings: RoundsSettings,
+    potential: Potential,
+    data: Sequence[Labelled],
+    earlier: Mapping[str, Any],
+    seed: int,
+) -> tuple[Relaxed | None, list[Candidate]]:
+    """What the potential proposes by itself; where a relaxation has led comes last."""
+    motion, relaxation = settings.dynamics, settings.relaxation
+    frames = [] if motion is None else moved(potential, data, motion, seed)
+    if relaxation is None:
+        return None, frames
+    named = (earlier.get("relaxation") or {}).get("snapshots", ())
+    goal = relaxed(potential, data, relaxation, named)
+    return goal, [*frames, goal.candidate]
 
 
 def _relaxation(

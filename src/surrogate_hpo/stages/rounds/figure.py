@@ -31,6 +31,7 @@ _NUMBERS = (
     ("energy_error_mev_per_atom", "energy error", "meV/atom"),
     ("force_rmse_mev_per_angstrom", "force error, RMS", "meV/Å"),
     ("relaxed_force_ev_per_angstrom", "DFT's largest force where it was relaxed", "eV/Å"),
+    ("surrogate_error_mev_per_atom", "energy error of networks", "meV/atom"),
     ("candidates", "candidates", ""),
     ("dropped", "dropped", ""),
     ("chosen", "chosen", ""),
@@ -41,6 +42,7 @@ _ERRORS = (
     ("energy_error_mev_per_atom", "energy, MAE\n(meV/atom)"),
     ("force_rmse_mev_per_angstrom", "forces, RMS\nerror (meV/Å)"),
     ("relaxed_force_ev_per_angstrom", "relaxed, max.\nforce (eV/Å)"),
+    ("surrogate_error_mev_per_atom", "networks, MAE\n(meV/atom)"),
 )
 _CHOSEN = (
     ("snapshot", "snapshot"),
@@ -128,13 +130,10 @@ def draw_rounds(table: FigureTable) -> Figure:
     if shown:
         panels[len(shown) - 1].set_xlabel("DFT runs for training, failed ones too")
     _draw_chosen(panels[-1], table)
-    # All panels of errors have the same legend.
-    named = [axes.get_legend_handles_labels() for axes in panels[[0, -1][: 1 + bool(shown)]]]
-    figure.legend(
-        *([one for pair in named for one in pair[part]] for part in (0, 1)),
-        loc="outside lower center",
-        ncols=2,
-    )
+    named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels]
+    # Panels of errors have much of their legend in common.
+    legend = {label: handle for pairs in named for handle, label in pairs}
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=2)
     return figure
 
 

@@ -13,7 +13,7 @@ from surrogate_hpo.stages.potential.judge import judge, summary_of
 from surrogate_hpo.stages.rounds.settings import RoundsSettings, StopSettings
 
 ENERGY, FORCE = "energy_error_mev_per_atom", "force_rmse_mev_per_angstrom"
-RELAXED = "relaxed_force_ev_per_angstrom"
+RELAXED, SURROGATE = "relaxed_force_ev_per_angstrom", "surrogate_error_mev_per_atom"
 _ON = {RELAXED: "on the relaxed structure"}
 # What they are called where a potential is judged.
 _JUDGED = {ENERGY: "energy_mae_mev_per_atom", FORCE: "force_rmse_mev_per_angstrom"}

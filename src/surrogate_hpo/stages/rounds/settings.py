@@ -4,8 +4,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from surrogate_hpo.config.base import FileName, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import Count, FileName, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.config.frames import expand_frames, file_of, frame_problems
+from surrogate_hpo.config.short_recipe import ShortRecipeSettings
+from surrogate_hpo.networks.options import Activation
 from surrogate_hpo.selection.options import RuleName
 from surrogate_hpo.stages.potential.settings import FitSettings
 from surrogate_hpo.stages.snapshots.settings_groups import Temperatures
@@ -40,6 +42,27 @@ class StopSettings(Section):
         description="largest force of DFT on the structure to which the round before relaxed "
         "(`relaxation`); not of the validation snapshots",
     )
+    surrogate_error_mev_per_atom: PositiveFloat | None = Field(
+        None,
+        description="mean absolute error of the total free energy from networks that each round "
+        "trains (`network`); asks for LDOS and descriptors in each round",
+    )
+
+
+class NetworkSettings(Section):
+    """Networks that each round trains where `stop.surrogate_error_mev_per_atom` is given."""
+
+    layers: Count = Field(2, description="hidden layers")
+    width: PositiveInt = Field(64, description="units per hidden layer")
+    activation: Activation = Field("tanh", description="of the hidden layers")
+    training: ShortRecipeSettings = ShortRecipeSettings(seeds=1, epochs=20)
+
+    @model_validator(mode="after")
+    def _trains_on_cores(self) -> Self:
+        if self.training.use_gpu:
+            msg = "`training.use_gpu` is true, but the jobs of the rounds have no GPU: leave it out"
+            raise ValueError(msg)
+        return self
 
 
 class RelaxationSettings(Section):
@@ -127,10 +150,14 @@ class RoundsSettings(Section):
         description="a structure that the round's potential relaxes; what comes out is the first "
         "that the round computes, and `rule` chooses the others; null for none",
     )
+    network: NetworkSettings = Field(
+        NetworkSettings(),
+        description="networks by whose energies a round is judged, where `stop` asks for that",
+    )
     stop: StopSettings = Field(
         StopSettings(),
-        description="errors of the round's potential on the validation snapshots below which "
-        "nothing more is chosen; where several are given, all must be met",
+        description="errors of the round's potential, or networks, on the validation snapshots "
+        "below which nothing more is chosen; where several are given, all must be met",
     )
 
     @model_validator(mode="after")
@@ -178,6 +205,11 @@ class RoundsSettings(Section):
     def places(self) -> list[str]:
         """How names of the snapshots of a round end."""
         return [f"{place:04d}" for place in range(1, self.per_round + 1)]
+
+    @property
+    def needs_ldos(self) -> bool:
+        """Whether rounds train networks."""
+        return self.stop.surrogate_error_mev_per_atom is not None
 
     @property
     def own_files(self) -> list[FileName]:

@@ -17,16 +17,28 @@ from surrogate_hpo.stages.rounds.model import (
     ENERGY,
     FORCE,
     RELAXED,
+    SURROGATE,
     fit_round,
     reason_to_stop,
     relaxed_force,
 )
+from surrogate_hpo.stages.rounds.networks import NO_STORES, LdosFiles, surrogate_error
 from surrogate_hpo.stages.rounds.settings import RoundsSettings, StopSettings
 
 logger = logging.getLogger(__name__)
 _MOST_NAMED = 10
 COLUMNS = (
-    *("round", "state", "rule", "dft_runs", "training_snapshots", ENERGY, FORCE, RELAXED),
+    *(
+        "round",
+        "state",
+        "rule",
+        "dft_runs",
+        "training_snapshots",
+        ENERGY,
+        FORCE,
+        RELAXED,
+        SURROGATE,
+    ),
     *("candidates", "dropped", "chosen", "failed", "dft_cpu_seconds"),
 )
 
@@ -45,6 +57,7 @@ def rounds(
         Input("JSON of the DFT runs of the rounds, also where they failed", also_left_out=True),
     ],
     costs: Annotated[list[Path], Input("JSON: cost records of these runs, in order")],
+    stores: LdosFiles = NO_STORES,
     table: Annotated[Path, Output("CSV: a row per round, and one after the last; meV/atom, meV/Å")],
     summary: Annotated[Path, Output("JSON: the same, and why snapshots are left out")],
 ) -> None:
@@ -64,11 +77,16 @@ def rounds(
     errors = last.errors
     if settings.relaxation is not None:
         errors = errors | {RELAXED: relaxed_force(documents[-1], data)}
+    if settings.needs_ldos:
+        own_seed = derive_seed(seed, "rounds", "last", "network")
+        judged = (validation_structures, validation_dft, own_seed)
+        errors = errors | {SURROGATE: surrogate_error(settings.network, stores, *judged)}
     after: dict[str, Cell] = dict.fromkeys(COLUMNS)
     runs = own + sum(len(one["chosen"]) for one in documents)
     after |= {"state": "after the last", "dft_runs": runs, "training_snapshots": len(data)}
     rows.append({**after, **errors})
     inputs = [*choices, *structures, *dft, *validation_structures, *validation_dft, *tried]
+    inputs += stores.paths
     write_table(table, rows, columns=COLUMNS)
     warnings = list(_warnings(documents, missing))
     for warning in warnings:
