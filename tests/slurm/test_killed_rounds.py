@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tiny_workflow import edit_config, new_folder, snakemake
 
 pytestmark = [pytest.mark.slurm, pytest.mark.qe]
 SUMMARY = "results/rounds/summary.json"
+# What is there before the rounds takes no part in this.
+BEGIN = ("training-0000", "training-0001", "training-0002", "validation-0000")
 MODEL = {"cutoff_radii_angstrom": [4.0], "twojmax": [2], "force_weights": [0.1], "members": 2}
 POOL = [{"number": 12, "temperature_kelvin": {"minimum": 100, "maximum": 600}}]
 
@@ -44,7 +47,11 @@ def rounds_of(folder: Path) -> dict[str, object]:
 
 def test_rounds_killed_in_each_one_have_the_numbers_of_a_quiet_run(lab, tmp_path, start):
     """In round 1 Snakemake and the DFT job are killed, in round 2 the job that chooses."""
-    folder = with_rounds(tmp_path / "killed")
+    folder, quiet = with_rounds(tmp_path / "killed"), tmp_path / "quiet"
+    begin = [f"results/dft/{name}.json" for name in BEGIN]
+    done = snakemake(folder, *begin)
+    assert done.returncode == 0, done.stderr[-3000:]
+    subprocess.run(["cp", "-a", str(folder), str(quiet)], check=True)
     run = start(folder, SUMMARY)
     first = run.job("rule_dft_wildcards_round1-0001", "RUNNING")
     until((folder / "results/dft/round1-0001.work").exists, "pw.x gets to work")
@@ -66,7 +73,6 @@ def test_rounds_killed_in_each_one_have_the_numbers_of_a_quiet_run(lab, tmp_path
     }  # fmt: skip
     assert (folder / "results/rounds/1/choice.json").stat().st_mtime_ns == choice
 
-    quiet = with_rounds(tmp_path / "quiet")
     done = snakemake(quiet, SUMMARY)
     assert done.returncode == 0, done.stderr[-3000:]
     assert rounds_of(folder) == rounds_of(quiet)

@@ -25,7 +25,7 @@ SHARED = {
     "report": {"comparison": True},
     "predict_large": {"structure": "large.cif", "slabs": 2},
     "select": {"pool": [{"number": 9}]},
-    "rounds": {"number": 1},
+    "rounds": {"number": 1, "stop": {"surrogate_error_mev_per_atom": 5}},
 }
 
 
