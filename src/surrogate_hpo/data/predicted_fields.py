@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.data.ldos_store import LdosData, creating_ldos
 from surrogate_hpo.descriptors.grid import GridBox
-from surrogate_hpo.files.zarr_zip import cell_variable, chunk_shape, read_dataset, write_dataset
+from surrogate_hpo.files.zarr_zip import (
+    cell_variable,
+    chunk_shape,
+    damage_named,
+    open_dataset,
+    read_dataset,
+    require_variable,
+    write_dataset,
+)
 
 if TYPE_CHECKING:
     import zarr
@@ -118,6 +126,56 @@ def read_density(path: Path) -> DensityData:
         deviation=dataset["density_std"].values if "density_std" in dataset else None,
         cell=dataset["cell"].values,
     )
+
+
+class StoredDensity:
+    """A density store of which some planes at a time are in memory.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or no density store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._dataset = path, open_dataset(path)
+        require_variable(self._dataset, path, "density", _DIMENSIONS, ("provenance",), ("cell",))
+        self._names = [name for name in ("density", "density_std") if name in self._dataset]
+        with damage_named(path):
+            x, y, z = self._dataset["density"].shape
+            self.cell: NDArray[np.float64] = self._dataset["cell"].values
+        self.shape = (x, y, z)
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether the standard deviation over the networks is there."""
+        return len(self._names) > 1
+
+    def planes(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """All planes along the first cell vector, chunk by chunk.
+
+        Yields
+        ------
+        int, array
+            Number of the first plane, and density and standard deviation, if there is one, 1/Å³,
+            [field, plane, y, z].
+
+        Raises
+        ------
+        DataError
+            If a chunk is damaged.
+        """
+        several = chunk_shape(self.shape)[0]
+        for begin in range(0, self.shape[0], several):
+            planes = slice(begin, begin + several)
+            with damage_named(self.path):
+                parts = [self._dataset[name][planes].values for name in self._names]
+            yield begin, np.stack(parts)
 
 
 def _variable(values: NDArray[np.float64], name: str) -> xr.DataArray:

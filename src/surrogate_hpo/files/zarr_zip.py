@@ -210,6 +210,20 @@ def read_dataset(
         If the file is missing, damaged, or holds something else.
     """
     dataset = open_dataset(path)
+    require_variable(dataset, path, variable, dims, attributes, others)
+    with damage_named(path):
+        return dataset.isel({dims[0]: planes}).load()
+
+
+def require_variable(
+    dataset: "xr.Dataset",
+    path: Path,
+    variable: str,
+    dims: tuple[str, ...],
+    attributes: tuple[str, ...],
+    others: tuple[str, ...],
+) -> None:
+    """Raise DataError if a store holds something else, as of `read_dataset`."""
     lacking = [key for key in attributes if key not in dataset.attrs]
     lacking += [name for name in others if name not in dataset.variables]
     if variable not in dataset or dataset[variable].dims != dims or lacking:
@@ -222,8 +236,6 @@ def read_dataset(
             got=f"variables {', '.join(map(str, dataset.variables))}; "
             f"attributes {', '.join(map(str, dataset.attrs))}",
         )
-    with damage_named(path):
-        return dataset.isel({dims[0]: planes}).load()
 
 
 def grid_of(path: Path, variable: str) -> tuple[int, int, int]:

@@ -35,6 +35,34 @@ class TrainingRange:
         """Return the tensors, float64 on the CPU."""
         return dict(vars(self))
 
+    def excess(self, descriptors: Tensor) -> Tensor:
+        """How far values are outside.
+
+        Parameters
+        ----------
+        descriptors
+            Shape (points, components).
+
+        Returns
+        -------
+        Tensor
+            In standard deviations of the training points, float64, of the same shape; negative
+            inside.
+
+        Raises
+        ------
+        DataError
+            A value is not finite.
+        """
+        values = descriptors.to(torch.float64)
+        excess = torch.maximum(values - self.maximum, self.minimum - values) / self.deviation
+        if not bool(torch.isfinite(excess).all()):
+            raise DataError(
+                "the descriptors hold values that are not finite",
+                remedy="check the structure: its cell, and that no two atoms coincide",
+            )
+        return excess
+
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> "TrainingRange":
         """Restore a range from what `state_dict` returned."""
@@ -135,15 +163,8 @@ class RangeMonitor:
         DataError
             A value is not finite.
         """
-        values = descriptors.to(torch.float64)
-        known = self._known
-        excess = torch.maximum(values - known.maximum, known.minimum - values) / known.deviation
-        if not bool(torch.isfinite(excess).all()):
-            raise DataError(
-                "the descriptors hold values that are not finite",
-                remedy="check the structure: its cell, and that no two atoms coincide",
-            )
-        self._points += len(values)
+        excess = self._known.excess(descriptors)
+        self._points += len(excess)
         self._outside += int((excess.amax(1) > TOLERANCE).sum())
         self._largest = torch.maximum(self._largest, excess.amax(0))
 
