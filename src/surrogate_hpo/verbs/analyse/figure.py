@@ -44,7 +44,7 @@ SLICE = (
 )
 MAP = (
     Panel(LARGEST, "largest std of density (1/Å³)", "magma"),
-    Panel(EXCESS, "largest excess (training std)", "viridis"),
+    Panel(EXCESS, "largest excess (std)", "viridis"),
 )
 
 
@@ -165,10 +165,11 @@ def draw_surface(surface: Surface, cell: NDArray[np.float64]) -> Figure:
         colours = shades.to_rgba(each)[:, :3]
         label = "std over networks (1/Å³)"
         figure.colorbar(shades, ax=axes, label=label, orientation="horizontal", shrink=0.7)
-    # Lit from above: 0.35 of the light comes from everywhere.
-    lit = 0.35 + 0.65 * np.clip(surface.normals @ light.direction, 0, 1)
+    # A third of the light comes from everywhere; the inside, seen where the surface is cut open at
+    # the faces of the cell, is lit as the outside.
+    lit = 0.35 + 0.65 * abs(surface.normals @ light.direction)
     patches = Poly3DCollection(
-        surface.vertices[surface.triangles], facecolors=colours * lit[:, None], edgecolors="none"
+        surface.vertices[surface.triangles], facecolors=colours * lit[:, None], antialiased=False
     )
     patches.set_rasterized(True)
     axes.add_collection3d(patches)
@@ -177,7 +178,7 @@ def draw_surface(surface: Surface, cell: NDArray[np.float64]) -> Figure:
         if abs(one - other).sum() == 1:
             axes.plot(*(np.stack([one, other]) @ cell).T, color=GREY, lw=0.8)
     extent = np.ptp(corners @ cell, axis=0)
-    axes.set_box_aspect(extent)
+    axes.set_box_aspect(extent, zoom=0.88)  # room for the label of z
     axes.set(xlabel="x (Å)", ylabel="y (Å)", zlabel="z (Å)")
     return figure
 

@@ -3,19 +3,15 @@
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import xarray as xr
 from ase import Atoms
 from numpy.typing import NDArray
 
-from surrogate_hpo.data.figure_files import FIGURE_WIDTH, save_figure
 from surrogate_hpo.data.predicted_fields import StoredDensity
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.tables import write_table
-from surrogate_hpo.files.zarr_zip import cell_variable, chunk_shape, write_dataset
 from surrogate_hpo.formats.cubes.writer import CubeWriter, writing_cube
 from surrogate_hpo.formats.meshes import write_mesh
 from surrogate_hpo.physics.atom_partition import AtomSums
@@ -24,9 +20,6 @@ from surrogate_hpo.physics.space.isosurface import isosurface
 from surrogate_hpo.physics.space.lattice_plane import LatticePlane
 from surrogate_hpo.physics.space.voxels import Voxels, voxel_shape
 from surrogate_hpo.predict.contents import Conditions
-from surrogate_hpo.report.style import DrawnFigure, drawn
-from surrogate_hpo.run.provenance import versions
-from surrogate_hpo.simulation.radial_distribution import radial_distribution
 from surrogate_hpo.verbs.analyse.cuts import (
     AtomIntegrals,
     Gathered,
@@ -46,19 +39,18 @@ from surrogate_hpo.verbs.analyse.maps import (
     EXCESS,
     LARGEST,
     atom_rows,
-    dos_table,
     map_table,
-    part_dos_table,
     part_rows,
     profile_table,
     slice_table,
     surface_table,
 )
 from surrogate_hpo.verbs.analyse.options import Cuts
+from surrogate_hpo.verbs.analyse.output import save, write_map_store, write_rdf
 from surrogate_hpo.verbs.analyse.parts import VECTORS, Parts
+from surrogate_hpo.verbs.analyse.state_tables import dos_table, part_dos_table
 from surrogate_hpo.verbs.analyse.states import LdosSource, states_of
 from surrogate_hpo.verbs.analyse.trust import extrapolation_map, of_atoms
-from surrogate_hpo.verbs.dynamics.figure import draw_rdf
 
 FloatArray = NDArray[np.float64]
 _SAME_CELL = 1e-4
@@ -169,7 +161,7 @@ class Analysis:
             name = "distance of the descriptors from their training range, at the voxel's middle"
             fields["excess"] = (excess, "standard deviations of the training points", name)
             shown[EXCESS] = excess
-        _write_map_store(folder / "map.zarr.zip", fields, self._data.cell)
+        write_map_store(folder / "map.zarr.zip", fields, self._data.cell)
         write_table(folder / "atoms.csv", atom_rows(self._atoms, self._integrals.values, outside))
         if shown:
             table = map_table(shown, self._data.cell, self._cuts.number)
@@ -177,14 +169,14 @@ class Analysis:
             size = tuple(np.delete(self._map.shape, self._cuts.number).tolist())
             title = f"what to doubt: largest values along {self._cuts.axis}"
             draw = partial(draw_plane, table, size, vectors=vectors, panels=MAP)
-            _save(folder, drawn("map", title, draw, table))
+            save(folder, "map", title, draw, table)
 
     def write_tables(self, folder: Path, largest_distance: float) -> None:
         """Write the parts, and the radial distribution with its picture."""
         if self._parts.texts:
             rows = part_rows(self._parts, self._spatial, self._integrals.values)
             write_table(folder / "regions.csv", rows)
-        _write_rdf(folder, self._atoms, largest_distance)
+        write_rdf(folder, self._atoms, largest_distance)
 
     def write_pictures(self, folder: Path) -> None:
         """Write planes, profile and surfaces."""
@@ -195,7 +187,7 @@ class Analysis:
             else:
                 vectors, where = self._other_vectors(), f"where {self._cuts.axis} = {place:g}"
             draw = partial(draw_plane, table, plane.shape, vectors=vectors)
-            _save(folder, drawn(f"slice_{number}", f"electron density {where}", draw, table))
+            save(folder, f"slice_{number}", f"electron density {where}", draw, table)
         table = profile_table(
             self._profile,
             self._data.cell,
@@ -203,7 +195,7 @@ class Analysis:
             period=self._cuts.macroscopic_angstrom,
         )
         title = f"mean electron density of the planes along {self._cuts.axis}"
-        _save(folder, drawn("profile", title, partial(draw_profile, table), table))
+        save(folder, "profile", title, partial(draw_profile, table), table)
         for number, level in enumerate(self._cuts.isosurface or []):
             self._write_surface(folder, number, level)
 
@@ -225,7 +217,7 @@ class Analysis:
         write_mesh(folder / f"{name}.ply", surface, comment, property_name=property_name)
         table = surface_table(level, surface, field, cell)
         title = f"where the electron density is {level:g} 1/Å³"
-        _save(folder, drawn(name, title, partial(draw_surface, surface, cell), table))
+        save(folder, name, title, partial(draw_surface, surface, cell), table)
 
     def write_states(
         self, folder: Path, source: LdosSource, chosen: list[int], *, of_atoms: bool
@@ -236,11 +228,11 @@ class Analysis:
         if self._parts.texts:
             table = part_dos_table(found, self._parts)
             title = "density of states of parts of the cell"
-            _save(folder, drawn("regions_dos", title, partial(draw_dos, table), table))
+            save(folder, "regions_dos", title, partial(draw_dos, table), table)
         if of_atoms and found.atoms is not None:
             table = dos_table(found.energy, found.atoms.mean(axis=0), self._atoms, chosen)
             title = "density of states of atoms"
-            _save(folder, drawn("atom_dos", title, partial(draw_dos, table), table))
+            save(folder, "atom_dos", title, partial(draw_dos, table), table)
 
     def _other_vectors(self) -> tuple[str, str]:
         first, second = (name for name in VECTORS if name != self._cuts.axis)
@@ -259,35 +251,3 @@ class _Cubes:
     def add(self, begin: int, fields: FloatArray) -> None:  # noqa: ARG002 (planes come in order)
         for writer, planes in zip(self._writers, fields, strict=True):
             writer.write(planes)
-
-
-def _write_map_store(
-    path: Path, fields: dict[str, tuple[FloatArray, str, str]], cell: FloatArray
-) -> None:
-    variables: dict[str, Any] = {
-        name: xr.DataArray(
-            values, dims=("x", "y", "z"), attrs={"units": units, "long_name": long_name}
-        )
-        for name, (values, units, long_name) in fields.items()
-    }
-    chunks = {name: chunk_shape(values.shape) for name, (values, _, _) in fields.items()}
-    dataset = xr.Dataset(variables | {"cell": cell_variable(cell)})
-    write_dataset(path, dataset, chunks, {}, versions("analyse"))
-
-
-def _write_rdf(folder: Path, cell: Atoms, largest: float) -> None:
-    found = radial_distribution([cell], largest)
-    rows: list[dict[str, float | None]] = [
-        {"distance_angstrom": float(r), "structure": float(g), "structure_standard_error": None}
-        for r, g in zip(found.distances, found.values, strict=True)
-    ]
-    write_table(folder / "rdf.csv", rows)
-    heights = 1 / np.linalg.norm(np.linalg.inv(cell.cell[:]), axis=0)
-    figure = draw_rdf(rows, half_width=float(heights.min()) / 2, names=("structure",))
-    figure.savefig(folder / "rdf.svg")
-
-
-def _save(folder: Path, figure: DrawnFigure) -> None:
-    stem = folder / figure.name
-    save_figure(stem.with_suffix(".svg"), stem.with_suffix(".pdf"), figure, width=FIGURE_WIDTH)
-    write_table(stem.with_suffix(".csv"), figure.table.records())
