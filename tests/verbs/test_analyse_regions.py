@@ -9,12 +9,15 @@ import zarr
 from ase import Atoms
 from ase.io import write
 from ase.io.cube import read_cube_data
-from small_surrogate import GRID, aluminium, written
+from small_surrogate import GRID, aluminium, small_surrogate, written
 
 from surrogate_hpo.cli import main
 from surrogate_hpo.data import predicted_fields
 from surrogate_hpo.data.predicted_fields import StoredDensity, read_density
+from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.verbs.analyse.cuts import GridPlane, Profile, gather
+from surrogate_hpo.verbs.analyse.parts import read_parts
+from surrogate_hpo.verbs.analyse.states import PredictedLdos, states_of
 
 HALVES = ["low=slab:c,0,0.5", "high=slab:c,0.5,1"]
 PARTS = [*HALVES, "ball=sphere:0.25,0.25,0.25,1.7", "one=atoms:0", "al=species:Al", "few=atoms:1-3"]
@@ -93,16 +96,32 @@ def test_stored_states_are_those_that_are_predicted_in_passing(folder, predicted
     assert "low_std_per_ev" not in stored
 
 
-def test_of_parts_alone_no_other_point_is_predicted(folder, predicted):
-    options = ["--surrogate", str(folder / "surrogate.pt"), "--block-points", "20"]
-    regions = ["ball=sphere:0.25,0.25,0.25,1.7", "wrapped=slab:b,0.85,1.1", "others=rest"]
-    for number, names in enumerate(([0], [0, 1], [0, 1, 2])):
-        chosen = [regions[name] for name in names]
-        found = table(
-            analyse(folder, f"alone{number}", *options, "--regions", *chosen) / "regions_dos.csv"
-        )
-        whole = numbers(table(predicted / "regions_dos.csv"), "ball_per_ev")
-        np.testing.assert_allclose(numbers(found, "ball_per_ev"), whole, rtol=1e-5, atol=1e-6)
+class Counted:
+    """An LDOS that counts the points it is asked for."""
+
+    def __init__(self, source):
+        self.source, self.points = source, 0
+        self.shape, self.cell, self.energy = source.shape, source.cell, source.energy
+        self.boxes = source.boxes
+
+    def __call__(self, box):
+        self.points += box.size
+        return self.source(box)
+
+
+def test_of_parts_alone_few_other_points_are_predicted(predicted):
+    ball, wrapped = "ball=sphere:0.25,0.25,0.25,1.7", "wrapped=slab:b,0.85,1.1"
+    atoms, whole = aluminium(0), table(predicted / "regions_dos.csv")
+    for texts, most in (([ball], 600), ([ball, wrapped], 900), ([ball, "others=rest"], 1000)):
+        parts = read_parts(texts, atoms)
+        conditions = Conditions(block_points=20)
+        source = Counted(PredictedLdos(small_surrogate(), atoms, GRID, conditions))
+        found = states_of(source, parts, None, width=0.5).parts
+        assert 300 < source.points <= most
+        ball_alone = numbers(whole, "ball_per_ev")
+        np.testing.assert_allclose(found["ball"].mean(axis=0), ball_alone, rtol=1e-5, atol=1e-6)
+    both = (found["ball"] + found["others"]).mean(axis=0)
+    np.testing.assert_allclose(both, numbers(whole, "al_per_ev"), rtol=1e-5, atol=1e-6)
 
 
 def test_cubes_hold_the_density(folder, predicted):

@@ -108,7 +108,7 @@ _TETRAHEDRA = _kuhn()
 
 def _at(field: FloatArray, points: IntArray) -> FloatArray:
     x, y, z = (points % np.array(field.shape)).T
-    return field[x, y, z]
+    return np.asarray(field[x, y, z], np.float64)
 
 
 def _cuts(above: NDArray[np.bool_], tetrahedron: IntArray) -> Iterator[IntArray]:
