@@ -16,7 +16,8 @@ from surrogate_hpo.run.interface import Argument, Input, Output, Structures
 from surrogate_hpo.run.left_out import leave_out, reason_of
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
-from surrogate_hpo.selection.options import WITH_MODEL
+from surrogate_hpo.selection.choosing import FloatArray
+from surrogate_hpo.selection.options import WITH_MODEL, AnyRule
 from surrogate_hpo.stages.potential.inputs import read_snapshots
 from surrogate_hpo.stages.rounds.model import (
     RELAXED,
@@ -118,6 +119,9 @@ def rounds_choice(
     # The last candidate is where the relaxation has led.
     goals = [len(pool.candidates) - 1] if goal is not None else []
     must = [number for number in goals if number in pool.left]
+    members: dict[AnyRule, FloatArray] = {}
+    if rule == WITH_MODEL:
+        members[rule] = members_of(pool.features, model.potential)
     made = choose_beside(
         pool,
         must,
@@ -125,7 +129,7 @@ def rounds_choice(
         rule=rule,
         number=settings.per_round,
         seed=derive_seed(own_seed, "rule"),
-        members={rule: members_of(pool.features, model.potential)} if rule == WITH_MODEL else None,
+        members=members,
         components=select_settings.components,
         sampled=select_settings.sampled_sites,
     )

@@ -1,6 +1,6 @@
 """Candidates of a round: those of `select.pool`, drawn anew, without what it must not choose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ase import Atoms
@@ -10,7 +10,7 @@ from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.selection.choosing import FloatArray, choose
 from surrogate_hpo.selection.features import Features
-from surrogate_hpo.selection.options import RuleName
+from surrogate_hpo.selection.options import AnyRule, RuleName
 from surrogate_hpo.stages.select.pool import Candidate, candidates_of
 from surrogate_hpo.stages.select.settings import SelectSettings
 from surrogate_hpo.stages.select.weeding import counted, described, refused_of
@@ -120,7 +120,7 @@ def choose_beside(
     rule: RuleName,
     number: int,
     seed: int,
-    members: FloatArray | None,
+    members: Mapping[AnyRule, FloatArray] | None,
     components: int,
     sampled: int,
 ) -> RoundChoice:
@@ -141,7 +141,7 @@ def choose_beside(
     seed
         Of what is random.
     members
-        Energies per atom by the members of a model, eV, [members, structures]; for `spread`.
+        Per rule that needs them, predictions by the members of a model, [members, structures].
     components
         Number of principal components in which distances are taken.
     sampled
