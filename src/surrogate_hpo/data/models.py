@@ -185,5 +185,6 @@ def _not_plain(path: Path, error: Exception) -> DataError:
         where=str(path),
         expected="tensors, numbers and strings",
         got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-        remedy="delete it and run the workflow again; it is remade",
+        remedy="if it is a result of the workflow: delete it and run that again; else name the "
+        "right file",
     )

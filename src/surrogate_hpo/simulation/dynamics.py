@@ -77,7 +77,8 @@ class DynamicsSettings:
 class DynamicsMotion:
     """Atoms that move by Newton's or Langevin's equations; their centre of mass stays.
 
-    Forces that do not quite sum up to zero, since the grid is fixed, would move it.
+    Forces that do not quite sum up to zero, since the grid is fixed, would move it. Where atoms
+    are fixed, those stay instead.
 
     Parameters
     ----------
@@ -94,8 +95,10 @@ class DynamicsMotion:
         self._generator = np.random.default_rng(settings.seed)
         if not settings.keep_velocities and settings.temperature_kelvin is not None:
             thermalize_momenta(atoms, settings.temperature_kelvin, rng=self._generator)
-        Stationary(atoms)
-        atoms.set_constraint(FixCom())
+        if not atoms.constraints:
+            # What the file says of the relative motion stays; what is drawn has the temperature.
+            Stationary(atoms, preserve_temperature=not settings.keep_velocities)
+            atoms.set_constraint(FixCom())
         self._dynamics: Any = self._integrator()  # ASE has few types
 
     def _integrator(self) -> VelocityVerlet | Langevin:

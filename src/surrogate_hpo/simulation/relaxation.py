@@ -19,9 +19,9 @@ _MEMORY = 30
 class RelaxationMotion:
     """Atoms, and if wanted the cell, on their way to the nearest minimum of the free energy.
 
-    LBFGS as in ASE, without line search. Without the cell the centre of mass stays: forces do not
-    quite sum up to zero on a fixed grid. With it the coordinates are those of ASE's
-    `FrechetCellFilter`.
+    LBFGS as in ASE, without line search. Without the cell and without fixed atoms the centre of
+    mass stays: forces do not quite sum up to zero on a fixed grid. With the cell the coordinates
+    are those of ASE's `FrechetCellFilter`.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class RelaxationMotion:
 
     def __init__(self, atoms: Atoms, force_threshold: float, *, cell: bool) -> None:
         self.atoms = atoms
-        if not cell:
+        if not (cell or atoms.constraints):
             atoms.set_constraint(FixCom())
         # ASE's types say less than it takes.
         moving: Any = FrechetCellFilter(atoms) if cell else atoms
@@ -88,7 +88,7 @@ class RelaxationMotion:
         self._optimizer.step()
 
     def row(self) -> Row:
-        """Energy in eV per cell, largest force without the net force, volume."""
+        """Energy in eV per cell, largest force on what can move, volume."""
         results = self.atoms.calc.results
         return {
             "free_energy_ev": float(results["energy"]),

@@ -1,25 +1,33 @@
 """What a structure needs before it can move: a checked start, a calculator, a grid that stays."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.constraints import FixAtoms
+from numpy.typing import NDArray
 
 from surrogate_hpo.calculator import SurrogateCalculator
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.formats.structures.contents import CONSTRAINTS, UNUSED
 from surrogate_hpo.formats.structures.predicted import PredictedStructure
-from surrogate_hpo.formats.structures.structures import checked_structure, select_frames
+from surrogate_hpo.formats.structures.structures import read_structures_and_frames
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import check_elements
 from surrogate_hpo.run.interface import require_option
 from surrogate_hpo.run.provenance import checksum, checksums, versions
 from surrogate_hpo.simulation.recording import FILES, make_folder
+
+logger = logging.getLogger(__name__)
+# Of velocities; hotter than any temperature that may be asked for.
+_HOTTEST_KELVIN = 1e5
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,8 @@ class Start:
     surrogate
         Its content.
     atoms
-        The structure, Å; with momenta if the file has them and they were asked for.
+        The structure, Å; with the masses and fixed atoms of the file, and with its momenta if they
+        were asked for.
     conditions
         How it is predicted; the grid is given.
     """
@@ -49,8 +58,11 @@ class Start:
         digest = hashlib.sha256()
         for values in (atoms.numbers, atoms.positions, atoms.cell.array):
             digest.update(np.ascontiguousarray(values).tobytes())
-        if atoms.has("momenta"):
-            digest.update(np.ascontiguousarray(atoms.get_momenta()).tobytes())
+        for name in ("momenta", "masses"):
+            if atoms.has(name):
+                digest.update(np.ascontiguousarray(atoms.arrays[name]).tobytes())
+        for fixed in atoms.constraints:
+            digest.update(np.sort(fixed.get_indices()).astype(np.int64).tobytes())
         return {
             "surrogate": checksum(self.file),
             "structure": digest.hexdigest(),
@@ -109,10 +121,11 @@ def read_start(
         The structure's file is one that the run writes, or holds no velocities to keep.
     DataError
         A file cannot be read, the structure is not periodic, has overlapping atoms or elements
-        that the surrogate does not know, or there are several.
+        that the surrogate does not know, there are several, or velocities, masses or constraints
+        cannot be kept.
     """
     surrogate = read_surrogate(file)
-    frames = select_frames(structure)
+    frames = read_structures_and_frames(structure)
     if len(frames) != 1:
         raise DataError(
             "there are several structures, and only one can move",
@@ -121,19 +134,80 @@ def read_start(
             got=str(len(frames)),
             remedy="name one of them: file@0 is the first, file@-1 the last",
         )
-    ((frame, where),) = frames
-    atoms = checked_structure(frame, where)
+    ((atoms, frame),) = frames
     check_elements(surrogate, atoms)
     own = {(folder / name).resolve() for name in FILES}
     places = {Path(structure).resolve(), Path(structure.rpartition("@")[0]).resolve()}
     require_option(not own & places, "output", "a folder whose files are not the input", folder)
+    _take_over(atoms, frame, structure)
     if keep_velocities:
-        has = "momenta" in frame.arrays
-        require_option(has, "keep-velocities", "a structure file with momenta", where)
-        atoms.set_momenta(frame.arrays["momenta"])
+        _keep_velocities(atoms, frame, structure)
     grid = conditions.grid or prediction_grid(atoms.cell[:], surrogate.origin.grids)
     make_folder(folder)
     return Start(file, surrogate, atoms, _with_grid(conditions, grid))
+
+
+def _take_over(atoms: Atoms, frame: Atoms, where: str) -> None:
+    """Masses and fixed atoms of the file; say what else of it moves nothing."""
+    unused = set(atoms.info.pop(UNUSED, ()))
+    if frame.has("masses"):
+        masses = np.asarray(frame.arrays["masses"], np.float64)
+        if not (np.isfinite(masses) & (masses > 0)).all():
+            raise DataError(
+                "masses of the structure make no sense",
+                where=where,
+                expected="numbers above 0, atomic mass units",
+                got=str(masses.min()),
+                remedy="mend the column, or leave it out: those of the elements are taken then",
+            )
+        atoms.set_masses(masses)
+    if frame.constraints:
+        atoms.set_constraint(FixAtoms(_fixed(frame, where)))
+        unused.discard(CONSTRAINTS)
+    for kind in sorted(unused):
+        logger.warning("%s of %s are not used", kind, where)
+
+
+def _fixed(frame: Atoms, where: str) -> NDArray[np.int64]:
+    """Atoms that a file holds where they are; DataError if it holds them in another way, or all."""
+    other = [one for one in frame.constraints if not isinstance(one, FixAtoms)]
+    fixed = np.unique([atom for one in frame.constraints for atom in one.get_indices()])
+    if other or len(fixed) == len(frame):
+        raise DataError(
+            "the structure has constraints that cannot be kept"
+            if other
+            else "the structure holds all of its atoms: none can move",
+            where=where,
+            expected="atoms that are fixed as a whole, and others that are not",
+            got=", ".join(sorted({type(one).__name__ for one in other})) or f"{len(fixed)} fixed",
+            remedy="remove them from the file, or use ASE's optimisers and integrators with "
+            "surrogate_hpo.SurrogateCalculator, which keep them",
+        )
+    return fixed.astype(np.int64)
+
+
+def _keep_velocities(atoms: Atoms, frame: Atoms, where: str) -> None:
+    has = "momenta" in frame.arrays
+    require_option(has, "keep-velocities", "a structure file with momenta", where)
+    momenta = np.asarray(frame.arrays["momenta"])
+    if momenta.shape != (len(atoms), 3) or not np.isfinite(momenta).all():
+        raise DataError(
+            "the velocities of the structure make no sense",
+            where=where,
+            expected=f"three finite momenta for each of the {len(atoms)} atoms",
+            got=f"an array of shape {momenta.shape}, "
+            f"{np.count_nonzero(~np.isfinite(momenta))} of them undefined",
+            remedy="leave out --keep-velocities, or mend the column",
+        )
+    atoms.set_momenta(momenta)
+    if not atoms.get_temperature() < _HOTTEST_KELVIN:
+        raise DataError(
+            "the velocities of the structure make no sense",
+            where=where,
+            expected=f"a temperature below {_HOTTEST_KELVIN:g} K",
+            got=f"{atoms.get_temperature():.3g} K",
+            remedy="momenta of extended xyz are in ASE's units, (eV u)^(1/2); convert them",
+        )
 
 
 def _with_grid(conditions: Conditions, grid: Grid) -> Conditions:

@@ -11,12 +11,13 @@ from surrogate_hpo.errors import DataError
 
 # Key of `info`: what a file says that no DFT run here takes up.
 UNUSED = "unused"
+CONSTRAINTS = "constraints"
 _MOMENTS, _CHARGES = "magnetic moments", "charges"
 # Where the formats that ASE reads, and people in extended xyz, put them.
 _ARRAYS = {
     _MOMENTS: ("initial_magmoms", "magmom", "magmoms", "magnetic_moments", "spin"),
     _CHARGES: ("initial_charges", "charge", "charges"),
-    "constraints": ("move_mask",),
+    CONSTRAINTS: ("move_mask",),
 }
 _TOTALS = {
     _MOMENTS: ("magmom", "total_magnetization"),
@@ -161,7 +162,7 @@ def unused_contents(atoms: Atoms) -> tuple[str, ...]:
     if _any(results, ("magmoms", "magmom")):
         found.add(_MOMENTS)
     if atoms.constraints:
-        found.add("constraints")
+        found.add(CONSTRAINTS)
     return tuple(sorted(found))
 
 

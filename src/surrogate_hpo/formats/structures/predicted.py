@@ -19,7 +19,7 @@ class PredictedStructure:
     Attributes
     ----------
     atoms
-        The structure, Å; momenta are written, too, if it has any.
+        The structure, Å; momenta, masses and fixed atoms are written, too, if it has any.
     free_energy
         eV per cell.
     forces
@@ -78,13 +78,16 @@ def append_predicted(stream: IO[str], structure: PredictedStructure) -> None:
 
 def _frame(structure: PredictedStructure) -> Atoms:
     from ase.calculators.singlepoint import SinglePointCalculator  # noqa: PLC0415 - see above
+    from ase.constraints import FixAtoms  # noqa: PLC0415 - see above
     from ase.stress import full_3x3_to_voigt_6_stress  # noqa: PLC0415
 
     given = structure.atoms
     frame = Atoms(given.symbols, positions=given.positions, cell=given.cell, pbc=given.pbc)
     frame.info |= structure.info
-    if given.has("momenta"):
-        frame.arrays["momenta"] = given.get_momenta()
+    for name in ("momenta", "masses"):
+        if given.has(name):
+            frame.arrays[name] = given.arrays[name]
+    frame.set_constraint([one for one in given.constraints if isinstance(one, FixAtoms)])
     results: dict[str, Any] = {
         "energy": structure.free_energy,
         "free_energy": structure.free_energy,

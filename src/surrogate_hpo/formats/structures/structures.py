@@ -55,9 +55,30 @@ def read_structures(source: str) -> list[Atoms]:
     """
     if (written := read_written(Path(source))) is not None:
         return [checked_structure(written, f"{source}, structure 0")]
+    return [checked for checked, _ in read_structures_and_frames(source)]
+
+
+def read_structures_and_frames(source: str) -> list[tuple[Atoms, Atoms]]:
+    """The same, each beside all that ASE has read for it: velocities, masses, constraints.
+
+    Parameters
+    ----------
+    source
+        As for `read_structures`.
+
+    Returns
+    -------
+    list of tuple
+        Structure as `read_structures` gives it, and as it stands in the file.
+
+    Raises
+    ------
+    DataError
+        As `read_structures`.
+    """
     unused = left_out(_located(source)[0])
     return [
-        _with_unused(checked_structure(frame, where), frame, unused)
+        (_with_unused(checked_structure(frame, where), frame, unused), frame)
         for frame, where in select_frames(source)
     ]
 
