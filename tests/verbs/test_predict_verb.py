@@ -147,6 +147,24 @@ def test_an_earlier_prediction_does_not_stay_beside_a_new_one(folder):
     assert record["structures"].endswith("three.xyz@0")
 
 
+def test_folders_of_several_structures_do_not_stay_beside_a_single_one(folder):
+    predict(folder, "three.xyz@:2", "fewer")
+    (folder / "fewer/0001/mine.txt").write_text("mine")
+    predict(folder, "POSCAR", "fewer")
+    assert {path.name for path in (folder / "fewer").iterdir()} == {
+        *("0001", "prediction.json", "dos.csv", "density.cube", "density.zarr.zip")
+    }
+    assert [path.name for path in (folder / "fewer/0001").iterdir()] == ["mine.txt"]
+
+
+def test_a_structure_that_the_prediction_would_remove_is_refused(folder):
+    predict(folder, "POSCAR", "own", "--stress")
+    before = (folder / "own/structure.extxyz").read_bytes()
+    with pytest.raises(SystemExit, match=r"--output(.|\n)*files are not the input"):
+        predict(folder, "own/structure.extxyz", "own")
+    assert (folder / "own/structure.extxyz").read_bytes() == before
+
+
 def test_an_output_folder_that_cannot_be_one_is_refused_before_any_work(folder):
     (folder / "file").write_text("mine")
     for place in ("file", "file/below"):

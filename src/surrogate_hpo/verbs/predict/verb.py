@@ -1,7 +1,8 @@
 """Energies, density and density of states of any structure, from a surrogate file."""
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Annotated, Any
@@ -34,6 +35,7 @@ from surrogate_hpo.run.interface import (
     Option,
     Output,
     Positional,
+    require_option,
 )
 from surrogate_hpo.run.provenance import checksums, versions
 
@@ -90,7 +92,13 @@ def predict(
     for warning in stress_warnings(networks) if stress else []:
         logger.warning(warning)
     rows, predicted = [], []
-    _empty_folder(output)
+    earlier = _earlier_folders(output)
+    _refuse_own_input(file, [output, *earlier])
+    for folder in (output, *earlier):
+        _empty_folder(folder)
+    for folder in earlier:
+        with suppress(OSError):  # it holds something else, too
+            folder.rmdir()
     for number, atoms in enumerate(frames):
         folder = output / f"{number:04d}" if len(frames) > 1 else output
         _empty_folder(folder)
@@ -103,6 +111,23 @@ def predict(
         write_table(output / "predictions.csv", rows)
         if wanted:
             write_predicted(output / STRUCTURES_FILE, predicted)
+
+
+def _earlier_folders(output: Path) -> list[Path]:
+    """Those that a prediction of several structures has left in it."""
+    return sorted(
+        path
+        for path in output.glob("[0-9]" * 4 + "*")
+        if path.name.isdecimal() and (path / _FILES[0]).is_file()
+    )
+
+
+def _refuse_own_input(file: Path, folders: Sequence[Path]) -> None:
+    """The structure would be removed together with the earlier prediction that it is of."""
+    own = {(folder / name).resolve() for folder in folders for name in _FILES}
+    require_option(
+        file.resolve() not in own, "output", "a folder whose files are not the input", file
+    )
 
 
 def _empty_folder(folder: Path) -> None:
