@@ -142,6 +142,26 @@ def test_a_held_out_structure_is_found_under_any_name(project, name):
         check(config)
 
 
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (0, r"both learnt from(.|\n)*beyond\.extxyz, structure 1, already learnt from as training"),
+        (3, r"count twice(.|\n)*beyond\.extxyz, structure 1, already held out as test-0000"),
+    ],
+)
+def test_structures_beyond_the_run_are_none_of_the_run(project, frame, message):
+    made = frames(5, 0.2)
+    write(project / "md.xyz", made, format="extxyz")
+    write(project / "v.xyz", made[2], format="extxyz")
+    for atoms in made:
+        atoms.info["total_free_energy_ev"] = -228.0
+    write(project / "beyond.extxyz", [made[4], made[frame]])
+    own_files(project, ["md.xyz@0", "md.xyz@1"], ["md.xyz@3"])
+    edit_config(project, "transfer", structures=["beyond.extxyz"])
+    with pytest.raises(ConfigError, match=message):
+        check(load_config([project / "config.yaml"]))
+
+
 def test_generated_snapshots_without_displacements_are_the_same(project):
     edit_config(project, "snapshots", debye_waller_b_angstrom2=1e-14)
     with pytest.raises(ConfigError, match=r"used twice(.|\n)*and \d more"):

@@ -153,6 +153,16 @@ def test_open_ranges_are_refused_by_the_config():
 # --- the stage ---
 
 
+def test_energies_per_atom_and_copies_of_a_frame_are_refused(tmp_path, frames):
+    written(tmp_path)
+    write(tmp_path / "copy.extxyz", labelled(11))
+    with pytest.raises(DataError, match=r"count twice(.|\n)*copy.extxyz.*frames.extxyz"):
+        run(tmp_path, str(frames), str(tmp_path / "copy.extxyz"))
+    write(tmp_path / "atom.extxyz", labelled(1, total_free_energy_ev=-228.1 / 4))
+    with pytest.raises(DataError, match=r"not in eV per cell(.|\n)*atom.extxyz(.|\n)*per atom"):
+        run(tmp_path, str(tmp_path / "atom.extxyz"))
+
+
 def test_each_frame_is_predicted_as_the_verb_predict_does(tmp_path, frames):
     written(tmp_path)
     content = run(tmp_path, str(frames))

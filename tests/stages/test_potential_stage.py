@@ -180,7 +180,12 @@ def test_data_without_forces_are_named(project):
 
 
 @pytest.mark.parametrize(
-    ("scale", "unit"), [(1 / 27.2114, "energies in hartree"), (23.0605, "energies in kcal/mol")]
+    ("scale", "unit"),
+    [
+        (1 / 27.2114, "energies in hartree"),
+        (23.0605, "energies in kcal/mol"),
+        (0.25, "energies in eV per atom"),
+    ],
 )
 def test_an_energy_in_another_unit_is_named(project, scale, unit):
     frames = [frame(seed, scale=scale) for seed in range(10)]

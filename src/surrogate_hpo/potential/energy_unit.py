@@ -15,20 +15,24 @@ from surrogate_hpo.units import BOHR_ANGSTROM, HARTREE_EV, RYDBERG_EV
 
 FloatArray = NDArray[np.float64]
 _KCAL_EV, _KJ_EV = 0.0433641043, 0.0103642697
-# Energy over what forces say of it, by what is in another unit.
-_FACTORS = {
+# What a number of eV, or of eV/Å, becomes.
+ENERGY_UNITS = {
     "energies in hartree": 1 / HARTREE_EV,
     "energies in rydberg": 1 / RYDBERG_EV,
     "energies in kcal/mol": 1 / _KCAL_EV,
     "energies in kJ/mol": 1 / _KJ_EV,
     "energies in meV": 1000.0,
-    "forces in hartree/bohr": HARTREE_EV / BOHR_ANGSTROM,
-    "forces in rydberg/bohr": RYDBERG_EV / BOHR_ANGSTROM,
-    "forces in kcal/(mol Å)": _KCAL_EV,
-    "forces in kJ/(mol Å)": _KJ_EV,
-    "forces in meV/Å": 0.001,
+}
+FORCE_UNITS = {
+    "forces in hartree/bohr": BOHR_ANGSTROM / HARTREE_EV,
+    "forces in rydberg/bohr": BOHR_ANGSTROM / RYDBERG_EV,
+    "forces in kcal/(mol Å)": 1 / _KCAL_EV,
+    "forces in kJ/(mol Å)": 1 / _KJ_EV,
+    "forces in meV/Å": 1000.0,
     "forces of the opposite sign (gradients)": -1.0,
 }
+# Energy over what forces say of it, by what is in another unit.
+_FACTORS = ENERGY_UNITS | {name: 1 / factor for name, factor in FORCE_UNITS.items()}
 # Fewer energies than this, or energies that follow the forces less, tell nothing.
 _FEWEST, _LEAST_CORRELATION = 4, 0.9
 # A factor within this of one is none; within the other of a unit's, it is that unit.
@@ -46,10 +50,13 @@ class EnergyScale:
         1 if energies are in eV and forces in eV/Å.
     correlation
         Of both, 0 to 1.
+    atoms
+        Of every structure; None where they have different numbers.
     """
 
     factor: float
     correlation: float
+    atoms: int | None = None
 
     @property
     def likely(self) -> str | None:
@@ -58,7 +65,9 @@ class EnergyScale:
             return None
         if 1 / _TRUSTED < self.factor < _TRUSTED:
             return None
-        signs = {name: f for name, f in _FACTORS.items() if f * self.factor > 0}
+        per_atom = {} if self.atoms is None else {"energies in eV per atom": 1 / self.atoms}
+        factors = _FACTORS | per_atom
+        signs = {name: f for name, f in factors.items() if f * self.factor > 0}
         name = min(signs, key=lambda name: abs(math.log(signs[name] / self.factor)))
         near = abs(math.log(signs[name] / self.factor)) < math.log(_NEAR)
         return name if near else "energies or forces in a unit that is not known here"
@@ -118,7 +127,9 @@ def energy_scale(data: Sequence[Labelled], design: Design, counts: int) -> Energ
     together = float(given @ said)
     # Of both directions of regression: noise on either side must not shrink the factor.
     factor = math.copysign(math.sqrt(float(given @ given) / float(said @ said)), together)
-    return EnergyScale(factor, abs(together) / strength)
+    numbers = {len(one.atoms) for one in data}
+    atoms = numbers.pop() if len(numbers) == 1 else None
+    return EnergyScale(factor, abs(together) / strength, atoms)
 
 
 def _beyond(values: FloatArray, columns: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure, read_temperature
+from surrogate_hpo.labels.judged_guards import refuse_known
 from surrogate_hpo.predict.energies import REFERENCES, SnapshotEnergies, reference_energies
 from surrogate_hpo.predict.transferred import Transferred, read_transferred
 from surrogate_hpo.stages.evaluate.control import Labelled
@@ -124,6 +125,31 @@ def read_training(
         energies = reference_energies(path.stem, result, read_temperature(structure))
         labelled.append(Labelled(read_structure(structure), energies, result.forces))
     return labelled, results
+
+
+def check_apart(training: Sequence[Labelled], judged: Judged) -> None:
+    """Refuse structures of the transfer stage that are snapshots of the run as well.
+
+    Parameters
+    ----------
+    training
+        Snapshots that are learnt from.
+    judged
+        What errors are computed on.
+
+    Raises
+    ------
+    DataError
+        Naming the first of them.
+    """
+    learnt = [(one.energies.snapshot, one.atoms) for one in training]
+    own = zip(judged.parts, judged.labelled, strict=False)  # in front of those beyond the run
+    refuse_known(
+        learnt,
+        [(one.source, one.atoms) for one in judged.beyond],
+        "transfer.structures",
+        held_out=[(part.energies[0].snapshot, one.atoms) for part, one in own],
+    )
 
 
 def _beyond(files: Sequence[Path], sources: Sequence[str]) -> list[Transferred]:

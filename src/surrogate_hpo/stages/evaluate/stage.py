@@ -16,7 +16,7 @@ from surrogate_hpo.run.interface import Input, Output, Structures
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.stages.evaluate.control import control
 from surrogate_hpo.stages.evaluate.force_errors import COLUMNS, JudgedForces
-from surrogate_hpo.stages.evaluate.inputs import read_judged, read_training
+from surrogate_hpo.stages.evaluate.inputs import check_apart, read_judged, read_training
 from surrogate_hpo.stages.evaluate.settings import EvaluateSettings
 from surrogate_hpo.stages.knoise.records import read_noise_summary
 
@@ -117,6 +117,7 @@ def evaluate(
     """
     judged = read_judged(snapshots, structures, transfer or [])
     training, results = read_training(training_structures, training_dft)
+    check_apart(training, judged)
     known, rows, networks = [one.energies for one in training], judged.rows, judged.networks
     bars = read_error_bars(error_bar)
     quantities = with_error_bars(accuracies(rows, known, networks), rows, bars.energy)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surrogate_hpo.data.dft_results import read_dft_result
-from surrogate_hpo.dft.likeness import SAME_TO, equal_pairs
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.fitted_frames import read_fitted_frames
 from surrogate_hpo.formats.structures.labelled import read_labelled
 from surrogate_hpo.formats.structures.structures import read_structure, read_temperature
+from surrogate_hpo.labels.judged_guards import refuse_known
 from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.stages.potential.settings import PotentialSettings
 
@@ -159,26 +159,8 @@ def _group(atoms: int, temperature: float | None) -> str:
 
 def _check_apart(material: Material) -> None:
     """Raise DataError if a structure that is judged is learnt from, too, whatever it is called."""
-    held_out = [*material.test, *material.transfer]
-    everything = [*material.training, *held_out]
-    number = len(material.training)
-    pairs = [
-        (late, early)
-        for late, early in equal_pairs([one.atoms for one in everything])
-        if late >= number > early
-    ]
-    if not pairs:
-        return
-    named = [
-        f"{everything[late].name}, already learnt from as {everything[early].name}"
-        for late, early in pairs[:_MOST_NAMED]
-    ]
-    if len(pairs) > _MOST_NAMED:
-        named.append(f"and {len(pairs) - _MOST_NAMED} more")
-    raise DataError(
-        "a structure is both learnt from and held out: errors on it would be too small",
-        where="potential",
-        expected=f"cells, elements or positions that differ by more than {SAME_TO:g} Å",
-        got="; ".join(named),
-        remedy="leave it out of one of the two",
+    learnt, judged = (
+        [(one.name, one.atoms) for one in part]
+        for part in (material.training, [*material.test, *material.transfer])
     )
+    refuse_known(learnt, judged, "potential")

@@ -4,7 +4,10 @@ import logging
 import shutil
 import time
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
+
+import numpy as np
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
@@ -13,7 +16,9 @@ from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.structures.labelled import LabelledFrame, read_labelled
 from surrogate_hpo.interruption import stop_if_asked
+from surrogate_hpo.labels.judged_guards import check_energy, check_forces, refuse_known
 from surrogate_hpo.predict.contents import Conditions, Prediction
+from surrogate_hpo.predict.energies import TOTAL
 from surrogate_hpo.predict.prediction import check_elements, predict_structure
 from surrogate_hpo.predict.snapshot_forces import SnapshotForces
 from surrogate_hpo.predict.transferred import Transferred, write_transferred
@@ -45,6 +50,7 @@ def transfer(
     """
     networks = read_surrogate(surrogate)
     frames = read_labelled(settings.structures)
+    refuse_known([], [(frame.where, frame.atoms) for frame in frames], "transfer.structures")
     for frame in frames:  # all of them, before the first is computed
         check_elements(networks, frame.atoms)
     files = [Path(file) for file in settings.files]
@@ -60,10 +66,20 @@ def transfer(
                 networks, frame, folder / "scratch", threads, with_forces=settings.forces
             )
         rows.append(Transferred.of(name, frame, finished[name]))
+        _check_units(frame, rows[-1])
         logger.info("%d/%d %s", number + 1, len(frames), rows[-1].in_words)
     write_table(table, [row.as_row() for row in rows])
     write_transferred(energies, rows, record)
     shutil.rmtree(folder)
+
+
+def _check_units(frame: LabelledFrame, row: Transferred) -> None:
+    """Energies and forces of the file beside what is predicted."""
+    predicted = fmean(row.energies_ev[TOTAL])
+    if far := check_energy(frame.total_free_energy, predicted, len(frame.atoms), frame.where):
+        logger.warning(far)
+    if row.forces is not None:
+        check_forces(row.forces.dft, np.mean(row.forces.networks, axis=0), frame.where)
 
 
 def _predicted(

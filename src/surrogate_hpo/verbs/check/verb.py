@@ -26,6 +26,7 @@ from surrogate_hpo.labels.dft_guards import (
     check_window,
 )
 from surrogate_hpo.labels.floors import BLIND
+from surrogate_hpo.labels.judged_guards import refuse_known
 from surrogate_hpo.labels.ldos_guards import check_electrons, check_grid
 from surrogate_hpo.run.case import case_of
 from surrogate_hpo.run.left_out import reason_of
@@ -88,7 +89,7 @@ def check(config: Config) -> None:
     attempt(_check_elements, config, {s for atoms in structures.values() for s in atoms.symbols})
     attempt(make_generated, config, structures)
     attempt(check_leaks, config, structures)
-    attempt(_check_transfer, config)
+    attempt(_check_transfer, config, structures)
     attempt(check_pool, config)
     if config.snapshots.finished:
         attempt(check_one_calculation, config)
@@ -181,9 +182,10 @@ def _check_finished(config: Config, potentials: dict[str, Pseudopotential], name
     check_window(result, window.axis(), where=where)
 
 
-def _check_transfer(config: Config) -> None:
-    """Structures beyond the run must be readable, and of elements that the networks will know."""
-    for frame in read_labelled(config.transfer.structures):
+def _check_transfer(config: Config, structures: dict[str, Atoms]) -> None:
+    """Structures beyond the run must be readable, of known elements, and no snapshots of it."""
+    frames = read_labelled(config.transfer.structures)
+    for frame in frames:
         if missing := sorted(set(frame.atoms.symbols) - set(config.dft.pseudopotentials)):
             raise ConfigError(
                 "a structure has elements that the run does not know",
@@ -192,6 +194,13 @@ def _check_transfer(config: Config) -> None:
                 got=f"{', '.join(missing)} in {frame.where}",
                 remedy="leave it out",
             )
+    held_out = config.snapshots.names("test")
+    test, learnt = (
+        [(name, structures[name]) for name in structures if (name in held_out) == wanted]
+        for wanted in (True, False)
+    )
+    beyond = [(frame.where, frame.atoms) for frame in frames]
+    refuse_known(learnt, beyond, "transfer.structures", held_out=test)
 
 
 def _check_elements(config: Config, elements: set[str]) -> None:
