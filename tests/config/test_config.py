@@ -59,12 +59,14 @@ def test_keys_that_mean_what_there_is_not_are_no_misspellings(tmp_path, settings
     assert "did you mean" not in str(error.value)
 
 
-@pytest.mark.parametrize("place", ["upf", "files", "cell"])
+@pytest.mark.parametrize("place", ["upf", "files", "cell", "transfer"])
 def test_braces_in_paths_are_refused_before_snakemake_meets_them(tmp_path, settings, place):
     if place == "upf":
         settings["dft"]["pseudopotentials"] = {"Al": "pp {x}/Al.UPF"}
     elif place == "cell":
         settings["snapshots"]["cell"] = {"file": "run{1}.cif"}
+    elif place == "transfer":
+        settings["transfer"] = {"structures": ["run{1}.xyz@0:2"]}
     else:
         settings["snapshots"] |= {"method": "files", "training": ["run{1}.xyz@0:2"]}
     with pytest.raises(ConfigError, match=r"takes braces for wildcards; rename.*\{"):
@@ -92,6 +94,7 @@ def test_all_faults_are_listed_at_once_with_dotted_paths(tmp_path, settings):
         ("ldos", {"spacing_ev": 1.5}, "spacing_ev 1.5 is larger than width_ev 1.0"),
         ("snapshots", {"training": 1}, "too few snapshots for the splits: `training` has 1"),
         ("snapshots", {"test": 0}, "`test` has 0 snapshots"),
+        ("acsd", {"cutoff_radii_angstrom": [450.0]}, "less than or equal to 30"),
         ("snapshots", {"test": ["a.xyz"]}, "`test` must be a number"),
         ("snapshots", {"debye_waller_b_angstrom2": None}, "needs `debye_waller_b_angstrom2`"),
         ("dft", {"pseudopotentials": {"Be": "Be.UPF"}}, "no entry for Al"),

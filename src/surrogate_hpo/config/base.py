@@ -11,16 +11,21 @@ SPLITS: tuple[Split, ...] = ("training", "validation", "test")
 ROUND_SNAPSHOT = r"round\d+-\d{4}"
 
 
-def _without_braces(path: str) -> str:
+def _file_name(path: str) -> str:
     if "{" in path or "}" in path:
         msg = "in names of files Snakemake takes braces for wildcards; rename file or folder"
+        raise ValueError(msg)
+    if not path.strip():
+        msg = "an empty name of a file"
         raise ValueError(msg)
     return path
 
 
 # Path of a user's file that becomes an input of a rule.
-FileName = Annotated[str, AfterValidator(_without_braces)]
+FileName = Annotated[str, AfterValidator(_file_name)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Å. More takes thousands of neighbours per point; 450 was meant in picometres.
+CutoffRadius = Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)]
 # More than any machine can count to within a run; less than what overflows an array's size.
 PositiveInt = Annotated[int, Field(gt=0, le=10**9)]
 # Of what is listed one by one, as jobs or hidden layers.

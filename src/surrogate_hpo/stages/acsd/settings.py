@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from surrogate_hpo.config.base import PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import CutoffRadius, PositiveFloat, PositiveInt, Section
 from surrogate_hpo.descriptors.elements import check_symbol
 from surrogate_hpo.errors import ConfigError
 
@@ -14,7 +14,7 @@ FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
 class AcsdSettings(Section):
     """Candidates of the SNAP descriptor, scored by average cosine similarity distance."""
 
-    cutoff_radii_angstrom: list[PositiveFloat] = Field(..., min_length=1)
+    cutoff_radii_angstrom: list[CutoffRadius] = Field(..., min_length=1)
     twojmax: list[Annotated[int, Field(ge=1, le=20)]] = Field(
         ..., min_length=1, description="2 J_max"
     )

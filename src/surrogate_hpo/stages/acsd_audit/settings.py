@@ -4,7 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from surrogate_hpo.config.base import SPLITS_JOBS, Count, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import (
+    SPLITS_JOBS,
+    Count,
+    CutoffRadius,
+    PositiveInt,
+    Section,
+)
 from surrogate_hpo.config.short_recipe import ShortRecipeSettings
 from surrogate_hpo.networks.options import Activation
 
@@ -12,7 +18,7 @@ from surrogate_hpo.networks.options import Activation
 class AcsdAuditSettings(Section):
     """Candidates of the acsd stage on which one network is briefly trained."""
 
-    cutoff_radii_angstrom: list[PositiveFloat] | None = Field(
+    cutoff_radii_angstrom: list[CutoffRadius] | None = Field(
         None, min_length=1, description="which of the scored ones; all if null"
     )
     twojmax: list[PositiveInt] | None = Field(

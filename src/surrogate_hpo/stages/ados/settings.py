@@ -4,7 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from surrogate_hpo.config.base import NO_RERUN, Count, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import (
+    NO_RERUN,
+    Count,
+    CutoffRadius,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
 from surrogate_hpo.networks.options import Activation, InputScaling
 
 
@@ -21,7 +28,7 @@ class AdosSettings(Section):
         description="σ of the Gaussians by which the atoms share space; between the spacing of "
         "the grid and the cutoff radius",
     )
-    cutoff_radius_angstrom: PositiveFloat | None = Field(
+    cutoff_radius_angstrom: CutoffRadius | None = Field(
         None, description="of the descriptor at the atoms; what ACSD chose for the grid if null"
     )
     twojmax: Annotated[int, Field(ge=1, le=20)] | None = Field(

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from surrogate_hpo.config.base import Count, FileName, PositiveFloat, Section
+from surrogate_hpo.config.base import Count, CutoffRadius, FileName, PositiveFloat, Section
 from surrogate_hpo.config.frames import file_of, frame_problems
 from surrogate_hpo.networks.options import Activation
 from surrogate_hpo.potential.options import (
@@ -87,7 +87,7 @@ class FitSettings(Section):
         "`zbl` follows from the charges of the nuclei and begins below the shortest "
         "distance in the training, `morse` is fitted to the same energies and forces",
     )
-    cutoff_radii_angstrom: list[PositiveFloat] = Field(
+    cutoff_radii_angstrom: list[CutoffRadius] = Field(
         [],
         description="to choose from; if empty, 2.5, 3 and 3.5 times the radius of a sphere that "
         "holds one atom",

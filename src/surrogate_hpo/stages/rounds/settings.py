@@ -105,7 +105,7 @@ class DynamicsSettings(Section):
     )
     steps: PositiveInt = Field(200, description="of each trajectory")
     every: PositiveInt = Field(20, description="steps from one candidate to the next")
-    time_step_femtosecond: PositiveFloat = 2.0
+    time_step_femtosecond: Annotated[float, Field(gt=0, le=20)] = 2.0
 
     @model_validator(mode="after")
     def _has_candidates(self) -> Self:

@@ -6,7 +6,14 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from surrogate_hpo import limits
-from surrogate_hpo.config.base import Count, FileName, PositiveFloat, PositiveInt, Section
+from surrogate_hpo.config.base import (
+    Count,
+    CutoffRadius,
+    FileName,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
 from surrogate_hpo.config.frames import FRAME_RANGE, count_frames, file_of, frame_problems
 from surrogate_hpo.selection.options import NETWORK_RULES, WITH_MODEL, AnyRule
 from surrogate_hpo.stages.potential.settings import TwoJMax
@@ -34,7 +41,7 @@ class SelectSettings(Section):
         "every candidate",
     )
     number: Count = Field(10, description="how many structures are chosen")
-    cutoff_radius_angstrom: PositiveFloat | None = Field(
+    cutoff_radius_angstrom: CutoffRadius | None = Field(
         None,
         description="of the SNAP descriptors at the atoms; by default three times the radius of a "
         "sphere that holds one atom of the training snapshots. `spread` takes the potential's",

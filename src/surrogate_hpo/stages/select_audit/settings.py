@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from surrogate_hpo.config.base import Count, FileName, PositiveFloat, Section
+from surrogate_hpo.config.base import Count, CutoffRadius, FileName, Section
 from surrogate_hpo.config.frames import file_of, frame_problems
 from surrogate_hpo.selection.options import RULES, RuleName
 from surrogate_hpo.stages.potential.settings import TwoJMax
@@ -40,7 +40,7 @@ class SelectAuditSettings(Section):
         description="the error to be reached is that of random choices with this share of the DFT "
         "runs",
     )
-    cutoff_radius_angstrom: PositiveFloat | None = Field(
+    cutoff_radius_angstrom: CutoffRadius | None = Field(
         None, description="as `select.cutoff_radius_angstrom`, also of the potential that learns"
     )
     twojmax: TwoJMax = Field(6, description="2·J_max of the same")

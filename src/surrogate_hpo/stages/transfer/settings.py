@@ -2,14 +2,14 @@
 
 from pydantic import Field, field_validator
 
-from surrogate_hpo.config.base import Section
+from surrogate_hpo.config.base import FileName, Section
 from surrogate_hpo.config.frames import file_of, frame_problems
 
 
 class TransferSettings(Section):
     """Cells beyond the run of known energies, not LDOS; without any, there is no such stage."""
 
-    structures: list[str] = Field(
+    structures: list[FileName] = Field(
         [],
         description="files that ASE reads, with `total_free_energy_ev` (eV per cell) in the "
         "comment line of each frame or a calculator's `free_energy`; `file` stands for all of its "
@@ -24,7 +24,7 @@ class TransferSettings(Section):
 
     @field_validator("structures")
     @classmethod
-    def _frames_are_numbers(cls, sources: list[str]) -> list[str]:
+    def _frames_are_numbers(cls, sources: list[FileName]) -> list[FileName]:
         if problems := list(frame_problems("structures", sources)):
             raise ValueError("; ".join(problems))
         return sources
