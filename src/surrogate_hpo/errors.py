@@ -1,5 +1,8 @@
 """Errors that tell a user what is wrong, where, what was expected, and what to do."""
 
+# Of a file that may be a result, or one that was named by mistake: nobody should delete his own.
+REMAKE = "a result of the workflow: delete it and run that again; any other: name the right file"
+
 
 class SurrogateHpoError(Exception):
     """Base of all errors that a user can cause and mend.

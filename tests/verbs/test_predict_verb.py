@@ -165,6 +165,11 @@ def test_a_structure_that_the_prediction_would_remove_is_refused(folder):
     assert (folder / "own/structure.extxyz").read_bytes() == before
 
 
+def test_a_structure_in_place_of_the_surrogate_is_not_to_be_deleted(folder):
+    with pytest.raises(SystemExit, match=r"POSCAR(.|\n)*any other: name the right file"):
+        predict(folder, "POSCAR", "no", surrogate="POSCAR")
+
+
 def test_an_output_folder_that_cannot_be_one_is_refused_before_any_work(folder):
     (folder / "file").write_text("mine")
     for place in ("file", "file/below"):

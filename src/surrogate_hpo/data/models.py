@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import HasLdosAxis, LdosAxis
-from surrogate_hpo.errors import DataError, SurrogateHpoError
+from surrogate_hpo.errors import REMAKE, DataError, SurrogateHpoError
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.torch_checks import check_container, check_tensors
 from surrogate_hpo.networks.model import SurrogateModel
@@ -185,6 +185,5 @@ def _not_plain(path: Path, error: Exception) -> DataError:
         where=str(path),
         expected="tensors, numbers and strings",
         got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-        remedy="if it is a result of the workflow: delete it and run that again; else name the "
-        "right file",
+        remedy=REMAKE,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from surrogate_hpo import limits
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import REMAKE, DataError
 from surrogate_hpo.files.atomic import write_text
 from surrogate_hpo.limits import require_size
 
@@ -64,14 +64,14 @@ def read_document(path: Path, *, keys: tuple[str, ...] = ()) -> dict[str, Any]:
             "the file is not valid JSON",
             where=str(path),
             got=str(error),
-            remedy="delete it and run the workflow again; it is remade",
+            remedy=REMAKE,
         ) from error
     if not isinstance(content, dict):
         raise DataError(
             "the file is no JSON object",
             where=str(path),
             got=type(content).__name__,
-            remedy="delete it and run the workflow again; it is remade",
+            remedy=REMAKE,
         )
     missing = [key for key in keys if key not in content]
     if missing:
@@ -80,6 +80,6 @@ def read_document(path: Path, *, keys: tuple[str, ...] = ()) -> dict[str, Any]:
             where=str(path),
             expected=f"keys {', '.join(keys)}",
             got=f"missing {', '.join(missing)}",
-            remedy="delete it and run the workflow again; it is remade",
+            remedy=REMAKE,
         )
     return content

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import REMAKE, DataError
 from surrogate_hpo.files.atomic import write_text
 
 Cell = str | int | float | bool | None
@@ -82,7 +82,7 @@ def read_table(path: Path, *, columns: Sequence[str] = ()) -> list[dict[str, str
             "the table is damaged",
             where=str(path),
             got=str(error),
-            remedy="delete it and run the workflow again; it is remade",
+            remedy=REMAKE,
         ) from error
     missing = [name for name in columns if name not in header]
     if missing:
@@ -91,6 +91,6 @@ def read_table(path: Path, *, columns: Sequence[str] = ()) -> list[dict[str, str
             where=str(path),
             expected=", ".join(columns),
             got=", ".join(header) or "an empty file",
-            remedy="delete it and run the workflow again; it is remade",
+            remedy=REMAKE,
         )
     return rows

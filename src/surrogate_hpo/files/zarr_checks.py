@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zarr.codecs import Crc32cCodec
 
 from surrogate_hpo import limits
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import REMAKE, DataError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -121,7 +121,7 @@ def _damaged(path: Path, got: str, expected: str) -> DataError:
         where=str(path),
         expected=expected,
         got=got,
-        remedy="delete it and run the workflow again; it is remade",
+        remedy=REMAKE,
     )
 
 

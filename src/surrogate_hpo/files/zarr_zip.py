@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from surrogate_hpo.errors import DataError, SurrogateHpoError
+from surrogate_hpo.errors import REMAKE, DataError, SurrogateHpoError
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.zarr_checks import check_bounds, check_entries, check_names
 from surrogate_hpo.files.zip_seal import check_seal, seal
@@ -259,5 +259,5 @@ def _damaged(path: Path, error: Exception) -> DataError:
         "the store is damaged or incomplete",
         where=str(path),
         got=f"{type(error).__name__}: {error}"[:500],
-        remedy="delete it and run the workflow again; it is remade",
+        remedy=REMAKE,
     )

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import REMAKE, DataError
 
 _SEAL = b"crc32 of all headers "
 _LENGTH = len(_SEAL) + 8
@@ -62,7 +62,7 @@ def check_seal(archive: zipfile.ZipFile, path: Path) -> None:
             where=str(path),
             expected=f"{expected!r} at its end, for the headers of its entries",
             got=repr(found),
-            remedy="delete it and run the workflow again; it is remade",
+            remedy=REMAKE,
         )
 
 
