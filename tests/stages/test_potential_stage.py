@@ -193,6 +193,23 @@ def test_an_energy_in_another_unit_is_named(project, scale, unit):
     assert re.search(rf"not in the same units(.|\n)*looks like {unit}", said)
 
 
+def test_energies_per_atom_of_cells_of_different_sizes_are_named(project):
+    frames = [frame(seed) for seed in range(14)]
+    for number in range(0, 14, 2):
+        pair = frames[number].repeat((2, 1, 1))
+        pair.rattle(0.05, seed=number)
+        pair.calc = EMT()
+        found = {"energy": pair.get_potential_energy(), "forces": pair.get_forces()}
+        pair.calc = SinglePointCalculator(pair, **found)
+        frames[number] = pair
+    run(project, frames, test=[frame(30)])
+    for one in frames:
+        # Of a program whose atoms have an energy of their own.
+        one.calc.results["energy"] = one.calc.results["energy"] / len(one) - 57.0
+    said = refused(project, frames, test=[frame(30)])
+    assert re.search(r"not in the same units(.|\n)*looks like energies in eV per atom", said)
+
+
 def test_a_structure_in_both_splits_is_named_whatever_its_order(project):
     frames = [frame(seed) for seed in range(6)]
     twin = frames[2][[2, 0, 3, 1]]

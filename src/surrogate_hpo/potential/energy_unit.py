@@ -31,6 +31,7 @@ FORCE_UNITS = {
     "forces in meV/Å": 1000.0,
     "forces of the opposite sign (gradients)": -1.0,
 }
+_PER_ATOM = "energies in eV per atom"
 # Energy over what forces say of it, by what is in another unit.
 _FACTORS = ENERGY_UNITS | {name: 1 / factor for name, factor in FORCE_UNITS.items()}
 # Fewer energies than this, or energies that follow the forces less, tell nothing.
@@ -52,20 +53,26 @@ class EnergyScale:
         Of both, 0 to 1.
     atoms
         Of every structure; None where they have different numbers.
+    per_atom
+        Whether structures of different numbers of atoms make sense only if the energies are per
+        atom.
     """
 
     factor: float
     correlation: float
     atoms: int | None = None
+    per_atom: bool = False
 
     @property
     def likely(self) -> str | None:
         """What looks to be in another unit, and in which; None if nothing does."""
+        if self.per_atom:
+            return _PER_ATOM
         if self.correlation < _LEAST_CORRELATION or self.factor == 0:
             return None
         if 1 / _TRUSTED < self.factor < _TRUSTED:
             return None
-        per_atom = {} if self.atoms is None else {"energies in eV per atom": 1 / self.atoms}
+        per_atom = {} if self.atoms is None else {_PER_ATOM: 1 / self.atoms}
         factors = _FACTORS | per_atom
         signs = {name: f for name, f in factors.items() if f * self.factor > 0}
         name = min(signs, key=lambda name: abs(math.log(signs[name] / self.factor)))
@@ -120,16 +127,25 @@ def energy_scale(data: Sequence[Labelled], design: Design, counts: int) -> Energ
     if len(data) < _FEWEST + len(kinds) + 2:
         return None
     columns = np.column_stack([alike, relative, relative**2])
-    given, said = (_beyond(values, columns) for values in (given, said))
+    numbers = {len(one.atoms) for one in data}
+    same = numbers.pop() if len(numbers) == 1 else None
+    factor, correlation = _compared(_beyond(given, columns), _beyond(said, columns))
+    per_atom = False
+    if same is None and correlation < _LEAST_CORRELATION:
+        other, together = _compared(_beyond(given * atoms, columns), _beyond(said, columns))
+        per_atom = together > _LEAST_CORRELATION and 1 / _TRUSTED < other < _TRUSTED
+    return EnergyScale(factor, correlation, same, per_atom) if correlation > 0 else None
+
+
+def _compared(given: FloatArray, said: FloatArray) -> tuple[float, float]:
+    """Factor between both and their correlation; zeros where one of them never differs."""
     strength = math.sqrt(float(given @ given) * float(said @ said))
     if not strength > 0:
-        return None
+        return 0.0, 0.0
     together = float(given @ said)
     # Of both directions of regression: noise on either side must not shrink the factor.
     factor = math.copysign(math.sqrt(float(given @ given) / float(said @ said)), together)
-    numbers = {len(one.atoms) for one in data}
-    atoms = numbers.pop() if len(numbers) == 1 else None
-    return EnergyScale(factor, abs(together) / strength, atoms)
+    return factor, abs(together) / strength
 
 
 def _beyond(values: FloatArray, columns: FloatArray) -> FloatArray:
