@@ -134,6 +134,15 @@ def test_without_forces_energies_alone_are_learnt_and_it_is_said(project):
     assert set(summary["rules"]["farthest_point"]) == {"tau", "energy_mae", "energy_rmse"}
 
 
+def test_energies_in_another_unit_than_the_forces_are_refused(project):
+    frames = [frame(seed) for seed in range(24)]
+    for one in frames:
+        one.calc.results["energy"] /= 13.6057
+    configured(project, frames, rules=["farthest_point"], batch=4, seeds=2)
+    with pytest.raises(SystemExit, match=r"not in the same units(.|\n)*energies in rydberg"):
+        run()
+
+
 def test_too_few_structures_and_settings_that_make_no_sense_are_explained(project):
     configured(project, [frame(seed) for seed in range(10)])
     with pytest.raises(SystemExit, match=r"too few structures(.|\n)*10 structures"):

@@ -83,7 +83,8 @@ def fit_potential(data: Sequence[Labelled], options: FitOptions, seed: int) -> P
     structures = [one.atoms for one in data]
     elements = elements_of(structures)
     descriptors, selected = _selected(data, options, _descriptors(data, options, elements), seed)
-    _check_unit(data, descriptors[0], options)
+    if options.force_weights:
+        check_unit(data, descriptors[0])
     prior = prior_of(data, options, elements, min(d.cutoff_radius for d in descriptors))
     targets = targets_of(data, options, prior, descriptors[0])
     chosen = choose_linear_snap(
@@ -160,9 +161,21 @@ def _descriptors(
     ]
 
 
-def _check_unit(data: Sequence[Labelled], descriptor: AtomDescriptor, options: FitOptions) -> None:
-    if not options.force_weights:
-        return
+def check_unit(data: Sequence[Labelled], descriptor: AtomDescriptor) -> None:
+    """Refuse energies and forces in different units, by some of the structures.
+
+    Parameters
+    ----------
+    data
+        Structures with energies, and perhaps with forces.
+    descriptor
+        What atoms are described by.
+
+    Raises
+    ------
+    DataError
+        As `check_energy_unit`.
+    """
     some = spread_over(data, _UNIT_STRUCTURES)
     forces = [one.forces for one in some if one.forces is not None]
     design = design_of([one.atoms for one in some], descriptor, forces, None)

@@ -13,6 +13,7 @@ from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.evaluations import EvaluationStore
 from surrogate_hpo.files.memo import Memo
 from surrogate_hpo.files.tables import Cell, write_table
+from surrogate_hpo.potential.fitting import check_unit
 from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.run.interface import Input, Output, State
 from surrogate_hpo.run.provenance import fingerprint, provenance
@@ -119,6 +120,8 @@ def _case(
 ) -> Audited:
     atoms = [one.atoms for one in data]
     descriptor = default_descriptor(atoms, settings.cutoff_radius_angstrom, settings.twojmax)
+    if weight:
+        check_unit(data, descriptor)
     learner = Learner(data, descriptor, weight)
     classes = [one.group if "K" in one.group else class_of(one.atoms) for one in data]
     return audited(settings, learner, [str(one) for one in banded(classes)], seed)
