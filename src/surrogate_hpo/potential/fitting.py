@@ -162,20 +162,7 @@ def _descriptors(
 
 
 def check_unit(data: Sequence[Labelled], descriptor: AtomDescriptor) -> None:
-    """Refuse energies and forces in different units, by some of the structures.
-
-    Parameters
-    ----------
-    data
-        Structures with energies, and perhaps with forces.
-    descriptor
-        What atoms are described by.
-
-    Raises
-    ------
-    DataError
-        As `check_energy_unit`.
-    """
+    """Raise DataError where energies and forces have other units, told by some structures."""
     some = spread_over(data, _UNIT_STRUCTURES)
     forces = [one.forces for one in some if one.forces is not None]
     design = design_of([one.atoms for one in some], descriptor, forces, None)
