@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from surrogate_hpo.data.predicted_fields import read_density
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsError
 from surrogate_hpo.files import scratch
+from surrogate_hpo.files.zarr_zip import open_dataset, write_dataset
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.stages.predict_large import bracket as stage_bracket
 from surrogate_hpo.stages.predict_large import memory
 from surrogate_hpo.stages.predict_large.bracket import predict_large_bracket
 from surrogate_hpo.stages.predict_large.contents import planes_of
@@ -102,16 +105,64 @@ def test_a_fermi_energy_outside_of_the_bracket_says_how_to_go_on(tmp_path, input
         gather(tmp_path / "run", settings, inputs)
 
 
-def test_a_damaged_slab_is_named(two, inputs):
-    folder, settings = two
-    path = slab_files(folder, settings)[1]
+def truncated(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flipped(path, name="others_1/c/1/0/0/0"):
+    """One bit in the middle of an array, as a disk may lose it."""
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(name)
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[entry.header_offset + 30 + len(name) + entry.compress_size // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"slab-1.zarr.zip(.|\n)*remade"):
-        gather(folder, settings, inputs)
+
+
+def of_another_version(path):
+    """As written by a version that had no number of the format, or another one."""
+    dataset = open_dataset(path).load()
+    attributes = {key: value for key, value in dataset.attrs.items() if key != "format"}
+    provenance = json.loads(attributes.pop("provenance"))
     path.unlink()
-    with pytest.raises(DataError, match=r"missing(.|\n)*slab-1.zarr.zip"):
+    dataset.attrs = {}
+    for variable in dataset.variables.values():
+        variable.encoding = {}
+    write_dataset(path, dataset, {}, attributes, provenance)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (truncated, "damaged or incomplete"),
+        (flipped, "damaged or incomplete"),
+        (lambda path: path.write_bytes(b""), "damaged or incomplete"),
+        (lambda path: path.unlink(), "missing"),
+        (of_another_version, "another version"),
+    ],
+    ids=["truncated", "flipped", "empty", "missing", "version"],
+)
+def test_a_damaged_slab_is_named_and_remade_alone(two, inputs, damage, words):
+    folder, settings = two
+    first, second = slab_files(folder, settings)
+    sound, untouched = second.read_bytes(), first.read_bytes()
+    damage(second)
+    with pytest.raises(DataError, match=rf"{words}(.|\n)*slab-1(.|\n)*remedy: ") as error:
+        gather(folder, settings, inputs)
+    assert "slab-0" not in str(error.value)
+    predict_large_slab(
+        settings=settings, seed=0, threads=1, **inputs,
+        bracket=folder / "bracket.json", slab=1, result=second,
+    )  # fmt: skip
+    assert second.read_bytes() == sound
+    assert first.read_bytes() == untouched
+    gather(folder, settings, inputs)
+
+
+def test_all_damaged_slabs_are_named_at_once(two, inputs):
+    folder, settings = two
+    for path in slab_files(folder, settings):
+        truncated(path)
+    with pytest.raises(DataError, match=r"2 of 2 slabs(.|\n)*slab-0(.|\n)*slab-1(.|\n)*alone"):
         gather(folder, settings, inputs)
 
 
@@ -122,7 +173,7 @@ def test_slabs_of_another_task_are_not_gathered(two, inputs):
     with pytest.raises(DataError, match=r"not one of this large cell(.|\n)*slab-1"):
         gather(folder, settings, inputs)
     aluminium(4).write(inputs["structure"])
-    with pytest.raises(DataError, match=r"not one of this large cell(.|\n)*slab-0"):
+    with pytest.raises(DataError, match=r"2 of 2 slabs(.|\n)*not one of this large cell"):
         gather(folder, settings, inputs)
 
 
@@ -137,6 +188,7 @@ def test_room_and_memory_are_looked_at_before_the_first_slab(tmp_path, inputs, m
         bracket(slabs=11)
     usage = dataclasses.make_dataclass("Usage", ["free"])
     monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: usage(free=1000))
+    monkeypatch.setattr(stage_bracket, "fermi_brackets", pytest.fail)
     with pytest.raises(DataError, match=r"too full for the slabs(.|\n)*another disk"):
         bracket(slabs=2)
     assert not (tmp_path / "bracket.json").exists()

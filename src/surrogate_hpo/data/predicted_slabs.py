@@ -16,7 +16,9 @@ from surrogate_hpo.files.zarr_zip import damage_named, open_dataset, write_datas
 from surrogate_hpo.networks.training_range import Extrapolation
 
 _PLANES = ("x", "y", "z")
-_REMEDY = "delete it and run the workflow again; it is remade"
+REMEDY = "delete it and run the workflow again; it alone is remade"
+"""For a slab that cannot be used."""
+_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,11 @@ def write_slab(path: Path, slab: SlabData, provenance: Mapping[str, Any]) -> Non
         variables[names[1]] = xr.DataArray(others, dims=("order", *_PLANES), attrs=units)
         chunks[names[0]] = (1, *first.shape[1:])
         chunks[names[1]] = (1, 1, *first.shape[1:])
-    attributes = {"begin": slab.begin, "extrapolation": json.dumps(asdict(slab.extrapolation))}
+    attributes = {
+        "format": _FORMAT,
+        "begin": slab.begin,
+        "extrapolation": json.dumps(asdict(slab.extrapolation)),
+    }
     write_dataset(path, xr.Dataset(variables), chunks, attributes, provenance)
 
 
@@ -81,6 +87,7 @@ class StoredSlab:
         self.path, self._dataset = path, open_dataset(path)
         with damage_named(path):
             attributes = self._dataset.attrs
+            self._check_format(attributes.get("format"))
             try:
                 self.begin = int(attributes["begin"])
                 self.extrapolation = Extrapolation(**json.loads(attributes["extrapolation"]))
@@ -92,9 +99,20 @@ class StoredSlab:
                     "the store is no slab of a large cell",
                     where=str(path),
                     got=f"{type(error).__name__}: {error}",
-                    remedy=_REMEDY,
+                    remedy=REMEDY,
                 ) from error
         self.shape = (x, y, z)
+
+    def _check_format(self, found: object) -> None:
+        """Refuse what another version has written; what is no slab at all has no format either."""
+        if found != _FORMAT:
+            raise DataError(
+                "the store is no slab of a large cell, or another version of surrogate-hpo's",
+                where=str(self.path),
+                expected=f"format {_FORMAT}",
+                got=f"format {found}",
+                remedy=REMEDY,
+            )
 
     def sums(self, network: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Coefficients of one network: [x, y, z] of order 0, and [order, x, y, z] of the others.

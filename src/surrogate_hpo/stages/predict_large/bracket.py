@@ -5,8 +5,8 @@ import math
 from pathlib import Path
 from typing import Annotated
 
+from surrogate_hpo.data.memory import SLAB_POINT_BYTES
 from surrogate_hpo.errors import PhysicsError
-from surrogate_hpo.files.scratch import check_room
 from surrogate_hpo.physics.fermi_bracket import FermiBracket
 from surrogate_hpo.predict.fermi_estimate import fermi_brackets
 from surrogate_hpo.run.interface import Input, Output
@@ -17,14 +17,13 @@ from surrogate_hpo.stages.predict_large.contents import (
     task_of,
     write_brackets,
 )
-from surrogate_hpo.stages.predict_large.memory import check_memory
+from surrogate_hpo.stages.predict_large.memory import check_disk, check_memory
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
 logger = logging.getLogger(__name__)
 # Times the bracket of `predict`, which repairs what has missed: here it would cost all slabs, and
 # a wider bracket costs a few bytes per point.
 _MARGIN = 2.0
-_ROOM = "make room, or run in a folder on another disk"
 
 
 def predict_large_bracket(
@@ -45,12 +44,14 @@ def predict_large_bracket(
     """
     task = task_of(settings, surrogate, threads)
     planes_of(task.grid, settings.slabs, 0)
-    brackets = _brackets(task, settings)
-    points, networks = math.prod(task.grid), len(brackets)
+    points, networks = math.prod(task.grid), len(task.surrogate.models)
     bracket.parent.mkdir(parents=True, exist_ok=True)
-    per_point = sum(one.bytes_per_point for one in brackets)
-    check_room(bracket.parent, points * per_point, "the slabs of the large cell", _ROOM)
     check_memory(points)
+    check_disk(bracket.parent, points, networks * SLAB_POINT_BYTES, settings.slabs)
+    brackets = _brackets(task, settings)
+    # Again: a wide bracket has more polynomials.
+    per_point = sum(one.bytes_per_point for one in brackets)
+    check_disk(bracket.parent, points, per_point, settings.slabs)
     logger.info(
         "%d grid points, %d networks: %d bytes per point, %.1f GiB in %d slabs; Fermi energies "
         "within ± %.2f meV of %s eV",

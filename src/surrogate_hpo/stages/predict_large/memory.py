@@ -1,10 +1,15 @@
-"""Whether the machine can hold what the gathering job holds."""
+"""Whether the machine can hold what the gathering job holds, and its disk what the slabs hold."""
 
+import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
 from surrogate_hpo.errors import EngineError
+from surrogate_hpo.files.scratch import check_room
+
+_ROOM = "make room, or run in a folder on another disk"
 
 
 def check_memory(points: int, environment: Mapping[str, str] = os.environ) -> None:
@@ -36,3 +41,26 @@ def check_memory(points: int, environment: Mapping[str, str] = os.environ) -> No
             remedy="use a larger machine or a cluster, a coarser predict_large.grid, or a "
             "smaller structure",
         )
+
+
+def check_disk(folder: Path, points: int, per_point: int, slabs: int) -> None:
+    """Refuse a disk that cannot hold all slabs.
+
+    Parameters
+    ----------
+    folder
+        On that disk.
+    points
+        Grid points of all of them.
+    per_point
+        Bytes of all networks at each.
+    slabs
+        How many: one is there twice while it is being packed.
+
+    Raises
+    ------
+    DataError
+        If there is no room.
+    """
+    needed = math.ceil(points * per_point * (1 + 1 / slabs))
+    check_room(folder, needed, "the slabs of the large cell", _ROOM)

@@ -2,8 +2,8 @@
 
 import math
 
-from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
-from surrogate_hpo.run.case import FLOAT32, Case
+from surrogate_hpo.data.memory import DENSITY_POINT_BYTES, SLAB_POINT_BYTES
+from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.needs.basis import FLOAT64, STARTUP_SECONDS, TORCH_BASE, Need, snap_seconds
 from surrogate_hpo.run.needs.networks import READING_RATE, network_job, parameters
 from surrogate_hpo.run.needs.predictions import (
@@ -14,8 +14,6 @@ from surrogate_hpo.run.needs.predictions import (
 
 # Share of the points on the coarse grids.
 _COARSE = 0.02
-# Polynomials of the Fermi energy, as 5000 K and some millielectronvolts ask for.
-_POLYNOMIALS = 6
 # The sum over pairs of ions grows with the power 1.5 of their number.
 _EWALD_SECONDS = 5e-6
 
@@ -42,14 +40,13 @@ def predict_large_bracket(case: Case) -> Need:
 def predict_large_slab(case: Case) -> Need:
     """The points of a slab, and what is kept of each: in memory, and once more while written."""
     points = _points(case) / case.config.predict_large.slabs
-    each = FLOAT64 + FLOAT32 * (_POLYNOMIALS - 1)
-    return _networks(case, points, 2 * points * each * case.config.train.seeds)
+    return _networks(case, points, 2 * points * SLAB_POINT_BYTES * case.config.train.seeds)
 
 
 def predict_large(case: Case) -> Need:
     """The density of one network after the other, with its transforms; the sums of the slabs."""
     points, networks = _points(case), case.config.train.seeds
-    read = points * networks * (FLOAT64 + FLOAT32 * (_POLYNOMIALS - 1))
+    read = points * networks * SLAB_POINT_BYTES
     atoms = case.size.atoms if case.large is None else case.large.atoms
     seconds = STARTUP_SECONDS + integral_seconds(case, points * networks) + read / READING_RATE
     return Need(TORCH_BASE + points * DENSITY_POINT_BYTES, seconds + _EWALD_SECONDS * atoms**1.5)

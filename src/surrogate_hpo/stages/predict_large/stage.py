@@ -10,7 +10,7 @@ import torch
 
 from surrogate_hpo.data.predicted_fields import DensityData, write_density
 from surrogate_hpo.data.predicted_slabs import StoredSlab
-from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.networks.training_range import combined
@@ -23,11 +23,11 @@ from surrogate_hpo.predict.error_bars import described
 from surrogate_hpo.predict.prediction_energies import Ensemble, NetworkIntegrals
 from surrogate_hpo.run.interface import Input, Output
 from surrogate_hpo.run.provenance import checksums, provenance
-from surrogate_hpo.stages.predict_large.contents import planes_of, read_brackets, task_of
+from surrogate_hpo.stages.predict_large.contents import read_brackets, task_of
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
+from surrogate_hpo.stages.predict_large.slabs import open_slabs
 
 logger = logging.getLogger(__name__)
-_REMEDY = "delete it and run the workflow again; it is remade"
 
 
 def predict_large(
@@ -52,7 +52,7 @@ def predict_large(
     """
     task = task_of(settings, surrogate, threads)
     brackets = read_brackets(bracket, task.grid)
-    stored = _slabs(slabs, task.grid, checksums([structure, surrogate, bracket]))
+    stored = open_slabs(slabs, task.grid, checksums([structure, surrogate, bracket]))
     states = torch.stack([slab.dos for slab in stored]).sum(0)
     seen = [(math.prod(slab.shape), slab.extrapolation) for slab in stored]
     extrapolation = combined(seen)
@@ -80,24 +80,6 @@ def predict_large(
     document = prediction_document(task.atoms, found) | calibration | {"provenance": record}
     write_document(energies, document)
     logger.info(in_words(task.atoms, found))
-
-
-def _slabs(paths: Sequence[Path], grid: Grid, inputs: dict[str, str]) -> list[StoredSlab]:
-    """Open all slabs, and make sure that they are those of this task."""
-    found = [StoredSlab(path) for path in paths]
-    for number, slab in enumerate(found):
-        begin, end = planes_of(grid, len(paths), number)
-        shape = (end - begin, *grid[1:])
-        expected = f"planes {begin} to {end} of {grid}, from the same structure and surrogate"
-        if (slab.begin, slab.shape) != (begin, shape) or slab.provenance.get("inputs") != inputs:
-            raise DataError(
-                "a slab is not one of this large cell",
-                where=str(slab.path),
-                expected=expected,
-                got=f"planes from {slab.begin}, {slab.shape}; inputs {slab.provenance['inputs']}",
-                remedy=_REMEDY,
-            )
-    return found
 
 
 def _check_brackets(brackets: Sequence[FermiBracket], fermi_energies: Sequence[float]) -> None:

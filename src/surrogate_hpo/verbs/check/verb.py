@@ -45,6 +45,7 @@ from surrogate_hpo.verbs.check.finished import (
     check_one_calculation,
 )
 from surrogate_hpo.verbs.check.hints import kpoint_hints, repeated_dft
+from surrogate_hpo.verbs.check.large import check_large_cell, memory_warning
 from surrogate_hpo.verbs.check.pool import check_pool
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def check(config: Config) -> None:
     attempt(check_leaks, config, structures)
     attempt(_check_transfer, config, structures)
     attempt(check_pool, config)
+    attempt(check_large_cell, config)
     if config.snapshots.finished:
         attempt(check_one_calculation, config)
         check_arrays(config, attempt)
@@ -109,6 +111,7 @@ def check(config: Config) -> None:
         *_loose(config, sizes),
         *cell_warnings(config, sizes),
         *own,
+        *memory_warning(config),
     ):
         logger.warning(warning)
     for fact in (*cell_facts(config, sizes), *repeated_dft(config)):

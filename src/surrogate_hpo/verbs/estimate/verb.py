@@ -1,8 +1,11 @@
 """Jobs, cores, memory and time that a run will ask for, before any of it runs."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from surrogate_hpo.config.project import Config
+from surrogate_hpo.data.memory import SLAB_POINT_BYTES
 from surrogate_hpo.run.case import Case, case_of, wavefunction_bytes
 from surrogate_hpo.run.plan import gpus, large_prediction, rules, snapshots_of
 from surrogate_hpo.run.request import request
@@ -51,7 +54,7 @@ def estimate(config: Config) -> str:
         f"{case.components} descriptor components, {case.energies} energies"
     )
     total = ("together", *[""] * 5, *(f"{hours:.2f}" for hours in sums))
-    return "\n".join([head, *_disk(case), "", *_aligned([_COLUMNS, *rows, total])])
+    return "\n".join([head, *_disk(case), *_slabs(case), "", *_aligned([_COLUMNS, *rows, total])])
 
 
 def _disk(case: Case) -> Iterator[str]:
@@ -66,6 +69,19 @@ def _disk(case: Case) -> Iterator[str]:
             f"wavefunctions: up to {largest} per snapshot until its LDOS is made; "
             f"dft.keep_wavefunctions would keep {together}"
         )
+
+
+def _slabs(case: Case) -> Iterator[str]:
+    """What the slabs of the large cell take, and whether this disk has it."""
+    if case.large is None:
+        return
+    needed = case.large.grid_points * SLAB_POINT_BYTES * case.config.train.seeds
+    free = shutil.disk_usage(Path()).free
+    short = "" if needed <= free else ": TOO LITTLE, `predict_large_bracket` will refuse it"
+    yield (
+        f"large cell: {case.large.atoms} atoms, {case.large.grid_points} grid points, about "
+        f"{needed / 2**30:.1f} GiB in slabs; {free / 2**30:.1f} GiB are free here{short}"
+    )
 
 
 def _hours(rule: str, jobs: int, case: Case) -> tuple[float, float]:
