@@ -1,43 +1,71 @@
 """A large cell by many jobs: the same numbers for any number of slabs, and those of `predict`."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
+import math
+import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from small_surrogate import aluminium, written
 
 from surrogate_hpo.data.predicted_fields import read_density
+from surrogate_hpo.data.predicted_slabs import StoredSlab
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import ConfigError, DataError, EngineError, PhysicsError
 from surrogate_hpo.files import scratch
 from surrogate_hpo.files.zarr_zip import open_dataset, write_dataset
+from surrogate_hpo.physics.density_expansion import combination
 from surrogate_hpo.predict.contents import Conditions
+from surrogate_hpo.predict.point_pass import PointPass
 from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.predict.prediction_energies import NetworkIntegrals
 from surrogate_hpo.stages.predict_large import bracket as stage_bracket
 from surrogate_hpo.stages.predict_large import memory
 from surrogate_hpo.stages.predict_large.bracket import predict_large_bracket
-from surrogate_hpo.stages.predict_large.contents import planes_of
+from surrogate_hpo.stages.predict_large.contents import planes_of, read_brackets, task_of
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 from surrogate_hpo.stages.predict_large.slab import predict_large_slab
 from surrogate_hpo.stages.predict_large.stage import predict_large
 
 GRID = (10, 9, 8)
+INPUTS = {"structure": Path("large.extxyz"), "surrogate": Path("surrogate.pt")}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with structure, surrogate and two slabs, to be copied."""
+    folder = tmp_path_factory.mktemp("large")
+    with contextlib.chdir(folder):
+        aluminium(3).write("large.extxyz")
+        written(Path(), functional="pbe", core=True)
+        scatter(Path(), settings_for(slabs=2), INPUTS)
+    return folder
 
 
 @pytest.fixture
-def inputs(tmp_path):
-    structure = tmp_path / "large.extxyz"
-    aluminium(3).write(structure)
-    surrogate = written(tmp_path, functional="pbe", core=True)
-    return {"structure": structure, "surrogate": surrogate}
+def inputs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    aluminium(3).write("large.extxyz")
+    written(Path(), functional="pbe", core=True)
+    return INPUTS
 
 
-def settings_for(inputs, **options) -> PredictLargeSettings:
+@pytest.fixture
+def two(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return Path(), settings_for(slabs=2)
+
+
+def settings_for(**options) -> PredictLargeSettings:
     return PredictLargeSettings(
-        structure=str(inputs["structure"]), grid=list(GRID), block_points=32, **options
+        structure="large.extxyz", grid=list(GRID), block_points=32, **options
     )
 
 
@@ -64,19 +92,12 @@ def gather(folder, settings, inputs):
     return json.loads((folder / "prediction.json").read_text())
 
 
-@pytest.fixture
-def two(tmp_path, inputs):
-    settings = settings_for(inputs, slabs=2)
-    scatter(tmp_path / "two", settings, inputs)
-    return tmp_path / "two", settings
-
-
 def test_any_number_of_slabs_gives_what_one_job_gives(tmp_path, inputs):
     surrogate = read_surrogate(inputs["surrogate"])
     expected = predict_structure(surrogate, aluminium(3), Conditions(grid=GRID), tmp_path)
     densities, documents = [], []
     for slabs in (1, 2, 5):
-        settings, folder = settings_for(inputs, slabs=slabs), tmp_path / str(slabs)
+        settings, folder = settings_for(slabs=slabs), tmp_path / str(slabs)
         scatter(folder, settings, inputs)
         documents.append(gather(folder, settings, inputs))
         densities.append(read_density(folder / "density.zarr.zip"))
@@ -98,8 +119,30 @@ def test_any_number_of_slabs_gives_what_one_job_gives(tmp_path, inputs):
     assert documents[0]["warnings"]  # the grid is coarser than the training's
 
 
+def test_the_whole_numbers_of_the_slabs_change_the_free_energy_by_less_than_1e_10(two):
+    folder, settings = two
+    task = task_of(settings, INPUTS["surrogate"], 1)
+    points = PointPass(task.surrogate, task.atoms, GRID, task.conditions)
+    exact = points.expansions(read_brackets(folder / "bracket.json", GRID))
+    dos = points(exact, boxes=points.planes(0, GRID[0]))
+    integrals = NetworkIntegrals(task.surrogate, task.atoms, GRID, task.conditions)
+    slabs = [StoredSlab(path) for path in slab_files(folder, settings)]
+    for number, expansion in enumerate(exact):
+        band = integrals.band(dos[number])
+        mu = float(band.fermi_energy)
+        factors = expansion.bracket.polynomials(mu)
+        stored = torch.cat([combination(factors, *slab.sums(number)) for slab in slabs])
+        kept = expansion.density(mu).reshape(GRID)
+        assert float((stored - kept).abs().max()) < 2e-9 * float(kept.max())
+        energies = [float(integrals.energies(band, n).total_free_energy) for n in (stored, kept)]
+        assert energies[0] == pytest.approx(energies[1], rel=1e-10)
+    together = sum(path.stat().st_size for path in slab_files(folder, settings))
+    headers = 60_000  # of the arrays, which count only in a grid as small as this
+    assert together < 2 * headers + len(exact) * 16 * math.prod(GRID)
+
+
 def test_a_fermi_energy_outside_of_the_bracket_says_how_to_go_on(tmp_path, inputs):
-    settings = settings_for(inputs, slabs=1, fermi_half_width_ev=1e-9)
+    settings = settings_for(slabs=1, fermi_half_width_ev=1e-9)
     scatter(tmp_path / "run", settings, inputs)
     with pytest.raises(PhysicsError, match=r"networks \[0, 1\](.|\n)*fermi_half_width_ev: "):
         gather(tmp_path / "run", settings, inputs)
@@ -109,7 +152,7 @@ def truncated(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def flipped(path, name="others_1/c/1/0/0/0"):
+def flipped(path, name="order_1_1/c/1/0/0"):
     """One bit in the middle of an array, as a disk may lose it."""
     with zipfile.ZipFile(path) as archive:
         entry = archive.getinfo(name)
@@ -141,46 +184,46 @@ def of_another_version(path):
     ],
     ids=["truncated", "flipped", "empty", "missing", "version"],
 )
-def test_a_damaged_slab_is_named_and_remade_alone(two, inputs, damage, words):
+def test_a_damaged_slab_is_named_and_remade_alone(two, damage, words):
     folder, settings = two
     first, second = slab_files(folder, settings)
     sound, untouched = second.read_bytes(), first.read_bytes()
     damage(second)
     with pytest.raises(DataError, match=rf"{words}(.|\n)*slab-1(.|\n)*remedy: ") as error:
-        gather(folder, settings, inputs)
+        gather(folder, settings, INPUTS)
     assert "slab-0" not in str(error.value)
     predict_large_slab(
-        settings=settings, seed=0, threads=1, **inputs,
+        settings=settings, seed=0, threads=1, **INPUTS,
         bracket=folder / "bracket.json", slab=1, result=second,
     )  # fmt: skip
     assert second.read_bytes() == sound
     assert first.read_bytes() == untouched
-    gather(folder, settings, inputs)
+    gather(folder, settings, INPUTS)
 
 
-def test_all_damaged_slabs_are_named_at_once(two, inputs):
+def test_all_damaged_slabs_are_named_at_once(two):
     folder, settings = two
     for path in slab_files(folder, settings):
         truncated(path)
     with pytest.raises(DataError, match=r"2 of 2 slabs(.|\n)*slab-0(.|\n)*slab-1(.|\n)*alone"):
-        gather(folder, settings, inputs)
+        gather(folder, settings, INPUTS)
 
 
-def test_slabs_of_another_task_are_not_gathered(two, inputs):
+def test_slabs_of_another_task_are_not_gathered(two):
     folder, settings = two
     first, second = slab_files(folder, settings)
     second.write_bytes(first.read_bytes())
     with pytest.raises(DataError, match=r"not one of this large cell(.|\n)*slab-1"):
-        gather(folder, settings, inputs)
-    aluminium(4).write(inputs["structure"])
+        gather(folder, settings, INPUTS)
+    aluminium(4).write(INPUTS["structure"])
     with pytest.raises(DataError, match=r"2 of 2 slabs(.|\n)*not one of this large cell"):
-        gather(folder, settings, inputs)
+        gather(folder, settings, INPUTS)
 
 
 def test_room_and_memory_are_looked_at_before_the_first_slab(tmp_path, inputs, monkeypatch):
     def bracket(**options):
         predict_large_bracket(
-            settings=settings_for(inputs, **options), seed=0, threads=1, **inputs,
+            settings=settings_for(**options), seed=0, threads=1, **inputs,
             bracket=tmp_path / "bracket.json",
         )  # fmt: skip
 

@@ -39,13 +39,13 @@ def with_free(monkeypatch, free):
 def test_a_disk_that_is_too_small_is_a_fault_and_slabs_that_are_there_count(large, monkeypatch):
     config = large(grid=[100, 100, 100])
     check_large_cell(config)
-    with_free(monkeypatch, 20_000_000)
-    with pytest.raises(ConfigError, match=r"too full for the slabs(.|\n)*0.1 GiB free"):
+    with_free(monkeypatch, 10_000_000)
+    with pytest.raises(ConfigError, match=r"too full for the slabs(.|\n)*0.0 GiB free"):
         check(config)
     assert "TOO LITTLE, `predict_large_bracket` will refuse it" in estimate(config)
     SLABS.mkdir(parents=True)
     for number in range(2):
-        (SLABS / f"{number}.zarr.zip").write_bytes(bytes(28_000_000))
+        (SLABS / f"{number}.zarr.zip").write_bytes(bytes(12_000_000))
     check_large_cell(config)
 
 

@@ -6,5 +6,9 @@ KEPT_DESCRIPTOR_BYTES = 2**30
 DENSITY_POINT_BYTES = 160
 """Integrals of a density, per grid point: measured with PBE and a core, which take most."""
 
-SLAB_POINT_BYTES = 28
-"""One network's density in the slabs of a large cell, per grid point: of six polynomials."""
+SLAB_POINT_BYTES = 12
+"""One network's density in the slabs of a large cell, per grid point: five or six polynomials of
+which the third has two bytes, and the others one."""
+
+EXPANSION_POINT_BYTES = 28
+"""The same in memory, while it is computed."""

@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
+from surrogate_hpo.data.fixed_point import from_steps, step_bytes, to_steps
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.zarr_zip import damage_named, open_dataset, write_dataset
 from surrogate_hpo.networks.training_range import Extrapolation
@@ -18,7 +19,7 @@ from surrogate_hpo.networks.training_range import Extrapolation
 _PLANES = ("x", "y", "z")
 REMEDY = "delete it and run the workflow again; it alone is remade"
 """For a slab that cannot be used."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,36 @@ def write_slab(path: Path, slab: SlabData, provenance: Mapping[str, Any]) -> Non
     variables = {"dos": xr.DataArray(slab.dos, dims=("network", "energy"), attrs={"units": "1/eV"})}
     chunks = {}
     for number, (first, others) in enumerate(zip(slab.first, slab.others, strict=True)):
-        names = _names(number)
-        variables[names[0]] = xr.DataArray(first, dims=_PLANES, attrs=units)
-        variables[names[1]] = xr.DataArray(others, dims=("order", *_PLANES), attrs=units)
-        chunks[names[0]] = (1, *first.shape[1:])
-        chunks[names[1]] = (1, 1, *first.shape[1:])
+        step, orders = to_steps([first, *others])
+        variables[f"step_{number}"] = xr.DataArray(step, dims=_PLANES[:1], attrs=units)
+        for order, whole in enumerate(orders):
+            name = f"order_{order}_{number}"
+            variables[name] = xr.DataArray(whole, dims=_PLANES, attrs={"units": f"step_{number}"})
+            chunks[name] = (1, *first.shape[1:])
     attributes = {
         "format": _FORMAT,
+        "orders": [1 + len(others) for others in slab.others],
         "begin": slab.begin,
         "extrapolation": json.dumps(asdict(slab.extrapolation)),
     }
     write_dataset(path, xr.Dataset(variables), chunks, attributes, provenance)
 
 
-def _names(network: int) -> tuple[str, str]:
-    return f"first_{network}", f"others_{network}"
+def slab_point_bytes(weights: torch.Tensor) -> int:
+    """Bytes of one network's density at a point of a slab, before they are compressed; about.
+
+    Parameters
+    ----------
+    weights
+        Those of the energies in each order, eV, [order, energy].
+
+    Returns
+    -------
+    int
+        The orders of the density fall as their weights do.
+    """
+    sizes = weights.abs().amax(dim=1)
+    return step_bytes([float(sizes[0]), *(2 * sizes[1:]).tolist()])
 
 
 class StoredSlab:
@@ -93,7 +109,8 @@ class StoredSlab:
                 self.extrapolation = Extrapolation(**json.loads(attributes["extrapolation"]))
                 self.provenance: dict[str, Any] = json.loads(attributes["provenance"])
                 self.dos = torch.from_numpy(self._dataset["dos"].values)
-                x, y, z = self._dataset[_names(0)[0]].shape
+                self._orders = [int(one) for one in attributes["orders"]]
+                x, y, z = self._dataset["order_0_0"].shape
             except (KeyError, TypeError, ValueError) as error:
                 raise DataError(
                     "the store is no slab of a large cell",
@@ -133,5 +150,10 @@ class StoredSlab:
             If they are damaged.
         """
         with damage_named(self.path):
-            first, others = (self._dataset[name].values for name in _names(network))
+            step = self._dataset[f"step_{network}"].values
+            names = [f"order_{order}_{network}" for order in range(self._orders[network])]
+            first = from_steps(self._dataset[names[0]].values, step)
+            others = np.empty((len(names) - 1, *first.shape), np.float32)
+            for place, name in zip(others, names[1:], strict=True):
+                place[...] = from_steps(self._dataset[name].values, step)
         return torch.from_numpy(first), torch.from_numpy(others)

@@ -13,6 +13,7 @@ from surrogate_hpo.run.interface import Input, Output
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.stages.predict_large.contents import (
     Task,
+    bytes_per_point,
     planes_of,
     task_of,
     write_brackets,
@@ -50,7 +51,7 @@ def predict_large_bracket(
     check_disk(bracket.parent, points, networks * SLAB_POINT_BYTES, settings.slabs)
     brackets = _brackets(task, settings)
     # Again: a wide bracket has more polynomials.
-    per_point = sum(one.bytes_per_point for one in brackets)
+    per_point = bytes_per_point(task, brackets)
     check_disk(bracket.parent, points, per_point, settings.slabs)
     logger.info(
         "%d grid points, %d networks: %d bytes per point, %.1f GiB in %d slabs; Fermi energies "

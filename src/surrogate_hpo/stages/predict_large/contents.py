@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from ase import Atoms
 
+from surrogate_hpo.data.predicted_slabs import slab_point_bytes
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import ConfigError, DataError
@@ -122,6 +123,29 @@ def planes_of(grid: Grid, slabs: int, slab: int) -> tuple[int, int]:
             got=str(slabs),
         )
     return slab * grid[0] // slabs, (slab + 1) * grid[0] // slabs
+
+
+def bytes_per_point(task: Task, brackets: Sequence[FermiBracket]) -> int:
+    """Bytes of all networks at a point of a slab's file, about.
+
+    Parameters
+    ----------
+    task
+        The prediction.
+    brackets
+        Of each network.
+
+    Returns
+    -------
+    int
+        More for wider brackets.
+    """
+    energy = torch.from_numpy(task.surrogate.energy)
+    variance = task.surrogate.axis.broadening_variance
+    weights = (
+        one.coefficients(energy, task.temperature, broadening_variance=variance) for one in brackets
+    )
+    return sum(map(slab_point_bytes, weights))
 
 
 def write_brackets(

@@ -2,7 +2,11 @@
 
 import math
 
-from surrogate_hpo.data.memory import DENSITY_POINT_BYTES, SLAB_POINT_BYTES
+from surrogate_hpo.data.memory import (
+    DENSITY_POINT_BYTES,
+    EXPANSION_POINT_BYTES,
+    SLAB_POINT_BYTES,
+)
 from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.needs.basis import FLOAT64, STARTUP_SECONDS, TORCH_BASE, Need, snap_seconds
 from surrogate_hpo.run.needs.networks import READING_RATE, network_job, parameters
@@ -40,7 +44,7 @@ def predict_large_bracket(case: Case) -> Need:
 def predict_large_slab(case: Case) -> Need:
     """The points of a slab, and what is kept of each: in memory, and once more while written."""
     points = _points(case) / case.config.predict_large.slabs
-    return _networks(case, points, 2 * points * SLAB_POINT_BYTES * case.config.train.seeds)
+    return _networks(case, points, 2 * points * EXPANSION_POINT_BYTES * case.config.train.seeds)
 
 
 def predict_large(case: Case) -> Need:

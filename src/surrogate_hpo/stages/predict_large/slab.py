@@ -9,7 +9,12 @@ from surrogate_hpo.networks.training_range import RangeMonitor
 from surrogate_hpo.predict.point_pass import Passing, PointPass
 from surrogate_hpo.run.interface import Argument, Input, Output
 from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.stages.predict_large.contents import planes_of, read_brackets, task_of
+from surrogate_hpo.stages.predict_large.contents import (
+    bytes_per_point,
+    planes_of,
+    read_brackets,
+    task_of,
+)
 from surrogate_hpo.stages.predict_large.memory import check_disk
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
@@ -38,8 +43,7 @@ def predict_large_slab(
     brackets = read_brackets(bracket, task.grid)
     shape = (end - begin, *task.grid[1:])
     result.parent.mkdir(parents=True, exist_ok=True)
-    per_point = sum(one.bytes_per_point for one in brackets)
-    check_disk(result.parent, math.prod(shape), per_point, slabs=1)
+    check_disk(result.parent, math.prod(shape), bytes_per_point(task, brackets), slabs=1)
     points = PointPass(task.surrogate, task.atoms, task.grid, task.conditions)
     expansions = points.expansions(brackets, math.prod(shape))
     monitor = RangeMonitor(task.surrogate.known)
