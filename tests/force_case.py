@@ -11,7 +11,7 @@ from small_surrogate import small_surrogate
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
+from surrogate_hpo.physics.reciprocal import inside_cutoff, squared_waves
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
 
@@ -64,8 +64,8 @@ def slope(function: Callable[[float], np.ndarray], step: float) -> np.ndarray:
 
 def inside(atoms: Atoms) -> int:
     """Number of wave vectors inside the cutoff of the density: an energy jumps with it."""
-    vectors = wave_vectors(GRID, torch.tensor(atoms.cell[:]), half=True)
-    return int(inside_cutoff(vectors, small_surrogate().origin.density_cutoff).sum())
+    squared = squared_waves(GRID, torch.tensor(atoms.cell[:]))
+    return int(inside_cutoff(squared, small_surrogate().origin.density_cutoff).sum())
 
 
 def moved(atoms: Atoms, change: np.ndarray) -> Atoms:

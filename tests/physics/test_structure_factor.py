@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from surrogate_hpo.physics.lattice_sums.ion_pairs import ion_pairs
 from surrogate_hpo.physics.lattice_sums.structure_factor import structure_factor
-from surrogate_hpo.physics.reciprocal import wave_vectors
+from surrogate_hpo.physics.reciprocal import wave_components
 from surrogate_hpo.physics.xc.core_density import _form_factor, radial_transform
 
 CELL = torch.tensor([[4.0, 0.2, 0.0], [-1.5, 5.0, 0.3], [0.1, 1.7, 3.0]], dtype=torch.float64)
@@ -30,7 +30,7 @@ def random_positions(seed, atoms):
 )
 def test_the_structure_factor_is_the_sum_over_atoms(seed, atoms, shape):
     positions = random_positions(seed, atoms)
-    phases = wave_vectors(shape, CELL, half=True) @ positions.T
+    phases = torch.stack(tuple(wave_components(shape, CELL, half=True)), dim=-1) @ positions.T
     expected = torch.exp(-1j * phases).sum(dim=-1)
     found = structure_factor(positions, shape, CELL)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * atoms)

@@ -16,8 +16,10 @@ def reciprocal_cell(cell: Tensor) -> Tensor:
     return 2 * torch.pi * inverse.transpose(0, 1)
 
 
-def wave_vectors(shape: Sequence[int], cell: Tensor, *, half: bool = False) -> Tensor:
-    """Wave vectors G of the grid in the order of the fast Fourier transform.
+def wave_components(shape: Sequence[int], cell: Tensor, *, half: bool = False) -> Iterator[Tensor]:
+    """Components of the wave vectors G of the grid, in the order of the fast Fourier transform.
+
+    One at a time: three at once would take three times the memory.
 
     Parameters
     ----------
@@ -28,10 +30,11 @@ def wave_vectors(shape: Sequence[int], cell: Tensor, *, half: bool = False) -> T
     half
         Only those of the transform of a real field: of G and -G one, by the last axis.
 
-    Returns
-    -------
+    Yields
+    ------
     Tensor
-        G in 1/Å, shape [*shape, 3]; with `half`, the last axis of the grid has z//2 + 1 entries.
+        G_x, then G_y, then G_z in 1/Å, of that shape; with `half`, the last axis has z//2 + 1
+        entries.
 
     Raises
     ------
@@ -43,30 +46,40 @@ def wave_vectors(shape: Sequence[int], cell: Tensor, *, half: bool = False) -> T
             "a grid has three axes of at least one point", expected="[x, y, z]", got=str(shape)
         )
     check_cell(cell)
-    frequencies = [
+    x, y, z = (
         torch.fft.fftfreq(points, 1 / points, dtype=cell.dtype, device=cell.device)
         for points in shape
-    ]
+    )
     if half:
-        frequencies[2] = frequencies[2][: shape[2] // 2 + 1]
-    indices = torch.stack(torch.meshgrid(*frequencies, indexing="ij"), dim=-1)
-    return indices @ reciprocal_cell(cell)
+        z = z[: shape[2] // 2 + 1]
+    for along in reciprocal_cell(cell).unbind(dim=1):
+        plane = (x * along[0])[:, None] + y * along[1]
+        yield plane[..., None] + z * along[2]
 
 
-def inside_cutoff(vectors: Tensor, density_cutoff: float | None) -> Tensor:
+def squared_waves(shape: Sequence[int], cell: Tensor) -> Tensor:
+    """Squares of the wave vectors of a half transform, 1/Å², [x, y, z//2 + 1]."""
+    x, *others = wave_components(shape, cell, half=True)
+    squared = x**2
+    for component in others:
+        squared = torch.addcmul(squared, component, component)
+    return squared
+
+
+def inside_cutoff(squared: Tensor, density_cutoff: float | None) -> Tensor:
     r"""Mask of the wave vectors with :math:`\hbar^2 G^2 / 2m \le E_{cut}`.
 
     Parameters
     ----------
-    vectors
-        Wave vectors in 1/Å, shape [..., 3].
+    squared
+        Squares of the wave vectors in 1/Å².
     density_cutoff
         Kinetic energy in eV (Quantum ESPRESSO's `ecutrho` times 13.605693 eV); None keeps all.
 
     Returns
     -------
     Tensor
-        Boolean, shape [...].
+        Boolean, of the same shape.
 
     Raises
     ------
@@ -74,16 +87,16 @@ def inside_cutoff(vectors: Tensor, density_cutoff: float | None) -> Tensor:
         If the cutoff is not positive.
     """
     if density_cutoff is None:
-        return torch.ones(vectors.shape[:-1], dtype=torch.bool, device=vectors.device)
+        return torch.ones_like(squared, dtype=torch.bool)
     if not density_cutoff > 0:
         raise DataError(
             "the density cutoff is not positive",
             expected="density_cutoff > 0 eV",
             got=f"{density_cutoff!r} eV",
         )
-    kinetic_energy = (vectors.detach() ** 2).sum(dim=-1) * (RYDBERG_EV * BOHR_ANGSTROM**2)
+    largest = density_cutoff / (RYDBERG_EV * BOHR_ANGSTROM**2)
     # A shell that lies exactly on the sphere belongs to it, whatever the rounding.
-    return kinetic_energy <= density_cutoff * (1 + 1e-10)
+    return squared.detach() <= largest * (1 + 1e-10)
 
 
 def half_multiplicity(points: int, like: Tensor) -> Tensor:
@@ -127,15 +140,25 @@ def gradient(field: Tensor, cell: Tensor, density_cutoff: float | None) -> Itera
     Tensor
         Derivative along x, then y, then z, in (unit of the field)/Å, shape [x, y, z].
     """
-    vectors = wave_vectors(field.shape, cell, half=True)
-    kept = inside_cutoff(vectors, density_cutoff)
+    amplitudes = 1j * torch.where(
+        _derivable(field, cell, density_cutoff), torch.fft.rfftn(field), 0
+    )
+    for component in wave_components(field.shape, cell, half=True):
+        # As pairs of real numbers: a real factor would be made complex first.
+        slope = torch.view_as_real(amplitudes) * component[..., None]
+        del component
+        yield torch.fft.irfftn(torch.view_as_complex(slope), s=field.shape)
+        del slope
+
+
+def _derivable(field: Tensor, cell: Tensor, density_cutoff: float | None) -> Tensor:
+    """Mask of the wave vectors that a gradient has."""
+    kept = inside_cutoff(squared_waves(field.shape, cell), density_cutoff)
     for axis, points in enumerate(field.shape):
         if points % 2 == 0:
             # The Nyquist component is its own conjugate: its derivative is not real. Drop it.
             kept.select(axis, points // 2).fill_(value=False)
-    amplitudes = torch.where(kept, torch.fft.rfftn(field), 0.0)
-    for axis in range(3):
-        yield torch.fft.irfftn(1j * vectors[..., axis] * amplitudes, s=field.shape)
+    return kept
 
 
 COULOMB_EV_ANGSTROM = HARTREE_EV * BOHR_ANGSTROM
@@ -173,11 +196,9 @@ def hartree_energy(density: Tensor, cell: Tensor, *, density_cutoff: float | Non
     """
     check_float64("density", density, 3)
     volume = check_cell(cell)
-    vectors = wave_vectors(density.shape, cell, half=True)
-    kept = inside_cutoff(vectors, density_cutoff)
+    squared = squared_waves(density.shape, cell)
+    kept = inside_cutoff(squared, density_cutoff)
     kept[0, 0, 0] = False
-    squared = (vectors**2).sum(dim=-1)
-    del vectors
     amplitudes = torch.fft.rfftn(density) / density.numel()
     power = amplitudes.real**2 + amplitudes.imag**2
     power = power * half_multiplicity(density.shape[2], density)
@@ -207,7 +228,7 @@ def hartree_weights(shape: Sequence[int], cell: Tensor) -> Tensor:
     Tensor
         eV, shape [x, y, z//2 + 1].
     """
-    squared = (wave_vectors(shape, cell, half=True) ** 2).sum(dim=-1)
+    squared = squared_waves(shape, cell)
     squared[0, 0, 0] = torch.inf
     factor = COULOMB_EV_ANGSTROM * 2 * torch.pi / check_cell(cell)
     return factor * half_multiplicity(shape[2], squared) / squared

@@ -40,20 +40,15 @@ def structure_factor(positions: Tensor, shape: Sequence[int], cell: Tensor) -> T
     counts = tuple(shape)
     waves = [torch.fft.fftfreq(n, 1 / n, dtype=cell.dtype, device=cell.device) for n in counts]
     waves[2] = waves[2][: counts[2] // 2 + 1]
-    total: Tensor | float = 0.0
+    total = torch.zeros([len(k) for k in waves], dtype=torch.complex128, device=cell.device)
     for offset in itertools.product((0.0, 0.5), repeat=3):
         amplitudes = torch.fft.rfftn(spread(fractions, counts, _KERNEL, offset=offset))
-        for axis, (k, n, shift) in enumerate(zip(waves, counts, offset, strict=True)):
-            if shift:
-                amplitudes = amplitudes * _along(torch.exp(-2j * torch.pi * k * shift / n), axis)
-        total = total + amplitudes
-    for axis, (k, n) in enumerate(zip(waves, counts, strict=True)):
-        # Along each axis two coarse grids have been summed.
-        total = total / _along(2 * _KERNEL.transform(k / n), axis)
-    assert isinstance(total, Tensor)  # noqa: S101 - there are eight offsets
-    return total
-
-
-def _along(values: Tensor, axis: int) -> Tensor:
-    """Values of one axis, to be multiplied with an array on the grid."""
-    return values.reshape([-1 if axis == other else 1 for other in range(3)])
+        x, y, z = (
+            torch.exp(-2j * torch.pi * k * shift / n)
+            for k, n, shift in zip(waves, counts, offset, strict=True)
+        )
+        # In place: new arrays of this size, which the system has to clear, cost as much again.
+        total.addcmul_(amplitudes.mul_((x[:, None] * y)[..., None]), z)
+    # Along each axis two coarse grids have been summed.
+    x, y, z = (1 / (2 * _KERNEL.transform(k / n)) for k, n in zip(waves, counts, strict=True))
+    return total.mul_((x[:, None] * y)[..., None]).mul_(z)

@@ -1,5 +1,6 @@
 """Core density of the non-linear core correction, on the grid of the cell."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.physics.guards import check_cell, check_float64
 from surrogate_hpo.physics.lattice_sums.structure_factor import structure_factor
-from surrogate_hpo.physics.reciprocal import inside_cutoff, wave_vectors
+from surrogate_hpo.physics.reciprocal import inside_cutoff, squared_waves
 
 # 1/Å; the transform of a core is smooth, so that quintic splines reproduce it to some 1e-12.
 _TABLE_SPACING = 0.02
@@ -134,17 +135,22 @@ def core_density(
     _check_radial(radial_grid, radial_weights, radial_core_density)
     check_float64("positions", positions, 2)
     volume = check_cell(cell)
-    vectors = wave_vectors(shape, cell, half=True)
-    kept = inside_cutoff(vectors, density_cutoff)
-    lengths = torch.linalg.norm(vectors, dim=-1)
-    del vectors
-    integrand = radial_grid**2 * radial_core_density * radial_weights
     amplitudes = structure_factor(positions, shape, cell)
-    form_factor = _form_factor(lengths, radial_grid, integrand) * (4 * torch.pi / volume)
-    amplitudes = amplitudes * torch.where(kept, form_factor, 0.0)
-    density: Tensor = (
-        torch.fft.irfftn(amplitudes, s=tuple(shape)) * lengths.new_tensor(shape).prod()
-    )
+    squared = squared_waves(shape, cell)
+    kept = inside_cutoff(squared, density_cutoff)
+    # The root's slope at G = 0 is infinite, and nothing depends on it.
+    lengths = squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt()
+    del squared
+    integrand = radial_grid**2 * radial_core_density * radial_weights
+    form_factor = _form_factor(lengths, radial_grid, integrand)
+    del lengths
+    # As many factors as the transform back leaves out.
+    form_factor = form_factor * (4 * torch.pi / volume * math.prod(shape))
+    form_factor = torch.where(kept, form_factor, 0.0)
+    # As pairs of real numbers: a real factor would be made complex first.
+    weighted = torch.view_as_real(amplitudes) * form_factor[..., None]
+    del amplitudes, form_factor
+    density: Tensor = torch.fft.irfftn(torch.view_as_complex(weighted), s=tuple(shape))
     return density
 
 
