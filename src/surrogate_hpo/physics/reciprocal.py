@@ -144,11 +144,14 @@ def gradient(field: Tensor, cell: Tensor, density_cutoff: float | None) -> Itera
         _derivable(field, cell, density_cutoff), torch.fft.rfftn(field), 0
     )
     for component in wave_components(field.shape, cell, half=True):
-        # As pairs of real numbers: a real factor would be made complex first.
-        slope = torch.view_as_real(amplitudes) * component[..., None]
-        del component
-        yield torch.fft.irfftn(torch.view_as_complex(slope), s=field.shape)
-        del slope
+        yield _slope(amplitudes, component, field.shape)
+
+
+def _slope(amplitudes: Tensor, component: Tensor, shape: Sequence[int]) -> Tensor:
+    """The field whose transform is the product of both."""
+    # As pairs of real numbers: a real factor would be made complex first.
+    pairs = torch.view_as_real(amplitudes) * component[..., None]
+    return torch.as_tensor(torch.fft.irfftn(torch.view_as_complex(pairs), s=tuple(shape)))
 
 
 def _derivable(field: Tensor, cell: Tensor, density_cutoff: float | None) -> Tensor:

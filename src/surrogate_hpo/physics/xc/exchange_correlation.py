@@ -111,15 +111,18 @@ def _gradient_products(
     total: Tensor, valence: Tensor, cell: Tensor, density_cutoff: float | None
 ) -> list[Tensor]:
     """Squared gradient of the total density, and its product with that of the valence density."""
-    squared, product = torch.zeros_like(total), torch.zeros_like(total)
+    squared = product = torch.zeros_like(total)
     if valence is total:
         for slope in gradient(total, cell, density_cutoff):
-            squared = squared + slope**2
+            squared = torch.addcmul(squared, slope, slope)
         return [squared, squared]
-    slopes = (gradient(field, cell, density_cutoff) for field in (total, valence))
-    for of_total, of_valence in zip(*slopes, strict=True):
-        squared = squared + of_total**2
-        product = product + of_total * of_valence
+    along_valence = gradient(valence, cell, density_cutoff)
+    for of_total in gradient(total, cell, density_cutoff):
+        of_valence = next(along_valence)
+        squared = torch.addcmul(squared, of_total, of_total)
+        product = torch.addcmul(product, of_total, of_valence)
+        # Else they would be there while the next ones are made.
+        del of_total, of_valence
     return [squared, product]
 
 
