@@ -9,11 +9,14 @@
 4. pw.x, self-consistent, at the size of `--pwx-atoms`; needs the config of the surrogate
    (`--config`), whose settings and pseudopotentials it takes. 0 leaves it out.
 
-Sizes are multiples of four atoms; two small ones take minutes. Keys of what depends on sizes
-carry them: `cost_ratio_16384_to_256`.
+Each measured row is stored at once (`benchmarks/out/scale.parts.json`): a run that was killed goes
+on there, and sizes can be added, as long as surrogate, grid spacing and code are the same.
+`scale.json` holds what follows from the rows so far. Sizes are multiples of four atoms; two
+small ones take minutes. Keys of what depends on sizes carry them: `cost_ratio_16384_to_256`.
 
     python benchmarks/scale.py [results/surrogate/surrogate.pt] [--atoms 256 16384]
-        [--spacing 0.4] [--before REVISION] [--pwx-atoms 32] [--config config/flagship.yaml]
+        [--spacing 0.2025] [--rounds 3] [--before REVISION] [--pwx-atoms 32]
+        [--config config/flagship.yaml]
 """
 
 import argparse
@@ -26,9 +29,10 @@ import sys
 import tarfile
 import tempfile
 import time
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -36,7 +40,9 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 from descriptor_cases import Case, Lammps
+from scale_parts import Parts, Row, digest, document_of
 
+import surrogate_hpo
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.surrogate_contents import Surrogate
@@ -52,29 +58,45 @@ from surrogate_hpo.stages.dft.stage import dft as run_pw
 OUT = Path("benchmarks/out/scale.json")
 SURROGATE = Path("results/surrogate/surrogate.pt")
 GIBIBYTE = 2**30
-ROUNDS = 3
 LATTICE = 4.05
+# The last revision that wrote the LDOS into a file, with one network after the other.
+BEFORE = "c543e93"
 
 
 def main(options: argparse.Namespace) -> None:
-    document: dict[str, Any] = {"machine": platform.processor() or platform.machine()}
-    rows = [measured(options, atoms) for atoms in sorted(options.atoms)]
-    smallest, largest = rows[0], rows[-1]
-    span = f"{largest['atoms']}_to_{smallest['atoms']}"
-    document |= {
-        f"cost_ratio_{span}": largest["seconds_per_atom"] / smallest["seconds_per_atom"],
-        f"peak_gibibytes_{largest['atoms']}": largest["peak_gibibytes"],
-        "scratch_bytes_per_point": largest["scratch_bytes_per_point"],
-        "grid_spacing_angstrom": options.spacing,
-        "sizes": rows,
+    conditions = {
+        "surrogate": digest(options.surrogate),
+        "spacing": options.spacing,
+        "code": digest(Path(surrogate_hpo.__file__).parent),
+        "machine": processor(),
     }
+    parts = Parts(OUT.with_suffix(".parts.json"), conditions)
+    sizes = sorted(options.atoms)
+
+    def store() -> None:
+        document = {"machine": conditions["machine"], **document_of(parts.rows, options)}
+        OUT.write_text(json.dumps(document, indent=2) + "\n")
+
+    parts(f"size {sizes[0]}", lambda: measured(options, sizes[0]))
+    parts("lammps and torch", lambda: against_lammps_and_torch(options))
+    store()
     if options.before:
-        document |= against_before(options, smallest)
-    document |= against_lammps_and_torch(options, smallest)
+        measure_before(options, parts, sizes[0])
+        store()
     if options.pwx_atoms:
-        document |= against_pwx(options)
-    OUT.write_text(json.dumps(document, indent=2) + "\n")
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        parts(f"size {options.pwx_atoms}", lambda: measured(options, options.pwx_atoms))
+        parts(f"pwx {options.pwx_atoms}", lambda: against_pwx(options))
+        store()
+    for atoms in sizes[1:]:
+        parts(f"size {atoms}", partial(measured, options, atoms))
+        store()
+    sys.stdout.write(OUT.read_text())
+
+
+def processor() -> str:
+    """Name of the processor as Linux gives it."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    return text.partition("model name\t: ")[2].partition("\n")[0] or platform.machine()
 
 
 def supercell(atoms: int) -> Atoms:
@@ -108,7 +130,7 @@ def grid_of(atoms: Atoms, spacing: float) -> tuple[int, int, int]:
     return x, y, z
 
 
-def measured(options: argparse.Namespace, atoms: int, source: Path | None = None) -> dict[str, Any]:
+def measured(options: argparse.Namespace, atoms: int, source: Path | None = None) -> Row:
     """Predict one size in a process of its own, perhaps by the package of another folder."""
     command = [sys.executable, __file__, str(options.surrogate), "--worker", str(atoms)]
     command += ["--spacing", str(options.spacing)]
@@ -116,7 +138,7 @@ def measured(options: argparse.Namespace, atoms: int, source: Path | None = None
     if source is not None:
         given |= {"PYTHONPATH": str(source)}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=given)
-    row: dict[str, Any] = json.loads(done.stdout)
+    row: Row = json.loads(done.stdout)
     return row
 
 
@@ -162,7 +184,7 @@ def bytes_written() -> int:
     return int(counts.partition("wchar:")[2].split()[0])
 
 
-def against_before(options: argparse.Namespace, now: dict[str, Any]) -> dict[str, Any]:
+def measure_before(options: argparse.Namespace, parts: Parts, atoms: int) -> None:
     """The package of an earlier revision on the same structure, in turn with this one."""
     with tempfile.TemporaryDirectory(dir=OUT.parent) as folder:
         packed = subprocess.run(
@@ -170,22 +192,13 @@ def against_before(options: argparse.Namespace, now: dict[str, Any]) -> dict[str
         ).stdout
         with tarfile.open(fileobj=BytesIO(packed)) as archive:
             archive.extractall(folder, filter="data")
-        source, atoms = Path(folder).resolve() / "src", now["atoms"]
-        earlier, later = [], [now]
-        for _ in range(ROUNDS):
-            earlier.append(measured(options, atoms, source))
-            later.append(measured(options, atoms))
-    seconds = [median(row["microseconds_per_point"] for row in rows) for rows in (earlier, later)]
-    change = later[0]["energy_ev_per_atom"] - earlier[0]["energy_ev_per_atom"]
-    return {
-        "before": options.before,
-        "speedup_per_point": seconds[0] / seconds[1],
-        "energy_difference_mev_per_atom": 1000 * change,
-        "scratch_bytes_per_point_before": earlier[0]["scratch_bytes_per_point"],
-    }
+        source = Path(folder).resolve() / "src"
+        for turn in range(options.rounds):
+            parts(f"before {turn}", lambda: measured(options, atoms, source))
+            parts(f"now {turn}", lambda: measured(options, atoms))
 
 
-def against_lammps_and_torch(options: argparse.Namespace, now: dict[str, Any]) -> dict[str, Any]:
+def against_lammps_and_torch(options: argparse.Namespace) -> Row:
     """SNAP of LAMMPS alone, and nothing but the layers of the networks, on 32 atoms."""
     surrogate, atoms = read_surrogate(options.surrogate), supercell(32)
     shape = grid_of(atoms, options.spacing)
@@ -200,24 +213,27 @@ def against_lammps_and_torch(options: argparse.Namespace, now: dict[str, Any]) -
         grid=shape[0],
     )
     lammps = Lammps()
-    snap = min(lammps(case, keywords["twojmax"])[0] for _ in range(ROUNDS)) / math.prod(shape)
+    snap = min(lammps(case, keywords["twojmax"])[0] for _ in range(options.rounds)) / math.prod(
+        shape
+    )
     lammps.close()
     values = Bispectrum(atoms.positions, atoms.cell[:], **keywords)(
         grid_points(shape, atoms.cell[:])
     )
-    forward = forward_seconds(surrogate, torch.from_numpy(values.astype(np.float32)))
+    forward = forward_seconds(
+        surrogate, options.rounds, torch.from_numpy(values.astype(np.float32))
+    )
     return {
-        "speedup_over_lammps_and_torch": 1e6 * (snap + forward) / now["microseconds_per_point"],
         "lammps_microseconds_per_point": 1e6 * snap,
         "torch_microseconds_per_point": 1e6 * forward,
     }
 
 
-def forward_seconds(surrogate: Surrogate, descriptors: torch.Tensor) -> float:
+def forward_seconds(surrogate: Surrogate, rounds: int, descriptors: torch.Tensor) -> float:
     """CPU seconds per point of all networks, one after the other, scalings included."""
     torch.set_num_threads(1)
     found = []
-    for _ in range(ROUNDS + 1):
+    for _ in range(rounds + 1):
         start = time.process_time()
         for model in surrogate.models:
             model.predict(descriptors)
@@ -225,8 +241,8 @@ def forward_seconds(surrogate: Surrogate, descriptors: torch.Tensor) -> float:
     return min(found[1:])
 
 
-def against_pwx(options: argparse.Namespace) -> dict[str, Any]:
-    """CPU seconds of a self-consistent run of pw.x and of the prediction of the same atoms."""
+def against_pwx(options: argparse.Namespace) -> Row:
+    """CPU seconds of a self-consistent run of pw.x."""
     config, atoms = load_config([options.config]), supercell(options.pwx_atoms)
     with tempfile.TemporaryDirectory(dir=OUT.parent) as name:
         folder = Path(name).resolve()
@@ -244,11 +260,7 @@ def against_pwx(options: argparse.Namespace) -> dict[str, Any]:
         after = os.times()
         grid = read_dft_result(result).fft_grid
     spent = [after[at] - children[at] for at in (2, 3)]
-    now = measured(options, options.pwx_atoms)
-    # At the spacing of pw.x's own grid.
-    predicted = 1e-6 * now["microseconds_per_point"] * math.prod(grid)
     return {
-        "speedup_over_pwx": sum(spent) / predicted,
         "pwx_atoms": options.pwx_atoms,
         "pwx_cpu_seconds": sum(spent),
         "pwx_grid": list(grid),
@@ -260,8 +272,9 @@ if __name__ == "__main__":
     parser.add_argument("surrogate", nargs="?", type=Path, default=SURROGATE)
     parser.add_argument("--atoms", nargs="+", type=int, default=[256, 16384])
     parser.add_argument("--spacing", type=float, default=0.2025, help="of the grid, Å")
-    parser.add_argument("--before", default="", help="revision of git to compare with")
-    parser.add_argument("--pwx-atoms", type=int, default=0, help="0: without pw.x")
+    parser.add_argument("--rounds", type=int, default=3, help="of what is measured in turn")
+    parser.add_argument("--before", default=BEFORE, help="revision of git; '': none")
+    parser.add_argument("--pwx-atoms", type=int, default=32, help="0: without pw.x")
     parser.add_argument("--config", type=Path, default=Path("config/config.yaml"))
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
