@@ -7,9 +7,9 @@ DENSITY_POINT_BYTES = 150
 """Integrals of a density, per grid point: with PBE and a core, which take most, 138 were measured;
 with the LDA and without one, 73."""
 
-SLAB_POINT_BYTES = 12
-"""One network's density in the slabs of a large cell, per grid point: five or six polynomials of
-which the third has two bytes, and the others one."""
+SLAB_POINT_BYTES = 15
+"""One network's density in the slabs of a large cell, per grid point: of five polynomials, the
+first three of four bytes at most, then two and one."""
 
 EXPANSION_POINT_BYTES = 28
 """The same in memory, while it is computed."""
