@@ -45,7 +45,7 @@ def test_a_disk_that_is_too_small_is_a_fault_and_slabs_that_are_there_count(larg
     assert "TOO LITTLE, `predict_large_bracket` will refuse it" in estimate(config)
     SLABS.mkdir(parents=True)
     for number in range(2):
-        (SLABS / f"{number}.zarr.zip").write_bytes(bytes(12_000_000))
+        (SLABS / f"{number}.zarr.zip").write_bytes(bytes(15_000_000))
     check_large_cell(config)
 
 
