@@ -123,6 +123,17 @@ POTENTIAL_ATOMS = ["results/ados/atoms.pt"] if CONFIG.potential.needs_dos else [
 # The large cell is predicted by the run's own surrogate, or by a file.
 LARGE_SURROGATE = CONFIG.predict_large.surrogate or "results/surrogate/surrogate.pt"
 LARGE_OWN = [one for one in [CONFIG.predict_large.surrogate] if one]
+# Its forces take a job more, and one for each slab.
+LARGE_DERIVATIVES, LARGE_FORCES = {}, {}
+if CONFIG.predict_large.derivatives:
+    LARGE_DERIVATIVES = {
+        "gradient": "results/predict_large/gradient.zarr.zip",
+        "pulled": [
+            f"results/predict_large/pulled/{slab}.zarr.zip"
+            for slab in range(CONFIG.predict_large.slabs)
+        ],
+    }
+    LARGE_FORCES = {"forces": "results/predict_large/structure.extxyz"}
 # A rule that asks a model has it made first, and judged on snapshots that it has not seen.
 SELECT_POTENTIAL = (
     ["results/potential/potential.json"] if CONFIG.select.asks_potential else []

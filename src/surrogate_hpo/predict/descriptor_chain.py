@@ -1,7 +1,6 @@
 """From derivatives by the LDOS to forces and stress: through the networks and the descriptors."""
 
 import logging
-import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -17,6 +16,7 @@ from surrogate_hpo.log import Progress
 from surrogate_hpo.networks.model import SurrogateModel
 from surrogate_hpo.networks.pullback import Pullback
 from surrogate_hpo.physics.forces import FreeEnergyGradient
+from surrogate_hpo.physics.free_energy_gradient import LdosCotangent
 from surrogate_hpo.physics.prediction_grid import Grid
 
 logger = logging.getLogger(__name__)
@@ -82,36 +82,58 @@ class DescriptorChain:
             Forces in eV/Å, [network or 1, atom, 3], and stress in eV/Å³, [network or 1, 3, 3],
             ASE's sign.
         """
-        chained, strain = self._chained(models, gradients, blocks, scope)
-        direct = np.stack([found.positions.numpy() for found in gradients])
-        direct_strain = np.stack([found.strain.numpy() for found in gradients])
+        through = self.pulled(models, [found.cotangent for found in gradients], blocks, scope)
+        direct = [
+            np.stack([part.numpy() for part in parts])
+            for parts in zip(*((found.positions, found.strain) for found in gradients), strict=True)
+        ]
         if scope == "mean":
-            direct, direct_strain = direct.mean(0)[None], direct_strain.mean(0)[None]
-        stress = (strain + direct_strain) / self._atoms.get_volume()
-        # What is not symmetric is rounding: turning everything changes no energy.
-        return -(chained + direct), (stress + stress.transpose(0, 2, 1)) / 2
+            direct = [part.mean(0)[None] for part in direct]
+        return together(through, (direct[0], direct[1]), self._atoms.get_volume())
 
-    def _chained(
+    def pulled(
         self,
         models: Sequence[SurrogateModel],
-        gradients: Sequence[FreeEnergyGradient],
+        cotangents: Sequence[LdosCotangent],
         blocks: Iterable[NDArray[np.floating]],
         scope: ForceScope,
+        *,
+        first: int = 0,
     ) -> tuple[FloatArray, FloatArray]:
-        """Derivatives through the LDOS: [network or 1, atom, 3] in eV/Å, [.., 3, 3] in eV."""
+        """Derivatives of the free energy through the LDOS at some points that follow each other.
+
+        Parameters
+        ----------
+        models
+            The networks.
+        cotangents
+            Derivatives by the LDOS of each; their fields hold these points alone.
+        blocks
+            Descriptors of the points, in the order of the grid, [point, component].
+        scope
+            "mean" for the mean over the networks, "each" for each network.
+        first
+            Number of the first point in the flattened grid.
+
+        Returns
+        -------
+        array, array
+            By the positions in eV/Å, [network or 1, atom, 3], and by the strain in eV,
+            [network or 1, 3, 3].
+        """
         cell = self._atoms.cell[:]
         pullbacks = [
-            Pullback(model, found.cotangent.band, found.cotangent.electrons, device=self._device)
-            for model, found in zip(models, gradients, strict=True)
+            Pullback(model, found.band, found.electrons, device=self._device)
+            for model, found in zip(models, cotangents, strict=True)
         ]
-        fields = [found.cotangent.field.reshape(-1) for found in gradients]
+        fields = [found.field.reshape(-1) for found in cotangents]
         rows = len(pullbacks) if scope == "each" else 1
         gradient, strain = np.zeros((rows, len(self._atoms), 3)), np.zeros((rows, 3, 3))
-        progress = Progress(logger, math.prod(self._grid), unit="points")
+        progress = Progress(logger, fields[0].numel(), unit="points")
         begin = 0
         for block in blocks:
             end = begin + len(block)
-            points = grid_points(self._grid, cell, indices=np.arange(begin, end))
+            points = grid_points(self._grid, cell, indices=first + np.arange(begin, end))
             given = torch.from_numpy(block)
             slopes = torch.stack(
                 [
@@ -128,3 +150,27 @@ class DescriptorChain:
             begin = end
         progress.finish()
         return gradient, strain
+
+
+def together(
+    through: tuple[FloatArray, FloatArray], direct: tuple[FloatArray, FloatArray], volume: float
+) -> tuple[FloatArray, FloatArray]:
+    """Forces and stress from the derivatives of the free energy by positions and strain.
+
+    Parameters
+    ----------
+    through
+        Those through the LDOS: [network, atom, 3] in eV/Å, [network, 3, 3] in eV.
+    direct
+        Those at a fixed LDOS, alike.
+    volume
+        Of the cell, Å³.
+
+    Returns
+    -------
+    array, array
+        Forces in eV/Å, [network, atom, 3], and stress in eV/Å³, [network, 3, 3], ASE's sign.
+    """
+    stress = (through[1] + direct[1]) / volume
+    # What is not symmetric is rounding: turning everything changes no energy.
+    return -(through[0] + direct[0]), (stress + stress.transpose(0, 2, 1)) / 2

@@ -70,6 +70,13 @@ class Wanted:
             }
         return entries
 
+    def summary(self, found: Prediction) -> dict[str, Any]:
+        """As `document` for cells whose forces are too many for it, and stand in an extxyz."""
+        entries = Wanted(forces=False, stress=self.stress).document(found)
+        if self.forces:
+            entries["net_force_ev_per_angstrom"] = _known(found).forces.sum(axis=0).tolist()
+        return self.row(found) | entries
+
     def row(self, found: Prediction) -> dict[str, float | None]:
         """Columns of predictions.csv; none if nothing is wanted."""
         row: dict[str, float | None] = {}

@@ -127,6 +127,23 @@ class PointPass:
         for x, y in product(range(begin, end), range(0, n_y, rows)):
             yield GridBox((x, y, 0), (x + 1, min(y + rows, n_y), n_z))
 
+    def descriptors(self, boxes: Iterable[GridBox]) -> Iterator[Tensor]:
+        """Descriptors of parts of the grid, one part after the other.
+
+        Parameters
+        ----------
+        boxes
+            The parts.
+
+        Yields
+        ------
+        Tensor
+            [points, components], in the precision of the networks.
+        """
+        precision = self._surrogate.models[0].precision
+        for box in boxes:
+            yield torch.from_numpy(self._compute(box)).to(precision)
+
     def expansions(
         self, brackets: Sequence[FermiBracket | None], points: int | None = None
     ) -> list[DensityExpansion | None]:
@@ -184,7 +201,7 @@ class PointPass:
             DOS of each network in 1/eV, [network, energy], of the points that have passed.
         """
         passing = passing or Passing()
-        models, precision = self._surrogate.models, self._surrogate.models[0].precision
+        models = self._surrogate.models
         energies = len(self._surrogate.energy)
         ensemble = ProjectedEnsemble(
             models,
@@ -196,8 +213,7 @@ class PointPass:
         boxes = list(boxes)
         progress = Progress(logger, sum(box.size for box in boxes), unit="points")
         begin = 0
-        for box in boxes:
-            descriptors = torch.from_numpy(self._compute(box)).to(precision)
+        for box, descriptors in zip(boxes, self.descriptors(boxes), strict=True):
             if passing.monitor is not None:
                 passing.monitor.watch(descriptors)
             if passing.keep is not None:

@@ -197,7 +197,7 @@ class Ensemble:
         """
         found = []
         for number, states in enumerate(dos):
-            with self._sensible(number):
+            with self.sensible(number):
                 found.append(self._integrals.band(states))
         return found
 
@@ -218,7 +218,7 @@ class Ensemble:
         PhysicsError
             If the density is negative.
         """
-        with self._sensible(number):
+        with self.sensible(number):
             terms = self._integrals.energies(band, density)
         self.spread.add(density)
         for name, value in terms.as_floats().items():
@@ -267,7 +267,7 @@ class Ensemble:
         )
 
     @contextmanager
-    def _sensible(self, network: int) -> Iterator[None]:
+    def sensible(self, network: int) -> Iterator[None]:
         """Say of what makes no sense which network it is of, and what speaks against trusting."""
         try:
             yield

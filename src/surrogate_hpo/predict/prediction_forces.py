@@ -34,7 +34,8 @@ class FreeEnergyGradients:
 
     def __init__(self, structure: StructureIntegrals) -> None:
         self._structure, self._ewald = structure, structure.ions.ewald()
-        self._found: list[FreeEnergyGradient] = []
+        # Those of each network by its LDOS, in the order in which they were added.
+        self.found: list[FreeEnergyGradient] = []
 
     def add(
         self,
@@ -56,7 +57,7 @@ class FreeEnergyGradients:
         density_slope
             Its derivative by the Fermi energy, 1/(eV Å³), [x, y, z].
         """
-        self._found.append(
+        self.found.append(
             structure_gradient(
                 self._structure,
                 density,
@@ -103,15 +104,37 @@ class FreeEnergyGradients:
             device=device_name(use_gpu=conditions.use_gpu),
         )
         blocks = descriptors.blocks(conditions.block_points)
-        forces, stress = chain.forces_and_stress(surrogate.models, self._found, blocks, scope)
-        each, bar = scope == "each", surrogate.force_error_bar
-        return Derivatives(
-            forces=forces.mean(0),
-            stress=stress.mean(0),
-            forces_per_network=forces if each else None,
-            stress_per_network=stress if each else None,
-            forces_error_bar=bar.bars(forces) if each and bar is not None else None,
-        )
+        forces, stress = chain.forces_and_stress(surrogate.models, self.found, blocks, scope)
+        if scope == "mean":
+            return Derivatives(forces.mean(0), stress.mean(0))
+        return of_each(surrogate, forces, stress)
+
+
+def of_each(surrogate: Surrogate, forces: FloatArray, stress: FloatArray) -> Derivatives:
+    """Forces and stress of the ensemble from those of each network.
+
+    Parameters
+    ----------
+    surrogate
+        The networks, for the expected error.
+    forces
+        eV/Å, [network, atom, 3].
+    stress
+        eV/Å³, [network, 3, 3].
+
+    Returns
+    -------
+    Derivatives
+        Mean, each network, and expected error.
+    """
+    bar = surrogate.force_error_bar
+    return Derivatives(
+        forces=forces.mean(0),
+        stress=stress.mean(0),
+        forces_per_network=forces,
+        stress_per_network=stress,
+        forces_error_bar=None if bar is None else bar.bars(forces),
+    )
 
 
 def force_warnings(surrogate: Surrogate) -> list[str]:

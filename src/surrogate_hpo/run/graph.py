@@ -65,6 +65,8 @@ HELPERS = {
     "table_chunk": "table",
     "predict_large_bracket": "predict_large",
     "predict_large_slab": "predict_large",
+    "predict_large_gradient": "predict_large",
+    "predict_large_pull": "predict_large",
 }
 # Jobs that draw what a stage has found, so that an edited figure repeats nothing of it; run when
 # asked for. They share its folder and its costs, and no setting decides them.

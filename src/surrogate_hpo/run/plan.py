@@ -6,6 +6,8 @@ from pathlib import Path
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.run.graph import FIGURES, HELPERS, STAGES
 
+# Transforms of whole grids, beside jobs of the same stage that have networks.
+_ON_THE_GRID = ("predict_large_gradient",)
 # What trains and predicts again does it where it was done before.
 _GPUS_OF = {"learning_curve": "evaluate", "learning_curve_network": "train"}
 
@@ -52,7 +54,8 @@ def _rules_of(stage: str, config: Config) -> list[tuple[str, int]]:
     jobs = {helper: kinds.count(helper.removeprefix(f"{stage}_")) for helper in helpers}
     if len(helpers) == 1:
         jobs = dict.fromkeys(helpers, len(shared))
-    return [*jobs.items(), (stage, len(items(stage, config)) - len(shared))]
+    asked = ((helper, number) for helper, number in jobs.items() if number)
+    return [*asked, (stage, len(items(stage, config)) - len(shared))]
 
 
 def large_prediction(config: Config) -> list[tuple[str, int]]:
@@ -86,6 +89,8 @@ def gpus(rule: str, config: Config) -> int:
     int
         One per process, if the settings say so; none where nothing is computed.
     """
+    if rule in _ON_THE_GRID:
+        return 0
     if rule in _GPUS_OF:
         return config.gpus(_GPUS_OF[rule])
     gathering = set(HELPERS.values())
@@ -205,7 +210,11 @@ def log_path(stage: str, item: str) -> Path:
 def _parts_of_large(config: Config) -> list[str]:
     if config.predict_large.structure is None:
         return []
-    return ["bracket", *(f"slab-{number}" for number in range(config.predict_large.slabs))]
+    slabs = range(config.predict_large.slabs)
+    energies = ["bracket", *(f"slab-{number}" for number in slabs)]
+    if not config.predict_large.derivatives:
+        return energies
+    return [*energies, "gradient", *(f"pull-{number}" for number in slabs)]
 
 
 def _parts_of_curve(config: Config) -> list[str]:

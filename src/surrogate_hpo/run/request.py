@@ -23,6 +23,8 @@ _THREADED = (
     "acsd_audit_chunk",
     "predict_large_bracket",
     "predict_large_slab",
+    "predict_large_gradient",
+    "predict_large_pull",
     "predict_large",
 )
 _MOST_THREADS = 16

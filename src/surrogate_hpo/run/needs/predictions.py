@@ -37,16 +37,24 @@ def integral_seconds(case: Case, points: int) -> float:
 
 def force_seconds(case: Case) -> float:
     """Seconds of one core for the derivatives of all networks at a grid point."""
-    networks = case.config.train.seeds
-    adjoint = _ADJOINT * snap_seconds(case, "native") * (1 + _FURTHER_NETWORK * (networks - 1))
-    return adjoint + 4 * networks * integral_seconds(case, 1)
+    return adjoint_seconds(case) + 4 * case.config.train.seeds * integral_seconds(case, 1)
+
+
+def adjoint_seconds(case: Case) -> float:
+    """Seconds of one core for the adjoint of the descriptors of all networks at a grid point."""
+    further = _FURTHER_NETWORK * (case.config.train.seeds - 1)
+    return _ADJOINT * snap_seconds(case, "native") * (1 + further)
 
 
 def force_bytes(case: Case, points: int) -> int:
     """Bytes of the derivatives of all networks, and of the activations of a block of points."""
-    networks = case.config.train.seeds
-    block = 3 * FLOAT32 * sum(case.network) + FLOAT64 * networks * case.components
-    return points * (FORCE_BYTES + FLOAT64 * networks) + min(points, BLOCK_POINTS) * block
+    held = points * (FORCE_BYTES + FLOAT64 * case.config.train.seeds)
+    return held + min(points, BLOCK_POINTS) * activation_bytes(case)
+
+
+def activation_bytes(case: Case) -> int:
+    """Bytes per point of a block while networks and descriptors are differentiated."""
+    return 3 * FLOAT32 * sum(case.network) + FLOAT64 * case.config.train.seeds * case.components
 
 
 def predictions(case: Case, sizes: Sequence[int], with_forces: Sequence[int] = ()) -> Need:

@@ -10,6 +10,7 @@ from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.physics.fermi_bracket import FermiBracket
 from surrogate_hpo.predict.fermi_estimate import fermi_brackets
 from surrogate_hpo.run.interface import Input, Output
+from surrogate_hpo.run.needs.basis import FLOAT64
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.stages.predict_large.contents import (
     Task,
@@ -18,7 +19,7 @@ from surrogate_hpo.stages.predict_large.contents import (
     task_of,
     write_brackets,
 )
-from surrogate_hpo.stages.predict_large.memory import check_disk, check_memory
+from surrogate_hpo.stages.predict_large.memory import check_disk, check_memory, whole_grid_bytes
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
 logger = logging.getLogger(__name__)
@@ -47,11 +48,13 @@ def predict_large_bracket(
     planes_of(task.grid, settings.slabs, 0)
     points, networks = math.prod(task.grid), len(task.surrogate.models)
     bracket.parent.mkdir(parents=True, exist_ok=True)
-    check_memory(points)
-    check_disk(bracket.parent, points, networks * SLAB_POINT_BYTES, settings.slabs)
+    check_memory(points, each=whole_grid_bytes(networks, derivatives=settings.derivatives))
+    fields = FLOAT64 * networks * settings.derivatives
+    kept = networks * SLAB_POINT_BYTES + fields
+    check_disk(bracket.parent, points, kept, settings.slabs)
     brackets = _brackets(task, settings)
     # Again: a wide bracket has more polynomials.
-    per_point = bytes_per_point(task, brackets)
+    per_point = bytes_per_point(task, brackets) + fields
     check_disk(bracket.parent, points, per_point, settings.slabs)
     logger.info(
         "%d grid points, %d networks: %d bytes per point, %.1f GiB in %d slabs; Fermi energies "

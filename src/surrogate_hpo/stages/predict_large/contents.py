@@ -20,6 +20,8 @@ from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import check_elements
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
+REMADE = "delete it and run the workflow again; it is remade"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -148,6 +150,36 @@ def bytes_per_point(task: Task, brackets: Sequence[FermiBracket]) -> int:
     return sum(map(slab_point_bytes, weights))
 
 
+def check_origin(path: Path, found: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Make sure that a file was made from the same files as what is made of it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    found
+        Provenance in it.
+    record
+        Provenance of what is made of it.
+
+    Raises
+    ------
+    DataError
+        If a file that both name was another one then, or they name none in common.
+    """
+    then, now = found.get("inputs", {}), record["inputs"]
+    common = then.keys() & now.keys()
+    changed = sorted(name for name in common if then[name] != now[name])
+    if changed or not common:
+        raise DataError(
+            "the file is not one of this large cell",
+            where=str(path),
+            expected=f"made from the same {', '.join(sorted(common)) or 'files'}",
+            got=f"another {', '.join(changed)}" if changed else f"made from {sorted(then)}",
+            remedy=REMADE,
+        )
+
+
 def write_brackets(
     path: Path, grid: Grid, brackets: Sequence[FermiBracket], provenance: Mapping[str, Any]
 ) -> None:
@@ -185,7 +217,7 @@ def read_brackets(path: Path, grid: Grid) -> list[FermiBracket]:
             "the file is no bracket of a large cell's Fermi energy",
             where=str(path),
             got=str(error),
-            remedy="delete it and run the workflow again; it is remade",
+            remedy=REMADE,
         ) from error
     if not fits:
         raise DataError(
@@ -193,6 +225,6 @@ def read_brackets(path: Path, grid: Grid) -> list[FermiBracket]:
             where=str(path),
             expected=str(grid),
             got=str(content["grid"]),
-            remedy="delete it and run the workflow again; it is remade",
+            remedy=REMADE,
         )
     return found

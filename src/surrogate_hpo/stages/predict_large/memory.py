@@ -8,11 +8,36 @@ from pathlib import Path
 from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
 from surrogate_hpo.errors import EngineError
 from surrogate_hpo.files.scratch import check_room
+from surrogate_hpo.run.needs.basis import FLOAT64
+from surrogate_hpo.run.needs.predictions import FORCE_BYTES
 
 _ROOM = "make room, or run in a folder on another disk"
 
 
-def check_memory(points: int, environment: Mapping[str, str] = os.environ) -> None:
+def whole_grid_bytes(networks: int, *, derivatives: bool) -> int:
+    """Largest memory of a job that holds whole grids, bytes per grid point.
+
+    Parameters
+    ----------
+    networks
+        Each has a field in the derivatives.
+    derivatives
+        Whether there is a job for them.
+
+    Returns
+    -------
+    int
+        Of the gathering job, or of that for the derivatives.
+    """
+    return FORCE_BYTES + FLOAT64 * networks if derivatives else DENSITY_POINT_BYTES
+
+
+def check_memory(
+    points: int,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    each: int = DENSITY_POINT_BYTES,
+) -> None:
     """Refuse a grid whose density's energies do not fit into the memory of this machine.
 
     On a cluster the gathering job may run on another one, which the scheduler chooses by what the
@@ -24,6 +49,8 @@ def check_memory(points: int, environment: Mapping[str, str] = os.environ) -> No
         Grid points.
     environment
         Environment variables, which tell of a cluster.
+    each
+        Bytes per grid point.
 
     Raises
     ------
@@ -31,7 +58,7 @@ def check_memory(points: int, environment: Mapping[str, str] = os.environ) -> No
         If they do not fit.
     """
     held = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    needed = points * DENSITY_POINT_BYTES
+    needed = points * each
     if "SLURM_JOB_ID" not in environment and needed > held:
         raise EngineError(
             "this machine's memory is too small for the density of the large cell",
@@ -39,7 +66,7 @@ def check_memory(points: int, environment: Mapping[str, str] = os.environ) -> No
             expected=f"{needed / 2**30:.1f} GiB for {points} grid points",
             got=f"{held / 2**30:.1f} GiB",
             remedy="use a larger machine or a cluster, a coarser predict_large.grid, or a "
-            "smaller structure",
+            "smaller structure; predict_large.forces and stress take most",
         )
 
 

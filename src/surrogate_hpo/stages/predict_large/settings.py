@@ -49,6 +49,15 @@ class PredictLargeSettings(Section):
         description="the Fermi energies are looked for so far from those of a coarse grid; if "
         "absent, twice as far as `surrogate-hpo predict` does: 6 meV or more",
     )
+    forces: bool = Field(
+        False,
+        description="also forces, their spread and expected errors: one more job for all, and one "
+        "for each slab",
+        json_schema_extra=SPLITS_JOBS,
+    )
+    stress: bool = Field(
+        False, description="also the stress, by the same jobs", json_schema_extra=SPLITS_JOBS
+    )
     engine: Engine = Field("native", description="engine of the descriptors")
     use_gpu: bool = Field(
         False,
@@ -72,6 +81,11 @@ class PredictLargeSettings(Section):
             msg = f"engine {self.engine} knows no GPU: set predict_large.engine: torch"
             raise ValueError(msg)
         return self
+
+    @property
+    def derivatives(self) -> bool:
+        """Whether there are jobs for forces or stress."""
+        return self.forces or self.stress
 
     @property
     def structure_file(self) -> str:
