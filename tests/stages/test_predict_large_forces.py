@@ -1,114 +1,286 @@
 """Forces and stress of a large cell by many jobs: for any number of slabs those of `predict`."""
 
+import contextlib
 import json
-import math
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from ase.io import read
-from force_case import double
-from small_surrogate import aluminium, small_surrogate
-from test_predict_large import GRID, inputs, scatter, settings_for, slab_files  # noqa: F401
+from small_surrogate import aluminium, written
+from test_predict_large import GRID, INPUTS, scatter, settings_for, slab_files
 
-from surrogate_hpo.data.predicted_gradients import (
-    StoredGradient,
-    read_pulled,
-    write_pulled,
-)
+from surrogate_hpo.data.predicted_gradients import read_pulled, write_pulled
 from surrogate_hpo.data.surrogates import read_surrogate, write_surrogate
-from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.errors import ConfigError, DataError, EngineError
 from surrogate_hpo.networks.error_bar import ForceErrorBar
+from surrogate_hpo.physics.prediction_grid import ONE_VOLUME
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_forces import NOT_CALIBRATED
+from surrogate_hpo.run.provenance import provenance
+from surrogate_hpo.stages.predict_large import memory
+from surrogate_hpo.stages.predict_large.bracket import predict_large_bracket
+from surrogate_hpo.stages.predict_large.contents import task_of
+from surrogate_hpo.stages.predict_large.derivatives import derivatives_from
 from surrogate_hpo.stages.predict_large.gradient import predict_large_gradient
 from surrogate_hpo.stages.predict_large.pull import predict_large_pull
+from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 from surrogate_hpo.stages.predict_large.stage import predict_large
 
-# Planes of the grid are the blocks of points of either, so that both round alike.
-PLANE = GRID[1] * GRID[2]
+GRADIENT = "gradient.zarr.zip"
+BAR = ForceErrorBar(1.5, 0.02, 3)
+
+
+def with_forces(**options) -> PredictLargeSettings:
+    return settings_for(**{"forces": True, "stress": True} | options)
 
 
 def pulled_files(folder, settings):
     return [folder / f"pulled-{number}.zarr.zip" for number in range(settings.slabs)]
 
 
-def differentiate(folder, settings, inputs):
+def differentiate(folder, settings):
     predict_large_gradient(
-        settings=settings, seed=0, threads=1, **inputs, bracket=folder / "bracket.json",
-        slabs=slab_files(folder, settings), gradient=folder / "gradient.zarr.zip",
+        settings=settings, seed=0, threads=1, **INPUTS, bracket=folder / "bracket.json",
+        slabs=slab_files(folder, settings), gradient=folder / GRADIENT,
     )  # fmt: skip
 
 
-def pull(folder, settings, inputs, slab):
+def pull(folder, settings, slab):
     predict_large_pull(
-        settings=settings, seed=0, threads=1, slab=slab, **inputs,
-        gradient=folder / "gradient.zarr.zip", pulled=pulled_files(folder, settings)[slab],
+        settings=settings, seed=0, threads=1, slab=slab, **INPUTS, gradient=folder / GRADIENT,
+        pulled=pulled_files(folder, settings)[slab],
     )  # fmt: skip
 
 
-def gather(folder, settings, inputs):
+def gather(folder, settings):
     predict_large(
-        settings=settings, seed=0, threads=1, **inputs, bracket=folder / "bracket.json",
-        slabs=slab_files(folder, settings), energies=folder / "prediction.json",
-        gradient=folder / "gradient.zarr.zip", pulled=pulled_files(folder, settings),
+        settings=settings, seed=0, threads=1, **INPUTS, bracket=folder / "bracket.json",
+        slabs=slab_files(folder, settings), gradient=folder / GRADIENT,
+        pulled=pulled_files(folder, settings), energies=folder / "prediction.json",
         dos=folder / "dos.csv", density=folder / "density.zarr.zip",
         forces=folder / "structure.extxyz",
     )  # fmt: skip
-    return json.loads((folder / "prediction.json").read_text())
+    return json.loads((folder / "prediction.json").read_text()), read(folder / "structure.extxyz")
 
 
-def all_jobs(folder, settings, inputs):
-    scatter(folder, settings, inputs)
-    differentiate(folder, settings, inputs)
+def jobs(folder, settings):
+    """All jobs but the last."""
+    scatter(folder, settings, INPUTS)
+    differentiate(folder, settings)
     for slab in range(settings.slabs):
-        pull(folder, settings, inputs, slab)
-    return gather(folder, settings, inputs), read(folder / "structure.extxyz")
+        pull(folder, settings, slab)
 
 
-def with_forces(inputs, **options):
-    return settings_for(inputs, **{"forces": True, "stress": True} | options)
+def summed(folder, settings):
+    """What the last job makes of the others', with all digits."""
+    pulled = pulled_files(folder, settings)
+    inputs = [*INPUTS.values(), folder / GRADIENT, *pulled]
+    record = provenance("predict_large", settings, 0, inputs)
+    task = task_of(settings, INPUTS["surrogate"], 1)
+    return derivatives_from(task, folder / GRADIENT, pulled, record)
 
 
-@pytest.fixture
-def two(tmp_path, inputs):  # noqa: F811
-    settings = with_forces(inputs, slabs=2)
-    all_jobs(tmp_path / "two", settings, inputs)
-    return tmp_path / "two", settings
-
-
-def expected_of(inputs, folder, **conditions):
-    surrogate = read_surrogate(inputs["surrogate"])
+def predicted(**conditions):
+    """What `predict` says of the same file."""
+    surrogate = read_surrogate(INPUTS["surrogate"])
     return predict_structure(
         surrogate,
-        read(inputs["structure"]),
+        read("large.extxyz"),
         Conditions(grid=GRID, **conditions),
-        folder,
+        Path(),
         forces="each",
-    ).derivatives
+    )
 
 
 def close(found, expected, relative):
     np.testing.assert_allclose(found, expected, rtol=0, atol=relative * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("precision", ["single", "double"])
-def test_any_number_of_slabs_has_the_forces_of_predict(tmp_path, inputs, precision):  # noqa: F811
-    surrogate = read_surrogate(inputs["surrogate"])
-    surrogate = replace(surrogate, force_error_bar=ForceErrorBar(1.5, 0.02, 3))
-    write_surrogate(inputs["surrogate"], double(surrogate) if precision == "double" else surrogate)
-    expected = expected_of(inputs, tmp_path, block_points=PLANE)
+def prepared(**options):
+    """Structure and surrogate, with an error bar of its forces."""
+    aluminium(3).write("large.extxyz")
+    path = written(Path(), **options)
+    write_surrogate(path, replace(read_surrogate(path), force_error_bar=BAR))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with all but the last job's files of two slabs, to be copied."""
+    folder = tmp_path_factory.mktemp("forces")
+    with contextlib.chdir(folder):
+        prepared(functional="pbe", core=True)
+        jobs(Path(), with_forces(slabs=2))
+    return folder
+
+
+@pytest.fixture
+def two(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return Path(), with_forces(slabs=2)
+
+
+@pytest.mark.parametrize(("functional", "core"), [("pbe", True), ("lda_pz", False)])
+def test_any_number_of_slabs_has_the_forces_of_predict(tmp_path, monkeypatch, functional, core):
+    monkeypatch.chdir(tmp_path)
+    prepared(functional=functional, core=core)
+    expected = predicted().derivatives
     found = []
     for slabs in (1, 2, 5):
-        settings = with_forces(inputs, slabs=slabs).model_copy(update={"block_points": PLANE})
-        found.append(all_jobs(tmp_path / str(slabs), settings, inputs))
-    for document, atoms in found:
-        close(atoms.get_forces(), expected.forces, 1e-9)
-        close(atoms.get_stress(voigt=False), expected.stress, 1e-9)
-        close(atoms.arrays["forces_std"], expected.forces_std, 1e-8)
-        close(atoms.arrays["forces_error_bar"], expected.forces_error_bar, 1e-8)
-        first = found[0][1]
-        close(atoms.get_forces(), first.get_forces(), 1e-12)
-        close(atoms.get_stress(), first.get_stress(), 1e-12)
+        settings, folder = with_forces(slabs=slabs), Path(str(slabs))
+        jobs(folder, settings)
+        found.append(summed(folder, settings))
+    for one in found:
+        close(one.forces_per_network, expected.forces_per_network, 1e-9)
+        close(one.stress_per_network, expected.stress_per_network, 1e-9)
+        close(one.forces_error_bar, expected.forces_error_bar, 1e-8)
+        close(one.forces_per_network, found[0].forces_per_network, 1e-12)
+        close(one.stress_per_network, found[0].stress_per_network, 1e-12)
+
+
+def test_ase_reads_the_forces_and_the_document_sums_them_up(two):
+    folder, settings = two
+    document, atoms = gather(folder, settings)
+    expected = predicted()
+    derivatives = expected.derivatives
+    # The format has eight decimals.
+    np.testing.assert_allclose(atoms.get_forces(), derivatives.forces, rtol=0, atol=2e-8)
+    np.testing.assert_allclose(atoms.get_stress(voigt=False), derivatives.stress, atol=2e-8)
+    np.testing.assert_allclose(atoms.arrays["forces_std"], derivatives.forces_std, atol=2e-8)
+    bars = atoms.arrays["forces_error_bar"]
+    np.testing.assert_allclose(bars, derivatives.forces_error_bar, rtol=0, atol=2e-8)
+    assert atoms.get_potential_energy() == pytest.approx(
+        np.mean(expected.energies["total_free_energy"]), abs=1e-6
+    )
+    net = document["net_force_ev_per_angstrom"]
+    np.testing.assert_allclose(net, derivatives.forces.sum(0), rtol=0, atol=1e-7)
+    assert document["forces_std_rms_ev_per_angstrom"] == pytest.approx(
+        np.sqrt((derivatives.forces_std**2).mean()), rel=1e-7
+    )
+    assert document["forces_error_bar_rms_ev_per_angstrom"] == pytest.approx(
+        np.sqrt((derivatives.forces_error_bar**2).mean()), rel=1e-7
+    )
+    assert document["force_error_bar_calibration"] == BAR.as_document()
+    stress = document["stress_ev_per_cubic_angstrom"]
+    np.testing.assert_allclose(stress["mean"], derivatives.stress, rtol=0, atol=1e-9)
+    assert ONE_VOLUME in document["warnings"]
+    assert NOT_CALIBRATED not in document["warnings"]
+    assert set(document["provenance"]["inputs"]) >= {f"/{GRADIENT}", "/pulled-1.zarr.zip"}
+
+
+def test_forces_alone_and_an_uncalibrated_surrogate(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    aluminium(3).write("large.extxyz")
+    written(Path(), seeds=1)
+    settings = with_forces(slabs=1, stress=False)
+    jobs(Path(), settings)
+    document, atoms = gather(Path(), settings)
+    assert NOT_CALIBRATED in document["warnings"]
+    assert document["forces_std_rms_ev_per_angstrom"] is None
+    assert document["forces_error_bar_rms_ev_per_angstrom"] is None
+    assert "stress_ev_per_cubic_angstrom" not in document
+    assert ONE_VOLUME not in document["warnings"]
+    assert "stress" not in atoms.calc.results
+    assert "forces_error_bar" not in atoms.arrays
+
+
+def test_the_energies_are_the_same_with_and_without_forces(two):
+    folder, settings = two
+    document, _ = gather(folder, settings)
+    plain = settings_for(slabs=2)
+    assert plain.deciding() == settings.deciding()  # so that no slab is computed again
+    predict_large(
+        settings=plain, seed=0, threads=1, **INPUTS, bracket=folder / "bracket.json",
+        slabs=slab_files(folder, plain), energies=folder / "plain.json",
+        dos=folder / "dos.csv", density=folder / "density.zarr.zip",
+    )  # fmt: skip
+    found = json.loads((folder / "plain.json").read_text())
+    assert found["total_free_energy_ev"] == document["total_free_energy_ev"]
+    assert "net_force_ev_per_angstrom" not in found
+
+
+@pytest.mark.parametrize("name", ["pulled-1.zarr.zip", GRADIENT])
+def test_a_damaged_file_of_forces_is_named(two, name):
+    folder, settings = two
+    path = folder / name
+    sound = path.read_bytes()
+    for place in (len(sound) // 3, len(sound) // 2, len(sound) - 200):
+        content = bytearray(sound)
+        content[place] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=rf"{name}(.|\n)*remade"):  # noqa: PT012 - either
+            pull(folder, settings, 0)
+            gather(folder, settings)
+    path.unlink()
+    with pytest.raises(DataError, match=rf"missing(.|\n)*{name}"):
+        gather(folder, settings)
+
+
+def test_a_file_that_is_something_else_is_no_file_of_forces(two):
+    folder, settings = two
+    gradient, (first, _) = folder / GRADIENT, pulled_files(folder, settings)
+    sound = first.read_bytes()
+    first.write_bytes(gradient.read_bytes())
+    with pytest.raises(DataError, match=r"holds no forces through a slab(.|\n)*pulled-0"):
+        gather(folder, settings)
+    gradient.write_bytes(sound)
+    with pytest.raises(DataError, match=r"holds no derivatives(.|\n)*gradient"):
+        pull(folder, settings, 0)
+
+
+def test_forces_of_another_task_are_not_summed(two):
+    folder, settings = two
+    first, second = pulled_files(folder, settings)
+    sound = second.read_bytes()
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(DataError, match=r"not of this large cell(.|\n)*pulled-1(.|\n)*\(5, 10\)"):
+        gather(folder, settings)
+    second.write_bytes(sound)
+    aluminium(4).write("large.extxyz")
+    with pytest.raises(DataError, match=r"not one of this large cell(.|\n)*gradient(.|\n)*another"):
+        pull(folder, settings, 0)
+    scatter(folder, settings, INPUTS)
+    differentiate(folder, settings)
+    pull(folder, settings, 0)
+    with pytest.raises(DataError, match=r"not one of this large cell(.|\n)*pulled-1"):
+        gather(folder, settings)
+    pull(folder, settings, 1)  # that job alone is needed
+    gather(folder, settings)
+
+
+def test_forces_that_are_not_finite_are_refused(two):
+    folder, settings = two
+    path = pulled_files(folder, settings)[0]
+    slab = read_pulled(path)
+    slab.positions[0, 2, 1] = np.nan
+    write_pulled(path, slab)
+    with pytest.raises(DataError, match=r"pulled-0(.|\n)*not finite"):
+        gather(folder, settings)
+
+
+def test_another_grid_and_a_slab_of_too_large_a_number_are_refused(two):
+    folder, settings = two
+    with pytest.raises(DataError, match=r"another grid(.|\n)*gradient(.|\n)*\(10, 9, 9\)"):
+        pull(folder, settings.model_copy(update={"grid": [10, 9, 9]}), 0)
+    with pytest.raises(ConfigError, match="no such slab"):
+        predict_large_pull(
+            settings=settings, seed=0, threads=1, slab=2, **INPUTS, gradient=folder / GRADIENT,
+            pulled=folder / "pulled-2.zarr.zip",
+        )  # fmt: skip
+
+
+def test_memory_for_the_derivatives_is_looked_at_before_the_first_slab(two, monkeypatch):
+    assert memory.whole_grid_bytes(4, derivatives=False) == 160
+    assert memory.whole_grid_bytes(4, derivatives=True) == 416 + 32
+    folder, settings = two
+    pages = 300 * 10 * 9 * 8
+    monkeypatch.setattr(memory.os, "sysconf", lambda name: pages if name == "SC_PHYS_PAGES" else 1)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    common = {"seed": 0, "threads": 1, **INPUTS, "bracket": folder / "bracket.json"}
+    with pytest.raises(EngineError, match=r"too small(.|\n)*forces and stress take most"):
+        predict_large_bracket(settings=settings, **common)
+    predict_large_bracket(settings=settings_for(slabs=2), **common)

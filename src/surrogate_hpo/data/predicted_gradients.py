@@ -78,7 +78,7 @@ class StoredGradient:
         self._path, self._dataset = path, open_dataset(path)
         with _understood(path, "holds no derivatives of the free energy of a large cell"):
             self.provenance: dict[str, Any] = json.loads(self._dataset.attrs["provenance"])
-            # At a fixed LDOS: by positions, eV/Å, [network, atom, 3], and strain, eV, [network, 3, 3].
+            # At a fixed LDOS: eV/Å, [network, atom, 3], and eV, [network, 3, 3].
             self.direct = _values(self._dataset, _ATOMS, _STRAIN)
             x, y, z = self._dataset[_field(0)].shape
             self.grid = (x, y, z)

@@ -115,7 +115,7 @@ def planes_of(grid: Grid, slabs: int, slab: int) -> tuple[int, int]:
     Raises
     ------
     ConfigError
-        If there are more slabs than planes.
+        If there are more slabs than planes, or none of this number.
     """
     if slabs > grid[0]:
         raise ConfigError(
@@ -123,6 +123,13 @@ def planes_of(grid: Grid, slabs: int, slab: int) -> tuple[int, int]:
             where="predict_large.slabs",
             expected=f"at most {grid[0]}, the number of grid points along the first cell vector",
             got=str(slabs),
+        )
+    if not 0 <= slab < slabs:
+        raise ConfigError(
+            "there is no such slab",
+            where="--slab",
+            expected=f"a number from 0 to {slabs - 1}, as predict_large.slabs says",
+            got=str(slab),
         )
     return slab * grid[0] // slabs, (slab + 1) * grid[0] // slabs
 

@@ -36,7 +36,8 @@ def _atoms(case: Case) -> int:
 def _gathering_seconds(case: Case) -> float:
     """Seconds of one core to read all slabs, and for what the ions have among themselves."""
     read = _points(case) * case.config.train.seeds * SLAB_POINT_BYTES
-    return STARTUP_SECONDS + read / READING_RATE + _EWALD_SECONDS * _atoms(case) ** 1.5
+    ions = _EWALD_SECONDS * math.pow(_atoms(case), 1.5)
+    return STARTUP_SECONDS + read / READING_RATE + ions
 
 
 def _networks(case: Case, points: float, held: float, *, passes: int = 1, more: float = 0) -> Need:

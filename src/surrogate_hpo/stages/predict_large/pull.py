@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 from surrogate_hpo.data.predicted_gradients import PulledSlab, StoredGradient, write_pulled
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.predict.descriptor_chain import DescriptorChain
 from surrogate_hpo.predict.point_pass import PointPass
 from surrogate_hpo.run.devices import device_name
 from surrogate_hpo.run.interface import Argument, Input, Output
 from surrogate_hpo.run.provenance import provenance
-from surrogate_hpo.stages.predict_large.contents import check_origin, planes_of, task_of
+from surrogate_hpo.stages.predict_large.contents import REMADE, check_origin, planes_of, task_of
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
 
@@ -37,6 +38,14 @@ def predict_large_pull(
     record = provenance("predict_large_pull", settings, seed, [structure, surrogate, gradient])
     stored = StoredGradient(gradient)
     check_origin(gradient, stored.provenance, record)
+    if stored.grid != task.grid:
+        raise DataError(
+            "the derivatives are those of another grid",
+            where=str(gradient),
+            expected=str(task.grid),
+            got=str(stored.grid),
+            remedy=REMADE,
+        )
     points = PointPass(task.surrogate, task.atoms, task.grid, task.conditions)
     chain = DescriptorChain(
         task.surrogate.definition,
