@@ -421,6 +421,23 @@ def test_a_large_cell_is_estimated_by_its_own_size(tmp_path, tutorial):
     assert hundred.memory_bytes < ten.memory_bytes
     assert gathered == also
     assert gathered.memory_bytes > 100 * 4000 * 1900  # bytes of 1 900 points or more an atom
+    more = changed(tutorial, "predict_large", structure=str(path), slabs=10, forces=True)
+    assert large_prediction(more.config)[2:] == [
+        ("predict_large_gradient", 1),
+        ("predict_large_pull", 10),
+        ("predict_large", 1),
+    ]
+    case = case_of(more.config)
+    gradient, pulled = (need_of(f"predict_large_{rule}")(case) for rule in ("gradient", "pull"))
+    assert gradient.memory_bytes > 400 * 4000 * 1900
+    assert pulled.memory_bytes < gradient.memory_bytes / 3
+    assert pulled.cpu_seconds > 3 * ten.cpu_seconds  # the adjoint of the descriptors
+    on_gpu = changed(more, "predict_large", use_gpu=True, engine="torch").config
+    asked = {rule: gpus(rule, on_gpu) for rule, _ in large_prediction(on_gpu)}
+    assert [rule for rule, number in asked.items() if number == 0] == [
+        "predict_large_gradient",
+        "predict_large",
+    ]
     *_, finer = needs(slabs=10, grid=[400, 400, 400])
     assert finer.memory_bytes > 5 * gathered.memory_bytes
     assert large_prediction(tutorial.config) == []

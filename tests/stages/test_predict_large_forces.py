@@ -90,7 +90,7 @@ def predicted(**conditions):
     return predict_structure(
         surrogate,
         read("large.extxyz"),
-        Conditions(grid=GRID, **conditions),
+        Conditions(**{"grid": GRID} | conditions),
         Path(),
         forces="each",
     )
@@ -170,6 +170,21 @@ def test_ase_reads_the_forces_and_the_document_sums_them_up(two):
     assert ONE_VOLUME in document["warnings"]
     assert NOT_CALIBRATED not in document["warnings"]
     assert set(document["provenance"]["inputs"]) >= {f"/{GRADIENT}", "/pulled-1.zarr.zip"}
+
+
+def test_a_slab_far_from_all_atoms_adds_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    atoms = aluminium(3)
+    atoms.center(vacuum=8.0, axis=0)
+    atoms.write("large.extxyz")
+    written(Path(), seeds=1)
+    settings = with_forces(slabs=5).model_copy(update={"grid": [20, 6, 6]})
+    jobs(Path(), settings)
+    slabs = [read_pulled(path) for path in pulled_files(Path(), settings)]
+    assert [len(slab.atoms) for slab in slabs] == [1, 4, 4, 4, 1]
+    assert not slabs[0].positions.any()
+    expected = predicted(grid=(20, 6, 6)).derivatives
+    close(summed(Path(), settings).forces, expected.forces, 1e-9)
 
 
 def test_forces_alone_and_an_uncalibrated_surrogate(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ SHARED = {
     "audit": {"chunks": 2},
     "acsd_audit": {"chunks": 2},
     "report": {"comparison": True},
-    "predict_large": {"structure": "large.cif", "slabs": 2},
+    "predict_large": {"structure": "large.cif", "slabs": 2, "forces": True},
     "select": {"pool": [{"number": 9}]},
     "rounds": {"number": 1, "stop": {"surrogate_error_mev_per_atom": 5}},
 }

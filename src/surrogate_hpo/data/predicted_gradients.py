@@ -120,8 +120,10 @@ class PulledSlab:
     ----------
     planes
         First plane along the first lattice vector, and one past the last.
+    atoms
+        Numbers of the atoms that its points see, each once, [atom].
     positions
-        By the positions of all atoms, eV/Å, [network, atom, 3].
+        By the positions of these, eV/Å, [network, atom, 3].
     strain
         By the strain, eV, [network, 3, 3].
     provenance
@@ -129,14 +131,16 @@ class PulledSlab:
     """
 
     planes: tuple[int, int]
+    atoms: NDArray[np.int64]
     positions: FloatArray
     strain: FloatArray
     provenance: Mapping[str, Any]
 
 
 def write_pulled(path: Path, slab: PulledSlab) -> None:
-    """Write what came through a slab, atomically. Atoms that are far from it take no room."""
+    """Write what came through a slab, atomically."""
     variables = {
+        "atoms": xr.DataArray(slab.atoms, dims=("atom",)),
         "positions": xr.DataArray(slab.positions, dims=_ATOMS, attrs={"units": "eV/Å"}),
         "strain": xr.DataArray(slab.strain, dims=_STRAIN, attrs={"units": "eV"}),
     }
@@ -165,8 +169,9 @@ def read_pulled(path: Path) -> PulledSlab:
     dataset = open_dataset(path)
     with _understood(path, "holds no forces through a slab of a large cell"):
         begin, end = (int(plane) for plane in dataset.attrs["planes"])
-        positions, strain = _values(dataset, _ATOMS, _STRAIN)
-        return PulledSlab((begin, end), positions, strain, json.loads(dataset.attrs["provenance"]))
+        atoms = dataset["atoms"].values.astype(np.int64, casting="safe")
+        record = json.loads(dataset.attrs["provenance"])
+        return PulledSlab((begin, end), atoms, *_values(dataset, _ATOMS, _STRAIN), record)
 
 
 def _values(dataset: xr.Dataset, *dims: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:

@@ -49,15 +49,17 @@ def derivatives_from(
         slab = read_pulled(path)
         check_origin(path, slab.provenance, record)
         planes = planes_of(task.grid, len(pulled), number)
-        if slab.planes != planes or slab.positions.shape != positions.shape:
+        unknown = slab.atoms.max() >= len(task.atoms)
+        if slab.planes != planes or len(slab.positions) != len(positions) or unknown:
             raise DataError(
                 "the forces through a slab are not of this large cell",
                 where=str(path),
-                expected=f"planes {planes}, [network, atom, 3] = {positions.shape}",
-                got=f"planes {slab.planes}, {slab.positions.shape}",
+                expected=f"planes {planes}, {len(positions)} networks, {len(task.atoms)} atoms",
+                got=f"planes {slab.planes}, {len(slab.positions)} networks, atoms up to number "
+                f"{slab.atoms.max()}",
                 remedy=REMADE,
             )
-        positions += slab.positions
+        positions[:, slab.atoms] += slab.positions
         strain += slab.strain
     forces, stress = together((positions, strain), stored.direct, task.atoms.get_volume())
     return of_each(task.surrogate, forces, stress)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+
 from surrogate_hpo.data.predicted_gradients import PulledSlab, StoredGradient, write_pulled
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.predict.descriptor_chain import DescriptorChain
@@ -61,4 +63,6 @@ def predict_large_pull(
         "each",
         first=begin * task.grid[1] * task.grid[2],
     )
-    write_pulled(pulled, PulledSlab((begin, end), positions, strain, record))
+    # In a large cell most atoms are far from the slab; a store has one at least.
+    seen = positions.any(axis=(0, 2)).nonzero()[0] if positions.any() else np.zeros(1, np.int64)
+    write_pulled(pulled, PulledSlab((begin, end), seen, positions[:, seen], strain, record))
