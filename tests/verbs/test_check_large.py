@@ -31,6 +31,12 @@ def large(project):
     return config
 
 
+def two_warnings(large):
+    """Of energies alone, and of forces."""
+    grid = [1000, 1000, 1000]
+    return [next(memory_warning(large(grid=grid, **more))) for more in ({}, {"forces": True})]
+
+
 def with_free(monkeypatch, free):
     usage = dataclasses.make_dataclass("Usage", ["free"])
     monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: usage(free=free))
@@ -56,6 +62,8 @@ def test_memory_that_is_too_small_is_told_but_may_be_another_machines(large, mon
     (warning,) = memory_warning(config)
     assert "memory is too small" in warning
     assert "on a cluster" in warning
+    plain, forces = (warning.split(" GiB for")[0] for warning in two_warnings(large))
+    assert float(forces.split()[-1]) > 2.5 * float(plain.split()[-1])
     with caplog.at_level(logging.WARNING):
         check(config)
     assert "memory is too small" in caplog.text

@@ -5,12 +5,10 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-from surrogate_hpo.data.memory import SLAB_POINT_BYTES
 from surrogate_hpo.errors import PhysicsError
 from surrogate_hpo.physics.fermi_bracket import FermiBracket
 from surrogate_hpo.predict.fermi_estimate import fermi_brackets
 from surrogate_hpo.run.interface import Input, Output
-from surrogate_hpo.run.needs.basis import FLOAT64
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.stages.predict_large.contents import (
     Task,
@@ -19,7 +17,12 @@ from surrogate_hpo.stages.predict_large.contents import (
     task_of,
     write_brackets,
 )
-from surrogate_hpo.stages.predict_large.memory import check_disk, check_memory, whole_grid_bytes
+from surrogate_hpo.stages.predict_large.memory import (
+    check_disk,
+    check_memory,
+    whole_grid_bytes,
+    written_bytes,
+)
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 
 logger = logging.getLogger(__name__)
@@ -49,12 +52,12 @@ def predict_large_bracket(
     points, networks = math.prod(task.grid), len(task.surrogate.models)
     bracket.parent.mkdir(parents=True, exist_ok=True)
     check_memory(points, each=whole_grid_bytes(networks, derivatives=settings.derivatives))
-    fields = FLOAT64 * networks * settings.derivatives
-    kept = networks * SLAB_POINT_BYTES + fields
+    kept = written_bytes(networks, derivatives=settings.derivatives)
     check_disk(bracket.parent, points, kept, settings.slabs)
     brackets = _brackets(task, settings)
     # Again: a wide bracket has more polynomials.
-    per_point = bytes_per_point(task, brackets) + fields
+    per_point = bytes_per_point(task, brackets)
+    per_point += kept - written_bytes(networks, derivatives=False)
     check_disk(bracket.parent, points, per_point, settings.slabs)
     logger.info(
         "%d grid points, %d networks: %d bytes per point, %.1f GiB in %d slabs; Fermi energies "

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
+from surrogate_hpo.data.memory import DENSITY_POINT_BYTES, SLAB_POINT_BYTES
 from surrogate_hpo.errors import EngineError
 from surrogate_hpo.files.scratch import check_room
 from surrogate_hpo.run.needs.basis import FLOAT64
@@ -30,6 +30,24 @@ def whole_grid_bytes(networks: int, *, derivatives: bool) -> int:
         Of the gathering job, or of that for the derivatives.
     """
     return FORCE_BYTES + FLOAT64 * networks if derivatives else DENSITY_POINT_BYTES
+
+
+def written_bytes(networks: int, *, derivatives: bool) -> int:
+    """Bytes per grid point on the disk.
+
+    Parameters
+    ----------
+    networks
+        How many.
+    derivatives
+        Whether each has a field for them, beside its density.
+
+    Returns
+    -------
+    int
+        Of all networks.
+    """
+    return networks * (SLAB_POINT_BYTES + FLOAT64 * derivatives)
 
 
 def check_memory(

@@ -7,11 +7,15 @@ from pathlib import Path
 from ase import Atoms
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.data.memory import SLAB_POINT_BYTES
 from surrogate_hpo.errors import ConfigError, EngineError
 from surrogate_hpo.formats.structures.structures import read_structures
 from surrogate_hpo.run.case import case_of
-from surrogate_hpo.stages.predict_large.memory import check_disk, check_memory
+from surrogate_hpo.stages.predict_large.memory import (
+    check_disk,
+    check_memory,
+    whole_grid_bytes,
+    written_bytes,
+)
 
 RESULTS = Path("results")
 SLABS = RESULTS / "predict_large" / "slabs"
@@ -53,9 +57,10 @@ def check_large_cell(config: Config) -> None:
     else:
         _check_elements(config, atoms)
     written = sum(path.stat().st_size for path in SLABS.glob("*.zarr.zip"))
-    missing = max(0, points - written // (networks * SLAB_POINT_BYTES))
+    each = written_bytes(networks, derivatives=settings.derivatives)
+    missing = max(0, points - written // each)
     folder = next(path for path in (SLABS, *SLABS.parents) if path.is_dir())
-    check_disk(folder, missing, networks * SLAB_POINT_BYTES, settings.slabs)
+    check_disk(folder, missing, each, settings.slabs)
 
 
 def memory_warning(config: Config) -> Iterator[str]:
@@ -74,7 +79,8 @@ def memory_warning(config: Config) -> Iterator[str]:
     if config.predict_large.structure is None:
         return
     try:
-        check_memory(large_points(config))
+        each = whole_grid_bytes(config.train.seeds, derivatives=config.predict_large.derivatives)
+        check_memory(large_points(config), each=each)
     except EngineError as error:
         yield f"{error}\n  on a cluster the job asks for a machine that is large enough"
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from surrogate_hpo.config.project import Config
-from surrogate_hpo.data.memory import SLAB_POINT_BYTES
 from surrogate_hpo.run.case import Case, case_of, wavefunction_bytes
 from surrogate_hpo.run.plan import gpus, large_prediction, rules, snapshots_of
 from surrogate_hpo.run.request import request
+from surrogate_hpo.stages.predict_large.memory import written_bytes
 
 _COLUMNS = (
     "stage",
@@ -75,12 +75,16 @@ def _slabs(case: Case) -> Iterator[str]:
     """What the slabs of the large cell take, and whether this disk has it."""
     if case.large is None:
         return
-    needed = case.large.grid_points * SLAB_POINT_BYTES * case.config.train.seeds
+    derivatives = case.config.predict_large.derivatives
+    needed = case.large.grid_points * written_bytes(
+        case.config.train.seeds, derivatives=derivatives
+    )
+    what = "slabs and derivatives" if derivatives else "slabs"
     free = shutil.disk_usage(Path()).free
     short = "" if needed <= free else ": TOO LITTLE, `predict_large_bracket` will refuse it"
     yield (
         f"large cell: {case.large.atoms} atoms, {case.large.grid_points} grid points, about "
-        f"{needed / 2**30:.1f} GiB in slabs; {free / 2**30:.1f} GiB are free here{short}"
+        f"{needed / 2**30:.1f} GiB in {what}; {free / 2**30:.1f} GiB are free here{short}"
     )
 
 
