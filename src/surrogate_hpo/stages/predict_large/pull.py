@@ -64,5 +64,6 @@ def predict_large_pull(
         first=begin * task.grid[1] * task.grid[2],
     )
     # In a large cell most atoms are far from the slab; a store has one at least.
-    seen = positions.any(axis=(0, 2)).nonzero()[0] if positions.any() else np.zeros(1, np.int64)
+    seen = np.flatnonzero(np.any(positions, axis=(0, 2)))
+    seen = seen if len(seen) else np.zeros(1, np.int64)
     write_pulled(pulled, PulledSlab((begin, end), seen, positions[:, seen], strain, record))
