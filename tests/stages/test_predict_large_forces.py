@@ -289,7 +289,7 @@ def test_another_grid_and_a_slab_of_too_large_a_number_are_refused(two):
 
 
 def test_memory_for_the_derivatives_is_looked_at_before_the_first_slab(two, monkeypatch):
-    assert memory.whole_grid_bytes(4, derivatives=False) == 160
+    assert memory.whole_grid_bytes(4, derivatives=False) == memory.DENSITY_POINT_BYTES
     assert memory.whole_grid_bytes(4, derivatives=True) == 416 + 32
     folder, settings = two
     pages = 300 * 10 * 9 * 8
