@@ -17,7 +17,7 @@ from surrogate_hpo.run.left_out import leave_out, reason_of
 from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.selection.choosing import FloatArray
-from surrogate_hpo.selection.options import WITH_MODEL, AnyRule
+from surrogate_hpo.selection.options import WITH_MODEL, AnyRule, RuleName
 from surrogate_hpo.stages.potential.inputs import read_snapshots
 from surrogate_hpo.stages.rounds.model import (
     RELAXED,
@@ -119,9 +119,6 @@ def rounds_choice(
     # The last candidate is where the relaxation has led.
     goals = [len(pool.candidates) - 1] if goal is not None else []
     must = [number for number in goals if number in pool.left]
-    members: dict[AnyRule, FloatArray] = {}
-    if rule == WITH_MODEL:
-        members[rule] = members_of(pool.features, model.potential)
     made = choose_beside(
         pool,
         must,
@@ -129,7 +126,7 @@ def rounds_choice(
         rule=rule,
         number=settings.per_round,
         seed=derive_seed(own_seed, "rule"),
-        members=members,
+        members=_asked(rule, pool, model.potential),
         components=select_settings.components,
         sampled=select_settings.sampled_sites,
     )
@@ -193,6 +190,11 @@ def _write_structures(
         one = pool.candidates[number]
         write_structure(path, one.atoms, {**record, "snapshot": name, "candidate": one.name})
     return names
+
+
+def _asked(rule: RuleName, pool: RoundPool, potential: Potential) -> dict[AnyRule, FloatArray]:
+    """What the rule asks of the model."""
+    return {rule: members_of(pool.features, potential)} if rule == WITH_MODEL else {}
 
 
 def _others(paths: Sequence[Path], data: Sequence[Labelled]) -> list[tuple[str, Atoms]]:
