@@ -227,7 +227,7 @@ def test_a_damaged_file_of_forces_is_named(two, name):
         content = bytearray(sound)
         content[place] ^= 1
         path.write_bytes(content)
-        with pytest.raises(DataError, match=rf"{name}(.|\n)*remade"):  # noqa: PT012 - either
+        with pytest.raises(DataError, match=rf"{name}(.|\n)*delete it"):  # noqa: PT012 - either
             pull(folder, settings, 0)
             gather(folder, settings)
     path.unlink()

@@ -7,6 +7,10 @@ DENSITY_POINT_BYTES = 150
 """Integrals of a density, per grid point: with PBE and a core, which take most, 138 were measured;
 with the LDA and without one, 73."""
 
+GRADIENT_POINT_BYTES = 416
+"""Derivatives of the density's integrals, with it and its slope, per grid point; not the field of
+each network."""
+
 SLAB_POINT_BYTES = 15
 """One network's density in the slabs of a large cell, per grid point: of five polynomials, the
 first three of four bytes at most, then two and one."""

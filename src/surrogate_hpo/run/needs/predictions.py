@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from surrogate_hpo.data.memory import DENSITY_POINT_BYTES
+from surrogate_hpo.data.memory import DENSITY_POINT_BYTES, GRADIENT_POINT_BYTES
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import (
     FLOAT64,
@@ -16,8 +16,6 @@ from surrogate_hpo.run.needs.networks import (
 )
 
 ENERGY_BYTES = DENSITY_POINT_BYTES
-# Derivatives of the density's integrals, with it and its slope; not the field of each network.
-FORCE_BYTES = 52 * FLOAT64
 # Grid points that a prediction holds at a time.
 BLOCK_POINTS = 16384
 # The adjoint of SNAP against SNAP, measured: 55 and 12 µs per point at 2 J_max = 10 and 5.5 Å.
@@ -48,7 +46,7 @@ def adjoint_seconds(case: Case) -> float:
 
 def force_bytes(case: Case, points: int) -> int:
     """Bytes of the derivatives of all networks, and of the activations of a block of points."""
-    held = points * (FORCE_BYTES + FLOAT64 * case.config.train.seeds)
+    held = points * (GRADIENT_POINT_BYTES + FLOAT64 * case.config.train.seeds)
     return held + min(points, BLOCK_POINTS) * activation_bytes(case)
 
 

@@ -5,12 +5,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from surrogate_hpo.data.memory import DENSITY_POINT_BYTES, SLAB_POINT_BYTES
+from surrogate_hpo.data.memory import DENSITY_POINT_BYTES, GRADIENT_POINT_BYTES, SLAB_POINT_BYTES
 from surrogate_hpo.errors import EngineError
 from surrogate_hpo.files.scratch import check_room
-from surrogate_hpo.run.needs.basis import FLOAT64
-from surrogate_hpo.run.needs.predictions import FORCE_BYTES
 
+_DOUBLE_BYTES = 8
 _ROOM = "make room, or run in a folder on another disk"
 
 
@@ -29,7 +28,7 @@ def whole_grid_bytes(networks: int, *, derivatives: bool) -> int:
     int
         Of the gathering job, or of that for the derivatives.
     """
-    return FORCE_BYTES + FLOAT64 * networks if derivatives else DENSITY_POINT_BYTES
+    return GRADIENT_POINT_BYTES + _DOUBLE_BYTES * networks if derivatives else DENSITY_POINT_BYTES
 
 
 def written_bytes(networks: int, *, derivatives: bool) -> int:
@@ -47,7 +46,7 @@ def written_bytes(networks: int, *, derivatives: bool) -> int:
     int
         Of all networks.
     """
-    return networks * (SLAB_POINT_BYTES + FLOAT64 * derivatives)
+    return networks * (SLAB_POINT_BYTES + _DOUBLE_BYTES * derivatives)
 
 
 def check_memory(

@@ -5,6 +5,7 @@ import math
 from surrogate_hpo.data.memory import (
     DENSITY_POINT_BYTES,
     EXPANSION_POINT_BYTES,
+    GRADIENT_POINT_BYTES,
     SLAB_POINT_BYTES,
 )
 from surrogate_hpo.run.case import Case
@@ -12,7 +13,6 @@ from surrogate_hpo.run.needs.basis import FLOAT64, STARTUP_SECONDS, TORCH_BASE, 
 from surrogate_hpo.run.needs.networks import READING_RATE, network_job, parameters
 from surrogate_hpo.run.needs.predictions import (
     BLOCK_POINTS,
-    FORCE_BYTES,
     activation_bytes,
     adjoint_seconds,
     integral_seconds,
@@ -65,7 +65,7 @@ def predict_large_gradient(case: Case) -> Need:
     """Derivatives of the density's energies of one network after the other, and all fields."""
     points, networks = _points(case), case.config.train.seeds
     seconds = 4 * integral_seconds(case, points * networks) + _gathering_seconds(case)
-    return Need(TORCH_BASE + points * (FORCE_BYTES + FLOAT64 * networks), seconds)
+    return Need(TORCH_BASE + points * (GRADIENT_POINT_BYTES + FLOAT64 * networks), seconds)
 
 
 def predict_large_pull(case: Case) -> Need:
