@@ -90,6 +90,35 @@ def test_temperature_strain_and_shape_are_those_that_are_recorded(tmp_path):
     assert len(lattices) > 4
 
 
+def test_random_strains_have_the_asked_size_in_all_directions_and_leave_the_rest(tmp_path):
+    group = {"number": 400, "random_strain_percent": 2, "temperature_kelvin": 1e-6}
+    config = config_of(tmp_path, training=[CUBIC, group])
+    plain, found = structures(config)[0], structures(config)[2:]
+    strains = np.array([np.linalg.inv(plain.cell[:]) @ atoms.cell[:] for atoms in found])
+    strains -= np.eye(3)
+    assert np.abs(strains - strains.transpose(0, 2, 1)).max() < 1e-12
+    spread = strains.std(axis=0)
+    assert np.diagonal(spread) == pytest.approx([0.02] * 3, rel=0.15)
+    assert spread[np.triu_indices(3, 1)] == pytest.approx([0.02 / np.sqrt(2)] * 3, rel=0.15)
+    assert np.abs(strains.mean(axis=0)).max() < 0.004
+    # Atoms move with the cell: at rest their coordinates in it are those of the crystal.
+    sites = bulk("Al", "fcc", a=4.05, cubic=True).get_scaled_positions()
+    apart = found[0].get_scaled_positions() - sites
+    assert np.abs(apart - np.round(apart)).max() < 1e-3
+    assert found[0].info["random_strain_percent"] == 2.0
+
+
+def test_a_random_strain_comes_on_top_of_others_and_leaves_the_displacements(tmp_path):
+    both = {"number": 1, "strain_percent": 3, "random_strain_percent": 1e-7}
+    stretched, strained = (
+        structures(config_of(tmp_path, training=[CUBIC, {**both, "random_strain_percent": s}]))[2]
+        for s in (None, 1e-7)
+    )
+    assert np.allclose(stretched.positions, strained.positions, atol=1e-7)
+    assert np.allclose(stretched.cell[:], strained.cell[:], atol=1e-7)
+    assert strained.cell.lengths() == pytest.approx([4.05 * 1.03] * 3)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"), [(450, [450] * 4), ([300, 900.0], [300, 900, 300, 900])]
 )
@@ -162,6 +191,8 @@ def test_a_label_that_is_no_number_is_refused(tmp_path):
         ({}, r"groups\.0: give either `number`.*or `files`"),
         ({"number": 1, "files": ["a.xyz"]}, "give either `number`"),
         ({"files": ["a.xyz"], "strain_percent": 1.0, "shapes": 2}, "leave out shapes, strain_p"),
+        ({"files": ["a.xyz"], "random_strain_percent": 1.0}, "leave out random_strain_percent"),
+        ({"number": 1, "random_strain_percent": 20}, "less than or equal to 10"),
         ({"files": ["a.xyz"], "temperature_kelvin": [1.0]}, "of own `files` is one number"),
         ({"files": ["a.xyz@2:2"]}, r"`training`: the range of `a.xyz@2:2` is empty"),
         ({"number": 1, "shapes": 2}, "give `supercell_atoms`"),

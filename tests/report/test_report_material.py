@@ -69,6 +69,9 @@ def test_cells_of_several_sizes_are_described_by_ranges():
     assert composition(cells) == "4 to 16 Al"
     assert temperatures(cells, GENERATED) == "200 to 600 K"
     assert strains(cells) == "-1 to 0 %"
+    random = labelled(4, random_strain_percent=2.0)
+    assert strains([random]) == "2 % at random (standard deviation)"
+    assert strains([*cells, random]) == "-1 to 0 % and 2 % at random (standard deviation)"
     text = describe_snapshots(
         GENERATED | {"temperatures": temperatures(cells, GENERATED), "strains": strains(cells)},
         f"{composition(cells)} atoms per periodic cell",

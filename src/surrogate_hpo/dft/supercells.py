@@ -253,25 +253,3 @@ def _remembered(
         pbc=True,
     )
     return supercells(primitive, index, count=count)
-
-
-def strained(atoms: Atoms, percent: float) -> Atoms:
-    """Stretch a cell and its atoms alike along all directions.
-
-    Parameters
-    ----------
-    atoms
-        The structure, Å.
-    percent
-        Change of all lengths in percent; negative where it is compressed.
-
-    Returns
-    -------
-    ase.Atoms
-        A stretched copy.
-    """
-    stretched: Atoms = atoms.copy()
-    factor = 1 + percent / 100
-    stretched.set_cell(atoms.cell[:] * factor)
-    stretched.positions *= factor
-    return stretched

@@ -4,7 +4,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from surrogate_hpo.config.frames import file_of
-from surrogate_hpo.dft.supercells import shaped_supercell, strained
+from surrogate_hpo.dft.strain import strained
+from surrogate_hpo.dft.supercells import shaped_supercell
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.formats.structures.frames import first_frame
 from surrogate_hpo.formats.structures.structures import (

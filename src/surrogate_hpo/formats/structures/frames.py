@@ -152,7 +152,7 @@ def selected_frames(path: Path, source: str, index: str | None) -> list[tuple[in
 
 
 # What is known of a structure's making, beside its provenance: the stage `snapshots` writes it.
-LABELS = ("temperature_kelvin", "strain_percent", "shape")
+LABELS = ("temperature_kelvin", "strain_percent", "random_strain_percent", "shape")
 # Of larger files, the import is no matter.
 _LARGEST_BYTES = 1 << 20
 _NUMBER = r"-?\d{1,18}(?:\.\d{1,20})?(?:e[-+]?\d{1,3})?"

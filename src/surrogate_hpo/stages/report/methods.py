@@ -67,7 +67,13 @@ def temperatures(structures: Sequence[Atoms], settings: Document) -> str:
 def strains(structures: Sequence[Atoms]) -> str:
     """Range of the strains in %; empty where none is strained."""
     values = [atoms.info.get("strain_percent", 0.0) for atoms in structures]
-    return f"{_range(values)} %" if any(values) else ""
+    random = max(atoms.info.get("random_strain_percent", 0.0) for atoms in structures)
+    said = []
+    if any(values):
+        said.append(f"{_range(values)} %")
+    if random:
+        said.append(f"{random:g} % at random (standard deviation)")
+    return " and ".join(said)
 
 
 def _range(values: Iterable[float], digits: int = 6) -> str:

@@ -12,7 +12,7 @@ from surrogate_hpo.stages.snapshots.settings_cells import CellChanges, CellSetti
 
 Number = TypeVar("Number", int, float)
 Strain = Annotated[float, Field(gt=-50, lt=50)]
-_GENERATING = ("cell", "supercell_atoms", "shapes", "strain_percent")
+_GENERATING = ("cell", "supercell_atoms", "shapes", "strain_percent", "random_strain_percent")
 _SHAPES = 4
 # Axes of the low-discrepancy sequence.
 _TEMPERATURE_AXIS, _STRAIN_AXIS = 0, 1
@@ -85,6 +85,8 @@ class SnapshotPlan:
         Of the ions; of own files what the config says, if it does.
     strain_percent
         Change of all lengths of the cell at rest.
+    random_strain_percent
+        Standard deviation of a random strain of the cell at rest, beside the change of its lengths.
     supercell_atoms
         Number of atoms of a supercell of the primitive cell, instead of the cell as it is.
     shape
@@ -97,6 +99,7 @@ class SnapshotPlan:
     cell: CellSettings | None = None
     temperature_kelvin: float | None = None
     strain_percent: float | None = None
+    random_strain_percent: float | None = None
     supercell_atoms: int | None = None
     shape: int | None = None
     grouped: bool = False
@@ -137,6 +140,13 @@ class GroupSettings(Section):
         None,
         description="change of all lengths of the cell at rest: a number, several in turn, or a "
         "range that is evenly filled",
+    )
+    random_strain_percent: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="standard deviation of the components of a random strain of each cell at rest, "
+        "which changes its angles, too",
     )
 
     @model_validator(mode="after")
@@ -204,6 +214,7 @@ class GroupSettings(Section):
                 cell=own,
                 temperature_kelvin=temperature_kelvin if temperature is None else temperature,
                 strain_percent=_value(self.strain_percent, index, places[1], _STRAIN_AXIS),
+                random_strain_percent=self.random_strain_percent,
                 supercell_atoms=atoms[size] if atoms else None,
                 shape=shape if atoms else None,
                 grouped=True,

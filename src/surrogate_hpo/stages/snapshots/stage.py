@@ -5,6 +5,7 @@ from typing import Annotated
 
 from ase import Atoms
 
+from surrogate_hpo.dft.strain import randomly_strained
 from surrogate_hpo.dft.thermal import thermal_displacements, thermal_frame
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.formats.finished.opening import open_finished
@@ -55,7 +56,7 @@ def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> A
     -------
     ase.Atoms
         Periodic structure, Å, with what is known of its making in `info`: `temperature_kelvin`,
-        `strain_percent`, and the `shape` of a supercell.
+        `strain_percent`, `random_strain_percent`, and the `shape` of a supercell.
 
     Raises
     ------
@@ -77,6 +78,7 @@ def make_snapshot(settings: SnapshotsSettings, snapshot: str, *, seed: int) -> A
     labels = {
         "temperature_kelvin": plan.temperature_kelvin,
         "strain_percent": plan.strain_percent,
+        "random_strain_percent": plan.random_strain_percent,
     }
     atoms.info |= {key: value for key, value in labels.items() if value is not None}
     return atoms
@@ -92,6 +94,9 @@ def _thermal(settings: SnapshotsSettings, plan: SnapshotPlan, seed: int) -> Atom
             got="one",
             remedy="give `cubic: true` or `repeat` of the cell, or `supercell_atoms` of a group",
         )
+    if plan.random_strain_percent:
+        strain_seed = derive_seed(seed, "snapshots", "strain")
+        cell = randomly_strained(cell, plan.random_strain_percent, seed=strain_seed)
     temperature = plan.temperature_kelvin or settings.temperature_kelvin
     if settings.method == "molecular_dynamics":
         return thermal_frame(

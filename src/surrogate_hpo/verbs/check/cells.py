@@ -42,9 +42,8 @@ def representatives(config: Config) -> list[str]:
 
 
 def _cell_key(plan: SnapshotPlan) -> str:
-    return str(
-        replace(plan, temperature_kelvin=None, strain_percent=None, shape=None, grouped=False)
-    )
+    own = {"temperature_kelvin": None, "strain_percent": None, "random_strain_percent": None}
+    return str(replace(plan, **own, shape=None, grouped=False))
 
 
 def make_generated(config: Config, structures: dict[str, Atoms]) -> None:
