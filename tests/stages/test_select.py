@@ -103,6 +103,20 @@ def test_what_is_dropped_is_counted_and_listed_with_its_reason(project):
     assert rows[0]["class"] == "4 atoms, 500 K"
 
 
+def test_what_is_held_out_is_not_chosen_even_where_it_is_shifted(project):
+    held_out = project / "test-0000.extxyz"
+    write(held_out, frame(12))
+    shifted = frame(12)
+    shifted.translate([0.7, 1.2, -0.4])
+    shifted.wrap()
+    write(project / "run.traj", [frame(10), shifted[[2, 0, 3, 1]], *map(frame, (13, 14))])
+    pool = [{"files": ["run.traj"]}]
+    made, rows = run(project, "--held-out-structures", str(held_out), pool=pool)
+    assert rows[1]["reason"] == "duplicate: of test-0000, which is held out"
+    assert made["dropped"] == {"duplicate": 1}
+    assert [row["status"] for row in rows] == ["chosen", "dropped", "chosen", "chosen"]
+
+
 def test_a_pool_of_nothing_but_copies_or_foreign_elements_is_explained(project):
     write(project / "run.extxyz", [frame(0), frame(1), frame(5, symbol="Cu")])
     said = refused(project, pool=[{"files": ["run.extxyz"]}])

@@ -48,6 +48,10 @@ def select(
     validation_dft: Annotated[
         list[Path] | None, Input("JSON of their DFT runs: energies in eV")
     ] = None,
+    held_out_structures: Annotated[
+        list[Path] | None,
+        Input("extxyz files of the validation and test snapshots, which are not to be chosen; Å"),
+    ] = None,
     table: Annotated[Path, Output("CSV: a row per candidate, every measure, choice and reason")],
     space: Annotated[Path, Output("CSV: candidates and training by principal components")],
     choice: Annotated[Path, Output("JSON: what was chosen and why, what was dropped and why")],
@@ -61,16 +65,17 @@ def select(
     """
     candidates = candidates_of(settings, config.snapshots, seed)
     known = [read_structure(path) for path in structures]
-    judged = validation_structures or [], validation_dft or []
+    judged, others = (validation_structures or [], validation_dft or []), held_out_structures or []
     read = [*structures, *map(Path, settings.own_files), *(potential or []), *(surrogate or [])]
-    record = provenance("select", settings, seed, [*read, *judged[0], *judged[1]])
+    record = provenance("select", settings, seed, [*read, *judged[0], *judged[1], *others])
     model = _model(settings, potential, surrogate)
     descriptor = (
         model.descriptor
         if isinstance(model, Potential)
         else default_descriptor(known, settings.cutoff_radius_angstrom, settings.twojmax)
     )
-    weeded = weed(settings, candidates, known, descriptor)
+    not_learnt = {path.stem: read_structure(path) for path in others}
+    weeded = weed(settings, candidates, known, descriptor, not_learnt)
     held_out = read_snapshots(*judged)
     if isinstance(model, Path):
         answers = ask_surrogate(

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from ase import Atoms
 
+from surrogate_hpo.dft.likeness import equal_pairs
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.selection.features import Features, describe
@@ -74,6 +76,7 @@ def weed(
     candidates: Sequence[Candidate],
     known: Sequence[Atoms],
     descriptor: AtomDescriptor,
+    held_out: Mapping[str, Atoms] = MappingProxyType({}),
 ) -> Weeded:
     """Drop all that no calculation should be made of, and describe the others.
 
@@ -87,6 +90,8 @@ def weed(
         Training structures, Å.
     descriptor
         What atoms are described by.
+    held_out
+        Structures that models are judged by, Å, by name: not to be learnt from.
 
     Returns
     -------
@@ -99,6 +104,7 @@ def weed(
         If no candidate is left.
     """
     refused = refused_of(settings, candidates, known, descriptor)
+    refused |= _held_out_twins(candidates, held_out, refused)
     features, kept, dropped = described(settings, candidates, known, descriptor, refused)
     return Weeded(candidates, known, features, kept, {**refused, **dropped})
 
@@ -138,6 +144,20 @@ def refused_of(
         elif reason := overlaps(one.atoms, shortest, settings.overlap_fraction):
             found[number] = reason
     return found
+
+
+def _held_out_twins(
+    candidates: Sequence[Candidate], held_out: Mapping[str, Atoms], refused: Mapping[int, str]
+) -> dict[int, str]:
+    """Candidates that are held out already, though they may be shifted or turned."""
+    names = list(held_out)
+    numbers = [number for number in range(len(candidates)) if number not in refused]
+    structures = [*held_out.values(), *(candidates[number].atoms for number in numbers)]
+    return {
+        numbers[later - len(names)]: f"{DUPLICATE}{names[first]}, which is held out"
+        for later, first in equal_pairs(structures)
+        if first < len(names) <= later
+    }
 
 
 def described(
