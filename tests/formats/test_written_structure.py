@@ -23,7 +23,10 @@ def displaced(symbols: str = "AlMgAl2", scale: float = 1.0) -> Atoms:
     return Atoms(symbols, positions=positions, cell=cell * scale, pbc=True)
 
 
-@pytest.mark.parametrize("labels", [{}, {"temperature_kelvin": 298}, {"strain_percent": -1.5, "random_strain_percent": 2.0}])
+@pytest.mark.parametrize(
+    "labels",
+    [{}, {"temperature_kelvin": 298}, {"strain_percent": -1.5, "random_strain_percent": 2.0}],
+)
 @pytest.mark.parametrize("provenance", [None, {"inputs": {"a b": "x pbc=F shape=1"}, "n": [1]}])
 def test_what_was_written_is_read_as_ase_reads_it(tmp_path, labels, provenance):
     path = tmp_path / "a.extxyz"

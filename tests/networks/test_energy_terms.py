@@ -10,6 +10,7 @@ from ase.build import bulk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.data.ldos_store import LdosData, write_ldos
 from surrogate_hpo.descriptors.bispectrum import bispectrum
@@ -31,7 +32,12 @@ from surrogate_hpo.physics.reciprocal import COULOMB_EV_ANGSTROM
 from surrogate_hpo.predict.ldos_energies import energies_of
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.stage import with_readout
-from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
+from surrogate_hpo.training.energy_terms import (
+    Scalers,
+    SnapshotFiles,
+    TrainingSnapshots,
+    read_energy_terms,
+)
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 from tests.conftest import REPOSITORY
 
@@ -91,6 +97,9 @@ class Case:
         data = self.data(self.atoms)
         write_structure(folder / "a.extxyz", self.atoms)
         write_ldos(folder / "a.zarr.zip", data, {})
+        descriptors = self.descriptors(self.atoms).reshape(*GRID, -1).astype(np.float32)
+        stored = DescriptorData(descriptors, self.atoms.cell[:], DEFINITION)
+        write_descriptors(folder / "a.descriptors.zarr.zip", stored, {})
         write_dft_result(folder / "a.json", self.result, {})
 
     def descriptors(self, atoms) -> np.ndarray:
@@ -111,12 +120,12 @@ class Case:
 
     def terms(self, **settings):
         given = TrainSettings(maximum_epochs=3, **({"force_weight": 1.0} | settings))
-        files = [tuple(self.folder / f"a.{ending}" for ending in ("extxyz", "json", "zarr.zip"))]
-        return read_energy_terms(self.snapshots(files), given)
+        return read_energy_terms(self.snapshots(), given)
 
-    def snapshots(self, files=None) -> TrainingSnapshots:
-        one = tuple(self.folder / f"a.{ending}" for ending in ("extxyz", "json", "zarr.zip"))
-        return TrainingSnapshots(files or [one], [UPF], DEFINITION, self.scalers, seed=0, threads=1)
+    def snapshots(self) -> TrainingSnapshots:
+        endings = ("extxyz", "json", "zarr.zip", "descriptors.zarr.zip")
+        files = [SnapshotFiles(*(self.folder / f"a.{ending}" for ending in endings))]
+        return TrainingSnapshots(files, [UPF], DEFINITION, self.scalers, seed=0, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +213,50 @@ def test_slope_is_the_derivative_of_the_whole_free_energy(case, direction):
         ends.append(case.energy(moved))
     numeric = (ends[0] - ends[1]) / (2 * step)
     assert analytic == pytest.approx(numeric, rel=2e-3, abs=2e-3)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_slope_along_a_shear_is_the_derivative_of_the_whole_free_energy(case, number):
+    snapshots = replace(case.snapshots(), with_stress=True)
+    write_dft_result(case.folder / "a.json", replace(case.result, stress=np.zeros((3, 3))), {})
+    try:
+        (term,) = (one.joined() for one in snapshots.terms(with_forces=True))
+    finally:
+        write_dft_result(case.folder / "a.json", case.result, {})
+    assert len(term.slopes) == 5 + 12
+    coefficients = torch.zeros(17)
+    coefficients[number] = 1.0
+    # The stress of the DFT is zero here, so what is wanted is minus the direct part.
+    _, slope, wanted = term.slope(case.network, coefficients)
+    shears = np.zeros((5, 3, 3))
+    for row, (a, b) in enumerate([(0, 1), (0, 2), (1, 2)]):
+        shears[row, a, b] = shears[row, b, a] = 1
+    shears[3], shears[4] = np.diag([1, -1, 0]), np.diag([1, 1, -2])
+    shear = shears[number] / np.linalg.norm(shears[number]) / np.sqrt(4)
+    step, ends = 0.005, []
+    for sign in (1, -1):
+        moved = case.atoms.copy()
+        moved.set_cell(case.atoms.cell[:] @ (np.eye(3) + sign * step * shear), scale_atoms=True)
+        ends.append(case.energy(moved))
+    numeric = (ends[0] - ends[1]) / (2 * step)
+    analytic = float((slope - wanted).detach())
+    assert analytic == pytest.approx(numeric, rel=2e-3, abs=2e-3)
+
+
+def test_a_stress_moves_the_wanted_slope_by_the_volume_times_it(case):
+    snapshots = replace(case.snapshots(), with_stress=True)
+    stress, slopes = np.array([[0.02, 0.01, 0], [0.01, -0.02, 0], [0, 0, 0]]), []
+    for given in (np.zeros((3, 3)), stress, stress + 0.05 * np.eye(3)):
+        write_dft_result(case.folder / "a.json", replace(case.result, stress=given), {})
+        slopes.append(next(snapshots.terms(with_forces=True)).term.slopes.double())
+    write_dft_result(case.folder / "a.json", case.result, {})
+    change = (slopes[1] - slopes[0])[:5].tolist()
+    volume = case.atoms.get_volume() / np.sqrt(4)
+    root = np.sqrt(2)
+    expected = [volume * 0.01 * root, 0, 0, volume * 0.04 / root, 0]
+    assert change == pytest.approx(expected, abs=1e-4)
+    # A pressure is not learnt.
+    assert slopes[2].tolist() == pytest.approx(slopes[1].tolist(), abs=1e-4)
 
 
 def test_training_on_forces_brings_them_down(case):

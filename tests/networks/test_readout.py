@@ -88,6 +88,26 @@ def test_it_is_the_minimum(network, directions):
     assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-5
 
 
+@pytest.mark.parametrize("directions", [0, 3])
+def test_it_is_the_minimum_with_what_the_density_costs(network, directions):
+    terms = several(repulsion=0.01, directions=directions)
+    # The metric takes the direction of the density to be the same in all snapshots, as it nearly is.
+    density = terms.terms[0].density
+    terms = replace(terms, terms=[replace(term, density=density) for term in terms.terms])
+    options = {"strengths": [2.0], "ridges": [1e-2]}
+    weight = 500.0
+    fitted = fit_readout(network, terms, density_weight=weight, **options).network
+
+    def value(one) -> torch.Tensor:
+        hartree = torch.stack([t.hartree_error(one(t.inputs)) for t in terms.terms])
+        return objective(network, one, terms, 2.0, 1e-2) + weight * hartree.mean()
+
+    without = fit_readout(network, terms, **options).network
+    assert value(fitted) < 0.99 * value(without)
+    gradients = torch.autograd.grad(value(fitted), list(fitted[-1].parameters()))
+    assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-5
+
+
 def test_other_layers_and_the_given_network_stay(network):
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     fitted = fit_readout(network, several()).network

@@ -1,12 +1,10 @@
-"""How the total free energy changes with the LDOS, the density and the positions of the ions."""
+"""How the total free energy changes with the LDOS and the density."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from surrogate_hpo.physics.ewald import ewald_energy
-from surrogate_hpo.physics.guards import check_cell
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.reciprocal import hartree_energy
 from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
@@ -54,73 +52,6 @@ class LdosCotangent:
         """
         field = self.field.reshape(-1)[start:stop]
         return self.band + field[:, None] * self.electrons
-
-
-def ldos_cotangent(
-    density: Tensor,
-    density_slope: Tensor,
-    energy: Tensor,
-    *,
-    fermi_energy: Tensor,
-    temperature: float,
-    cell: Tensor,
-    functional: Functional,
-    broadening_variance: float | None = None,
-    density_cutoff: float | None = None,
-    core_density: Tensor | None = None,
-) -> LdosCotangent:
-    r"""Differentiate the total free energy at a fixed number of electrons by the LDOS.
-
-    .. math::
-        a = w_E + w_S - \mu w_N, \qquad
-        v = \frac{\delta(-E_H + E_{xc} - \int v_{xc} n)}{\delta n}, \qquad
-        \bar v = \frac{\sum_r v\, n'}{\sum_r n'}
-
-    :math:`\bar v` is what the Fermi energy gives back: more states below it lower it, and with it
-    the density everywhere. The weights' own derivative by mu drops out of band energy and
-    entropy, because :math:`\partial(w_E + w_S)/\partial\mu = \mu\,\partial w_N/\partial\mu`.
-
-    Parameters
-    ----------
-    density
-        Density n in 1/Å³, shape [x, y, z], float64.
-    density_slope
-        n' = dn/dmu in 1/(eV Å³), shape [x, y, z], see `electron_slope`.
-    energy
-        Uniform energy axis in eV, shape [E].
-    fermi_energy
-        mu in eV, shape [].
-    temperature
-        Electronic temperature in K.
-    cell
-        Lattice vectors in Å as rows, shape [3, 3].
-    functional
-        "lda_pz", "lda_pw92", "pbe" or "pbesol".
-    broadening_variance
-        As in :func:`~surrogate_hpo.physics.quadrature.occupation_weights`.
-    density_cutoff
-        As in :func:`~surrogate_hpo.physics.total_energy.density_terms`.
-    core_density
-        Core density in 1/Å³, shape [x, y, z], or None.
-
-    Returns
-    -------
-    LdosCotangent
-        The derivative in factors.
-    """
-    volume = float(check_cell(cell)) / density.numel()
-    slopes = density_slopes(
-        density, cell, functional, core_density=core_density, density_cutoff=density_cutoff
-    )
-    return cotangent_from_slope(
-        slopes.density,
-        density_slope,
-        energy,
-        fermi_energy=fermi_energy,
-        temperature=temperature,
-        volume_element=volume,
-        broadening_variance=broadening_variance,
-    )
 
 
 @dataclass(frozen=True)
@@ -193,7 +124,16 @@ def cotangent_from_slope(
     volume_element: float,
     broadening_variance: float | None = None,
 ) -> LdosCotangent:
-    """Assemble the derivative by the LDOS from that by the density, see `ldos_cotangent`.
+    r"""Differentiate the total free energy at a fixed number of electrons by the LDOS.
+
+    .. math::
+        a = w_E + w_S - \mu w_N, \qquad
+        v = \frac{\delta(-E_H + E_{xc} - \int v_{xc} n)}{\delta n}, \qquad
+        \bar v = \frac{\sum_r v\, n'}{\sum_r n'}
+
+    :math:`\bar v` is what the Fermi energy gives back: more states below it lower it, and with it
+    the density everywhere. The weights' own derivative by mu drops out of band energy and
+    entropy, because :math:`\partial(w_E + w_S)/\partial\mu = \mu\,\partial w_N/\partial\mu`.
 
     Parameters
     ----------
@@ -227,32 +167,3 @@ def cotangent_from_slope(
     potential = slope / volume_element
     mean = (potential * density_slope).sum() / density_slope.sum()
     return LdosCotangent(volume_element * free, volume_element * electrons, potential - mean)
-
-
-def ion_gradient(
-    positions: Tensor, charges: Tensor, cell: Tensor, *, core_energy: Tensor | None = None
-) -> Tensor:
-    """Derivative of what depends on the ions directly: Ewald's energy, and that of the core.
-
-    Parameters
-    ----------
-    positions
-        Positions in Å, shape [atoms, 3], with `requires_grad`.
-    charges
-        Valence charges, shape [atoms].
-    cell
-        Lattice vectors in Å as rows, shape [3, 3].
-    core_energy
-        E_xc - ∫v_xc n in eV at a fixed valence density, made from a core density that depends
-        on `positions`; None without core correction.
-
-    Returns
-    -------
-    Tensor
-        dA/dR at a fixed LDOS in eV/Å, shape [atoms, 3].
-    """
-    total = ewald_energy(positions, charges, cell)
-    if core_energy is not None:
-        total = total + core_energy
-    (gradient,) = torch.autograd.grad(total, positions)
-    return gradient

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
+from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
@@ -22,11 +24,11 @@ from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.options import number_of_directions
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
 from surrogate_hpo.physics.reciprocal import hartree_weights
 from surrogate_hpo.stages.train.settings import TrainSettings
+from surrogate_hpo.training.directions import NO_DIRECTIONS, Directions, directions_of
 from surrogate_hpo.training.reference_derivatives import reference_derivatives
 from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
 
@@ -34,7 +36,7 @@ logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 Grid = tuple[int, int, int]
 
-_DISPLACEMENT_ANGSTROM = 1e-3
+_STEP_ANGSTROM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,15 @@ class Scalers:
     outputs: AffineScaler
 
 
+class SnapshotFiles(NamedTuple):
+    """Structure, DFT result, and stores of the LDOS and of the descriptors of one snapshot."""
+
+    structure: Path
+    dft: Path
+    ldos: Path
+    descriptors: Path
+
+
 @dataclass(frozen=True)
 class TrainingSnapshots:
     """Where the free energies and forces of the training snapshots come from.
@@ -52,7 +63,7 @@ class TrainingSnapshots:
     Attributes
     ----------
     files
-        Structure, DFT result and LDOS store of each training snapshot.
+        Of each training snapshot.
     pseudopotentials
         UPF files.
     definition
@@ -63,18 +74,22 @@ class TrainingSnapshots:
         Decides the directions where there are too many to keep all.
     threads
         CPU threads.
+    with_stress
+        Whether the stress of DFT is learnt where forces are, as far as it is no pressure.
     """
 
-    files: Sequence[tuple[Path, Path, Path]]
+    files: Sequence[SnapshotFiles]
     pseudopotentials: Sequence[Path]
     definition: DescriptorDefinition
     scalers: Scalers
     seed: int
     threads: int
+    with_stress: bool = False
 
     def without_energy(self) -> list[Path]:
         """DFT results that do not tell the total free energy."""
-        return [dft for _, dft, _ in self.files if read_dft_result(dft).total_free_energy is None]
+        found = [one.dft for one in self.files]
+        return [dft for dft in found if read_dft_result(dft).total_free_energy is None]
 
     def at(self, points: FloatArray, atoms: Atoms) -> FloatArray:
         """Descriptors of some points, not scaled."""
@@ -85,10 +100,9 @@ class TrainingSnapshots:
     def references(self) -> Iterator[ReferenceSnapshot]:
         """Read one snapshot after the other."""
         potentials = {p.element: p for p in map(read_upf, self.pseudopotentials)}
-        for structure, dft, ldos in self.files:
-            yield ReferenceSnapshot(
-                read_structure(structure), read_dft_result(dft), read_ldos(ldos), potentials
-            )
+        for one in self.files:
+            known = read_structure(one.structure), read_dft_result(one.dft), read_ldos(one.ldos)
+            yield ReferenceSnapshot(*known, potentials)
 
     def free_energy_errors(self, model: SurrogateModel) -> Tensor:
         """Integrate what a model predicts on the whole grids of the snapshots.
@@ -105,11 +119,11 @@ class TrainingSnapshots:
             predicted LDOS makes no sense.
         """
         errors = []
-        for snapshot in self.references():
+        for one, snapshot in zip(self.files, self.references(), strict=True):
             shape, result = snapshot.data.values.shape, snapshot.result
-            points = coarse_points(shape[:3], snapshot.data.cell)
-            descriptors = torch.from_numpy(self.at(points, snapshot.atoms))
-            ldos = model.predict(descriptors.to(model.precision)).reshape(shape)
+            descriptors = torch.from_numpy(read_descriptors(one.descriptors).values)
+            points = descriptors.flatten(0, 2).to(model.precision)
+            ldos = model.predict(points).reshape(shape)
             try:
                 # The noise at the window's bottom is that of a prediction.
                 terms = snapshot.integrals().energies(
@@ -142,11 +156,11 @@ class TrainingSnapshots:
         """
         without = []
         for number, snapshot in enumerate(self.references()):
-            structure, dft, _ = self.files[number]
+            one = self.files[number]
             if snapshot.result.total_free_energy is None:
-                raise _no_energy(dft)
+                raise _no_energy(one.dft)
             if snapshot.result.forces is None:
-                without.append(structure.stem)
+                without.append(one.structure.stem)
             generator = np.random.default_rng((self.seed, number))
             yield _term(snapshot, self, generator, with_forces=with_forces)
         if without and with_forces:
@@ -217,11 +231,9 @@ def _term(
     target = float(scaled.sum(0) @ band + field @ (scaled @ density))
     points = coarse_points(coarse, data.cell)
     descriptors = source.at(points, atoms)
-    basis = np.empty((0, 3 * len(atoms)))
-    slopes = np.empty(0)
-    if with_forces and result.forces is not None:
-        basis = _directions(3 * len(atoms), len(points), generator)
-        slopes = basis @ (-result.forces - derivatives.ions).reshape(-1)
+    directions = NO_DIRECTIONS
+    if with_forces:
+        directions = directions_of(snapshot, len(points), generator, with_stress=source.with_stress)
     term = EnergyTerm(
         inputs=scalers.inputs.transform(torch.from_numpy(descriptors)).float(),
         targets=scaled.float(),
@@ -233,30 +245,17 @@ def _term(
         target=target - floor,
         atoms=len(atoms),
         tangents=torch.empty(0, len(points), scalers.inputs.features),
-        slopes=torch.from_numpy(slopes).float(),
+        slopes=torch.from_numpy(directions.slopes(snapshot, derivatives)).float(),
         floor=floor / len(atoms),
     )
-    return StreamedTerm(term, _tangents(points, atoms, basis, source))
-
-
-def _directions(size: int, points: int, generator: np.random.Generator) -> FloatArray:
-    """Orthonormal displacements of all atoms, shape (directions, 3 atoms)."""
-    count = number_of_directions(size // 3, points)
-    if count == size:
-        return np.eye(size)
-    return np.asarray(np.linalg.qr(generator.standard_normal((size, count)))[0].T)
+    return StreamedTerm(term, _tangents(points, atoms, directions, source))
 
 
 def _tangents(
-    points: FloatArray, atoms: Atoms, basis: FloatArray, source: TrainingSnapshots
+    points: FloatArray, atoms: Atoms, directions: Directions, source: TrainingSnapshots
 ) -> Iterator[Tensor]:
-    """Derivatives of the scaled descriptors along displacements."""
-    for direction in basis:
-        step = _DISPLACEMENT_ANGSTROM * direction.reshape(-1, 3)
-        ends = []
-        for sign in (1, -1):
-            moved = atoms.copy()
-            moved.positions += sign * step
-            ends.append(source.at(points, moved))
-        change = torch.from_numpy((ends[0] - ends[1]) / (2 * _DISPLACEMENT_ANGSTROM))
-        yield (change @ source.scalers.inputs.forward).float()
+    """Derivatives of the scaled descriptors along directions."""
+    ends = (directions.moved(points, atoms, sign * _STEP_ANGSTROM) for sign in (1, -1))
+    for forward, backward in zip(*ends, strict=True):
+        change = torch.from_numpy(source.at(*forward) - source.at(*backward))
+        yield (change / (2 * _STEP_ANGSTROM) @ source.scalers.inputs.forward).float()

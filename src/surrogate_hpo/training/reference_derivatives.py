@@ -6,23 +6,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from surrogate_hpo.physics.free_energy_gradient import (
-    LdosCotangent,
-    ion_gradient,
-    ldos_cotangent,
-)
-from surrogate_hpo.physics.ldos_integrals import density_from_ldos
-from surrogate_hpo.physics.xc.exchange_correlation import exchange_correlation
+from surrogate_hpo.physics.forces import structure_gradient
+from surrogate_hpo.physics.free_energy_gradient import LdosCotangent
+from surrogate_hpo.physics.ldos_integrals import density_from_ldos, dos_from_ldos
 from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ReferenceDerivatives:
-    """Free energy of the reference LDOS, its derivative by the LDOS, and the direct part by R."""
+    """Free energy of the reference LDOS, its derivative by the LDOS, and what is direct.
+
+    Attributes
+    ----------
+    free_energy
+        eV.
+    cotangent
+        Derivative by the LDOS.
+    positions
+        By the positions at a fixed LDOS, eV/Å, shape (atoms, 3).
+    strain
+        By the strain at a fixed LDOS, eV, shape (3, 3).
+    """
 
     free_energy: float
     cotangent: LdosCotangent
-    ions: NDArray[np.float64]
+    positions: FloatArray
+    strain: FloatArray
 
 
 def reference_derivatives(snapshot: ReferenceSnapshot) -> ReferenceDerivatives:
@@ -31,26 +42,16 @@ def reference_derivatives(snapshot: ReferenceSnapshot) -> ReferenceDerivatives:
     terms = integrals.energies(ldos, snapshot.result.electrons)
     mu = terms.fermi_energy.detach()
     density, slope = (density_from_ldos(ldos, weights) for weights in integrals.weights(mu))
-    ions, cutoff = integrals.ions, integrals.density_cutoff
-    positions = ions.positions.clone().requires_grad_()
-    core = integrals.core(positions, ions.cell)
-    cotangent = ldos_cotangent(
+    volume = snapshot.atoms.get_volume() / density.numel()
+    found = structure_gradient(
+        integrals,
         density,
         slope,
-        integrals.energy,
+        dos_from_ldos(ldos, volume),
         fermi_energy=mu,
-        temperature=integrals.temperature,
-        cell=ions.cell,
-        functional=integrals.functional,
-        broadening_variance=integrals.broadening_variance,
-        density_cutoff=cutoff,
-        core_density=None if core is None else core.detach(),
+        ewald=integrals.ions.ewald(),
     )
-    core_energy = None
-    if core is not None:
-        exchange, potential = exchange_correlation(
-            density, ions.cell, integrals.functional, core, density_cutoff=cutoff, create_graph=True
-        )
-        core_energy = exchange - potential
-    direct = ion_gradient(positions, ions.charges, ions.cell, core_energy=core_energy)
-    return ReferenceDerivatives(float(terms.total_free_energy.detach()), cotangent, direct.numpy())
+    energy = float(terms.total_free_energy.detach())
+    return ReferenceDerivatives(
+        energy, found.cotangent, found.positions.numpy(), found.strain.numpy()
+    )

@@ -12,18 +12,18 @@ and so are the forces, with the derivatives of h along a displacement. So all en
 of the training make a linear least-squares problem for the change of W,
 
 .. math::
-    \min_{\delta W} \frac{1}{E} \mathrm{tr}\, \delta W^T G\, \delta W
+    \min_{\delta W} \frac{1}{E} \mathrm{tr}\, \delta W^T G\, \delta W + w_n \langle E_H[\delta n]/N \rangle
     + \lambda \Big[ w_A \langle (\delta A/N)^2 \rangle + w_F \langle \delta A_u'^2 \rangle \Big],
     \qquad G = \langle h h^T \rangle + \rho \langle |h|^2 \rangle / J,
 
-whose first part is what the change costs in the loss of the LDOS. Its errors for snapshots that
-are left out have a closed form, too; they decide the strength λ and the ridge ρ.
+whose first parts are what the change costs in the loss of the LDOS, and in the density. Its errors
+for snapshots that are left out have a closed form, too; they decide the strength λ and the ridge ρ.
 
 What the form above leaves out of a free energy, exchange and correlation of :math:`\delta n` first
 of all, is small where the LDOS is. It is nearly the same for all snapshots, so where it is not
 small, all energies are shifted (by 6 meV/atom where :math:`E_H[\delta n]` is 13). The free energies
 of the training snapshots, integrated from the LDOS of the fitted network, tell how large it is; it
-is then taken into account, and the fit repeated, beginning with the weights that have been found.
+is then taken into account, and the fit repeated.
 """
 
 import copy
@@ -35,6 +35,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from surrogate_hpo.networks.energies.readout_metric import readout_metric
 from surrogate_hpo.networks.energies.readout_problem import (
     Fit,
     as_it_is,
@@ -107,6 +108,7 @@ def fit_readout(
     *,
     energy_weight: float = ENERGY_WEIGHT,
     force_weight: float = FORCE_WEIGHT,
+    density_weight: float = 0.0,
     strengths: Sequence[float] = STRENGTHS,
     ridges: Sequence[float] = RIDGES,
     always: bool = False,
@@ -129,6 +131,8 @@ def fit_readout(
         w_A in 1/(eV/atom)².
     force_weight
         w_F in 1/(eV/Å)².
+    density_weight
+        w_n in atoms/eV.
     strengths
         Values of λ to choose from: the one with the smallest error of left-out energies is taken.
     ridges
@@ -150,18 +154,25 @@ def fit_readout(
     displacements = max(0, LARGEST_NUMBER_OF_ROWS // snapshots - 1)
     sums = [snapshot_sums(body, one, displacements) for one in terms]
     problem = least_squares(sums, energy_weight, force_weight)
-    options = [(strength, ridge) for ridge in ridges for strength in strengths]
+    metrics = {
+        ridge: readout_metric(sums, weights, ridge=ridge, density_weight=density_weight)
+        for ridge in ridges
+    }
     as_is = as_it_is(problem, sums, weights)
     if energy_errors is not None:
         as_is = replace(as_is, left_out_energies=-energy_errors(network).double().cpu())
 
-    def fits(start: Tensor, remainders: Tensor) -> Fit:
-        """The best fit, begun with some weights."""
-        wanted = [one.less(float(rest)) for one, rest in zip(sums, remainders, strict=True)]
-        found = [fitted_weights(problem, wanted, start, *option) for option in options]
+    def fits(remainders: Tensor) -> Fit:
+        """The best fit, given what the form leaves out."""
+        wanted = problem.less(remainders)
+        found = [
+            fitted_weights(wanted, sums, metric, weights, (strength, ridge))
+            for ridge, metric in metrics.items()
+            for strength in strengths
+        ]
         return min(found, key=Fit.error)
 
-    first = fits(weights, torch.zeros(len(sums), dtype=torch.float64))
+    first = fits(torch.zeros(len(sums), dtype=torch.float64))
     taken = first if always else min(as_is, first, key=Fit.error)
     remainder = math.nan
     if energy_errors is not None and taken.strength:
@@ -184,13 +195,12 @@ def fit_readout(
 
 def _refitted(
     first: Fit,
-    fits: Callable[[Tensor, Tensor], Fit],
+    fits: Callable[[Tensor], Fit],
     left_out_of_form: Callable[[Fit], tuple[Tensor, Tensor]],
 ) -> tuple[Fit, float]:
     """Take into account what the form of the energies leaves out.
 
-    Each fit begins with the weights of the one before, near which what is left out is known. Of
-    all fits, that with the smallest integrated errors is taken.
+    Of all fits, that with the smallest integrated errors is taken.
     """
     fit, remainders = first, torch.zeros_like(first.left_out_energies)
     found, smallest, remainder = first, math.inf, math.nan
@@ -200,7 +210,7 @@ def _refitted(
             found, smallest, remainder = fit, error, root_mean_square(rest)
         if not rest.isfinite().all() or root_mean_square(rest - remainders) < _LEFT_OUT_OF_FORM:
             break
-        fit, remainders = fits(fit.weights, rest), rest
+        fit, remainders = fits(rest), rest
     return found, remainder
 
 

@@ -1,15 +1,16 @@
 """The least-squares problem of a last layer, and its solutions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from surrogate_hpo.networks.energies.readout_metric import Metric
 from surrogate_hpo.networks.energies.readout_sums import SnapshotSums
 
-# The Hartree energy of the density's error is quadratic in the weights: found by iteration.
-_ITERATIONS = 3
+# The Hartree energy of the density's error is quadratic in the weights: Newton's steps.
+_ITERATIONS = 4
 
 
 @dataclass(frozen=True)
@@ -22,48 +23,46 @@ class Problem:
         Shape (rows, 2, units).
     energies
         Shape (rows, 2, energies).
+    wanted
+        Shape (rows,): what the products have to be.
     weights
         Shape (rows,): of the squared errors, for λ = 1.
     blocks
         Rows of each snapshot, its energy first.
-    gram
-        Shape (units, units): mean of the products of hidden units.
     """
 
     units: Tensor
     energies: Tensor
+    wanted: Tensor
     weights: Tensor
     blocks: Sequence[slice]
-    gram: Tensor
-
-    def inverse_metric(self, ridge: float) -> Tensor:
-        """Inverse of G, times the number of energies."""
-        mean = torch.diagonal(self.gram).mean() * ridge
-        metric = self.gram + mean * torch.eye(len(self.gram), dtype=self.gram.dtype)
-        inverse: Tensor = self.energies.shape[-1] * torch.linalg.inv(metric)
-        return inverse
-
-    def kernel(self, inverse: Tensor) -> Tensor:
-        """Shape (rows, rows): products of the rows in the metric of the LDOS's loss."""
-        rows = len(self.units)
-        first, second = self.units.flatten(0, 1), self.energies.flatten(0, 1)
-        products = (first @ inverse @ first.T) * (second @ second.T)
-        found: Tensor = products.reshape(rows, 2, rows, 2).sum(dim=(1, 3))
-        return found
 
     def values(self, weights: Tensor) -> Tensor:
         """Shape (rows,): the linear parts of energies per atom and forces."""
         return torch.einsum("rau,ue,rae->r", self.units, weights, self.energies)
 
-    def change(self, inverse: Tensor, coefficients: Tensor) -> Tensor:
-        """Shape (units, energies): the change of the weights."""
-        return inverse @ torch.einsum("r,rau,rae->ue", coefficients, self.units, self.energies)
+    def less(self, energies: Tensor) -> "Problem":
+        """The same with so much less of the free energies wanted, shape (snapshots,), eV/atom."""
+        wanted = self.wanted.clone()
+        wanted[[block.start for block in self.blocks]] -= energies
+        return replace(self, wanted=wanted)
+
+    def at(self, sums: Sequence[SnapshotSums], weights: Tensor) -> "Problem":
+        """The same with the Hartree energies of the density's errors, linear near some weights."""
+        units, wanted = self.units.clone(), self.wanted.clone()
+        for block, one in zip(self.blocks, sums, strict=True):
+            field = 2 * one.hartree_field(weights) / one.atoms
+            units[block.start, 1] -= field
+            # E_H(W) = E_H(V) + 2 field (W - V) n: what does not depend on W is wanted.
+            constant = one.hartree_energy(weights) / one.atoms - field @ weights @ one.density
+            wanted[block.start] += constant
+        return replace(self, units=units, wanted=wanted)
 
 
 def least_squares(
     sums: Sequence[SnapshotSums], energy_weight: float, force_weight: float
 ) -> Problem:
-    """Put the rows of all snapshots together.
+    """Put the rows of all snapshots together, without the Hartree energies.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ def least_squares(
         Energies per atom and derivatives along displacements.
     """
     snapshots, displacements = len(sums), sum(len(one.rows) - 1 for one in sums)
-    units, energies, weights, blocks, begin = [], [], [], [], 0
+    units, energies, wanted, weights, blocks, begin = [], [], [], [], [], 0
     for one in sums:
         count = len(one.rows)
         scale = torch.ones(count, dtype=torch.float64)
@@ -89,22 +88,39 @@ def least_squares(
         weight[0] = energy_weight / snapshots
         units.append(one.rows * scale[:, None, None])
         energies.append(torch.stack([one.band, one.density]).expand(count, 2, len(one.band)))
+        wanted.append(one.wanted * scale)
         weights.append(weight)
         blocks.append(slice(begin, begin + count))
         begin += count
-    gram = torch.stack([one.gram for one in sums]).mean(0)
-    return Problem(torch.cat(units), torch.cat(energies), torch.cat(weights), blocks, gram)
+    return Problem(*map(torch.cat, (units, energies, wanted, weights)), blocks)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Weights for one strength and ridge, and the errors without each snapshot."""
+    """Weights for one strength and ridge, and the errors without each snapshot.
+
+    Attributes
+    ----------
+    weights
+        Of the last layer, shape (units, energies).
+    strength
+        λ.
+    ridge
+        ρ.
+    left_out_energies
+        Shape (snapshots,), eV/atom.
+    left_out_forces
+        Shape (displacements,), eV/Å.
+    hartree
+        Shape (snapshots,): Hartree energies of the density's errors, eV/atom.
+    """
 
     weights: Tensor
     strength: float
     ridge: float
     left_out_energies: Tensor
     left_out_forces: Tensor
+    hartree: Tensor
 
     def error(self) -> float:
         """Mean square of the left-out energies' errors."""
@@ -113,64 +129,67 @@ class Fit:
 
 def as_it_is(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Fit:
     """The weights of a network without any change, with the errors that the form has for them."""
-    errors = _wanted(sums, weights) - problem.values(weights)
+    here = problem.at(sums, weights)
+    errors = here.wanted - here.values(weights)
     of_energies = torch.zeros(len(errors), dtype=torch.bool)
     of_energies[[block.start for block in problem.blocks]] = True
-    return Fit(weights, 0.0, 0.0, errors[of_energies], errors[~of_energies])
+    energies, forces = errors[of_energies], errors[~of_energies]
+    return Fit(weights, 0.0, 0.0, energies, forces, _hartree(sums, weights))
 
 
 def fitted_weights(
-    problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor, strength: float, ridge: float
+    problem: Problem,
+    sums: Sequence[SnapshotSums],
+    metric: Metric,
+    weights: Tensor,
+    options: tuple[float, float],
 ) -> Fit:
-    """Solve the problem for one strength and ridge.
+    """Solve the problem for one strength and metric.
 
     Parameters
     ----------
     problem
         The rows.
     sums
-        Of each snapshot: what is wanted, and the Hartree energy of the density's error.
+        Of each snapshot, for the Hartree energies.
+    metric
+        What a change of the weights costs.
     weights
-        Those of the network, shape (units, energies).
-    strength
-        λ.
-    ridge
-        ρ.
+        Those of the trained network, shape (units, energies).
+    options
+        λ, and the ρ that the metric was made with.
 
     Returns
     -------
     Fit
         With the errors of snapshots that were left out.
     """
-    inverse = problem.inverse_metric(ridge)
-    system = problem.kernel(inverse) + torch.diag(1 / (strength * problem.weights))
-    inverted = torch.linalg.inv(system)
-    known, fitted = problem.values(weights), weights
-    coefficients = torch.zeros_like(known)
+    strength, ridge = options
+    origin = metric.origin(weights)
+    fitted = origin
     for _ in range(_ITERATIONS):
-        coefficients = inverted @ (_wanted(sums, fitted) - known)
-        fitted = weights + problem.change(inverse, coefficients)
+        here = problem.at(sums, fitted)
+        system = metric.kernel(here.units, here.energies)
+        system += torch.diag(1 / (strength * problem.weights))
+        inverted = torch.linalg.inv(system)
+        coefficients = inverted @ (here.wanted - here.values(origin))
+        fitted = origin + metric.change(coefficients, here.units, here.energies)
     energies, forces = [], []
     for block in problem.blocks:
         errors = torch.linalg.solve(inverted[block, block], coefficients[block])
         energies.append(errors[0])
         forces.append(errors[1:])
-    return Fit(fitted, strength, ridge, torch.stack(energies), torch.cat(forces))
+    left_out = torch.stack(energies), torch.cat(forces)
+    return Fit(fitted, strength, ridge, *left_out, _hartree(sums, fitted))
 
 
 def form_errors(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
     """Errors of the free energies as the form has them, eV/atom."""
-    errors = problem.values(weights) - _wanted(sums, weights)
-    return errors[[block.start for block in problem.blocks]]
+    return -as_it_is(problem, sums, weights).left_out_energies
 
 
-def _wanted(sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
-    """What the linear parts of energies per atom and of forces have to be, given Hartree's."""
-    found = []
-    for one in sums:
-        energy = (one.wanted[0] + one.hartree_energy(weights)) / one.atoms
-        found += [energy[None], one.wanted[1:]]
-    return torch.cat(found)
+def _hartree(sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
+    return torch.stack([one.hartree_energy(weights) / one.atoms for one in sums])
 
 
 def root_mean_square(values: Tensor) -> float:

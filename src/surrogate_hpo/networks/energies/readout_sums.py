@@ -1,6 +1,6 @@
 """Sums over the points of a snapshot that make its energy and forces linear in the last layer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -52,11 +52,10 @@ class SnapshotSums:
         units = torch.cat([weights @ self.density, -torch.ones(1, dtype=torch.float64)])
         return units @ self.repulsion @ units
 
-    def less(self, energy: float) -> "SnapshotSums":
-        """The same with so much less of a free energy wanted, eV/atom."""
-        wanted = self.wanted.clone()
-        wanted[0] -= self.atoms * energy
-        return replace(self, wanted=wanted)
+    def hartree_field(self, weights: Tensor) -> Tensor:
+        """Half of that energy's derivative by what the hidden units add to the density, eV."""
+        units = torch.cat([weights @ self.density, -torch.ones(1, dtype=torch.float64)])
+        return self.repulsion[:-1] @ units
 
 
 @torch.no_grad()

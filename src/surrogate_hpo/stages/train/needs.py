@@ -1,6 +1,10 @@
 """Bytes and CPU or GPU seconds of a final training, of energies and forces in it, too."""
 
-from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS, number_of_directions
+from surrogate_hpo.networks.options import (
+    LARGEST_NUMBER_OF_ROWS,
+    NUMBER_OF_STRAINS,
+    number_of_directions,
+)
 from surrogate_hpo.run.case import FLOAT32, Case
 from surrogate_hpo.run.needs.basis import FLOAT64, TORCH_BASE, Need, snap_seconds
 from surrogate_hpo.run.needs.networks import bounded, epoch_operations, fit, points_in_memory
@@ -12,10 +16,11 @@ _MATRICES = 5
 
 
 def _training(case: Case) -> list[tuple[int, int]]:
-    """Displacements and points of the coarse grid of each training snapshot."""
+    """Displacements, strains and points of the coarse grid of each training snapshot."""
     sizes = [case.sizes.get(name, case.size) for name in case.config.names("training")]
     coarse = [(size.atoms, size.grid_points // COARSENING) for size in sizes]
-    return [(number_of_directions(atoms, points), points) for atoms, points in coarse]
+    strains = NUMBER_OF_STRAINS * case.config.train.stress
+    return [(strains + number_of_directions(atoms, points), points) for atoms, points in coarse]
 
 
 def tangent_bytes(case: Case) -> float:

@@ -24,6 +24,11 @@ class TrainSettings(Section):
         description="of the squared error of the forces, (eV/Å)², where the DFT results have "
         "them, e.g. 1e-3; 0 leaves them out",
     )
+    stress: bool = Field(
+        False,
+        description="learn the shear stress, too, where forces are learnt and the DFT results "
+        "have it; the pressure follows from energies of several volumes",
+    )
     density_weight: Weight = Field(
         0.0,
         description="of the Hartree energy of the density's error, eV/atom, in the loss, e.g. "

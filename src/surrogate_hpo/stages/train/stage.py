@@ -25,7 +25,12 @@ from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.train.arguments import NetworkFiles, TrainingFiles
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.validation_losses import losses_by_snapshot
-from surrogate_hpo.training.energy_terms import Scalers, TrainingSnapshots, read_energy_terms
+from surrogate_hpo.training.energy_terms import (
+    Scalers,
+    SnapshotFiles,
+    TrainingSnapshots,
+    read_energy_terms,
+)
 from surrogate_hpo.training.fitting import ScaledData, new_training, scalings_of
 from surrogate_hpo.training.processes import run_processes
 from surrogate_hpo.training.resumable import run_resumable
@@ -184,6 +189,7 @@ def with_readout(
         network,
         terms,
         len(snapshots.files),
+        density_weight=0.0 if learnt is None else learnt.density_weight,
         energy_errors=lambda one: snapshots.free_energy_errors(replace(model, network=one)),
     )
     if found.floor > _LARGEST_FLOOR:
@@ -238,10 +244,11 @@ def _snapshots(
             remedy="name them, or set the weights of train to 0 and train.readout to false",
         )
     return TrainingSnapshots(
-        list(zip(structures, dft, files.ldos, strict=True)),
+        list(map(SnapshotFiles, structures, dft, files.ldos, files.descriptors)),
         files.pseudopotentials,
         definition,
         Scalers(scaled.input_scaler, scaled.output_scaler),
         seed=derive_seed(job.seed, "directions"),
         threads=job.threads,
+        with_stress=job.settings.stress,
     )
