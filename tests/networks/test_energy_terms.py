@@ -246,8 +246,8 @@ def test_slope_along_a_shear_is_the_derivative_of_the_whole_free_energy(case, nu
 def test_a_stress_moves_the_wanted_slope_by_the_volume_times_it(case):
     snapshots = replace(case.snapshots(), with_stress=True)
     stress, slopes = np.array([[0.02, 0.01, 0], [0.01, -0.02, 0], [0, 0, 0]]), []
-    for given in (np.zeros((3, 3)), stress, stress + 0.05 * np.eye(3)):
-        write_dft_result(case.folder / "a.json", replace(case.result, stress=given), {})
+    for known in (np.zeros((3, 3)), stress, stress + 0.05 * np.eye(3)):
+        write_dft_result(case.folder / "a.json", replace(case.result, stress=known), {})
         slopes.append(next(snapshots.terms(with_forces=True)).term.slopes.double())
     write_dft_result(case.folder / "a.json", case.result, {})
     change = (slopes[1] - slopes[0])[:5].tolist()

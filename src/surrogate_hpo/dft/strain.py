@@ -29,8 +29,8 @@ def strained(atoms: Atoms, percent: float) -> Atoms:
 def randomly_strained(atoms: Atoms, percent: float, *, seed: int) -> Atoms:
     r"""Strain a cell and its atoms at random, its angles as well as its lengths.
 
-    r → r (1 + ε) with the symmetric :math:`\varepsilon = (x + x^T)/2` of normal numbers :math:`x` of
-    standard deviation s: :math:`\langle\varepsilon_{aa}^2\rangle = s^2` and
+    r → r (1 + ε) with the symmetric :math:`\varepsilon = (x + x^T)/2` of normal numbers :math:`x`
+    of standard deviation s: :math:`\langle\varepsilon_{aa}^2\rangle = s^2` and
     :math:`\langle\varepsilon_{ab}^2\rangle = s^2/2`, so that the distribution is the same in all
     coordinate systems (the Gaussian orthogonal ensemble).
 

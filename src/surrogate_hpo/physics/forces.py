@@ -76,8 +76,8 @@ def free_energy_gradient(
         + \frac{\partial}{\partial\varepsilon_{ab}}
         \Bigl(-E_H + E_{xc} - \int v_{xc} n + E_{Ewald}\Bigr)_n ,
 
-    with a and v as in `cotangent_from_slope`, and the volume, the wave vectors and the core density in
-    the last term.
+    with a and v as in `cotangent_from_slope`, and the volume, the wave vectors and the core density
+    in the last term.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 r"""Displacements and strains along which a training snapshot's free energy is differentiated.
 
-Along a direction all atoms move by :math:`u_i`, and atoms, cell and points of the grid are strained
-by :math:`\varepsilon`. Of the strains only the five without a change of volume are taken: at a fixed
-plane-wave cutoff the pressure of a DFT run differs from the slope of its energies by the Pulay
-stress, which is isotropic, and energies are what a training on several volumes sees.
+Along a direction all atoms move by :math:`u_i`, and atoms, cell and points of the grid are
+strained by :math:`\varepsilon`. Of the strains only the five without a change of volume are taken:
+at a fixed plane-wave cutoff the pressure of a DFT run differs from the slope of its energies by the
+Pulay stress, which is isotropic, and energies are what a training on several volumes sees.
 """
 
 from collections.abc import Iterator

@@ -92,7 +92,9 @@ def least_squares(
         weights.append(weight)
         blocks.append(slice(begin, begin + count))
         begin += count
-    return Problem(*map(torch.cat, (units, energies, wanted, weights)), blocks)
+    return Problem(
+        torch.cat(units), torch.cat(energies), torch.cat(wanted), torch.cat(weights), blocks
+    )
 
 
 @dataclass(frozen=True)

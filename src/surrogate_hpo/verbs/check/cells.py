@@ -42,8 +42,8 @@ def representatives(config: Config) -> list[str]:
 
 
 def _cell_key(plan: SnapshotPlan) -> str:
-    own = {"temperature_kelvin": None, "strain_percent": None, "random_strain_percent": None}
-    return str(replace(plan, **own, shape=None, grouped=False))
+    alike = replace(plan, temperature_kelvin=None, shape=None, grouped=False)
+    return str(replace(alike, strain_percent=None, random_strain_percent=None))
 
 
 def make_generated(config: Config, structures: dict[str, Atoms]) -> None:
