@@ -13,7 +13,8 @@ of the training make a linear least-squares problem for the change of W,
 
 .. math::
     \min_{\delta W} \frac{1}{E} \mathrm{tr}\, \delta W^T G\, \delta W
-    + w_n \langle E_H[\delta n]/N \rangle + \lambda \Big[ w_A \langle (\delta A/N)^2 \rangle + w_F \langle \delta A_u'^2 \rangle \Big],
+    + w_n \langle E_H[\delta n]/N \rangle
+    + \lambda \Big[ w_A \langle (\delta A/N)^2 \rangle + w_F \langle \delta A_u'^2 \rangle \Big],
     \qquad G = \langle h h^T \rangle + \rho \langle |h|^2 \rangle / J,
 
 whose first parts are what the change costs in the loss of the LDOS, and in the density. Its errors
