@@ -11,7 +11,7 @@
 Interrupted, it goes on when it is called again; the runs are kept in benchmarks/out/dynamics.
 
     python benchmarks/dynamics.py [--tutorial results] [--flagship results-flagship] [--steps 150]
-        [--pwx config/flagship.yaml]
+        [--pwx config/flagship.yaml] [--grid 32 32 32] [--threads 1]
 """
 
 import argparse
@@ -53,7 +53,10 @@ def main(options: argparse.Namespace) -> None:
     }
     if options.pwx is not None:
         document["relaxed_32_atoms_above_crystal_mev_per_atom"] = above_crystal(options.pwx)
-    document |= dynamics(options.flagship / "surrogate/surrogate.pt", options.steps)
+    given = ["--threads", str(options.threads)]
+    if options.grid is not None:
+        given += ["--grid", *map(str, options.grid)]
+    document |= dynamics(options.flagship / "surrogate/surrogate.pt", options.steps, given)
     OUT.write_text(json.dumps(document, indent=2) + "\n")
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
@@ -116,8 +119,8 @@ def from_sites(atoms: Atoms, perfect: Atoms) -> float:
     return float(np.linalg.norm(vectors - vectors.mean(0), axis=1).max())
 
 
-def dynamics(surrogate: Path, steps: int) -> dict[str, Any]:
-    """Drift, temperature, and the radial distribution beside that of EMT."""
+def dynamics(surrogate: Path, steps: int, given: list[str]) -> dict[str, Any]:
+    """Drift, temperature, and the radial distribution beside that of EMT; options as they are."""
     write(RUNS / "crystal.xyz", crystal(2), format="extxyz")
     reference, by_emt = emt_frames(steps), RUNS / "emt.extxyz"
     write(by_emt, reference)
@@ -126,7 +129,7 @@ def dynamics(surrogate: Path, steps: int) -> dict[str, Any]:
         [
             *("dynamics", str(surrogate), str(RUNS / "crystal.xyz"), "--output", str(folder)),
             *("--steps", str(steps), "--temperature-kelvin", str(FIRST_TEMPERATURE)),
-            *("--every", str(EVERY), "--reference", str(by_emt)),
+            *("--every", str(EVERY), "--reference", str(by_emt), *given),
         ]
     )
     summary = json.loads((folder / "summary.json").read_text())
@@ -205,4 +208,6 @@ if __name__ == "__main__":
     parser.add_argument("--flagship", type=Path, default=Path("results-flagship"))
     parser.add_argument("--pwx", type=Path, help="config with the settings of dft")
     parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--grid", type=int, nargs=3, help="points of the dynamics, if not DFT's")
+    parser.add_argument("--threads", type=int, default=1)
     main(parser.parse_args())

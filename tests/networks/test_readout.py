@@ -13,6 +13,7 @@ from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, Streamed
 
 GRID, COMPONENTS, ENERGIES, HIDDEN = (4, 4, 3), 5, 6, 4
 POINTS = GRID[0] * GRID[1] * GRID[2]
+NO_WEIGHT = 1e-15
 
 
 def snapshot(seed: int, *, repulsion: float = 0.0, directions: int = 3) -> EnergyTerm:
@@ -45,7 +46,7 @@ def network() -> torch.nn.Sequential:
 def fit_readout(network, terms: EnergyTerms, **options) -> Readout:
     weights = {"energy_weight": terms.energy_weight, "force_weight": terms.force_weight}
     # Random snapshots teach nothing of each other.
-    options = {"always": True} | weights | options
+    options = {"always": True, "band_weight": NO_WEIGHT} | weights | options
     streamed = (StreamedTerm(term, iter(term.tangents)) for term in terms.terms)
     return fit_last_layer(network, streamed, len(terms.terms), **options)
 
@@ -106,6 +107,23 @@ def test_it_is_the_minimum_with_what_the_density_costs(network, directions):
     assert value(fitted) < 0.99 * value(without)
     gradients = torch.autograd.grad(value(fitted), list(fitted[-1].parameters()))
     assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-5
+
+
+def test_it_is_the_minimum_with_the_part_of_the_density_of_states(network):
+    terms = several()
+    options = {"strengths": [2.0], "ridges": [1e-2]}
+    fitted = fit_readout(network, terms, band_weight=0.3, **options).network
+    without = fit_readout(network, terms, **options).network
+
+    def bands(one) -> torch.Tensor:
+        """Errors of the energies if only the density of states mattered, eV/atom."""
+        found = [(one(t.inputs) - t.targets).sum(0) @ t.band / t.atoms for t in terms.terms]
+        return torch.stack(found).square().mean()
+
+    value = objective(network, fitted, terms, 2.0, 1e-2) + 2.0 * 0.3 * bands(fitted)
+    gradients = torch.autograd.grad(value, list(fitted[-1].parameters()))
+    assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-5
+    assert bands(fitted) < 0.9 * bands(without)
 
 
 def test_other_layers_and_the_given_network_stay(network):

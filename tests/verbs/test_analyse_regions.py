@@ -245,3 +245,13 @@ def test_a_surrogate_of_other_elements_is_refused(folder):
     write(folder / "be.xyz", other, format="extxyz")
     with pytest.raises(SystemExit, match="not trained on all elements"):
         analyse(folder, "never", "--surrogate", str(folder / "surrogate.pt"), structure="be.xyz")
+
+
+def test_a_structure_of_other_contents_is_told(folder, predicted, caplog):
+    write(folder / "elsewhere.xyz", aluminium(3), format="extxyz")
+    analyse(folder, "elsewhere", structure="elsewhere.xyz")
+    assert "was not predicted from the file" in caplog.text
+    assert "atoms.xyz" in caplog.text
+    caplog.clear()
+    analyse(folder, "own")
+    assert "was not predicted" not in caplog.text

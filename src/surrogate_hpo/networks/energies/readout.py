@@ -52,7 +52,7 @@ from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 RIDGES = (1e-3, 1e-2)
 # In the units of the scaled LDOS' loss: an error of 1 eV/atom or of 1 eV/Å.
-ENERGY_WEIGHT, FORCE_WEIGHT = 0.1, 1e-3
+ENERGY_WEIGHT, BAND_WEIGHT, FORCE_WEIGHT = 0.1, 1e-2, 1e-3
 # Fits with what the form of the energies leaves out, until it changes by less, eV/atom.
 _REFITS, _LEFT_OUT_OF_FORM = 3, 5e-4
 
@@ -110,6 +110,7 @@ def fit_readout(
     energy_weight: float = ENERGY_WEIGHT,
     force_weight: float = FORCE_WEIGHT,
     density_weight: float = 0.0,
+    band_weight: float = BAND_WEIGHT,
     strengths: Sequence[float] = STRENGTHS,
     ridges: Sequence[float] = RIDGES,
     always: bool = False,
@@ -134,6 +135,8 @@ def fit_readout(
         w_F in 1/(eV/Å)².
     density_weight
         w_n in atoms/eV.
+    band_weight
+        w_b in 1/(eV/atom)².
     strengths
         Values of λ to choose from: the one with the smallest error of left-out energies is taken.
     ridges
@@ -154,7 +157,7 @@ def fit_readout(
     body = cast(nn.Sequential, network[:-1])
     displacements = max(0, LARGEST_NUMBER_OF_ROWS // snapshots - 1)
     sums = [snapshot_sums(body, one, displacements) for one in terms]
-    problem = least_squares(sums, energy_weight, force_weight)
+    problem = least_squares(sums, energy_weight, force_weight, band_weight)
     metrics = {
         ridge: readout_metric(sums, weights, ridge=ridge, density_weight=density_weight)
         for ridge in ridges

@@ -11,6 +11,7 @@ from surrogate_hpo.networks.energies.readout_sums import SnapshotSums
 
 # The Hartree energy of the density's error is quadratic in the weights: Newton's steps.
 _ITERATIONS = 4
+_FIRST_FORCE = 2
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Problem:
     weights
         Shape (rows,): of the squared errors, for λ = 1.
     blocks
-        Rows of each snapshot, its energy first.
+        Rows of each snapshot: its energy, the part of it that is the density of states', forces.
     """
 
     units: Tensor
@@ -60,7 +61,7 @@ class Problem:
 
 
 def least_squares(
-    sums: Sequence[SnapshotSums], energy_weight: float, force_weight: float
+    sums: Sequence[SnapshotSums], energy_weight: float, force_weight: float, band_weight: float
 ) -> Problem:
     """Put the rows of all snapshots together, without the Hartree energies.
 
@@ -72,6 +73,8 @@ def least_squares(
         w_A in 1/(eV/atom)².
     force_weight
         w_F in 1/(eV/Å)².
+    band_weight
+        w_b in 1/(eV/atom)².
 
     Returns
     -------
@@ -81,14 +84,17 @@ def least_squares(
     snapshots, displacements = len(sums), sum(len(one.rows) - 1 for one in sums)
     units, energies, wanted, weights, blocks, begin = [], [], [], [], [], 0
     for one in sums:
-        count = len(one.rows)
+        count = len(one.rows) + 1
         scale = torch.ones(count, dtype=torch.float64)
-        scale[0] = 1 / one.atoms
+        scale[:_FIRST_FORCE] = 1 / one.atoms
         weight = torch.full((count,), force_weight / max(displacements, 1), dtype=torch.float64)
-        weight[0] = energy_weight / snapshots
-        units.append(one.rows * scale[:, None, None])
+        weight[0], weight[1] = energy_weight / snapshots, band_weight / snapshots
+        band = torch.stack([one.rows[0, 0], torch.zeros_like(one.rows[0, 1])])
+        rows = torch.cat([one.rows[:1], band[None], one.rows[1:]])
+        values = torch.cat([one.wanted[:1], one.wanted.new_tensor([one.wanted_band])])
+        units.append(rows * scale[:, None, None])
         energies.append(torch.stack([one.band, one.density]).expand(count, 2, len(one.band)))
-        wanted.append(one.wanted * scale)
+        wanted.append(torch.cat([values, one.wanted[1:]]) * scale)
         weights.append(weight)
         blocks.append(slice(begin, begin + count))
         begin += count
@@ -113,6 +119,8 @@ class Fit:
         Shape (snapshots,), eV/atom.
     left_out_forces
         Shape (displacements,), eV/Å.
+    left_out_bands
+        Shape (snapshots,): of the energies, the part by the density of states, eV/atom.
     hartree
         Shape (snapshots,): Hartree energies of the density's errors, eV/atom.
     """
@@ -122,6 +130,7 @@ class Fit:
     ridge: float
     left_out_energies: Tensor
     left_out_forces: Tensor
+    left_out_bands: Tensor
     hartree: Tensor
 
     def error(self) -> float:
@@ -133,10 +142,8 @@ def as_it_is(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) ->
     """The weights of a network without any change, with the errors that the form has for them."""
     here = problem.at(sums, weights)
     errors = here.wanted - here.values(weights)
-    of_energies = torch.zeros(len(errors), dtype=torch.bool)
-    of_energies[[block.start for block in problem.blocks]] = True
-    energies, forces = errors[of_energies], errors[~of_energies]
-    return Fit(weights, 0.0, 0.0, energies, forces, _hartree(sums, weights))
+    parts = _parts([errors[block] for block in problem.blocks])
+    return Fit(weights, 0.0, 0.0, *parts, _hartree(sums, weights))
 
 
 def fitted_weights(
@@ -176,18 +183,21 @@ def fitted_weights(
         inverted = torch.linalg.inv(system)
         coefficients = inverted @ (here.wanted - here.values(origin))
         fitted = origin + metric.change(coefficients, here.units, here.energies)
-    energies, forces = [], []
-    for block in problem.blocks:
-        errors = torch.linalg.solve(inverted[block, block], coefficients[block])
-        energies.append(errors[0])
-        forces.append(errors[1:])
-    left_out = torch.stack(energies), torch.cat(forces)
-    return Fit(fitted, strength, ridge, *left_out, _hartree(sums, fitted))
+    left_out = [
+        torch.linalg.solve(inverted[block, block], coefficients[block]) for block in problem.blocks
+    ]
+    return Fit(fitted, strength, ridge, *_parts(left_out), _hartree(sums, fitted))
 
 
 def form_errors(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
     """Errors of the free energies as the form has them, eV/atom."""
     return -as_it_is(problem, sums, weights).left_out_energies
+
+
+def _parts(blocks: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Energies, forces, and the energies' parts by the density of states, of all snapshots."""
+    energies, bands = (torch.stack([block[place] for block in blocks]) for place in range(2))
+    return energies, torch.cat([block[_FIRST_FORCE:] for block in blocks]), bands
 
 
 def _hartree(sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:

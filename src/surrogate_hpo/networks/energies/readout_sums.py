@@ -26,6 +26,9 @@ class SnapshotSums:
     wanted
         Shape (1 + displacements,): what the linear parts of the energy in eV and of the forces
         in eV/Å have to be, the Hartree energy of the density's error apart.
+    wanted_band
+        What the part of the energy that goes through the density of states has to be, eV: that of
+        the reference.
     rows
         Shape (1 + displacements, 2, units): sums of the last hidden units and a one over the
         points, without and with the field, then their derivatives.
@@ -42,6 +45,7 @@ class SnapshotSums:
     density: Tensor
     atoms: int
     wanted: Tensor
+    wanted_band: float
     rows: Tensor
     gram: Tensor
     repulsion: Tensor
@@ -96,6 +100,7 @@ def snapshot_sums(body: nn.Sequential, streamed: StreamedTerm, displacements: in
         density=term.density.double().cpu(),
         atoms=term.atoms,
         wanted=torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes.cpu()]),
+        wanted_band=float(term.targets.sum(0, dtype=torch.float64) @ term.band.double()),
         rows=torch.stack(rows).cpu(),
         gram=(_product(hidden.T, hidden) / len(hidden)).cpu(),
         repulsion=_repulsion(term, hidden).cpu(),

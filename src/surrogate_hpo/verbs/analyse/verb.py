@@ -14,6 +14,7 @@ from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.documents import write_document
+from surrogate_hpo.files.zarr_zip import read_provenance
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.predict.prediction import check_elements
 from surrogate_hpo.run.interface import Option, Output, Positional, require_option
@@ -77,6 +78,7 @@ def analyse(
         )
     data, cell = StoredDensity(density), read_structure(structure)
     check_cell(data.cell, cell, density)
+    _warn_of_another_file(density, structure)
     parts, chosen = read_parts(regions or [], cell), atoms or []
     require_option(ldos is not None or not chosen, "atoms", "--ldos with it", chosen)
     known = all(0 <= one < len(cell) for one in chosen)
@@ -105,6 +107,20 @@ def analyse(
         record = {**versions("analyse"), "inputs": checksums(inputs), **options}
         write_document(folder / "analysis.json", {"provenance": record})
     logger.info("%s: %s", output, ", ".join(sorted(path.name for path in output.iterdir())))
+
+
+def _warn_of_another_file(density: Path, structure: Path) -> None:
+    """Say if the density was not predicted from this file: its atoms may be elsewhere."""
+    made_from = read_provenance(density).get("inputs")
+    here = checksums([structure]).values()
+    if isinstance(made_from, dict) and made_from and not set(here) & set(made_from.values()):
+        logger.warning(
+            "%s was not predicted from the file %s, but from other contents (%s): the cell is the "
+            "same, and nothing tells whether the atoms are",
+            density,
+            structure,
+            ", ".join(made_from),
+        )
 
 
 def _networks(model: Model, cell: Atoms) -> Surrogate | None:
