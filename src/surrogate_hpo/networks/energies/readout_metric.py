@@ -10,11 +10,27 @@ the error and not only of its change, so the metric has its origin where both te
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from surrogate_hpo.networks.energies.readout_sums import SnapshotSums
+
+
+class Rows(NamedTuple):
+    """Linear functions of the weights, each a sum of two products.
+
+    Attributes
+    ----------
+    units
+        Shape (rows, 2, units).
+    energies
+        Shape (rows, 2, energies).
+    """
+
+    units: Tensor
+    energies: Tensor
 
 
 @dataclass(frozen=True)
@@ -43,32 +59,29 @@ class Metric:
         """The weights that cost least, from those of the trained network."""
         return weights - torch.outer(self.along @ self.force, self.direction)
 
-    def kernel(self, units: Tensor, energies: Tensor) -> Tensor:
-        """Products of the rows, shape (rows, rows).
-
-        Parameters
-        ----------
-        units
-            Shape (rows, 2, units).
-        energies
-            Shape (rows, 2, energies).
-        """
-        along = energies @ self.direction
-        beside = energies - along[..., None] * self.direction
-        found = torch.zeros(len(units), len(units), dtype=units.dtype)
+    def products(self, first: Rows, second: Rows) -> Tensor:
+        """Of rows with rows, in the inverse of the metric; shape (first, second)."""
+        found = torch.zeros(len(first.units), len(second.units), dtype=first.units.dtype)
+        (along, beside), (others_along, others_beside) = map(self._split, (first, second))
         for i in range(2):
             for j in range(2):
-                found += (units[:, i] @ self.beside @ units[:, j].T) * (
-                    beside[:, i] @ beside[:, j].T
+                units = first.units[:, i], second.units[:, j].T
+                found += (units[0] @ self.beside @ units[1]) * (
+                    beside[:, i] @ others_beside[:, j].T
                 )
-                found += (units[:, i] @ self.along @ units[:, j].T) * torch.outer(
-                    along[:, i], along[:, j]
+                found += (units[0] @ self.along @ units[1]) * torch.outer(
+                    along[:, i], others_along[:, j]
                 )
         return found
 
-    def change(self, coefficients: Tensor, units: Tensor, energies: Tensor) -> Tensor:
+    def _split(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Energies along the density's direction, and beside it."""
+        along = rows.energies @ self.direction
+        return along, rows.energies - along[..., None] * self.direction
+
+    def change(self, coefficients: Tensor, rows: Rows) -> Tensor:
         """The change of the weights by a sum of rows, shape (units, energies)."""
-        summed = torch.einsum("r,rau,rae->ue", coefficients, units, energies)
+        summed = torch.einsum("r,rau,rae->ue", coefficients, rows.units, rows.energies)
         of_density = summed @ self.direction
         rest = summed - torch.outer(of_density, self.direction)
         return self.beside @ rest + torch.outer(self.along @ of_density, self.direction)

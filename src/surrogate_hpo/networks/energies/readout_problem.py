@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from surrogate_hpo.networks.energies.readout_metric import Metric
+from surrogate_hpo.networks.energies.readout_metric import Metric, Rows
 from surrogate_hpo.networks.energies.readout_sums import SnapshotSums
 
 # The Hartree energy of the density's error is quadratic in the weights: Newton's steps.
@@ -37,6 +37,11 @@ class Problem:
     wanted: Tensor
     weights: Tensor
     blocks: Sequence[slice]
+
+    @property
+    def rows(self) -> Rows:
+        """Without what is wanted of them."""
+        return Rows(self.units, self.energies)
 
     def values(self, weights: Tensor) -> Tensor:
         """Shape (rows,): the linear parts of energies per atom and forces."""
@@ -175,14 +180,18 @@ def fitted_weights(
     """
     strength, ridge = options
     origin = metric.origin(weights)
+    # Only rows of energies change between Newton's steps.
+    changed = [block.start for block in problem.blocks]
+    kernel = metric.products(problem.rows, problem.rows)
+    before = kernel[changed]
+    inverse = torch.linalg.inv(kernel + torch.diag(1 / (strength * problem.weights)))
     fitted = origin
     for _ in range(_ITERATIONS):
         here = problem.at(sums, fitted)
-        system = metric.kernel(here.units, here.energies)
-        system += torch.diag(1 / (strength * problem.weights))
-        inverted = torch.linalg.inv(system)
+        energies = Rows(here.units[changed], here.energies[changed])
+        inverted = _updated(inverse, changed, metric.products(energies, here.rows) - before)
         coefficients = inverted @ (here.wanted - here.values(origin))
-        fitted = origin + metric.change(coefficients, here.units, here.energies)
+        fitted = origin + metric.change(coefficients, here.rows)
     left_out = [
         torch.linalg.solve(inverted[block, block], coefficients[block]) for block in problem.blocks
     ]
@@ -192,6 +201,20 @@ def fitted_weights(
 def form_errors(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
     """Errors of the free energies as the form has them, eV/atom."""
     return -as_it_is(problem, sums, weights).left_out_energies
+
+
+def _updated(inverse: Tensor, rows: Sequence[int], change: Tensor) -> Tensor:
+    """Inverse of a symmetric matrix after some of its rows and columns have changed (Woodbury)."""
+    count = len(rows)
+    selected = torch.zeros_like(change)
+    selected[range(count), rows] = 1
+    sides = torch.cat([selected, change])
+    eye, none = torch.eye(count, dtype=change.dtype), torch.zeros(count, count, dtype=change.dtype)
+    # The change is sides^T core sides, with the part that is in rows and columns counted once.
+    inner = torch.cat([torch.cat([none, eye], 1), torch.cat([eye, change[:, rows]], 1)])
+    pulled = sides @ inverse
+    found: Tensor = inverse - pulled.T @ torch.linalg.solve(inner + pulled @ sides.T, pulled)
+    return found
 
 
 def _parts(blocks: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
