@@ -14,10 +14,13 @@ of the training make a linear least-squares problem for the change of W,
 .. math::
     \min_{\delta W} \frac{1}{E} \mathrm{tr}\, \delta W^T G\, \delta W
     + w_n \langle E_H[\delta n]/N \rangle
-    + \lambda \Big[ w_A \langle (\delta A/N)^2 \rangle + w_F \langle \delta A_u'^2 \rangle \Big],
+    + \lambda \Big[ w_A \langle (\delta A/N)^2 \rangle + w_b \langle (\delta A_b/N)^2 \rangle
+    + w_F \langle \delta A_u'^2 \rangle \Big],
     \qquad G = \langle h h^T \rangle + \rho \langle |h|^2 \rangle / J,
 
-whose first parts are what the change costs in the loss of the LDOS, and in the density. Its errors
+whose first parts are what the change costs in the loss of the LDOS, and in the density.
+:math:`A_b` is the part with :math:`s_1`, which the density of states decides and the reference
+tells: what is wrong there could cancel with the density in the cells of the training alone. Errors
 for snapshots that are left out have a closed form, too; they decide the strength λ and the ridge ρ.
 
 What the form above leaves out of a free energy, exchange and correlation of :math:`\delta n` first
