@@ -6,7 +6,9 @@ rule select:
         surrogate=SELECT_SURROGATE,
         validation_structures=of("results/snapshots/{snapshot}.extxyz", *SELECT_JUDGED),
         validation_dft=of("results/dft/{snapshot}.json", *SELECT_JUDGED),
-        held_out_structures=of("results/snapshots/{snapshot}.extxyz", "validation", "test"),
+        held_out_structures=of(
+            "results/snapshots/{snapshot}.extxyz", "validation", "test"
+        ),
     output:
         table="results/select/candidates.csv",
         space="results/select/space.csv",
