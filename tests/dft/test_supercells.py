@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surrogate_hpo.dft.spread import cycled, spread
+from surrogate_hpo.dft.strain import strained
 from surrogate_hpo.dft.supercells import (
     hermite_normal_forms,
     reduced,
     shaped_supercell,
-    strained,
     supercells,
 )
 from surrogate_hpo.errors import ConfigError
