@@ -2,6 +2,28 @@
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
+
+
+def deformed(atoms: Atoms, deformation: NDArray[np.float64]) -> Atoms:
+    """Take the cell and its atoms along with a deformation of space.
+
+    Parameters
+    ----------
+    atoms
+        The structure, Å.
+    deformation
+        F of r → r F, shape (3, 3).
+
+    Returns
+    -------
+    ase.Atoms
+        A deformed copy.
+    """
+    changed: Atoms = atoms.copy()
+    changed.set_cell(atoms.cell[:] @ deformation)
+    changed.positions = atoms.positions @ deformation
+    return changed
 
 
 def strained(atoms: Atoms, percent: float) -> Atoms:
@@ -19,11 +41,7 @@ def strained(atoms: Atoms, percent: float) -> Atoms:
     ase.Atoms
         A stretched copy.
     """
-    stretched: Atoms = atoms.copy()
-    factor = 1 + percent / 100
-    stretched.set_cell(atoms.cell[:] * factor)
-    stretched.positions *= factor
-    return stretched
+    return deformed(atoms, (1 + percent / 100) * np.eye(3))
 
 
 def randomly_strained(atoms: Atoms, percent: float, *, seed: int) -> Atoms:
@@ -49,8 +67,4 @@ def randomly_strained(atoms: Atoms, percent: float, *, seed: int) -> Atoms:
         A strained copy.
     """
     numbers = np.random.default_rng(seed).normal(scale=percent / 100, size=(3, 3))
-    deformation = np.eye(3) + (numbers + numbers.T) / 2
-    deformed: Atoms = atoms.copy()
-    deformed.set_cell(atoms.cell[:] @ deformation)
-    deformed.positions = atoms.positions @ deformation
-    return deformed
+    return deformed(atoms, np.eye(3) + (numbers + numbers.T) / 2)

@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from surrogate_hpo.dft.strain import deformed
 from surrogate_hpo.networks.options import NUMBER_OF_STRAINS, number_of_directions
 from surrogate_hpo.training.reference_derivatives import ReferenceDerivatives
 from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
@@ -66,10 +67,7 @@ class Directions:
         """Points and atoms after a step along each direction, Å."""
         for strain in self.strains:
             deformation = np.eye(3) + step * strain
-            changed = atoms.copy()
-            changed.set_cell(atoms.cell[:] @ deformation)
-            changed.positions = atoms.positions @ deformation
-            yield points @ deformation, changed
+            yield points @ deformation, deformed(atoms, deformation)
         for displacement in self.displacements:
             changed = atoms.copy()
             changed.positions += step * displacement
@@ -102,7 +100,7 @@ def directions_of(
     Returns
     -------
     Directions
-        None where nothing is known.
+        Empty where nothing is known.
     """
     atoms = len(snapshot.atoms)
     strains = np.empty((0, 3, 3))

@@ -34,6 +34,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import cast
 
 import torch
@@ -161,10 +162,10 @@ def fit_readout(
     displacements = max(0, LARGEST_NUMBER_OF_ROWS // snapshots - 1)
     sums = [snapshot_sums(body, one, displacements) for one in terms]
     problem = least_squares(sums, energy_weight, force_weight, band_weight)
-    metrics = {
-        ridge: readout_metric(sums, weights, ridge=ridge, density_weight=density_weight)
+    metrics = [
+        readout_metric(sums, weights, ridge=ridge, density_weight=density_weight)
         for ridge in ridges
-    }
+    ]
     as_is = as_it_is(problem, sums, weights)
     if energy_errors is not None:
         as_is = replace(as_is, left_out_energies=-energy_errors(network).double().cpu())
@@ -172,12 +173,8 @@ def fit_readout(
     def fits(remainders: Tensor) -> Fit:
         """The best fit, given what the form leaves out."""
         wanted = problem.less(remainders)
-        found = [
-            fitted_weights(wanted, sums, metric, weights, (strength, ridge))
-            for ridge, metric in metrics.items()
-            for strength in strengths
-        ]
-        return min(found, key=Fit.error)
+        found = (fitted_weights(wanted, sums, one, weights, strengths) for one in metrics)
+        return min(chain.from_iterable(found), key=Fit.error)
 
     first = fits(torch.zeros(len(sums), dtype=torch.float64))
     taken = first if always else min(as_is, first, key=Fit.error)

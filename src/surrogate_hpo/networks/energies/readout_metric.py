@@ -32,6 +32,10 @@ class Rows(NamedTuple):
     units: Tensor
     energies: Tensor
 
+    def some(self, numbers: Sequence[int]) -> "Rows":
+        """Those of these numbers."""
+        return Rows(self.units[numbers], self.energies[numbers])
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -48,12 +52,15 @@ class Metric:
     force
         Shape (units,): half the derivative of the density's part by the weights along it, at those
         of the trained network.
+    ridge
+        ρ.
     """
 
     beside: Tensor
     along: Tensor
     direction: Tensor
     force: Tensor
+    ridge: float
 
     def origin(self, weights: Tensor) -> Tensor:
         """The weights that cost least, from those of the trained network."""
@@ -121,4 +128,5 @@ def readout_metric(
         along=torch.linalg.inv(of_ldos + stiffness * repulsion),
         direction=density / length if length > 0 else density,
         force=pull * torch.stack(fields).mean(0),
+        ridge=ridge,
     )

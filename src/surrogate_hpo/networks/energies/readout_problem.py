@@ -1,6 +1,6 @@
 """The least-squares problem of a last layer, and its solutions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,53 +16,51 @@ _FIRST_FORCE = 2
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows of the least-squares problem: products of a part in units and one in energies.
+    """What the weights have to give.
 
     Attributes
     ----------
-    units
-        Shape (rows, 2, units).
-    energies
-        Shape (rows, 2, energies).
+    rows
+        Energies per atom and forces.
     wanted
-        Shape (rows,): what the products have to be.
+        Shape (rows,): what they have to be.
     weights
         Shape (rows,): of the squared errors, for λ = 1.
     blocks
         Rows of each snapshot: its energy, the part of it that is the density of states', forces.
     """
 
-    units: Tensor
-    energies: Tensor
+    rows: Rows
     wanted: Tensor
     weights: Tensor
     blocks: Sequence[slice]
 
     @property
-    def rows(self) -> Rows:
-        """Without what is wanted of them."""
-        return Rows(self.units, self.energies)
+    def of_energies(self) -> list[int]:
+        """Numbers of the rows that are free energies."""
+        return [block.start for block in self.blocks]
 
-    def values(self, weights: Tensor) -> Tensor:
-        """Shape (rows,): the linear parts of energies per atom and forces."""
-        return torch.einsum("rau,ue,rae->r", self.units, weights, self.energies)
+    def errors(self, weights: Tensor) -> Tensor:
+        """Shape (rows,): what is wanted, less what some weights give."""
+        units, energies = self.rows
+        return self.wanted - torch.einsum("rau,ue,rae->r", units, weights, energies)
 
     def less(self, energies: Tensor) -> "Problem":
         """The same with so much less of the free energies wanted, shape (snapshots,), eV/atom."""
         wanted = self.wanted.clone()
-        wanted[[block.start for block in self.blocks]] -= energies
+        wanted[self.of_energies] -= energies
         return replace(self, wanted=wanted)
 
     def at(self, sums: Sequence[SnapshotSums], weights: Tensor) -> "Problem":
         """The same with the Hartree energies of the density's errors, linear near some weights."""
-        units, wanted = self.units.clone(), self.wanted.clone()
-        for block, one in zip(self.blocks, sums, strict=True):
+        units, wanted = self.rows.units.clone(), self.wanted.clone()
+        for row, one in zip(self.of_energies, sums, strict=True):
             field = 2 * one.hartree_field(weights) / one.atoms
-            units[block.start, 1] -= field
+            units[row, 1] -= field
             # E_H(W) = E_H(V) + 2 field (W - V) n: what does not depend on W is wanted.
             constant = one.hartree_energy(weights) / one.atoms - field @ weights @ one.density
-            wanted[block.start] += constant
-        return replace(self, units=units, wanted=wanted)
+            wanted[row] += constant
+        return replace(self, rows=Rows(units, self.rows.energies), wanted=wanted)
 
 
 def least_squares(
@@ -103,9 +101,8 @@ def least_squares(
         weights.append(weight)
         blocks.append(slice(begin, begin + count))
         begin += count
-    return Problem(
-        torch.cat(units), torch.cat(energies), torch.cat(wanted), torch.cat(weights), blocks
-    )
+    linear = Rows(torch.cat(units), torch.cat(energies))
+    return Problem(linear, torch.cat(wanted), torch.cat(weights), blocks)
 
 
 @dataclass(frozen=True)
@@ -124,10 +121,6 @@ class Fit:
         Shape (snapshots,), eV/atom.
     left_out_forces
         Shape (displacements,), eV/Å.
-    left_out_bands
-        Shape (snapshots,): of the energies, the part by the density of states, eV/atom.
-    hartree
-        Shape (snapshots,): Hartree energies of the density's errors, eV/atom.
     """
 
     weights: Tensor
@@ -135,8 +128,6 @@ class Fit:
     ridge: float
     left_out_energies: Tensor
     left_out_forces: Tensor
-    left_out_bands: Tensor
-    hartree: Tensor
 
     def error(self) -> float:
         """Mean square of the left-out energies' errors."""
@@ -145,10 +136,8 @@ class Fit:
 
 def as_it_is(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Fit:
     """The weights of a network without any change, with the errors that the form has for them."""
-    here = problem.at(sums, weights)
-    errors = here.wanted - here.values(weights)
-    parts = _parts([errors[block] for block in problem.blocks])
-    return Fit(weights, 0.0, 0.0, *parts, _hartree(sums, weights))
+    errors = problem.at(sums, weights).errors(weights)
+    return Fit(weights, 0.0, 0.0, *_parts([errors[block] for block in problem.blocks]))
 
 
 def fitted_weights(
@@ -156,9 +145,9 @@ def fitted_weights(
     sums: Sequence[SnapshotSums],
     metric: Metric,
     weights: Tensor,
-    options: tuple[float, float],
-) -> Fit:
-    """Solve the problem for one strength and metric.
+    strengths: Sequence[float],
+) -> Iterator[Fit]:
+    """Solve the problem in one metric.
 
     Parameters
     ----------
@@ -170,32 +159,31 @@ def fitted_weights(
         What a change of the weights costs.
     weights
         Those of the trained network, shape (units, energies).
-    options
-        λ, and the ρ that the metric was made with.
+    strengths
+        Values of λ.
 
-    Returns
-    -------
+    Yields
+    ------
     Fit
-        With the errors of snapshots that were left out.
+        For each of them, with the errors of snapshots that were left out.
     """
-    strength, ridge = options
-    origin = metric.origin(weights)
-    # Only rows of energies change between Newton's steps.
-    changed = [block.start for block in problem.blocks]
+    origin, changed = metric.origin(weights), problem.of_energies
     kernel = metric.products(problem.rows, problem.rows)
-    before = kernel[changed]
-    inverse = torch.linalg.inv(kernel + torch.diag(1 / (strength * problem.weights)))
-    fitted = origin
-    for _ in range(_ITERATIONS):
-        here = problem.at(sums, fitted)
-        energies = Rows(here.units[changed], here.energies[changed])
-        inverted = _updated(inverse, changed, metric.products(energies, here.rows) - before)
-        coefficients = inverted @ (here.wanted - here.values(origin))
-        fitted = origin + metric.change(coefficients, here.rows)
-    left_out = [
-        torch.linalg.solve(inverted[block, block], coefficients[block]) for block in problem.blocks
-    ]
-    return Fit(fitted, strength, ridge, *_parts(left_out), _hartree(sums, fitted))
+    for strength in strengths:
+        inverse = torch.linalg.inv(kernel + torch.diag(1 / (strength * problem.weights)))
+        fitted = origin
+        # Only rows of energies change between Newton's steps.
+        for _ in range(_ITERATIONS):
+            here = problem.at(sums, fitted)
+            products = metric.products(here.rows.some(changed), here.rows)
+            inverted = _updated(inverse, changed, products - kernel[changed])
+            coefficients = inverted @ here.errors(origin)
+            fitted = origin + metric.change(coefficients, here.rows)
+        left_out = [
+            torch.linalg.solve(inverted[block, block], coefficients[block])
+            for block in problem.blocks
+        ]
+        yield Fit(fitted, strength, metric.ridge, *_parts(left_out))
 
 
 def form_errors(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
@@ -217,14 +205,10 @@ def _updated(inverse: Tensor, rows: Sequence[int], change: Tensor) -> Tensor:
     return found
 
 
-def _parts(blocks: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Energies, forces, and the energies' parts by the density of states, of all snapshots."""
-    energies, bands = (torch.stack([block[place] for block in blocks]) for place in range(2))
-    return energies, torch.cat([block[_FIRST_FORCE:] for block in blocks]), bands
-
-
-def _hartree(sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
-    return torch.stack([one.hartree_energy(weights) / one.atoms for one in sums])
+def _parts(blocks: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Energies and forces of all snapshots."""
+    energies = torch.stack([block[0] for block in blocks])
+    return energies, torch.cat([block[_FIRST_FORCE:] for block in blocks])
 
 
 def root_mean_square(values: Tensor) -> float:

@@ -53,13 +53,16 @@ class SnapshotSums:
 
     def hartree_energy(self, weights: Tensor) -> Tensor:
         """Of the error of the density with these weights of the last layer, eV."""
-        units = torch.cat([weights @ self.density, -torch.ones(1, dtype=torch.float64)])
+        units = self._error(weights)
         return units @ self.repulsion @ units
 
     def hartree_field(self, weights: Tensor) -> Tensor:
         """Half of that energy's derivative by what the hidden units add to the density, eV."""
-        units = torch.cat([weights @ self.density, -torch.ones(1, dtype=torch.float64)])
-        return self.repulsion[:-1] @ units
+        return self.repulsion[:-1] @ self._error(weights)
+
+    def _error(self, weights: Tensor) -> Tensor:
+        """Shape (units + 1,): of the density, in hidden units and, last, the reference."""
+        return torch.cat([weights @ self.density, -torch.ones(1, dtype=torch.float64)])
 
 
 @torch.no_grad()
