@@ -11,6 +11,10 @@ from small_surrogate import small_surrogate
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
+from surrogate_hpo.networks.architecture import build_network
+from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.networks.scaling import AffineScaler
+from surrogate_hpo.networks.training_range import TrainingRange
 from surrogate_hpo.physics.reciprocal import inside_cutoff, squared_waves
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.prediction import predict_structure
@@ -35,6 +39,28 @@ def compound(*, functional: str, core: bool, seeds: int = 2) -> Surrogate:
     definition = DescriptorDefinition(4.0, 2, {"Al": 1.0, "Mg": 0.6}, {"Al": 0.5, "Mg": 0.45})
     ions = {"Al": aluminium, "Mg": magnesium}
     return dataclasses.replace(surrogate, definition=definition, ions=ions)
+
+
+def with_cell_density(surrogate: Surrogate) -> Surrogate:
+    """The same networks, which see the density of the cell as well: 16 or so at the cutoff."""
+    definition = dataclasses.replace(surrogate.definition, cell_density=True)
+    models = []
+    for number, model in enumerate(surrogate.models):
+        scaler = model.input_scaler
+        forward = torch.block_diag(scaler.forward, torch.tensor([[2.0]]))
+        inputs = AffineScaler(torch.cat([scaler.offset, torch.tensor([16.0])]), forward,
+                              torch.linalg.inv(forward))  # fmt: skip
+        network = build_network(
+            model.architecture, inputs=inputs.features, outputs=surrogate.energy.size, seed=number
+        )
+        models.append(SurrogateModel(model.architecture, network, inputs, model.output_scaler))
+    known = TrainingRange(*(
+        torch.cat([one, torch.tensor([value])])
+        for one, value in zip(vars(surrogate.known).values(), (12.0, 20.0, 0.5), strict=True)
+    ))  # fmt: skip
+    return double(
+        dataclasses.replace(surrogate, definition=definition, models=tuple(models), known=known)
+    )
 
 
 def triclinic(seed: int) -> Atoms:

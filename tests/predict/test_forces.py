@@ -14,6 +14,7 @@ from force_case import (
     slope,
     strained,
     triclinic,
+    with_cell_density,
 )
 from scipy.spatial.transform import Rotation
 from small_surrogate import aluminium, small_surrogate
@@ -63,6 +64,27 @@ def test_forces_and_stress_are_derivatives_of_the_energy(tmp_path, functional, c
         np.testing.assert_allclose(
             got, expected / atoms.get_volume(), rtol=0, atol=TOLERANCE * largest
         )
+
+
+def test_the_density_of_the_cell_pulls_at_the_strain_alone(tmp_path):
+    without = compound(functional="pbe", core=True)
+    surrogate, atoms = with_cell_density(without), triclinic(7)
+    found = derivatives(surrogate, atoms, tmp_path)
+    rng = np.random.default_rng(7)
+    direction, strain = rng.normal(size=(4, 3)), rng.normal(size=(3, 3))
+    expected = -slope(
+        lambda x: free_energies(surrogate, moved(atoms, x * direction), tmp_path), 1e-4
+    )
+    got = np.einsum("nij,ij->n", found.forces_per_network, direction)
+    largest = np.abs(found.forces_per_network).max()
+    np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE * largest)
+    assert len({inside(strained(atoms, x * strain)) for x in (-1e-4, 0, 1e-4)}) == 1
+    expected = slope(
+        lambda x: free_energies(surrogate, strained(atoms, x * strain), tmp_path), 5e-5
+    )
+    got = np.einsum("nij,ij->n", found.stress_per_network, strain) * atoms.get_volume()
+    largest = np.abs(found.stress_per_network).max() * atoms.get_volume()
+    np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE * largest)
 
 
 def test_each_component_of_forces_and_stress(tmp_path):

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.definition import DEFINITION_KEYS, DescriptorDefinition
 from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
-from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.files.zarr_zip import (
     CHECKSUM,
@@ -168,7 +167,7 @@ def _create(
     attributes: Mapping[str, Any],
 ) -> None:
     group = zarr.create_group(folder / "store", zarr_format=3, attributes=dict(attributes))
-    full = (*shape, n_components(attributes["twojmax"]))
+    full = (*shape, DescriptorDefinition.from_document(attributes).components)
     group.create_array(
         "descriptors",
         shape=full,

@@ -10,7 +10,6 @@ from ase.data import atomic_numbers
 
 from surrogate_hpo.data.models import OTHER_KIND
 from surrogate_hpo.data.surrogate_contents import Ion, Surrogate
-from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.dft.ldos_axis import KernelName
 from surrogate_hpo.networks.error_bar import SpreadBar
 from surrogate_hpo.networks.scaling import AffineScaler
@@ -56,7 +55,7 @@ def _descriptor(surrogate: Surrogate) -> bool:
 
 
 def _models(surrogate: Surrogate) -> bool:
-    inputs, outputs = n_components(surrogate.definition.twojmax), surrogate.energy.size
+    inputs, outputs = surrogate.definition.components, surrogate.energy.size
     return len(surrogate.models) > 0 and all(
         _scaler(model.input_scaler, inputs) and _scaler(model.output_scaler, outputs)
         for model in surrogate.models
@@ -114,7 +113,7 @@ def _grids(surrogate: Surrogate) -> bool:
 def _range(surrogate: Surrogate) -> bool:
     known = surrogate.known
     tensors = (known.minimum, known.maximum, known.deviation)
-    shape = (n_components(surrogate.definition.twojmax),)
+    shape = (surrogate.definition.components,)
     return (
         all(t.shape == shape and bool(torch.isfinite(t).all()) for t in tensors)
         and bool((known.minimum <= known.maximum).all())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from surrogate_hpo.descriptors.elements import atom_parameters
+from surrogate_hpo.descriptors.triples import n_components
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,21 @@ class DescriptorDefinition:
         weight then is 1; else every element that occurs must be named.
     element_radii
         Radius factor of each element: it is seen up to 2·radius·cutoff_radius; 0.5 if not named.
+    cell_density
+        Whether the density of the cell is one more component, behind those of SNAP; see
+        :func:`.cell_density.cell_density`.
     """
 
     cutoff_radius: float
     twojmax: int
     element_weights: Mapping[str, float] = field(default_factory=dict)
     element_radii: Mapping[str, float] = field(default_factory=dict)
+    cell_density: bool = False
+
+    @property
+    def components(self) -> int:
+        """Number of components at a point of a grid."""
+        return n_components(self.twojmax) + self.cell_density
 
     def keywords(self, symbols: Sequence[str]) -> dict[str, Any]:
         """The definition for some atoms, as the bispectrum's engines and its adjoint take it.
@@ -57,11 +67,13 @@ class DescriptorDefinition:
 
     def as_document(self) -> dict[str, Any]:
         """The settings as plain values, with units in their names."""
+        more = {"cell_density": True} if self.cell_density else {}
         return {
             "cutoff_radius_angstrom": self.cutoff_radius,
             "twojmax": self.twojmax,
             "element_weights": dict(sorted(self.element_weights.items())),
             "element_radii": dict(sorted(self.element_radii.items())),
+            **more,
         }
 
     @classmethod
@@ -72,6 +84,7 @@ class DescriptorDefinition:
             twojmax=int(document["twojmax"]),
             element_weights={k: float(v) for k, v in document["element_weights"].items()},
             element_radii={k: float(v) for k, v in document["element_radii"].items()},
+            cell_density=bool(document.get("cell_density", False)),
         )
 
 

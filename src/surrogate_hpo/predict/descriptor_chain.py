@@ -10,6 +10,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.adjoint.gradient import BispectrumAdjoint
+from surrogate_hpo.descriptors.cell_density import CellDensity
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.log import Progress
@@ -52,9 +53,9 @@ class DescriptorChain:
     ) -> None:
         self._atoms, self._grid = atoms, grid
         self._threads, self._device = threads, device
-        self._adjoint = BispectrumAdjoint(
-            atoms.positions, atoms.cell[:], **definition.keywords(atoms.get_chemical_symbols())
-        )
+        symbols, cell = atoms.get_chemical_symbols(), atoms.cell[:]
+        self._adjoint = BispectrumAdjoint(atoms.positions, cell, **definition.keywords(symbols))
+        self._density = CellDensity(definition, symbols, cell)
 
     def forces_and_stress(
         self,
@@ -143,9 +144,10 @@ class DescriptorChain:
             )
             if scope == "mean":  # before the adjoint, which costs most
                 slopes = slopes.mean(dim=0, keepdim=True)
-            moved, stretched = self._adjoint(points, slopes.numpy(), threads=self._threads)
+            by_snap, dilated = self._density.pulled(slopes.numpy())
+            moved, stretched = self._adjoint(points, by_snap, threads=self._threads)
             gradient += moved
-            strain += stretched
+            strain += stretched + dilated
             progress.advance(len(block))
             begin = end
         progress.finish()

@@ -1,7 +1,7 @@
 """The engines that compute descriptors on a grid, behind one call."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
+from surrogate_hpo.descriptors.cell_density import CellDensity
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.formats.lammps.engine import find_lammps
@@ -74,6 +75,19 @@ def grid_engine(
     EngineError
         If the engine is not installed, or fails.
     """
+    snap = _snap_engine(settings, definition, atoms, shape, threads=threads)
+    density = CellDensity(definition, atoms.get_chemical_symbols(), atoms.cell[:])
+    return replace(snap, compute=lambda box: density.behind(snap(box)))
+
+
+def _snap_engine(
+    settings: DescriptorsSettings,
+    definition: DescriptorDefinition,
+    atoms: Atoms,
+    shape: tuple[int, int, int],
+    *,
+    threads: int,
+) -> GridEngine:
     cell = atoms.cell[:]
     options = definition.keywords(atoms.get_chemical_symbols())
     if settings.engine == "lammps":

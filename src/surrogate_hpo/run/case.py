@@ -66,7 +66,7 @@ class Case:
     @cached_property
     def components(self) -> int:
         """Descriptor components at the largest 2 J_max."""
-        return n_components(self.twojmax)
+        return n_components(self.twojmax) + self.config.descriptors.cell_density
 
     @cached_property
     def energies(self) -> int:

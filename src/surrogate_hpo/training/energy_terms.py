@@ -17,6 +17,7 @@ from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
+from surrogate_hpo.descriptors.cell_density import CellDensity
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.formats.structures.structures import read_structure
@@ -93,9 +94,10 @@ class TrainingSnapshots:
 
     def at(self, points: FloatArray, atoms: Atoms) -> FloatArray:
         """Descriptors of some points, not scaled."""
-        keywords = self.definition.keywords(atoms.get_chemical_symbols())
-        evaluate = Bispectrum(atoms.positions, atoms.cell[:], **keywords)
-        return np.asarray(evaluate(points, threads=self.threads))
+        symbols, cell = atoms.get_chemical_symbols(), atoms.cell[:]
+        evaluate = Bispectrum(atoms.positions, cell, **self.definition.keywords(symbols))
+        components = np.asarray(evaluate(points, threads=self.threads))
+        return np.asarray(CellDensity(self.definition, symbols, cell).behind(components))
 
     def references(self) -> Iterator[ReferenceSnapshot]:
         """Read one snapshot after the other."""

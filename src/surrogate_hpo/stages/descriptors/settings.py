@@ -26,6 +26,11 @@ class DescriptorsSettings(Section):
         description="grid points in memory at a time; a killed job loses at most these",
         json_schema_extra=NO_RERUN,
     )
+    cell_density: bool = Field(
+        False,
+        description="the density of the cell as one more component: where the training has "
+        "several volumes, which shift the energies of all points alike",
+    )
     use_gpu: bool = Field(
         False, description="engine torch on a CUDA device", json_schema_extra=NO_RERUN
     )

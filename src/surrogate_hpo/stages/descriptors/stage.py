@@ -1,6 +1,7 @@
 """SNAP bispectrum descriptors on the full grid, for the chosen candidate only."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,8 @@ def descriptors(
     The convention is that of LAMMPS' `compute sna/grid`; see docs/concepts/descriptors.md.
     The grid is computed and written in blocks; a killed job goes on where it stopped.
     """
-    definition = DescriptorDefinition.from_document(read_document(acsd, keys=DEFINITION_KEYS))
+    chosen = DescriptorDefinition.from_document(read_document(acsd, keys=DEFINITION_KEYS))
+    definition = replace(chosen, cell_density=settings.cell_density)
     atoms, shape = read_structure(structure), read_dft_result(dft).fft_grid
     compute = grid_engine(settings, definition, atoms, shape, threads=threads)
     record = provenance("descriptors", settings, seed, [structure, dft, acsd])
