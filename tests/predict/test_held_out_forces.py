@@ -131,8 +131,31 @@ def test_the_stress_is_in_gigapascal_and_counts_six_components():
     difference = known.network_stresses.mean(0) - known.dft_stress
     # The error of this case is the same for all components.
     assert errors["rmse_gigapascal"] == pytest.approx(160.2176634 * abs(difference[0, 0]))
+    assert errors["std_stress_gigapascal"] == 0
     assert stress_accuracy([dataclasses.replace(known, dft_stress=None)]) is None
     assert force_accuracy([]) is None
+
+
+def test_a_shift_of_the_pressure_is_told_apart_from_other_errors_of_the_stress():
+    known, unit = snapshot_forces(), 160.2176634
+    generator = np.random.default_rng(0)
+    stresses = generator.normal(size=(3, 3, 3))
+    stresses += stresses.transpose(0, 2, 1)
+    shear = np.array([[0.0, 0.2, 0.0], [0.2, 0.1, 0.0], [0.0, 0.0, -0.1]])
+    found = [
+        dataclasses.replace(
+            known,
+            dft_stress=one,
+            network_stresses=np.stack([one - 0.3 * np.eye(3) + shear] * len(known.networks)),
+        )
+        for one in stresses
+    ]
+    errors = stress_accuracy(found)
+    assert errors["pressure_shift_gigapascal"] == pytest.approx(0.3 * unit)
+    left = np.sqrt((0.2**2 + 2 * 0.1**2) / 6)
+    assert errors["rmse_without_shift_gigapascal"] == pytest.approx(unit * left)
+    six = np.array([one[np.triu_indices(3)] for one in stresses])
+    assert errors["std_stress_gigapascal"] == pytest.approx(unit * np.sqrt(six.var(0).mean()))
 
 
 @pytest.mark.parametrize(

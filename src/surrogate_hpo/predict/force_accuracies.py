@@ -69,17 +69,27 @@ def stress_accuracy(found: Sequence[SnapshotForces]) -> Errors | None:
     Returns
     -------
     dict or None
-        In GPa, as that of the forces; None if no stress is known.
+        In GPa, as that of the forces, and the baseline `std_stress_gigapascal`: the error of
+        predicting the mean of each component over these snapshots. `pressure_shift_gigapascal` is
+        the mean error of the pressure, which holds the Pulay stress of a plane-wave cutoff that is
+        not converged, and `rmse_without_shift_gigapascal` the error without it. None if no stress
+        is known.
     """
     known = [(one, one.dft_stress) for one in found if one.dft_stress is not None]
     if not known:
         return None
-    networks = np.concatenate([one.network_stresses[:, *_SIX] for one, _ in known], axis=1)
-    reference = np.concatenate([stress[_SIX] for _, stress in known])
     unit = GIGAPASCAL_PER_EV_PER_CUBIC_ANGSTROM
+    networks = unit * np.stack([one.network_stresses[:, *_SIX] for one, _ in known], axis=1)
+    reference = unit * np.stack([stress[_SIX] for _, stress in known])
+    error = networks.mean(axis=0) - reference
+    diagonal = np.equal(*_SIX)
+    shift = error[:, diagonal].mean()
     return {
         "snapshots": len(known),
-        **_errors(unit * networks, unit * reference, "stress", "gigapascal"),
+        **_errors(networks.reshape(len(networks), -1), reference.ravel(), "stress", "gigapascal"),
+        "std_stress_gigapascal": _rms(reference - reference.mean(axis=0)),
+        "pressure_shift_gigapascal": -float(shift),
+        "rmse_without_shift_gigapascal": _rms(error - shift * diagonal),
     }
 
 

@@ -77,7 +77,10 @@ def _stress(evaluated: Mapping[str, Any]) -> dict[str, Value]:
     if stress := evaluated.get("stress"):
         return {
             "stress, RMSE (GPa)": stress["rmse_gigapascal"],
-            "stress of DFT, RMS (GPa)": stress["rms_stress_gigapascal"],
+            "stress, RMSE without the shift of the pressure (GPa)": stress[
+                "rmse_without_shift_gigapascal"
+            ],
+            "stress of DFT, deviation from its mean (GPa)": stress["std_stress_gigapascal"],
         }
     return {"stress": f"not judged: {evaluated['stress_left_out']}"}
 
