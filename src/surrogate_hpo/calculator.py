@@ -17,7 +17,7 @@ from surrogate_hpo.predict.contents import Conditions, Derivatives
 from surrogate_hpo.predict.descriptor_chain import ForceScope
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.predict.prediction_forces import stress_warnings
-from surrogate_hpo.stages.descriptors.settings import Engine
+from surrogate_hpo.stages.descriptors.settings import Engine, Precision
 
 _WITHOUT = ("stresses", "energies", "magmom", "magmoms", "dipole", "charges")
 _DERIVATIVES = {"forces", "stress"}
@@ -51,6 +51,8 @@ class SurrogateCalculator(Calculator):
         In K; by default that of the training.
     engine
         Engine of the descriptors.
+    precision
+        Of their arithmetic: "float64" or, faster, "float32".
     threads
         CPU threads.
     use_gpu
@@ -90,6 +92,7 @@ class SurrogateCalculator(Calculator):
         *,
         electronic_temperature: float | None = None,
         engine: Engine = "native",
+        precision: Precision = "float64",
         threads: int = 1,
         use_gpu: bool = False,
         block_points: int = 16384,
@@ -101,6 +104,7 @@ class SurrogateCalculator(Calculator):
         self.surrogate = read_surrogate(Path(path))
         self._conditions = Conditions(
             engine=engine,
+            precision=precision,
             threads=threads,
             use_gpu=use_gpu,
             block_points=block_points,

@@ -101,6 +101,14 @@ def test_the_size_of_a_block_changes_nothing(surrogate, tmp_path):
     )
 
 
+def test_descriptors_in_single_precision_change_rounding_alone(surrogate, tmp_path):
+    atoms = aluminium(3)
+    double = per_atom(surrogate, atoms, tmp_path)
+    single = per_atom(surrogate, atoms, tmp_path, precision="float32")
+    assert not np.array_equal(single, double)
+    np.testing.assert_allclose(single, double, rtol=0, atol=1e-6)
+
+
 def test_a_snapshot_of_the_training_is_no_extrapolation_and_the_file_is_gone(surrogate, tmp_path):
     found = predict_structure(surrogate, aluminium(0), Conditions(), tmp_path)
     assert found.warnings == []

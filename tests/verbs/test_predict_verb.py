@@ -120,6 +120,8 @@ def test_one_network_has_no_error_bar(folder):
     ("options", "message"),
     [
         (["--engine", "gap"], r"--engine(.|\n)*native, torch, lammps(.|\n)*gap"),
+        (["--precision", "half"], r"--precision(.|\n)*float64 or float32(.|\n)*half"),
+        (["--engine", "lammps", "--precision", "float32"], r"float64 with --engine lammps"),
         (["--use-gpu"], r"--use-gpu(.|\n)*--engine torch(.|\n)*native"),
         (["--threads", "0"], r"--threads(.|\n)*1 or more"),
         (["--block-points", "-3"], r"--block-points(.|\n)*1 or more"),

@@ -14,7 +14,7 @@ from surrogate_hpo.networks.training_range import Extrapolation
 from surrogate_hpo.physics.accuracy import deviation
 from surrogate_hpo.physics.prediction_grid import Grid, grid_spacing
 from surrogate_hpo.run.interface import require_option
-from surrogate_hpo.stages.descriptors.settings import Engine
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings, Engine, Precision
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Conditions:
     ----------
     engine
         Engine of the descriptors; must be `torch` with `use_gpu`.
+    precision
+        Of their arithmetic; `lammps` has float64 alone.
     threads
         CPU threads.
     use_gpu
@@ -43,6 +45,7 @@ class Conditions:
     """
 
     engine: Engine = "native"
+    precision: Precision = "float64"
     threads: int = 1
     use_gpu: bool = False
     block_points: int = 16384
@@ -52,6 +55,10 @@ class Conditions:
     def __post_init__(self) -> None:
         known, temperature, grid = get_args(Engine), self.electronic_temperature, self.grid
         require_option(self.engine in known, "engine", f"one of {', '.join(known)}", self.engine)
+        widths = get_args(Precision)
+        can = self.precision in (widths if self.engine != "lammps" else ("float64",))
+        expected = " or ".join(widths) + ", float64 with --engine lammps"
+        require_option(can, "precision", expected, self.precision)
         require_option(
             not self.use_gpu or self.engine == "torch", "use-gpu", _GPU_ENGINE, self.engine
         )
@@ -61,6 +68,13 @@ class Conditions:
         require_option(positive, "electronic-temperature", "more than 0 K", temperature)
         three = grid is None or (len(grid) == 3 and min(grid) > 0)
         require_option(three, "grid", "three numbers of points", grid)
+
+    @property
+    def descriptors(self) -> DescriptorsSettings:
+        """How the descriptors are computed."""
+        return DescriptorsSettings(
+            engine=self.engine, precision=self.precision, use_gpu=self.use_gpu
+        )
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from surrogate_hpo.run.interface import (
     ArgumentGroup,
     BlockPoints,
     DescriptorEngine,
+    DescriptorPrecision,
     ElectronicTemperature,
     GridPoints,
     Threads,
     UseGpu,
 )
-from surrogate_hpo.stages.descriptors.settings import Engine
+from surrogate_hpo.stages.descriptors.settings import Engine, Precision
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class PredictionOptions(ArgumentGroup):
     electronic_temperature: ElectronicTemperature = None
     grid: GridPoints = None
     engine: DescriptorEngine = "native"
+    precision: DescriptorPrecision = "float64"
     use_gpu: UseGpu = False
     block_points: BlockPoints = 16384
     threads: Threads = 1
@@ -32,6 +34,7 @@ class PredictionOptions(ArgumentGroup):
         """Give them as conditions; raise ConfigError if one makes no sense."""
         return Conditions(
             engine=cast(Engine, self.engine),  # looked at there
+            precision=cast(Precision, self.precision),  # as well
             threads=self.threads,
             use_gpu=self.use_gpu,
             block_points=self.block_points,

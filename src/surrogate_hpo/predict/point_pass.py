@@ -25,7 +25,6 @@ from surrogate_hpo.physics.prediction_grid import Grid
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.descriptor_engines import grid_engine
 from surrogate_hpo.run.devices import device_name
-from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
 logger = logging.getLogger(__name__)
 OnLdos = Callable[[GridBox, NDArray[np.float32]], None]
@@ -69,10 +68,8 @@ class PointPass:
     def __init__(
         self, surrogate: Surrogate, atoms: Atoms, grid: Grid, conditions: Conditions
     ) -> None:
-        settings = DescriptorsSettings(engine=conditions.engine, use_gpu=conditions.use_gpu)
-        self._compute = grid_engine(
-            settings, surrogate.definition, atoms, grid, threads=conditions.threads
-        )
+        how, definition = conditions.descriptors, surrogate.definition
+        self._compute = grid_engine(how, definition, atoms, grid, threads=conditions.threads)
         self._device = device_name(use_gpu=conditions.use_gpu)
         self._surrogate, self._grid = surrogate, grid
         self._block_points = conditions.block_points

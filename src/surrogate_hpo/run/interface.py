@@ -119,6 +119,9 @@ GridPoints = Annotated[
 DescriptorEngine = Annotated[
     str, Option("of the descriptors: native, torch or lammps; native if left out")
 ]
+DescriptorPrecision = Annotated[
+    str, Option("of the descriptors' arithmetic: float64 or, faster, float32; float64 if left out")
+]
 UseGpu = Annotated[bool, Option("descriptors (engine torch) and networks on CUDA")]
 BlockPoints = Annotated[int, Option("grid points in memory at a time; 16384")]
 Threads = Annotated[int, Option("CPU threads; 1")]

@@ -68,6 +68,7 @@ class Start:
             "structure": digest.hexdigest(),
             "grid": list(self.conditions.grid or ()),
             "engine": self.conditions.engine,
+            "precision": self.conditions.precision,
             "use_gpu": self.conditions.use_gpu,
             "electronic_temperature": self.conditions.electronic_temperature,
         }
@@ -79,6 +80,7 @@ class Start:
             self.file,
             electronic_temperature=how.electronic_temperature,
             engine=how.engine,
+            precision=how.precision,
             threads=how.threads,
             use_gpu=how.use_gpu,
             block_points=how.block_points,

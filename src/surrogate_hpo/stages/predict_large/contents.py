@@ -86,6 +86,7 @@ def task_of(settings: PredictLargeSettings, surrogate: Path, threads: int) -> Ta
     grid = settings.grid_points or prediction_grid(atoms.cell[:], networks.origin.grids)
     conditions = Conditions(
         engine=settings.engine,
+        precision=settings.precision,
         threads=threads,
         use_gpu=settings.use_gpu,
         block_points=settings.block_points,

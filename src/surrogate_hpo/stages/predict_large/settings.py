@@ -14,7 +14,7 @@ from surrogate_hpo.config.base import (
     Triple,
 )
 from surrogate_hpo.config.frames import file_of, frame_problems
-from surrogate_hpo.stages.descriptors.settings import Engine
+from surrogate_hpo.stages.descriptors.settings import Engine, Precision
 
 # The gathering job opens all of them, and a process may open a thousand files.
 MOST_SLABS = 500
@@ -59,6 +59,9 @@ class PredictLargeSettings(Section):
         False, description="also the stress, by the same jobs", json_schema_extra=SPLITS_JOBS
     )
     engine: Engine = Field("native", description="engine of the descriptors")
+    precision: Precision = Field(
+        "float64", description="of the descriptors' arithmetic; `float32` is faster"
+    )
     use_gpu: bool = Field(
         False,
         description="descriptors (engine torch) and networks on CUDA",
@@ -79,6 +82,9 @@ class PredictLargeSettings(Section):
     def _engine_can(self) -> Self:
         if self.use_gpu and self.engine != "torch":
             msg = f"engine {self.engine} knows no GPU: set predict_large.engine: torch"
+            raise ValueError(msg)
+        if self.engine == "lammps" and self.precision == "float32":
+            msg = "engine lammps computes in float64 only: set predict_large.precision: float64"
             raise ValueError(msg)
         return self
 

@@ -20,7 +20,6 @@ from surrogate_hpo.physics.space.regions import Mask
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.descriptor_engines import grid_engine
 from surrogate_hpo.run.devices import device_name
-from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 from surrogate_hpo.verbs.analyse.parts import Parts
 
 FloatArray = NDArray[np.float64]
@@ -92,10 +91,8 @@ class PredictedLdos:
     def __init__(
         self, surrogate: Surrogate, atoms: Atoms, shape: Shape, conditions: Conditions
     ) -> None:
-        settings = DescriptorsSettings(engine=conditions.engine, use_gpu=conditions.use_gpu)
-        self._compute = grid_engine(
-            settings, surrogate.definition, atoms, shape, threads=conditions.threads
-        )
+        how, definition = conditions.descriptors, surrogate.definition
+        self._compute = grid_engine(how, definition, atoms, shape, threads=conditions.threads)
         self._device = device_name(use_gpu=conditions.use_gpu)
         self._models, self._block = surrogate.models, conditions.block_points
         self.shape, self.cell, self.energy = shape, atoms.cell[:], surrogate.energy

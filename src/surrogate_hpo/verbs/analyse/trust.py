@@ -11,7 +11,6 @@ from surrogate_hpo.networks.training_range import TOLERANCE
 from surrogate_hpo.physics.atom_partition import AtomSums
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.descriptor_engines import grid_engine
-from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
 FloatArray = NDArray[np.float64]
 Shape = tuple[int, int, int]
@@ -39,8 +38,8 @@ def extrapolation_map(
         Of the component that is farthest outside, in standard deviations of the training points;
         0 within the range. [x, y, z].
     """
-    settings = DescriptorsSettings(engine=conditions.engine, use_gpu=conditions.use_gpu)
-    compute = grid_engine(settings, surrogate.definition, atoms, shape, threads=conditions.threads)
+    how, definition = conditions.descriptors, surrogate.definition
+    compute = grid_engine(how, definition, atoms, shape, threads=conditions.threads)
     found = np.zeros(shape)
     _, y, z = shape
     rows = min(y, max(1, conditions.block_points // z))
