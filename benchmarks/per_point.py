@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
@@ -31,8 +31,9 @@ from torch import Tensor
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
+from surrogate_hpo.descriptors.cell_density import CellDensity
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.descriptors.grid import GridBox, grid_points
 from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.model import SurrogateModel
@@ -43,6 +44,8 @@ from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid
 from surrogate_hpo.physics.quadrature import occupation_weights
 from surrogate_hpo.physics.total_energy import band_terms, density_terms
 from surrogate_hpo.physics.xc.functionals import Functional
+from surrogate_hpo.predict.descriptor_engines import grid_engine
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings, Precision
 
 OUT = Path("benchmarks/out/per_point.json")
 SURROGATE = Path("results/surrogate/surrogate.pt")
@@ -100,7 +103,8 @@ def costs(surrogate: Surrogate | None, atoms: Atoms, points: int) -> dict[str, A
         )
         for dtype in (np.float64, np.float32)
     )
-    given = torch.from_numpy(double(where))
+    density = CellDensity(definition, atoms.get_chemical_symbols(), atoms.cell[:])
+    given = torch.from_numpy(density.behind(double(where)))
     models = random_models(given) if surrogate is None else surrogate.models
     rows = given.to(models[0].precision)
     energies = models[0].output_scaler.features
@@ -170,14 +174,11 @@ def random_models(descriptors: Tensor) -> tuple[SurrogateModel, ...]:
 def energies(surrogate: Surrogate, atoms: Atoms) -> dict[str, float]:
     """Largest difference over the networks, meV/atom, of a whole cell."""
     grid = prediction_grid(atoms.cell[:], surrogate.origin.grids)
-    where = grid_points(grid, atoms.cell[:])
-    keywords = surrogate.definition.keywords(atoms.get_chemical_symbols())
-    rows = {
-        name: torch.from_numpy(
-            Bispectrum(atoms.positions, atoms.cell[:], dtype=np.dtype(name), **keywords)(where)
-        )
-        for name in ("float64", "float32")
-    }
+    rows, precisions = {}, get_args(Precision)
+    for name in precisions:
+        settings = DescriptorsSettings(precision=name)
+        engine = grid_engine(settings, surrogate.definition, atoms, grid, threads=1)
+        rows[name] = torch.from_numpy(engine(GridBox((0, 0, 0), grid)))
     found = dict.fromkeys(rows, 0.0)
     for model in surrogate.models:
         ldos = model.predict(rows["float64"].to(model.precision)).to(torch.float64)

@@ -47,12 +47,13 @@ from surrogate_hpo.config.load import load_config
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
-from surrogate_hpo.descriptors.bispectrum import Bispectrum
-from surrogate_hpo.descriptors.grid import grid_points
+from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.predict.contents import Conditions
+from surrogate_hpo.predict.descriptor_engines import grid_engine
 from surrogate_hpo.predict.prediction import predict_structure
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 from surrogate_hpo.stages.dft.stage import dft as run_pw
 
 OUT = Path("benchmarks/out/scale.json")
@@ -217,9 +218,8 @@ def against_lammps_and_torch(options: argparse.Namespace) -> Row:
         shape
     )
     lammps.close()
-    values = Bispectrum(atoms.positions, atoms.cell[:], **keywords)(
-        grid_points(shape, atoms.cell[:])
-    )
+    engine = grid_engine(DescriptorsSettings(), surrogate.definition, atoms, shape, threads=1)
+    values = engine(GridBox((0, 0, 0), shape))
     forward = forward_seconds(
         surrogate, options.rounds, torch.from_numpy(values.astype(np.float32))
     )
