@@ -102,6 +102,12 @@ SCALE ?=
 bench-scale: environment  ## cost per atom and memory from 256 to 16 384 atoms, against LAMMPS and pw.x; needs a finished `make run`
 	.venv/bin/python benchmarks/scale.py $(SCALE)
 
+# Another surrogate, and how the student is made: DISTILLATION="other/surrogate.pt --hidden 128 128".
+DISTILLATION ?=
+
+bench-distillation: environment  ## one network in the place of an ensemble: time and energy; needs a finished `make run`
+	.venv/bin/python benchmarks/distillation.py $(DISTILLATION)
+
 bench-per-point: environment  ## µs per point of descriptors, networks and integrals, before and after; needs a finished `make run`
 	.venv/bin/python benchmarks/per_point.py
 
