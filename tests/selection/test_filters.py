@@ -77,6 +77,9 @@ def test_duplicates_are_found_rotated_shifted_and_in_another_order_of_atoms():
     # Known structures stay, and of equal candidates the first.
     assert duplicates(features, 2, 1e-6) == {3: 0, 5: 2, 6: 2}
     assert duplicates(features, 2, 1e9).keys() == {2, 3, 4, 5, 6}
+    # Each with a distance of its own: nothing is within that of the first.
+    own = np.array([-1, *[1e-6] * 6])
+    assert duplicates(features, 2, own) == {3: 1, 5: 2, 6: 2}
     assert duplicates(describe([frame(n) for n in range(6)], ALUMINIUM), 2, 1e-6) == {}
 
 

@@ -24,10 +24,12 @@ from surrogate_hpo.predict.energies import QUANTITIES
 from surrogate_hpo.run.left_out import leave_out, reason_of
 from surrogate_hpo.run.plan import chain, items
 from surrogate_hpo.selection.features import Features
+from surrogate_hpo.stages.rounds.choosing import choose_beside
 from surrogate_hpo.stages.rounds.figure import chosen_table, rounds_table
 from surrogate_hpo.stages.rounds.model import reason_to_stop
-from surrogate_hpo.stages.rounds.pool import RoundPool, choose_beside
 from surrogate_hpo.stages.rounds.settings import StopSettings
+from surrogate_hpo.stages.select.pool import Candidate
+from surrogate_hpo.stages.select.weeding import Weeded
 
 MODEL = {
     "cutoff_radii_angstrom": [4.0], "twojmax": [2], "force_weights": [0.1], "members": 3,
@@ -102,15 +104,20 @@ def inputs(training: list[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def choose(number: int, earlier: tuple[str, ...] = (), folder: str = "results") -> dict:
+def choose(
+    number: int,
+    earlier: tuple[str, ...] = (),
+    folder: str = "results",
+    tried: tuple[str, ...] = (),
+) -> dict:
     """Run a round, as its rule does, and read its choice."""
     out = Path(folder) / "rounds" / str(number)
     before = ["--before", f"{folder}/rounds/{number - 1}/choice.json"] if number > 1 else []
     main([
         "rounds_choice", "--config", "config.yaml", "--round-number", str(number),
         *inputs([*TRAINING, *earlier]), "--test-structures", *files("snapshots", TEST),
-        "--tried", *files("snapshots", list(earlier)), *before, "--choice", f"{out}/choice.json",
-        "--candidates", f"{out}/candidates.csv", "--snapshots",
+        "--tried", *files("snapshots", [*earlier, *tried]), *before,
+        "--choice", f"{out}/choice.json", "--candidates", f"{out}/candidates.csv", "--snapshots",
         *(f"{folder}/snapshots/round{number}-000{place}.extxyz" for place in (1, 2)),
     ])  # fmt: skip
     return json.loads((out / "choice.json").read_text())
@@ -260,14 +267,15 @@ def test_a_relaxed_structure_whose_calculation_failed_meets_nothing(run):
     assert found["errors"]["relaxed_force_ev_per_angstrom"] is None
     assert found["state"] == "chosen"
     # The same potential comes to the same structure; it is not tried again.
-    assert found["relaxation"]["dropped"] == "duplicate: of round1-0001"
+    assert found["relaxation"]["dropped"] == "duplicate: of round1-0001, which was tried before"
     assert found["relaxation"]["snapshot"] is None
 
 
 def test_a_round_of_one_is_where_the_relaxation_has_led():
-    pool = RoundPool([], Features(np.zeros((10, 2)), np.arange(10)), {4: 8, 5: 9}, {})
+    features = Features(np.zeros((10, 2)), np.arange(10))
+    pool = Weeded([Candidate(thermal(0), "", "")] * 6, [thermal(0)] * 4, features, [*range(6)], {})
     arguments = {"rule": "random", "number": 1, "seed": 0, "members": None}
-    made = choose_beside(pool, [5], 4, **arguments, components=6, sampled=10)
+    made = choose_beside(pool, [5], **arguments, components=6, sampled=10)
     assert (list(made.reasons), made.measure) == ([5], {})
 
 
@@ -305,8 +313,8 @@ def test_copies_of_known_and_held_out_structures_are_no_candidates(run):
     dropped = [row["dropped"] for row in table("results/rounds/1/candidates.csv")][2:]
     assert dropped[:5] == [
         "duplicate: of training-0001",
-        "duplicate: of test-0000",
-        "duplicate: of validation-0001",
+        "duplicate: of test-0000, which is held out",
+        "duplicate: of validation-0001, which is held out",
         "",
         "duplicate: of pool-0005",
     ]
@@ -316,6 +324,20 @@ def test_copies_of_known_and_held_out_structures_are_no_candidates(run):
     assert said.startswith("DataError: too few candidates of a round can be chosen")
     assert "2 or more (rounds.per_round)" in said
     assert "1 of 4; dropped: duplicate 3" in said
+
+
+def test_no_distance_lets_copies_of_held_out_structures_in(run):
+    copies = [read_structure(Path(f"results/snapshots/{n}.extxyz")) for n in (*VALIDATION, *TEST)]
+    for copy in copies:
+        copy.rotate(37, (1, 2, 3), rotate_cell=True)
+        copy.translate([0.7, 1.2, -0.4])
+    write_any("copies.extxyz", copies)
+    pool = [{"files": ["copies.extxyz"]}, {"number": 3}]
+    edit_config(run, "select", pool=pool, duplicate_distance=0)
+    assert choose(1)["dropped"] == 3
+    dropped = [row["dropped"] for row in table("results/rounds/1/candidates.csv")]
+    told = [f"duplicate: of {name}, which is held out" for name in (*VALIDATION, *TEST)]
+    assert dropped == ["", "", "", *told]
 
 
 def test_a_structure_whose_calculation_failed_is_not_tried_again(run):
@@ -329,7 +351,36 @@ def test_a_structure_whose_calculation_failed_is_not_tried_again(run):
     Path("results/rounds/1/choice.json").write_text('{"state": "chosen", "reason": null}')
     found = choose(2, ("round1-0001", "round1-0002"))
     assert found["training_snapshots"] == 5
-    assert table("results/rounds/2/candidates.csv")[-1]["dropped"] == "duplicate: of round1-0001"
+    dropped = table("results/rounds/2/candidates.csv")[-1]["dropped"]
+    assert dropped == "duplicate: of round1-0001, which was tried before"
+
+
+def wild(seed: int) -> Atoms:
+    """Far from all training snapshots, without overlapping atoms."""
+    atoms = bulk("Al", "fcc", a=5.2, cubic=True)
+    atoms.rattle(0.06, seed=seed)
+    return atoms
+
+
+def test_what_is_not_learnt_from_does_not_widen_what_is_known(run):
+    write_any("far.extxyz", [wild(77), wild(78)])
+    edit_config(run, "select", pool=[{"files": ["far.extxyz"]}, {"number": 6}])
+    edit_config(run, "select", extrapolation_limit=3.0)
+    expected = choose(1)
+    rows = table("results/rounds/1/candidates.csv")
+    assert all(row["dropped"].startswith("extrapolation: ") for row in rows[-2:])
+    # One of the two is held out, and others of its kind; one with another element was tried.
+    write_structure(Path("results/snapshots/test-0000.extxyz"), wild(77))
+    write_computed("validation-0001", wild(79))
+    copper = bulk("Cu", "fcc", a=4.05, cubic=True)
+    write_structure(Path("results/snapshots/round1-0001.extxyz"), copper)
+    write_structure(Path("results/snapshots/round1-0002.extxyz"), wild(80))
+    found = choose(1, tried=("round1-0001", "round1-0002"), folder="again")
+    again = table("again/rounds/1/candidates.csv")
+    assert again[-2]["dropped"] == "duplicate: of test-0000, which is held out"
+    assert again[-1]["dropped"] == rows[-1]["dropped"]
+    assert [row["measure"] for row in again] == [row["measure"] for row in rows]
+    assert found["chosen"] == expected["chosen"]
 
 
 def test_a_round_is_empty_when_the_errors_are_met_and_so_are_all_later_ones(run):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,14 @@ from surrogate_hpo.data.dft_results import write_dft_result
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.errors import ConfigError
+from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.predict.contents import Conditions, Prediction
 from surrogate_hpo.predict.energies import QUANTITIES
 from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.run.case import Case
 from surrogate_hpo.run.request import need_of
+from surrogate_hpo.stages.potential import inputs
+from surrogate_hpo.stages.select import stage
 
 SIZE = Size(4, 66.0, (9, 9, 9), (9, 9, 9), 100, 700, 4, 20)
 NETWORKS = 3
@@ -116,7 +120,7 @@ def test_a_batch_does_not_hold_a_candidate_and_its_like(project):
     assert spreads[0] == pytest.approx(spreads[1], rel=0.1)
 
 
-def test_errors_are_expected_from_those_of_the_validation_snapshots(project):
+def test_errors_are_expected_from_those_of_the_validation_snapshots(project, monkeypatch):
     command = [*prepared(project, "energy_spread"), "--surrogate", "surrogate.pt"]
     for n in range(4):
         atoms = aluminium(20 + n)
@@ -126,7 +130,19 @@ def test_errors_are_expected_from_those_of_the_validation_snapshots(project):
     files = [f"validation-{n:04d}" for n in range(4)]
     command += ["--validation-structures", *(f"{name}.extxyz" for name in files)]
     command += ["--validation-dft", *(f"{name}.json" for name in files)]
+    # What the surrogate is judged by is held out, too, and read once.
+    command += ["--held-out-structures", *(f"{name}.extxyz" for name in files), "test-0000.extxyz"]
+    write(project / "test-0000.extxyz", aluminium(30))
+    counted = Counter()
+
+    def counting(path: Path) -> Atoms:
+        counted[path.stem] += 1
+        return read_structure(path)
+
+    monkeypatch.setattr(stage, "read_structure", counting)
+    monkeypatch.setattr(inputs, "read_structure", counting)
     main(command)
+    assert {counted[name] for name in (*files, "test-0000")} == {1}
     expected = [float(row["expected_error_ev_per_atom"]) for row in rows(project)]
     # All errors are 20 meV/atom: so are those to be expected, and more beyond the farthest.
     assert min(expected) == pytest.approx(0.02)
@@ -198,3 +214,25 @@ def test_networks_are_trained_first_and_rounds_refuse_the_rules(tmp_path, projec
     (project / "config.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(ConfigError, match="rounds"):
         load_config([project / "config.yaml"])
+
+
+def test_a_copy_of_what_is_held_out_is_not_predicted(project, monkeypatch):
+    from surrogate_hpo.stages.select import networks
+
+    whole, asked = networks.predict_structure, []
+
+    def noting(surrogate, atoms, *rest, **options):
+        asked.append(atoms)
+        return whole(surrogate, atoms, *rest, **options)
+
+    monkeypatch.setattr(networks, "predict_structure", noting)
+    command = [*prepared(project, "energy_spread"), "--surrogate", "surrogate.pt"]
+    shifted = aluminium(11)
+    shifted.translate([0.3, 0.2, 0.9])
+    write(project / "test-0000.extxyz", shifted)
+    main([*command, "--held-out-structures", "test-0000.extxyz"])
+    assert len(asked) == 3
+    table = rows(project)
+    assert table[1]["reason"] == "duplicate: of test-0000, which is held out"
+    assert [row["energy_spread_ev_per_atom"] == "" for row in table] == [False, True, False, False]
+    assert float(table[1]["d_optimal"]) > 0

@@ -84,7 +84,7 @@ def overlaps(atoms: Atoms, shortest: Mapping[Pair, float], fraction: float) -> s
     return None
 
 
-def duplicates(features: Features, known: int, distance: float) -> dict[int, int]:
+def duplicates(features: Features, known: int, distance: float | FloatArray) -> dict[int, int]:
     """Structures whose descriptors are those of an earlier one.
 
     Compared are the means over the sites, root mean square over standardised columns; descriptors
@@ -97,7 +97,8 @@ def duplicates(features: Features, known: int, distance: float) -> dict[int, int
     known
         How many are known; they are no duplicates of each other.
     distance
-        Up to which two are one, in standard deviations.
+        Up to which a later structure is one with an earlier one, in standard deviations; a number,
+        or one for each earlier structure, [structures].
 
     Returns
     -------
@@ -106,18 +107,19 @@ def duplicates(features: Features, known: int, distance: float) -> dict[int, int
     """
     space = fit_space(features.rows)
     means = features.mean_of(space.scores(features.rows)) / np.sqrt(len(space.columns))
+    limits = np.broadcast_to(np.asarray(distance, np.float64), len(means))
     # Along one axis nothing is farther apart than in the whole space: few others are looked at.
     order = np.argsort(means[:, 0], kind="stable")
     along = means[order, 0]
-    begins = np.searchsorted(along, means[:, 0] - distance, side="left")
-    ends = np.searchsorted(along, means[:, 0] + distance, side="right")
+    begins = np.searchsorted(along, means[:, 0] - limits, side="left")
+    ends = np.searchsorted(along, means[:, 0] + limits, side="right")
     found: dict[int, int] = {}
     for early in range(len(means)):
         if early in found:
             continue
         others = order[begins[early] : ends[early]]
         apart = np.linalg.norm(means[others] - means[early], axis=1)
-        for late in others[apart <= distance]:
+        for late in others[apart <= limits[early]]:
             if late > early and late >= known:
                 found.setdefault(int(late), early)
     return found

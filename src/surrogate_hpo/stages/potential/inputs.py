@@ -1,8 +1,10 @@
 """What the potential stage learns from and is judged on: of the run, or of the user's files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from ase import Atoms
 
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.errors import DataError
@@ -95,7 +97,11 @@ def read_material(
     return found
 
 
-def read_snapshots(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labelled]:
+def read_snapshots(
+    structures: Sequence[Path],
+    dft: Sequence[Path],
+    read: Callable[[Path], Atoms] = read_structure,
+) -> list[Labelled]:
     """Read snapshots whose energy DFT tells.
 
     Parameters
@@ -104,6 +110,8 @@ def read_snapshots(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labe
         Their structures.
     dft
         Their DFT results, in the same order.
+    read
+        How a structure is read; one that remembers, where others ask for the same files.
 
     Returns
     -------
@@ -120,7 +128,7 @@ def read_snapshots(structures: Sequence[Path], dft: Sequence[Path]) -> list[Labe
         result = read_dft_result(path)
         if result.total_free_energy is None:
             continue
-        atoms = read_structure(structure)
+        atoms = read(structure)
         found.append(
             Labelled(
                 atoms,

@@ -13,6 +13,7 @@ from surrogate_hpo.run.provenance import provenance
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.potential.inputs import read_snapshots
 from surrogate_hpo.stages.rounds.choice import DftFiles, Validation
+from surrogate_hpo.stages.rounds.errors import round_errors
 from surrogate_hpo.stages.rounds.model import (
     ENERGY,
     FORCE,
@@ -20,9 +21,8 @@ from surrogate_hpo.stages.rounds.model import (
     SURROGATE,
     fit_round,
     reason_to_stop,
-    relaxed_force,
 )
-from surrogate_hpo.stages.rounds.networks import NO_STORES, LdosFiles, surrogate_error
+from surrogate_hpo.stages.rounds.networks import NO_STORES, LdosFiles
 from surrogate_hpo.stages.rounds.settings import RoundsSettings, StopSettings
 
 logger = logging.getLogger(__name__)
@@ -74,13 +74,9 @@ def rounds(
     rows = list(_rows(documents, missing, spent, own))
     held_out = read_snapshots(validation_structures, validation_dft)
     last = fit_round(settings, data, held_out, derive_seed(seed, "rounds", "last", "potential"))
-    errors = last.errors
-    if settings.relaxation is not None:
-        errors = errors | {RELAXED: relaxed_force(documents[-1], data)}
-    if settings.needs_ldos:
-        own_seed = derive_seed(seed, "rounds", "last", "network")
-        judged = (validation_structures, validation_dft, own_seed)
-        errors = errors | {SURROGATE: surrogate_error(settings.network, stores, *judged)}
+    judged = (validation_structures, validation_dft)
+    own_seed = derive_seed(seed, "rounds", "last", "network")
+    errors = round_errors(settings, last, documents[-1], data, judged, stores, own_seed)
     after: dict[str, Cell] = dict.fromkeys(COLUMNS)
     runs = own + sum(len(one["chosen"]) for one in documents)
     after |= {"state": "after the last", "dft_runs": runs, "training_snapshots": len(data)}

@@ -47,7 +47,7 @@ def pool_need(case: Case, *, twojmax: int, number: int) -> Need:
         Of all candidates, described and looked at again for each that is chosen.
     """
     candidates, largest = _candidates(case)
-    structures = candidates + case.snapshots("training")
+    structures = candidates + case.snapshots("training", "validation", "test")
     atoms = structures * largest
     components = n_components(twojmax)
     seconds = (

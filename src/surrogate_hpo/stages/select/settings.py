@@ -19,6 +19,9 @@ from surrogate_hpo.selection.options import NETWORK_RULES, WITH_MODEL, AnyRule
 from surrogate_hpo.stages.potential.settings import TwoJMax
 from surrogate_hpo.stages.select.settings_pool import NebSettings, PoolGroupSettings
 
+DUPLICATE_DISTANCE = 1e-3
+"""Standard deviations; far above what shifts, turns and rounding leave between copies."""
+
 
 class SelectSettings(Section):
     """Which structures to compute next, chosen from a pool that costs no DFT.
@@ -54,10 +57,11 @@ class SelectSettings(Section):
         2000, description="most atoms of known structures that candidates are compared with"
     )
     duplicate_distance: float = Field(
-        1e-3,
+        DUPLICATE_DISTANCE,
         ge=0,
         description="candidates are dropped whose mean descriptors differ from those of another "
-        "structure by less, in standard deviations of the components",
+        "structure by less, in standard deviations of the components; for copies of held-out "
+        f"snapshots, and of those whose DFT failed, it is {DUPLICATE_DISTANCE:g} at least",
     )
     overlap_fraction: float = Field(
         0.8,

@@ -2,8 +2,11 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated
+
+from ase import Atoms
 
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.potentials import read_potential
@@ -12,6 +15,8 @@ from surrogate_hpo.files.documents import write_document
 from surrogate_hpo.files.tables import write_table
 from surrogate_hpo.formats.structures.several import write_structures
 from surrogate_hpo.formats.structures.structures import read_structure
+from surrogate_hpo.potential.features import AtomDescriptor
+from surrogate_hpo.potential.labelled import Labelled
 from surrogate_hpo.potential.model import Potential
 from surrogate_hpo.run.interface import Input, Output, State
 from surrogate_hpo.run.provenance import fingerprint, provenance
@@ -22,10 +27,10 @@ from surrogate_hpo.selection.measures import Pool
 from surrogate_hpo.stages.potential.inputs import read_snapshots
 from surrogate_hpo.stages.select.asking import Answers, ask_potential, ask_surrogate, expected_of
 from surrogate_hpo.stages.select.describing import default_descriptor
-from surrogate_hpo.stages.select.pool import Candidate, candidates_of
+from surrogate_hpo.stages.select.pool import candidates_of
 from surrogate_hpo.stages.select.settings import SelectSettings
 from surrogate_hpo.stages.select.tables import candidate_rows, columns_of, space_rows
-from surrogate_hpo.stages.select.weeding import Weeded, counted, weed
+from surrogate_hpo.stages.select.weeding import HELD_OUT, Barred, Weeded, counted, weed
 
 logger = logging.getLogger(__name__)
 
@@ -66,24 +71,15 @@ def select(
     candidates = candidates_of(settings, config.snapshots, seed)
     known = [read_structure(path) for path in structures]
     judged, others = (validation_structures or [], validation_dft or []), held_out_structures or []
-    read = [*structures, *map(Path, settings.own_files), *(potential or []), *(surrogate or [])]
-    record = provenance("select", settings, seed, [*read, *judged[0], *judged[1], *others])
+    inputs = [*structures, *map(Path, settings.own_files), *(potential or []), *(surrogate or [])]
+    record = provenance("select", settings, seed, [*inputs, *judged[0], *judged[1], *others])
     model = _model(settings, potential, surrogate)
-    descriptor = (
-        model.descriptor
-        if isinstance(model, Potential)
-        else default_descriptor(known, settings.cutoff_radius_angstrom, settings.twojmax)
-    )
-    not_learnt = {path.stem: read_structure(path) for path in others}
-    weeded = weed(settings, candidates, known, descriptor, not_learnt)
-    held_out = read_snapshots(*judged)
-    if isinstance(model, Path):
-        answers = ask_surrogate(
-            model, weeded.left(), len(weeded.features), held_out, state / fingerprint(record)
-        )
-        weeded = weeded.without(answers.refused)
-    else:
-        answers = Answers() if model is None else ask_potential(model, weeded.features, held_out)
+    descriptor = _descriptor(settings, model, known)
+    read = cache(read_structure)  # what a model is judged by is held out, too
+    barred = [Barred(path.stem, read(path), HELD_OUT) for path in others]
+    held_out = read_snapshots(*judged, read)
+    weeded = weed(settings, candidates, known, descriptor, barred)
+    weeded, answers = _asked(model, weeded, held_out, state / fingerprint(record))
     made, pool = _chosen(settings, seed, weeded, answers)
     expected = expected_of(answers, held_out, pool, descriptor)
     chosen = {weeded.numbers[place]: order for order, place in enumerate(made.chosen)}
@@ -94,22 +90,29 @@ def select(
     write_structures(selected, [candidates[number].atoms for number in chosen], record)
     notes = _notes(weeded, answers, expected)
     _tell(made, weeded.reasons, notes)
-    write_document(
-        choice,
-        {
-            "rule": made.rule,
-            "training_structures": len(known),
-            "candidates": len(candidates),
-            "dropped": counted(weeded.reasons),
-            "descriptor": {
-                "cutoff_radius_angstrom": descriptor.cutoff_radius,
-                "twojmax": descriptor.twojmax,
-            },
-            "chosen": _told(candidates, chosen, made),
-            "notes": notes,
-            "provenance": record,
-        },
-    )
+    told = _told(weeded, descriptor, chosen, made)
+    write_document(choice, told | {"notes": notes, "provenance": record})
+
+
+def _descriptor(
+    settings: SelectSettings, model: Potential | Path | None, known: Sequence[Atoms]
+) -> AtomDescriptor:
+    """The potential's, since its members are asked of the same features, or that of the config."""
+    if isinstance(model, Potential):
+        return model.descriptor
+    return default_descriptor(known, settings.cutoff_radius_angstrom, settings.twojmax)
+
+
+def _asked(
+    model: Potential | Path | None, weeded: Weeded, held_out: Sequence[Labelled], state: Path
+) -> tuple[Weeded, Answers]:
+    """What the model says, and the pool without what it says nonsense of."""
+    if model is None:
+        return weeded, Answers()
+    if isinstance(model, Potential):
+        return weeded, ask_potential(model, weeded.features, held_out)
+    answers = ask_surrogate(model, weeded.left(), len(weeded.features), held_out, state)
+    return weeded.without(answers.refused), answers
 
 
 def _chosen(
@@ -140,19 +143,29 @@ def _chosen(
 
 
 def _told(
-    candidates: Sequence[Candidate], chosen: Mapping[int, int], made: Choice
-) -> list[dict[str, object]]:
+    weeded: Weeded, descriptor: AtomDescriptor, chosen: Mapping[int, int], made: Choice
+) -> dict[str, object]:
     """What was chosen and why; `chosen` has the turn of each candidate by its number."""
-    return [
-        {
-            "candidate": candidates[number].name,
-            "source": candidates[number].source,
-            "class": candidates[number].group,
-            "measure": made.values[turn],
-            "reason": made.reasons[turn],
-        }
-        for number, turn in chosen.items()
-    ]
+    return {
+        "rule": made.rule,
+        "training_structures": len(weeded.known),
+        "candidates": len(weeded.candidates),
+        "dropped": counted(weeded.reasons),
+        "descriptor": {
+            "cutoff_radius_angstrom": descriptor.cutoff_radius,
+            "twojmax": descriptor.twojmax,
+        },
+        "chosen": [
+            {
+                "candidate": weeded.candidates[number].name,
+                "source": weeded.candidates[number].source,
+                "class": weeded.candidates[number].group,
+                "measure": made.values[turn],
+                "reason": made.reasons[turn],
+            }
+            for number, turn in chosen.items()
+        ],
+    }
 
 
 def _model(

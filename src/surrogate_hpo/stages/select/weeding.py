@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
+import numpy as np
 from ase import Atoms
 
-from surrogate_hpo.dft.likeness import equal_pairs
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.potential.features import AtomDescriptor
 from surrogate_hpo.selection.features import Features, describe
@@ -18,11 +17,32 @@ from surrogate_hpo.selection.filters import (
     shortest_known,
 )
 from surrogate_hpo.stages.select.pool import Candidate
-from surrogate_hpo.stages.select.settings import SelectSettings
+from surrogate_hpo.stages.select.settings import DUPLICATE_DISTANCE, SelectSettings
 
 _MOST_NAMED = 3
 DUPLICATE = "duplicate: of "
 """What stands before the name of the structure that a dropped candidate is a copy of."""
+HELD_OUT, TRIED = "is held out", "was tried before"
+"""Why structures are barred."""
+
+
+@dataclass(frozen=True)
+class Barred:
+    """A structure that is not learnt from, and that no candidate may be a copy of.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    atoms
+        Periodic structure, Å.
+    why
+        `HELD_OUT`, as models are judged by it, or `TRIED`, as its calculation failed.
+    """
+
+    name: str
+    atoms: Atoms
+    why: str
 
 
 @dataclass(frozen=True)
@@ -34,9 +54,10 @@ class Weeded:
     candidates
         All of them.
     known
-        Training structures, Å.
+        Structures that are learnt from, Å.
     features
-        Of these, and then of the candidates that can be described.
+        Of these, and then of the candidates that can be described; not of barred structures, which
+        count for nothing but their copies.
     kept
         Numbers of these candidates.
     reasons
@@ -54,20 +75,21 @@ class Weeded:
         """Number of the candidate by its place among the features."""
         return dict(enumerate(self.kept, start=len(self.known)))
 
+    @property
+    def places(self) -> dict[int, int]:
+        """Place among the features of each candidate that can be chosen, by its number."""
+        return {n: place for place, n in self.numbers.items() if n not in self.reasons}
+
     def left(self) -> dict[int, Atoms]:
         """Candidates that can be chosen, by their place among the features, Å."""
-        return {
-            place: self.candidates[number].atoms
-            for place, number in self.numbers.items()
-            if number not in self.reasons
-        }
+        return {place: self.candidates[number].atoms for number, place in self.places.items()}
 
     def without(self, refused: Mapping[int, str]) -> "Weeded":
         """Drop more of them, with the reason by place; DataError if none is left."""
         more = {self.numbers[place]: reason for place, reason in refused.items()}
         found = replace(self, reasons={**self.reasons, **more})
-        if not found.left():
-            raise nothing_left(found.reasons)
+        if not found.places:
+            raise _nothing_left(found.reasons)
         return found
 
 
@@ -76,7 +98,8 @@ def weed(
     candidates: Sequence[Candidate],
     known: Sequence[Atoms],
     descriptor: AtomDescriptor,
-    held_out: Mapping[str, Atoms] = MappingProxyType({}),
+    barred: Sequence[Barred] = (),
+    names: Sequence[str] | None = None,
 ) -> Weeded:
     """Drop all that no calculation should be made of, and describe the others.
 
@@ -87,11 +110,13 @@ def weed(
     candidates
         All of them.
     known
-        Training structures, Å.
+        Structures that are learnt from, Å; one or more.
     descriptor
         What atoms are described by.
-    held_out
-        Structures that models are judged by, Å, by name: not to be learnt from.
+    barred
+        Structures whose copies are dropped, too, though they are not known.
+    names
+        What the known structures are called; numbered by default.
 
     Returns
     -------
@@ -103,36 +128,37 @@ def weed(
     DataError
         If no candidate is left.
     """
-    refused = refused_of(settings, candidates, known, descriptor)
-    refused |= _held_out_twins(candidates, held_out, refused)
-    features, kept, dropped = described(settings, candidates, known, descriptor, refused)
-    return Weeded(candidates, known, features, kept, {**refused, **dropped})
+    refused = _refused_of(settings, candidates, known, descriptor)
+    kept = [number for number in range(len(candidates)) if number not in refused]
+    if not kept:
+        raise _nothing_left(refused)
+    # Those with other elements cannot be described, and no candidate is like them by now.
+    barred = [one for one in barred if set(one.atoms.symbols) <= set(descriptor.elements)]
+    fixed = [*known, *(one.atoms for one in barred)]
+    features = describe([*fixed, *(candidates[number].atoms for number in kept)], descriptor)
+    called = [
+        *(names or [f"training structure {number}" for number in range(len(known))]),
+        *(f"{one.name}, which {one.why}" for one in barred),
+        *(candidates[number].name for number in kept),
+    ]
+    limits = np.full(len(features), settings.duplicate_distance)
+    limits[len(known) : len(fixed)] = max(settings.duplicate_distance, DUPLICATE_DISTANCE)
+    twins = {
+        kept[twin - len(fixed)]: f"{DUPLICATE}{called[early]}"
+        for twin, early in duplicates(features, len(fixed), limits).items()
+    }
+    learnt = features.part([*range(len(known)), *range(len(fixed), len(features))])
+    found = Weeded(candidates, known, learnt, kept, {**refused, **twins})
+    return found.without(_far_out(settings, found))
 
 
-def refused_of(
+def _refused_of(
     settings: SelectSettings,
     candidates: Sequence[Candidate],
     known: Sequence[Atoms],
     descriptor: AtomDescriptor,
 ) -> dict[int, str]:
-    """Candidates that cannot be described, or that no calculation should be made of.
-
-    Parameters
-    ----------
-    settings
-        Section `select`.
-    candidates
-        All of them.
-    known
-        Training structures, Å.
-    descriptor
-        Of the elements that are known.
-
-    Returns
-    -------
-    dict
-        Reason, by number of the candidate.
-    """
+    """Candidates that cannot be described, or have atoms too close; the reason by number."""
     found = {number: one.refused for number, one in enumerate(candidates) if one.refused}
     shortest = shortest_known(known, descriptor.cutoff_radius)
     for number, one in enumerate(candidates):
@@ -146,76 +172,14 @@ def refused_of(
     return found
 
 
-def _held_out_twins(
-    candidates: Sequence[Candidate], held_out: Mapping[str, Atoms], refused: Mapping[int, str]
-) -> dict[int, str]:
-    """Candidates that are held out already, though they may be shifted or turned."""
-    names = list(held_out)
-    numbers = [number for number in range(len(candidates)) if number not in refused]
-    structures = [*held_out.values(), *(candidates[number].atoms for number in numbers)]
+def _far_out(settings: SelectSettings, weeded: Weeded) -> dict[int, str]:
+    """Candidates of those left with an atom too far from all that is known; the reason by place."""
+    out = extrapolation(weeded.features, len(weeded.known))
     return {
-        numbers[later - len(names)]: f"{DUPLICATE}{names[first]}, which is held out"
-        for later, first in equal_pairs(structures)
-        if first < len(names) <= later
+        place: f"extrapolation: an atom {out[place]:.2g} times as far out as any known"
+        for place in weeded.places.values()
+        if out[place] > settings.extrapolation_limit
     }
-
-
-def described(
-    settings: SelectSettings,
-    candidates: Sequence[Candidate],
-    known: Sequence[Atoms],
-    descriptor: AtomDescriptor,
-    refused: Mapping[int, str],
-    names: Sequence[str] | None = None,
-) -> tuple[Features, list[int], dict[int, str]]:
-    """Describe what is left, and drop duplicates and what is too far out.
-
-    Parameters
-    ----------
-    settings
-        Section `select`.
-    candidates
-        All of them.
-    known
-        Training structures, Å; first among the features.
-    descriptor
-        What atoms are described by.
-    refused
-        As `refused_of` gives it.
-    names
-        What the known structures are called; numbered by default.
-
-    Returns
-    -------
-    Features, list of int, dict
-        Of the known structures and then of the candidates that are not refused; which candidates
-        these are; and of those among them that are dropped after all the reason, by number of the
-        candidate.
-
-    Raises
-    ------
-    DataError
-        If no candidate is left.
-    """
-    kept = [number for number in range(len(candidates)) if number not in refused]
-    if not kept:
-        raise nothing_left(refused)
-    features = describe([*known, *(candidates[number].atoms for number in kept)], descriptor)
-    called = names or [f"training structure {number}" for number in range(len(known))]
-    dropped = {}
-    twins = duplicates(features, len(known), settings.duplicate_distance)
-    for twin, early in twins.items():
-        other = called[early] if early < len(known) else candidates[kept[early - len(known)]].name
-        dropped[kept[twin - len(known)]] = f"{DUPLICATE}{other}"
-    out = extrapolation(features, len(known))
-    for place, number in enumerate(kept, start=len(known)):
-        if out[place] > settings.extrapolation_limit:
-            dropped.setdefault(
-                number, f"extrapolation: an atom {out[place]:.2g} times as far out as any known"
-            )
-    if len(dropped) == len(kept):
-        raise nothing_left({**refused, **dropped})
-    return features, kept, dropped
 
 
 def counted(reasons: Mapping[int, str]) -> dict[str, int]:
@@ -223,7 +187,7 @@ def counted(reasons: Mapping[int, str]) -> dict[str, int]:
     return dict(Counter(reason.split(":")[0] for reason in reasons.values()).most_common())
 
 
-def nothing_left(reasons: Mapping[int, str]) -> DataError:
+def _nothing_left(reasons: Mapping[int, str]) -> DataError:
     """The error that says why every candidate was dropped."""
     numbers = ", ".join(f"{kind} {count}" for kind, count in counted(reasons).items())
     examples = list(dict.fromkeys(reasons.values()))[:_MOST_NAMED]
