@@ -1,9 +1,9 @@
 """Planes, surfaces, parts, atoms and distances of a predicted structure, and where to doubt it."""
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from ase import Atoms
@@ -66,47 +66,66 @@ def analyse(
     vector, electrons of each atom and of regions, the radial distribution, isosurfaces, and a map
     of what to doubt: the spread, and with --surrogate how far descriptors are outside of the
     training range. With --ldos, or of regions with --surrogate, densities of states. SVG, PDF,
-    and the numbers as CSV. The density is read a few planes at a time.
-    See docs/howto/analyse.md.
+    and the numbers as CSV. The density is read a few planes at a time. See docs/howto/analyse.md.
     """
     require_distance(rdf_largest_distance_angstrom)
+    _require_new(output)
+    data, cell = _read(density, structure)
+    parts, chosen = read_parts(regions or [], cell), atoms or []
+    _require_atoms(chosen, ldos, cell)
+    networks = _networks(model, cell)
+    source = _source(ldos, networks, cell, data, model, parts)
+    work = Analysis(data, cell, cuts, parts, width_angstrom, map_spacing_angstrom)
+    inputs = [path for path in (density, structure, ldos, model.surrogate) if path is not None]
+    record = _record(inputs, cuts, parts, width_angstrom, map_spacing_angstrom)
+    with replacing(output) as folder:
+        folder.mkdir(parents=True)
+        work.gather(folder if cubes else None)
+        work.write_map(folder, networks, model.conditions())
+        work.write_tables(folder, rdf_largest_distance_angstrom)
+        work.write_pictures(folder)
+        if source is not None:
+            work.write_states(folder, source, chosen, of_atoms=ldos is not None)
+        write_document(folder / "analysis.json", {"provenance": record})
+    logger.info("%s: %s", output, ", ".join(sorted(path.name for path in output.iterdir())))
+
+
+def _require_new(output: Path) -> None:
     if output.exists():
         raise DataError(
             "the output folder exists",
             where=str(output),
             remedy="name another one: --output, or remove it",
         )
+
+
+def _read(density: Path, structure: Path) -> tuple[StoredDensity, Atoms]:
+    """The density and its structure, which must fit together."""
     data, cell = StoredDensity(density), read_structure(structure)
     check_cell(data.cell, cell, density)
     _warn_of_another_file(density, structure)
-    parts, chosen = read_parts(regions or [], cell), atoms or []
+    return data, cell
+
+
+def _require_atoms(chosen: Sequence[int], ldos: Path | None, cell: Atoms) -> None:
+    """Raise ConfigError if atoms are not in the cell, or there are no states to project."""
     require_option(ldos is not None or not chosen, "atoms", "--ldos with it", chosen)
     known = all(0 <= one < len(cell) for one in chosen)
     require_option(known, "atoms", f"numbers from 0 to {len(cell) - 1}", chosen)
-    networks = _networks(model, cell)
-    source = _source(ldos, networks, cell, data, model, parts)
-    work = Analysis(data, cell, cuts, parts, width_angstrom, map_spacing_angstrom)
-    inputs = [path for path in (density, structure, ldos, model.surrogate) if path is not None]
-    with replacing(output) as folder:
-        folder.mkdir(parents=True)
-        with ExitStack() as stack:
-            if cubes:
-                work.add_cubes(folder, stack)
-            work.gather()
-        work.write_map(folder, networks, model.conditions())
-        work.write_tables(folder, rdf_largest_distance_angstrom)
-        work.write_pictures(folder)
-        if source is not None:
-            work.write_states(folder, source, chosen, of_atoms=ldos is not None)
-        options = {
-            **{"axis": cuts.axis, "at": list(cuts.places), "miller": cuts.miller},
-            **{"width_angstrom": width_angstrom, "map_spacing_angstrom": map_spacing_angstrom},
-            **{"regions": parts.texts, "isosurface": cuts.isosurface},
-            "macroscopic_angstrom": cuts.macroscopic_angstrom,
-        }
-        record = {**versions("analyse"), "inputs": checksums(inputs), **options}
-        write_document(folder / "analysis.json", {"provenance": record})
-    logger.info("%s: %s", output, ", ".join(sorted(path.name for path in output.iterdir())))
+
+
+def _record(
+    inputs: Sequence[Path], cuts: Cuts, parts: Parts, width: float, map_spacing: float
+) -> dict[str, Any]:
+    """What decides the numbers of an analysis."""
+    return {
+        **versions("analyse"),
+        "inputs": checksums(inputs),
+        **{"axis": cuts.axis, "at": list(cuts.places), "miller": cuts.miller},
+        **{"width_angstrom": width, "map_spacing_angstrom": map_spacing},
+        **{"regions": parts.texts, "isosurface": cuts.isosurface},
+        "macroscopic_angstrom": cuts.macroscopic_angstrom,
+    }
 
 
 def _warn_of_another_file(density: Path, structure: Path) -> None:

@@ -125,25 +125,24 @@ class Analysis:
         if cuts.isosurface:
             self._sums.append(self._coarse)
 
-    def add_cubes(self, folder: Path, stack: ExitStack) -> None:
-        """Have cube files written while the density passes; closed with the stack."""
-        writers = [
-            stack.enter_context(
-                writing_cube(
-                    folder / f"{name}.cube",
-                    self._data.shape,
-                    self._atoms,
-                    "surrogate-hpo analyse",
-                    quantity=quantity,
-                )
-            )
-            for name, quantity in _CUBES[: 2 if self._data.has_spread else 1]
-        ]
-        self._sums.append(_Cubes(writers))
-
-    def gather(self) -> None:
-        """Read the density, a few planes at a time."""
-        gather(self._data.planes(), self._sums)
+    def gather(self, cubes: Path | None = None) -> None:
+        """Read the density, a few planes at a time; with a folder, write it there as cube files."""
+        with ExitStack() as stack:
+            if cubes is not None:
+                writers = [
+                    stack.enter_context(
+                        writing_cube(
+                            cubes / f"{name}.cube",
+                            self._data.shape,
+                            self._atoms,
+                            "surrogate-hpo analyse",
+                            quantity=quantity,
+                        )
+                    )
+                    for name, quantity in _CUBES[: 2 if self._data.has_spread else 1]
+                ]
+                self._sums.append(_Cubes(writers))
+            gather(self._data.planes(), self._sums)
 
     def write_map(self, folder: Path, surrogate: Surrogate | None, conditions: Conditions) -> None:
         """Write where to doubt the prediction: as a store, a picture, and by atom."""
