@@ -183,6 +183,29 @@ def test_the_density_s_error_is_what_repels_itself(case):
     assert float(term.hartree_error(term.targets)) == 0
 
 
+def test_a_weight_of_the_density_of_states_counts_for_each_snapshot(case):
+    """By hand, of a shift at all points; and a training with energies heeds it."""
+    (term,) = (terms := case.terms(force_weight=0.0)).terms
+    network = build_network(Architecture((16,), "tanh"), inputs=14, outputs=len(ENERGY), seed=2)
+    (batch,) = terms.batches(10**6, seed=0, epoch=0)
+    with torch.no_grad():
+        without, with_it = (
+            float(terms.losses(network, batch, progress=1.0, seed=0, dos_weight=weight)[0])
+            for weight in (0.0, 7.0)
+        )
+        errors = (network(term.inputs) - term.targets).mean(0)
+    assert with_it - without == pytest.approx(7 * float(errors.square().mean()), rel=1e-4)
+    trained = []
+    for weight in (0.0, 7.0):
+        network = build_network(Architecture((16,), "tanh"), inputs=14, outputs=len(ENERGY), seed=2)
+        recipe = Recipe(maximum_epochs=2, dos_weight=weight)
+        points = term.inputs, term.targets
+        data = TrainingData(*points, *points)
+        Trainer(network, data, recipe, seed=0, energy_terms=terms).run()
+        trained.append(network[0].weight.detach())
+    assert not torch.equal(*trained)
+
+
 def test_a_weight_of_the_density_brings_its_error_down(case):
     errors = []
     for weight in (0.0, 10.0):

@@ -12,8 +12,8 @@ from surrogate_hpo.networks.energies.readout import fit_readout as fit_last_laye
 from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 
 GRID, COMPONENTS, ENERGIES, HIDDEN = (4, 4, 3), 5, 6, 4
-POINTS = GRID[0] * GRID[1] * GRID[2]
 NO_WEIGHT = 1e-15
+POINTS = GRID[0] * GRID[1] * GRID[2]
 
 
 def snapshot(seed: int, *, repulsion: float = 0.0, directions: int = 3) -> EnergyTerm:
@@ -46,7 +46,8 @@ def network() -> torch.nn.Sequential:
 def fit_readout(network, terms: EnergyTerms, **options) -> Readout:
     weights = {"energy_weight": terms.energy_weight, "force_weight": terms.force_weight}
     # Random snapshots teach nothing of each other.
-    options = {"always": True, "band_weight": NO_WEIGHT} | weights | options
+    others = {"band_weight": NO_WEIGHT, "states_weight": 0.0}
+    options = {"always": True} | others | weights | options
     streamed = (StreamedTerm(term, iter(term.tangents)) for term in terms.terms)
     return fit_last_layer(network, streamed, len(terms.terms), **options)
 
@@ -124,6 +125,28 @@ def test_it_is_the_minimum_with_the_part_of_the_density_of_states(network):
     gradients = torch.autograd.grad(value, list(fitted[-1].parameters()))
     assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-5
     assert bands(fitted) < 0.9 * bands(without)
+
+
+@pytest.mark.parametrize("density_weight", [0.0, 500.0])
+def test_it_is_the_minimum_with_what_the_density_of_states_costs(network, density_weight):
+    terms = several(repulsion=0.01)
+    density = terms.terms[0].density
+    terms = replace(terms, terms=[replace(term, density=density) for term in terms.terms])
+    options = {"strengths": [2.0], "ridges": [1e-2], "density_weight": density_weight}
+    fitted = fit_readout(network, terms, states_weight=3.0, **options).network
+    without = fit_readout(network, terms, **options).network
+
+    def states(one) -> torch.Tensor:
+        """Mean squared errors of the density of states."""
+        found = [(one(t.inputs) - t.targets).mean(0).square().mean() for t in terms.terms]
+        return torch.stack(found).mean()
+
+    hartree = torch.stack([t.hartree_error(fitted(t.inputs)) for t in terms.terms]).mean()
+    value = objective(network, fitted, terms, 2.0, 1e-2) + 3.0 * states(fitted)
+    value = value + density_weight * hartree
+    gradients = torch.autograd.grad(value, list(fitted[-1].parameters()))
+    assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-5
+    assert states(fitted) < 0.9 * states(without)
 
 
 def test_other_layers_and_the_given_network_stay(network):

@@ -262,7 +262,11 @@ class Trainer:
         assert self._energy_terms is not None  # noqa: S101 - it has made the batch
         progress = (epoch + part) / self.recipe.maximum_epochs
         loss, ldos_loss = self._energy_terms.losses(
-            self.network, batch, progress=progress, seed=self._seed
+            self.network,
+            batch,
+            progress=progress,
+            seed=self._seed,
+            dos_weight=self.recipe.dos_weight,
         )
         # All processes do the same, and their gradients are added up.
         return loss / self.group.size, ldos_loss

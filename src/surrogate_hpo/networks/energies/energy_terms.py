@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from surrogate_hpo.networks.batches import batch_count, random_order
 from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
+from surrogate_hpo.networks.losses import dos_error, ldos_error
 
 # The terms fade in over this part of a training: those of random networks are enormous.
 _FADE_IN = 0.1
@@ -126,7 +127,13 @@ class EnergyTerms:
             yield SnapshotBatch(terms, epoch * count + number)
 
     def losses(
-        self, network: nn.Module, batch: SnapshotBatch, *, progress: float, seed: int
+        self,
+        network: nn.Module,
+        batch: SnapshotBatch,
+        *,
+        progress: float,
+        seed: int,
+        dos_weight: float = 0.0,
     ) -> tuple[Tensor, Tensor]:
         """Loss of a step, and the part of it that is the error of the LDOS.
 
@@ -140,6 +147,9 @@ class EnergyTerms:
             Part of the training that is done: energies and forces fade in over its first tenth.
         seed
             Of the training; with the number of the step it decides the displacements.
+        dos_weight
+            Weight of the squared error of each snapshot's density of states, per point, beside
+            that of the LDOS.
 
         Returns
         -------
@@ -151,7 +161,9 @@ class EnergyTerms:
         points, sums = [], []
         for term in batch.terms:
             prediction, of_sums = self._errors(network, term, generator)
-            points.append((prediction - term.targets).square().mean())
+            points.append(ldos_error(prediction, term.targets))
+            if dos_weight:
+                of_sums = of_sums + dos_weight * dos_error(prediction, term.targets)
             sums.append(of_sums)
         ldos = torch.stack(points).mean()
         return ldos + fading * torch.stack(sums).mean(), ldos.detach()

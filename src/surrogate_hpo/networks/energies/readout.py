@@ -13,15 +13,17 @@ of the training make a linear least-squares problem for the change of W,
 
 .. math::
     \min_{\delta W} \frac{1}{E} \mathrm{tr}\, \delta W^T G\, \delta W
-    + w_n \langle E_H[\delta n]/N \rangle
+    + \frac{w_D}{E} \langle |\bar h W - \bar d|^2 \rangle + w_n \langle E_H[\delta n]/N \rangle
     + \lambda \Big[ w_A \langle (\delta A/N)^2 \rangle + w_b \langle (\delta A_b/N)^2 \rangle
     + w_F \langle \delta A_u'^2 \rangle \Big],
     \qquad G = \langle h h^T \rangle + \rho \langle |h|^2 \rangle / J,
 
-whose first parts are what the change costs in the loss of the LDOS, and in the density.
-:math:`A_b` is the part with :math:`s_1`, which the density of states decides and the reference
-tells: what is wrong there could cancel with the density in the cells of the training alone. Errors
-for snapshots that are left out have a closed form, too; they decide the strength λ and the ridge ρ.
+whose first parts are what the change costs in the loss of the LDOS, in the density of states and in
+the density, see `readout_metric`. :math:`A_b` is the part with :math:`s_1`, which the density of
+states decides and the reference tells. Without all this energies are bought where they are
+cheapest: with a Fermi energy, which to first order costs A nothing, or with errors of the density
+of states and the density that cancel. Errors for snapshots that are left out have a closed form,
+too; they decide the strength λ and the ridge ρ.
 
 What the form above leaves out of a free energy, exchange and correlation of :math:`\delta n` first
 of all, is small where the LDOS is. It is nearly the same for all snapshots, so where it is not
@@ -56,7 +58,9 @@ from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 RIDGES = (1e-3, 1e-2)
 # In the units of the scaled LDOS' loss: an error of 1 eV/atom or of 1 eV/Å.
-ENERGY_WEIGHT, BAND_WEIGHT, FORCE_WEIGHT = 0.1, 1e-2, 1e-3
+ENERGY_WEIGHT, BAND_WEIGHT, FORCE_WEIGHT = 0.1, 1e-3, 1e-3
+# Beside the loss of the scaled LDOS.
+STATES_WEIGHT = 100.0
 # Fits with what the form of the energies leaves out, until it changes by less, eV/atom.
 _REFITS, _LEFT_OUT_OF_FORM = 3, 5e-4
 
@@ -115,6 +119,7 @@ def fit_readout(
     force_weight: float = FORCE_WEIGHT,
     density_weight: float = 0.0,
     band_weight: float = BAND_WEIGHT,
+    states_weight: float = STATES_WEIGHT,
     strengths: Sequence[float] = STRENGTHS,
     ridges: Sequence[float] = RIDGES,
     always: bool = False,
@@ -141,6 +146,8 @@ def fit_readout(
         w_n in atoms/eV.
     band_weight
         w_b in 1/(eV/atom)².
+    states_weight
+        w_D.
     strengths
         Values of λ to choose from: the one with the smallest error of left-out energies is taken.
     ridges
@@ -163,7 +170,13 @@ def fit_readout(
     sums = [snapshot_sums(body, one, displacements) for one in terms]
     problem = least_squares(sums, energy_weight, force_weight, band_weight)
     metrics = [
-        readout_metric(sums, weights, ridge=ridge, density_weight=density_weight)
+        readout_metric(
+            sums,
+            weights,
+            ridge=ridge,
+            states_weight=states_weight,
+            density_weight=density_weight,
+        )
         for ridge in ridges
     ]
     as_is = as_it_is(problem, sums, weights)

@@ -1,11 +1,14 @@
-r"""What a change of the last layer costs: in the loss of the LDOS, and in the density.
+r"""What a change of the last layer costs: in the LDOS, the density of states and the density.
 
 .. math::
-    \frac{1}{E} \mathrm{tr}\, \delta W^T G\, \delta W + w_n \langle E_H[\delta n] / N \rangle
+    \frac{1}{E} \mathrm{tr}\, \delta W^T G\, \delta W
+    + \frac{w_D}{E} \langle |\bar h W - \bar d|^2 \rangle + w_n \langle E_H[\delta n] / N \rangle
 
-The density is one direction :math:`\hat n` of the energies, nearly the same for all snapshots, so
-the metric is that of the LDOS beside it, and a stiffer one along it. The Hartree energy is that of
-the error and not only of its change, so the metric has its origin where both terms are smallest.
+with means :math:`\bar h` of the hidden units and :math:`\bar d` of the reference's LDOS over the
+points of a snapshot: its density of states. The density is one direction :math:`\hat n` of the
+energies, nearly the same for all snapshots, so the metric is one matrix of the units beside it, and
+a stiffer one along it. Both are costs of errors and not only of changes, so the metric has its
+origin where all terms together are smallest.
 """
 
 from collections.abc import Sequence
@@ -50,8 +53,8 @@ class Metric:
     direction
         Shape (energies,): that one, of length 1.
     force
-        Shape (units,): half the derivative of the density's part by the weights along it, at those
-        of the trained network.
+        Shape (units, energies): half the derivative of the costs of the density of states and of
+        the density by the weights, at those of the trained network.
     ridge
         ρ.
     """
@@ -64,7 +67,7 @@ class Metric:
 
     def origin(self, weights: Tensor) -> Tensor:
         """The weights that cost least, from those of the trained network."""
-        return weights - torch.outer(self.along @ self.force, self.direction)
+        return weights - self._inverse(self.force)
 
     def products(self, first: Rows, second: Rows) -> Tensor:
         """Of rows with rows, in the inverse of the metric; shape (first, second)."""
@@ -88,14 +91,21 @@ class Metric:
 
     def change(self, coefficients: Tensor, rows: Rows) -> Tensor:
         """The change of the weights by a sum of rows, shape (units, energies)."""
-        summed = torch.einsum("r,rau,rae->ue", coefficients, rows.units, rows.energies)
-        of_density = summed @ self.direction
-        rest = summed - torch.outer(of_density, self.direction)
+        return self._inverse(torch.einsum("r,rau,rae->ue", coefficients, rows.units, rows.energies))
+
+    def _inverse(self, forces: Tensor) -> Tensor:
+        of_density = forces @ self.direction
+        rest = forces - torch.outer(of_density, self.direction)
         return self.beside @ rest + torch.outer(self.along @ of_density, self.direction)
 
 
 def readout_metric(
-    sums: Sequence[SnapshotSums], weights: Tensor, *, ridge: float, density_weight: float
+    sums: Sequence[SnapshotSums],
+    weights: Tensor,
+    *,
+    ridge: float,
+    states_weight: float,
+    density_weight: float,
 ) -> Metric:
     r"""Put the metric together.
 
@@ -107,6 +117,8 @@ def readout_metric(
         Of the trained network, shape (units, energies).
     ridge
         ρ: part of the mean of G's diagonal that is added to it.
+    states_weight
+        w_D, beside the loss of the scaled LDOS.
     density_weight
         w_n in atoms/eV.
 
@@ -118,15 +130,21 @@ def readout_metric(
     gram = torch.stack([one.gram for one in sums]).mean(0)
     eye = torch.eye(len(gram), dtype=gram.dtype)
     of_ldos = (gram + ridge * torch.diagonal(gram).mean() * eye) / weights.shape[1]
+    means = torch.stack([one.units for one in sums])
+    errors = means @ weights - torch.stack([one.states for one in sums])
+    per_snapshot = states_weight / (weights.shape[1] * len(sums))
+    of_states = of_ldos + per_snapshot * means.T @ means
     density = torch.stack([one.density for one in sums]).mean(0)
     length = density.norm()
     repulsion = torch.stack([one.repulsion[:-1, :-1] / one.atoms for one in sums]).mean(0)
     fields = [one.hartree_field(weights) / one.atoms for one in sums]
+    direction = density / length if length > 0 else density
     stiffness, pull = density_weight * length**2, density_weight * length
+    pulled = pull * torch.outer(torch.stack(fields).mean(0), direction)
     return Metric(
-        beside=torch.linalg.inv(of_ldos),
-        along=torch.linalg.inv(of_ldos + stiffness * repulsion),
-        direction=density / length if length > 0 else density,
-        force=pull * torch.stack(fields).mean(0),
+        beside=torch.linalg.inv(of_states),
+        along=torch.linalg.inv(of_states + stiffness * repulsion),
+        direction=direction,
+        force=per_snapshot * means.T @ errors + pulled,
         ridge=ridge,
     )

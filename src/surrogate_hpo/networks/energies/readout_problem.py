@@ -94,7 +94,8 @@ def least_squares(
         weight[0], weight[1] = energy_weight / snapshots, band_weight / snapshots
         band = torch.stack([one.rows[0, 0], torch.zeros_like(one.rows[0, 1])])
         rows = torch.cat([one.rows[:1], band[None], one.rows[1:]])
-        values = torch.cat([one.wanted[:1], one.wanted.new_tensor([one.wanted_band])])
+        of_band = one.points * one.states @ one.band
+        values = torch.cat([one.wanted[:1], of_band[None]])
         units.append(rows * scale[:, None, None])
         energies.append(torch.stack([one.band, one.density]).expand(count, 2, len(one.band)))
         wanted.append(torch.cat([values, one.wanted[1:]]) * scale)

@@ -23,12 +23,15 @@ class SnapshotSums:
         Shape (energies,), as of `EnergyTerm`.
     atoms
         Number of atoms.
+    points
+        Number of points.
     wanted
         Shape (1 + displacements,): what the linear parts of the energy in eV and of the forces
         in eV/Å have to be, the Hartree energy of the density's error apart.
-    wanted_band
-        What the part of the energy that goes through the density of states has to be, eV: that of
-        the reference.
+    states
+        Shape (energies,): mean of the scaled LDOS of the reference over the points.
+    units
+        Shape (units,): mean of the last hidden units and a one over the points.
     rows
         Shape (1 + displacements, 2, units): sums of the last hidden units and a one over the
         points, without and with the field, then their derivatives.
@@ -44,8 +47,10 @@ class SnapshotSums:
     band: Tensor
     density: Tensor
     atoms: int
+    points: int
     wanted: Tensor
-    wanted_band: float
+    states: Tensor
+    units: Tensor
     rows: Tensor
     gram: Tensor
     repulsion: Tensor
@@ -102,8 +107,10 @@ def snapshot_sums(body: nn.Sequential, streamed: StreamedTerm, displacements: in
         band=term.band.double().cpu(),
         density=term.density.double().cpu(),
         atoms=term.atoms,
+        points=len(hidden),
         wanted=torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes.cpu()]),
-        wanted_band=float(term.targets.sum(0, dtype=torch.float64) @ term.band.double()),
+        states=term.targets.mean(0, dtype=torch.float64).cpu(),
+        units=hidden.mean(0, dtype=torch.float64).cpu(),
         rows=torch.stack(rows).cpu(),
         gram=(_product(hidden.T, hidden) / len(hidden)).cpu(),
         repulsion=_repulsion(term, hidden).cpu(),
