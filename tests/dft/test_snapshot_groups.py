@@ -1,5 +1,6 @@
 """Groups of snapshots: names, seeds and settings that do not depend on what comes after."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,12 @@ from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.structures.structures import read_structure, write_structure
 from surrogate_hpo.run.case import case_of
 from surrogate_hpo.stages.snapshots.stage import make_snapshot, snapshots
-from surrogate_hpo.verbs.check.cells import cell_facts, cell_warnings, representatives
+from surrogate_hpo.verbs.check.cells import (
+    cell_facts,
+    cell_warnings,
+    representatives,
+    volume_warnings,
+)
 from surrogate_hpo.verbs.check.verb import check
 from surrogate_hpo.verbs.estimate.verb import estimate
 
@@ -249,6 +255,26 @@ def test_estimates_know_the_size_of_each_snapshot(tmp_path):
 def test_check_opens_one_of_each_cell(tmp_path):
     config = config_of(tmp_path, training=[CUBIC, SHAPED], test=[{"number": 1}])
     assert representatives(config) == ["training-0000", "training-0002", "training-0003"]
+
+
+@pytest.mark.parametrize(
+    ("percent", "wanted", "said"),
+    [
+        (None, False, None),
+        (None, True, "all training cells have the same volume per atom"),
+        (2, False, r"differ by up to \d+\.\d %, .*see descriptors.cell_density"),
+        (2, True, None),
+    ],
+)
+def test_check_says_where_the_density_of_the_cell_is_needed(tmp_path, percent, wanted, said):
+    config = config_of(tmp_path, training=[{"number": 4, "random_strain_percent": percent}])
+    own = config.descriptors.model_copy(update={"cell_density": wanted})
+    config = config.model_copy(update={"descriptors": own})
+    names = config.snapshots.names("training")
+    warnings = list(volume_warnings(config, dict(zip(names, structures(config), strict=True))))
+    assert len(warnings) == (said is not None)
+    assert said is None or re.search(said, warnings[0])
+    assert not list(volume_warnings(config, {}))
 
 
 def test_check_says_what_mixed_cells_are_worth(tmp_path):

@@ -20,6 +20,8 @@ from surrogate_hpo.verbs.check.contents import usual_volume
 _FEW_SNAPSHOTS = 3
 # Volume per atom, in units of that of the element at rest.
 _DENSEST, _THINNEST = 0.75, 1.33
+# Largest over smallest volume per atom of the training, less one. 1 % shifts E_F of Al by 0.1 eV.
+_VARIED_VOLUMES, _EQUAL_VOLUMES = 1e-2, 1e-6
 
 
 def representatives(config: Config) -> list[str]:
@@ -105,6 +107,39 @@ def cell_warnings(config: Config, sizes: dict[str, Size]) -> Iterator[str]:
                 f"snapshots.{split}: {', '.join(few)}: what is said of cells of a size is "
                 f"uncertain with fewer than {_FEW_SNAPSHOTS}"
             )
+
+
+def volume_warnings(config: Config, structures: dict[str, Atoms]) -> Iterator[str]:
+    """Whether the density of the cell is a component where it is needed, and only there.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+    structures
+        By name of the snapshot, as far as they are known.
+
+    Yields
+    ------
+    str
+        A sentence.
+    """
+    names = [name for name in config.snapshots.names("training") if name in structures]
+    volumes = [structures[name].get_volume() / len(structures[name]) for name in names]
+    if not volumes:
+        return
+    spread, wanted = max(volumes) / min(volumes) - 1, config.descriptors.cell_density
+    if spread > _VARIED_VOLUMES and not wanted:
+        yield (
+            f"snapshots.training: volumes per atom differ by up to {100 * spread:.1f} %, and no "
+            "descriptor of a neighbourhood tells how dense the whole cell is, which shifts all "
+            "energies: see descriptors.cell_density"
+        )
+    if spread < _EQUAL_VOLUMES and wanted:
+        yield (
+            "descriptors.cell_density: all training cells have the same volume per atom, so this "
+            "component is constant and teaches nothing"
+        )
 
 
 def _unlikely_densities(config: Config, sizes: dict[str, Size]) -> Iterator[str]:

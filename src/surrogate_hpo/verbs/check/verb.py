@@ -37,6 +37,7 @@ from surrogate_hpo.verbs.check.cells import (
     cell_warnings,
     make_generated,
     representatives,
+    volume_warnings,
 )
 from surrogate_hpo.verbs.check.contents import check_leaks, near_frames, own_structure_warnings
 from surrogate_hpo.verbs.check.finished import (
@@ -110,6 +111,7 @@ def check(config: Config) -> None:
         *_warnings(config),
         *_loose(config, sizes),
         *cell_warnings(config, sizes),
+        *volume_warnings(config, structures),
         *own,
         *memory_warning(config),
     ):
