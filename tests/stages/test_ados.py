@@ -45,6 +45,7 @@ from surrogate_hpo.stages.ados.network import (
 )
 from surrogate_hpo.stages.ados.settings import AdosSettings
 from surrogate_hpo.stages.ados.stage import ados
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 from surrogate_hpo.units import BOLTZMANN_EV_PER_KELVIN
 
 GRID, ENERGY = (8, 8, 8), np.arange(-4.0, 16.5, 0.5)
@@ -92,6 +93,7 @@ def share(folder: Path, settings: AdosSettings = SETTINGS, **changes: object) ->
         "structures": paths(folder, "extxyz"),
         "ldos": paths(folder, "zarr.zip"),
         "acsd": folder / "choice.json",
+        "descriptors_settings": DescriptorsSettings(),
         "atoms": folder / "atoms.pt",
         "state": folder / "state",
     }
@@ -171,6 +173,19 @@ def test_the_descriptor_is_that_of_the_grid_unless_the_section_names_another(cas
     definition = read_atom_data(tmp_path / "atoms.pt").definition
     assert (definition.cutoff_radius, definition.twojmax) == (5.0, 4)
     assert definition.element_radii == {"Al": 0.5}
+
+
+def test_the_density_of_the_cell_is_part_of_the_vectors_where_it_is_the_grid_s(case, tmp_path):
+    with_density = DescriptorsSettings(cell_density=True)
+    files = {"atoms": tmp_path / "atoms.pt", "state": tmp_path / "state"}
+    share(case, descriptors_settings=with_density, **files)
+    without, found = (read_atom_data(path) for path in (case / "atoms.pt", tmp_path / "atoms.pt"))
+    assert found.definition == replace(without.definition, cell_density=True)
+    for name, one in found.snapshots.items():
+        atoms = read_structure(case / f"{name}.extxyz")
+        expected = 4 / 3 * np.pi * 4.0**3 * len(atoms) / atoms.get_volume()
+        np.testing.assert_array_equal(one.vectors[:, :-1], without.snapshots[name].vectors)
+        np.testing.assert_allclose(one.vectors[:, -1], expected)
 
 
 def test_the_element_of_an_atom_is_part_of_its_vector_where_there_are_several():

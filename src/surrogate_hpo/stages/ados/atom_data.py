@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.data.models import OTHER_KIND, read_state, write_state
 from surrogate_hpo.descriptors.bispectrum import bispectrum
+from surrogate_hpo.descriptors.cell_density import CellDensity
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError
@@ -77,8 +78,8 @@ def atom_vectors(
     """Describe the surroundings of each atom.
 
     SNAP at the atoms: an atom is no neighbour of itself, its images are, and the self term is
-    kept. As this does not tell what the atom itself is, a 1 among zeros follows where there are
-    several elements.
+    kept. The density of the cell follows, if it is part of the definition. As this does not tell
+    what the atom itself is, a 1 among zeros comes last where there are several elements.
 
     Parameters
     ----------
@@ -110,9 +111,9 @@ def atom_vectors(
             remedy="train on snapshots that hold all elements",
         )
     symbols = atoms.get_chemical_symbols()
-    values = bispectrum(
-        atoms.positions, atoms.positions, atoms.cell.array, **definition.keywords(symbols)
-    )
+    cell = atoms.cell.array
+    snap = bispectrum(atoms.positions, atoms.positions, cell, **definition.keywords(symbols))
+    values = CellDensity(definition, symbols, cell).behind(snap)
     if len(elements) == 1:
         return np.asarray(values, np.float64)
     own = [[float(symbol == element) for element in elements] for symbol in symbols]

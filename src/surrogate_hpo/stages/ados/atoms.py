@@ -30,6 +30,7 @@ from surrogate_hpo.stages.ados.atom_data import (
     write_atom_data,
 )
 from surrogate_hpo.stages.ados.settings import AdosSettings
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def ados_atoms(
     *,
     settings: AdosSettings,
     seed: int,
+    descriptors_settings: DescriptorsSettings,
     structures: Structures,
     ldos: LdosStores,
     acsd: Annotated[Path, Input("JSON: the choice of the acsd stage")],
@@ -56,7 +58,7 @@ def ados_atoms(
             got=str(len(ldos)),
             remedy="run the ldos stage for all snapshots",
         )
-    definition = _definition(settings, acsd)
+    definition = _definition(settings, acsd, cell_density=descriptors_settings.cell_density)
     read = {path.stem: read_structure(path) for path in structures}
     elements = elements_of(list(read.values()))
     record = provenance("ados", settings, seed, [*structures, *ldos, acsd])
@@ -76,13 +78,14 @@ def ados_atoms(
     shutil.rmtree(folder)
 
 
-def _definition(settings: AdosSettings, acsd: Path) -> DescriptorDefinition:
+def _definition(settings: AdosSettings, acsd: Path, *, cell_density: bool) -> DescriptorDefinition:
     """The descriptor of the grid, with the cutoff and 2 J_max of the section if it names them."""
     chosen = DescriptorDefinition.from_document(read_document(acsd, keys=DEFINITION_KEYS))
     found = replace(
         chosen,
         cutoff_radius=settings.cutoff_radius_angstrom or chosen.cutoff_radius,
         twojmax=settings.twojmax or chosen.twojmax,
+        cell_density=cell_density,
     )
     if settings.width_angstrom > found.cutoff_radius:
         raise ConfigError(
