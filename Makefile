@@ -28,7 +28,7 @@ compare-tiny: environment quantum-espresso  ## the same on the tiny case, in bui
 	ls build/compare-tiny/results/compare build/compare-tiny/results/compare/figures
 
 # Finished jobs stay: interrupted, it goes on when it is called again.
-flagship: environment quantum-espresso  ## train on small cells, judge on large ones: an hour or more, in results-flagship
+flagship: environment quantum-espresso  ## train on small cells, judge on large ones: two hours of CPU time, in results-flagship
 	mkdir -p build/flagship/benchmarks
 	cp -rp pseudopotentials build/flagship && cp -rp benchmarks/data build/flagship/benchmarks
 	ln -sfn build/flagship/results results-flagship
