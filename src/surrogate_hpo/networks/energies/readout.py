@@ -169,16 +169,8 @@ def fit_readout(
     displacements = max(0, LARGEST_NUMBER_OF_ROWS // snapshots - 1)
     sums = [snapshot_sums(body, one, displacements) for one in terms]
     problem = least_squares(sums, energy_weight, force_weight, band_weight)
-    metrics = [
-        readout_metric(
-            sums,
-            weights,
-            ridge=ridge,
-            states_weight=states_weight,
-            density_weight=density_weight,
-        )
-        for ridge in ridges
-    ]
+    costs = {"states_weight": states_weight, "density_weight": density_weight}
+    metrics = [readout_metric(sums, weights, ridge=ridge, **costs) for ridge in ridges]
     as_is = as_it_is(problem, sums, weights)
     if energy_errors is not None:
         as_is = replace(as_is, left_out_energies=-energy_errors(network).double().cpu())

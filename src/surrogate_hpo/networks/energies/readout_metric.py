@@ -130,7 +130,7 @@ def readout_metric(
     gram = torch.stack([one.gram for one in sums]).mean(0)
     eye = torch.eye(len(gram), dtype=gram.dtype)
     of_ldos = (gram + ridge * torch.diagonal(gram).mean() * eye) / weights.shape[1]
-    means = torch.stack([one.units for one in sums])
+    means = torch.stack([one.rows[0, 0] / one.points for one in sums])
     errors = means @ weights - torch.stack([one.states for one in sums])
     per_snapshot = states_weight / (weights.shape[1] * len(sums))
     of_states = of_ldos + per_snapshot * means.T @ means

@@ -30,8 +30,6 @@ class SnapshotSums:
         in eV/Å have to be, the Hartree energy of the density's error apart.
     states
         Shape (energies,): mean of the scaled LDOS of the reference over the points.
-    units
-        Shape (units,): mean of the last hidden units and a one over the points.
     rows
         Shape (1 + displacements, 2, units): sums of the last hidden units and a one over the
         points, without and with the field, then their derivatives.
@@ -50,7 +48,6 @@ class SnapshotSums:
     points: int
     wanted: Tensor
     states: Tensor
-    units: Tensor
     rows: Tensor
     gram: Tensor
     repulsion: Tensor
@@ -110,7 +107,6 @@ def snapshot_sums(body: nn.Sequential, streamed: StreamedTerm, displacements: in
         points=len(hidden),
         wanted=torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes.cpu()]),
         states=term.targets.mean(0, dtype=torch.float64).cpu(),
-        units=hidden.mean(0, dtype=torch.float64).cpu(),
         rows=torch.stack(rows).cpu(),
         gram=(_product(hidden.T, hidden) / len(hidden)).cpu(),
         repulsion=_repulsion(term, hidden).cpu(),

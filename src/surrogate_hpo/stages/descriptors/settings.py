@@ -10,6 +10,16 @@ Engine = Literal["native", "torch", "lammps"]
 Precision = Literal["float64", "float32"]
 
 
+def require_able(section: str, engine: Engine, precision: Precision, *, use_gpu: bool) -> None:
+    """Raise ValueError, naming the key to set, if the engine cannot do what is asked of it."""
+    if engine == "lammps" and precision == "float32":
+        msg = f"engine lammps computes in float64 only: set {section}.precision: float64"
+        raise ValueError(msg)
+    if use_gpu and engine != "torch":
+        msg = f"engine {engine} knows no GPU: set {section}.engine: torch"
+        raise ValueError(msg)
+
+
 class DescriptorsSettings(Section):
     """Which engine computes the descriptors, how precisely, and how much of them at a time."""
 
@@ -50,10 +60,5 @@ class DescriptorsSettings(Section):
 
     @model_validator(mode="after")
     def _engine_can(self) -> Self:
-        if self.engine == "lammps" and self.precision == "float32":
-            msg = "engine lammps computes in float64 only: set descriptors.precision: float64"
-            raise ValueError(msg)
-        if self.use_gpu and self.engine != "torch":
-            msg = f"engine {self.engine} knows no GPU: set descriptors.engine: torch"
-            raise ValueError(msg)
+        require_able("descriptors", self.engine, self.precision, use_gpu=self.use_gpu)
         return self

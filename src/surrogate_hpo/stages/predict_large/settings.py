@@ -14,7 +14,7 @@ from surrogate_hpo.config.base import (
     Triple,
 )
 from surrogate_hpo.config.frames import file_of, frame_problems
-from surrogate_hpo.stages.descriptors.settings import Engine, Precision
+from surrogate_hpo.stages.descriptors.settings import Engine, Precision, require_able
 
 # The gathering job opens all of them, and a process may open a thousand files.
 MOST_SLABS = 500
@@ -80,12 +80,7 @@ class PredictLargeSettings(Section):
 
     @model_validator(mode="after")
     def _engine_can(self) -> Self:
-        if self.use_gpu and self.engine != "torch":
-            msg = f"engine {self.engine} knows no GPU: set predict_large.engine: torch"
-            raise ValueError(msg)
-        if self.engine == "lammps" and self.precision == "float32":
-            msg = "engine lammps computes in float64 only: set predict_large.precision: float64"
-            raise ValueError(msg)
+        require_able("predict_large", self.engine, self.precision, use_gpu=self.use_gpu)
         return self
 
     @property
