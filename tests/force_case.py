@@ -10,6 +10,7 @@ from ase import Atoms
 from small_surrogate import small_surrogate
 
 from surrogate_hpo.data.surrogate_contents import Surrogate
+from surrogate_hpo.descriptors.cell_components import CellComponents
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.networks.architecture import build_network
 from surrogate_hpo.networks.model import SurrogateModel
@@ -41,22 +42,27 @@ def compound(*, functional: str, core: bool, seeds: int = 2) -> Surrogate:
     return dataclasses.replace(surrogate, definition=definition, ions=ions)
 
 
-def with_cell_density(surrogate: Surrogate) -> Surrogate:
-    """The same networks, which see the density of the cell as well: 16 or so at the cutoff."""
-    definition = dataclasses.replace(surrogate.definition, cell_density=True)
+def with_components_of_the_cell(surrogate: Surrogate, atoms: Atoms) -> Surrogate:
+    """Networks alike, which see density and means of the cell as well; scaled at some structure."""
+    definition = dataclasses.replace(surrogate.definition, cell_density=True, cell_mean_twojmax=2)
+    symbols, local = atoms.get_chemical_symbols(), surrogate.definition.components
+    of_cell = CellComponents(definition, atoms.positions, atoms.cell[:], symbols)
+    usual = torch.from_numpy(of_cell.behind(np.zeros((1, local)))[0, local:])
+    width = 0.1 * usual.abs()
     models = []
     for number, model in enumerate(surrogate.models):
         scaler = model.input_scaler
-        forward = torch.block_diag(scaler.forward, torch.tensor([[2.0]]))
-        inputs = AffineScaler(torch.cat([scaler.offset, torch.tensor([16.0])]), forward,
-                              torch.linalg.inv(forward))  # fmt: skip
+        forward = torch.block_diag(scaler.forward, torch.diag(1 / width))
+        inputs = AffineScaler(torch.cat([scaler.offset, usual]), forward, torch.linalg.inv(forward))
         network = build_network(
             model.architecture, inputs=inputs.features, outputs=surrogate.energy.size, seed=number
         )
         models.append(SurrogateModel(model.architecture, network, inputs, model.output_scaler))
     known = TrainingRange(*(
-        torch.cat([one, torch.tensor([value])])
-        for one, value in zip(vars(surrogate.known).values(), (12.0, 20.0, 0.5), strict=True)
+        torch.cat([one, value])
+        for one, value in zip(
+            vars(surrogate.known).values(), (usual - width, usual + width, width), strict=True
+        )
     ))  # fmt: skip
     return double(
         dataclasses.replace(surrogate, definition=definition, models=tuple(models), known=known)

@@ -19,6 +19,7 @@ from surrogate_hpo.stages.snapshots.stage import make_snapshot, snapshots
 from surrogate_hpo.verbs.check.cells import (
     cell_facts,
     cell_warnings,
+    means_warnings,
     representatives,
     volume_warnings,
 )
@@ -275,6 +276,17 @@ def test_check_says_where_the_density_of_the_cell_is_needed(tmp_path, percent, w
     assert len(warnings) == (said is not None)
     assert said is None or re.search(said, warnings[0])
     assert not list(volume_warnings(config, {}))
+
+
+@pytest.mark.parametrize(
+    ("number", "twojmax", "said"), [(9, 2, True), (10, 2, False), (27, 4, True), (3, None, False)]
+)
+def test_check_says_where_means_tell_cells_apart(tmp_path, number, twojmax, said):
+    config = config_of(tmp_path, training=[{"number": number}])
+    own = config.descriptors.model_copy(update={"cell_mean_twojmax": twojmax})
+    warnings = list(means_warnings(config.model_copy(update={"descriptors": own})))
+    assert len(warnings) == said
+    assert not said or re.search(rf"beside {number} training cells, fewer than", warnings[0])
 
 
 def test_check_says_what_mixed_cells_are_worth(tmp_path):

@@ -238,28 +238,28 @@ def test_slope_is_the_derivative_of_the_whole_free_energy(case, direction):
     assert analytic == pytest.approx(numeric, rel=2e-3, abs=2e-3)
 
 
-@pytest.mark.parametrize("number", range(5))
-def test_slope_along_a_shear_is_the_derivative_of_the_whole_free_energy(case, number):
+@pytest.mark.parametrize("number", range(6))
+def test_slope_along_a_strain_is_the_derivative_of_the_whole_free_energy(case, number):
     snapshots = replace(case.snapshots(), with_stress=True)
     write_dft_result(case.folder / "a.json", replace(case.result, stress=np.zeros((3, 3))), {})
     try:
         (term,) = (one.joined() for one in snapshots.terms(with_forces=True))
     finally:
         write_dft_result(case.folder / "a.json", case.result, {})
-    assert len(term.slopes) == 5 + 12
-    coefficients = torch.zeros(17)
+    assert len(term.slopes) == 6 + 12
+    coefficients = torch.zeros(18)
     coefficients[number] = 1.0
     # The stress of the DFT is zero here, so what is wanted is minus the direct part.
     _, slope, wanted = term.slope(case.network, coefficients)
-    shears = np.zeros((5, 3, 3))
+    strains = np.zeros((6, 3, 3))
     for row, (a, b) in enumerate([(0, 1), (0, 2), (1, 2)]):
-        shears[row, a, b] = shears[row, b, a] = 1
-    shears[3], shears[4] = np.diag([1, -1, 0]), np.diag([1, 1, -2])
-    shear = shears[number] / np.linalg.norm(shears[number]) / np.sqrt(4)
+        strains[row, a, b] = strains[row, b, a] = 1
+    strains[3], strains[4], strains[5] = np.diag([1, -1, 0]), np.diag([1, 1, -2]), np.eye(3)
+    strain = strains[number] / np.linalg.norm(strains[number]) / np.sqrt(4)
     step, ends = 0.005, []
     for sign in (1, -1):
         moved = case.atoms.copy()
-        moved.set_cell(case.atoms.cell[:] @ (np.eye(3) + sign * step * shear), scale_atoms=True)
+        moved.set_cell(case.atoms.cell[:] @ (np.eye(3) + sign * step * strain), scale_atoms=True)
         ends.append(case.energy(moved))
     numeric = (ends[0] - ends[1]) / (2 * step)
     analytic = float((slope - wanted).detach())
@@ -271,15 +271,19 @@ def test_a_stress_moves_the_wanted_slope_by_the_volume_times_it(case):
     stress, slopes = np.array([[0.02, 0.01, 0], [0.01, -0.02, 0], [0, 0, 0]]), []
     for known in (np.zeros((3, 3)), stress, stress + 0.05 * np.eye(3)):
         write_dft_result(case.folder / "a.json", replace(case.result, stress=known), {})
-        slopes.append(next(snapshots.terms(with_forces=True)).term.slopes.double())
+        term = next(snapshots.terms(with_forces=True)).term
+        slopes.append(term.slopes.double())
+        volumes = term.volumes.double()
     write_dft_result(case.folder / "a.json", case.result, {})
-    change = (slopes[1] - slopes[0])[:5].tolist()
+    change = (slopes[1] - slopes[0])[:6].tolist()
     volume = case.atoms.get_volume() / np.sqrt(4)
     root = np.sqrt(2)
-    expected = [volume * 0.01 * root, 0, 0, volume * 0.04 / root, 0]
+    expected = [volume * 0.01 * root, 0, 0, volume * 0.04 / root, 0, 0]
     assert change == pytest.approx(expected, abs=1e-4)
-    # A pressure is not learnt.
-    assert slopes[2].tolist() == pytest.approx(slopes[1].tolist(), abs=1e-4)
+    more = (slopes[2] - slopes[1]).tolist()
+    assert more == pytest.approx((0.05 * volumes).tolist(), abs=1e-4)
+    along = volume * np.sqrt(3)
+    assert volumes.tolist() == pytest.approx([0.0] * 5 + [along] + [0.0] * 12, rel=1e-6)
 
 
 def test_training_on_forces_brings_them_down(case):

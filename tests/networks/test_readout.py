@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -34,6 +35,7 @@ def snapshot(seed: int, *, repulsion: float = 0.0, directions: int = 3) -> Energ
         atoms=seed + 2,
         tangents=normal(directions, POINTS, COMPONENTS),
         slopes=normal(directions),
+        volumes=torch.zeros(directions),
     )
 
 
@@ -207,8 +209,13 @@ def test_strength_and_ridge_are_those_of_the_smallest_left_out_errors(network):
         for ridge in (1e-3, 1e-1)
     }
     best = fit_readout(network, terms, strengths=[1.0, 100.0], ridges=[1e-3, 1e-1])
-    smallest = min(each.values(), key=lambda found: found.energy_rmse)
-    assert best.energy_rmse == smallest.energy_rmse
+
+    def error(found):
+        energies, forces = found.left_out_energies, found.left_out_forces
+        return float(0.1 * energies.square().mean() + 1e-2 * forces.square().mean())
+
+    smallest = min(each.values(), key=error)
+    assert error(best) == error(smallest)
     assert (best.strength, best.ridge) == (smallest.strength, smallest.ridge)
 
 
@@ -275,3 +282,42 @@ def test_a_fit_without_energies_is_not_repeated(network):
     infinite = torch.full((len(terms.terms),), torch.inf, dtype=torch.float64)
     found = fit_readout(network, terms, energy_errors=lambda _: infinite)
     assert torch.equal(found.network[-1].weight, fit_readout(network, terms).network[-1].weight)
+
+
+def test_a_pressure_that_all_snapshots_share_changes_nothing(network):
+    volumes = [torch.tensor([0.0, 30.0 + 9.0 * number, 0.0]) for number in range(4)]
+    terms = [replace(one, volumes=v) for one, v in zip(several().terms, volumes, strict=True)]
+    shifted = [replace(one, slopes=one.slopes + 0.02 * one.volumes) for one in terms]
+    fits = [fit_readout(network, replace(several(), terms=one)) for one in (terms, shifted)]
+    layers = [found.network[-1].weight.detach() for found in fits]
+    scale = float((layers[0] - network[-1].weight.detach()).abs().max())
+    torch.testing.assert_close(layers[1], layers[0], rtol=0, atol=1e-3 * scale)
+    # One that they do not share is learnt.
+    other = [*shifted[:-1], terms[-1]]
+    layer = fit_readout(network, replace(several(), terms=other)).network[-1].weight.detach()
+    assert float((layer - layers[0]).abs().max()) > 0.05 * scale
+
+
+def test_the_shared_pressure_is_the_one_that_fits_best(network):
+    """The same minimum as with the pressure as one more weight."""
+    volumes = [torch.tensor([0.0, 30.0 + 9.0 * number, 0.0]) for number in range(4)]
+    terms = [replace(one, volumes=v) for one, v in zip(several().terms, volumes, strict=True)]
+    found = fit_readout(network, replace(several(), terms=terms), strengths=[10.0], ridges=[1e-2])
+
+    def cost(pressure: float) -> tuple[float, float]:
+        moved = [
+            replace(one, slopes=one.slopes - pressure * one.volumes, volumes=0 * one.volumes)
+            for one in terms
+        ]
+        known = replace(several(), terms=moved)
+        one = fit_readout(network, known, strengths=[10.0], ridges=[1e-2]).network
+        distance = (one[-1].weight - found.network[-1].weight).abs().max()
+        of_objective = objective(network, one, known, 10.0, 1e-2)
+        return float(of_objective.detach()), float(distance.detach())
+
+    pressures = np.linspace(-0.2, 0.2, 81)
+    costs = [cost(float(one)) for one in pressures]
+    best = int(np.argmin([one for one, _ in costs]))
+    assert 0 < best < 80
+    # On a grid of pressures, the fit nearest to the one without it is the cheapest or next to it.
+    assert abs(best - int(np.argmin([one for _, one in costs]))) <= 1

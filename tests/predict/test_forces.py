@@ -14,7 +14,7 @@ from force_case import (
     slope,
     strained,
     triclinic,
-    with_cell_density,
+    with_components_of_the_cell,
 )
 from scipy.spatial.transform import Rotation
 from small_surrogate import aluminium, small_surrogate
@@ -66,9 +66,9 @@ def test_forces_and_stress_are_derivatives_of_the_energy(tmp_path, functional, c
         )
 
 
-def test_the_density_of_the_cell_pulls_at_the_strain_alone(tmp_path):
-    without = compound(functional="pbe", core=True)
-    surrogate, atoms = with_cell_density(without), triclinic(7)
+def test_what_goes_through_components_of_the_cell_is_part_of_forces_and_stress(tmp_path):
+    atoms = triclinic(7)
+    surrogate = with_components_of_the_cell(compound(functional="pbe", core=True), atoms)
     found = derivatives(surrogate, atoms, tmp_path)
     rng = np.random.default_rng(7)
     direction, strain = rng.normal(size=(4, 3)), rng.normal(size=(3, 3))

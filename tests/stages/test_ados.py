@@ -175,17 +175,20 @@ def test_the_descriptor_is_that_of_the_grid_unless_the_section_names_another(cas
     assert definition.element_radii == {"Al": 0.5}
 
 
-def test_the_density_of_the_cell_is_part_of_the_vectors_where_it_is_the_grid_s(case, tmp_path):
-    with_density = DescriptorsSettings(cell_density=True)
+def test_components_of_the_cell_are_part_of_the_vectors_where_they_are_the_grid_s(case, tmp_path):
+    of_cell = {"cell_density": True, "cell_mean_twojmax": 2}
     files = {"atoms": tmp_path / "atoms.pt", "state": tmp_path / "state"}
-    share(case, descriptors_settings=with_density, **files)
+    share(case, descriptors_settings=DescriptorsSettings(**of_cell), **files)
     without, found = (read_atom_data(path) for path in (case / "atoms.pt", tmp_path / "atoms.pt"))
-    assert found.definition == replace(without.definition, cell_density=True)
+    assert found.definition == replace(without.definition, **of_cell)
     for name, one in found.snapshots.items():
         atoms = read_structure(case / f"{name}.extxyz")
         expected = 4 / 3 * np.pi * 4.0**3 * len(atoms) / atoms.get_volume()
-        np.testing.assert_array_equal(one.vectors[:, :-1], without.snapshots[name].vectors)
-        np.testing.assert_allclose(one.vectors[:, -1], expected)
+        own = without.snapshots[name].vectors
+        np.testing.assert_array_equal(one.vectors[:, : own.shape[1]], own)
+        np.testing.assert_allclose(one.vectors[:, own.shape[1]], expected)
+        means = one.vectors[:, own.shape[1] + 1 :]
+        np.testing.assert_allclose(means, np.tile(own[:, :5].mean(0), (len(own), 1)), rtol=1e-9)
 
 
 def test_the_element_of_an_atom_is_part_of_its_vector_where_there_are_several():

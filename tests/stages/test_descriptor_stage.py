@@ -99,19 +99,20 @@ def test_all_engines_write_the_same_file(stage, engine):
     assert ("engine" in read_provenance(files[engine])) == (engine == "lammps")
 
 
-def test_the_density_of_the_cell_comes_behind_the_components(stage):
-    files = []
-    for wanted in (False, True):
-        stage.prepare(grid=6, twojmax=2, cell_density=wanted)
-        files.append(stage.folder / f"{wanted}.zarr.zip")
+def test_components_of_the_cell_come_behind_those_of_the_points(stage):
+    files, of_cell = [], {"cell_density": True, "cell_mean_twojmax": 4}
+    for number, wanted in enumerate(({}, of_cell)):
+        stage.prepare(grid=6, twojmax=2, **wanted)
+        files.append(stage.folder / f"{number}.zarr.zip")
         done = stage.run(files[-1].name)
         assert done.returncode == 0, done.stderr
-    without, with_density = map(read_descriptors, files)
-    np.testing.assert_array_equal(with_density.values[..., :-1], without.values)
+    without, found = map(read_descriptors, files)
+    np.testing.assert_array_equal(found.values[..., :5], without.values)
     expected = 4 / 3 * np.pi * 4.676**3 * 4 / 4.05**3
-    np.testing.assert_allclose(with_density.values[..., -1], expected, rtol=1e-6)
-    assert with_density.definition.cell_density
-    assert not without.definition.cell_density
+    np.testing.assert_allclose(found.values[..., 5], expected, rtol=1e-6)
+    assert found.definition == dataclasses.replace(without.definition, **of_cell)
+    assert found.values.shape[-1] == 5 + 1 + 14
+    assert (found.values[..., 6:] == found.values[0, 0, 0, 6:]).all()
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,10 @@ class DescriptorDefinition:
     element_radii
         Radius factor of each element: it is seen up to 2·radius·cutoff_radius; 0.5 if not named.
     cell_density
-        Whether the density of the cell is one more component, behind those of SNAP; see
-        :func:`.cell_density.cell_density`.
+        Whether the density of the cell is one more component, behind those of SNAP.
+    cell_mean_twojmax
+        2 J_max of the components that are means over the atoms of the cell, behind the others; none
+        if absent. See :class:`.cell_components.CellComponents`.
     """
 
     cutoff_radius: float
@@ -33,11 +35,14 @@ class DescriptorDefinition:
     element_weights: Mapping[str, float] = field(default_factory=dict)
     element_radii: Mapping[str, float] = field(default_factory=dict)
     cell_density: bool = False
+    cell_mean_twojmax: int | None = None
 
     @property
     def components(self) -> int:
         """Number of components at a point of a grid."""
-        return n_components(self.twojmax) + self.cell_density
+        means = self.cell_mean_twojmax
+        of_cell = self.cell_density + (0 if means is None else n_components(means))
+        return n_components(self.twojmax) + of_cell
 
     def keywords(self, symbols: Sequence[str]) -> dict[str, Any]:
         """The definition for some atoms, as the bispectrum's engines and its adjoint take it.
@@ -67,24 +72,29 @@ class DescriptorDefinition:
 
     def as_document(self) -> dict[str, Any]:
         """The settings as plain values, with units in their names."""
-        more = {"cell_density": True} if self.cell_density else {}
+        of_cell = {
+            "cell_density": self.cell_density,
+            "cell_mean_twojmax": self.cell_mean_twojmax,
+        }
         return {
             "cutoff_radius_angstrom": self.cutoff_radius,
             "twojmax": self.twojmax,
             "element_weights": dict(sorted(self.element_weights.items())),
             "element_radii": dict(sorted(self.element_radii.items())),
-            **more,
+            **{key: value for key, value in of_cell.items() if value},
         }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Take the settings from a mapping that holds the keys of :meth:`as_document`."""
+        means = document.get("cell_mean_twojmax")
         return cls(
             cutoff_radius=float(document["cutoff_radius_angstrom"]),
             twojmax=int(document["twojmax"]),
             element_weights={k: float(v) for k, v in document["element_weights"].items()},
             element_radii={k: float(v) for k, v in document["element_radii"].items()},
             cell_density=bool(document.get("cell_density", False)),
+            cell_mean_twojmax=None if means is None else int(means),
         )
 
 

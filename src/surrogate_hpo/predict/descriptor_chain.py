@@ -10,7 +10,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.adjoint.gradient import BispectrumAdjoint
-from surrogate_hpo.descriptors.cell_density import CellDensity
+from surrogate_hpo.descriptors.cell_components import CellComponents
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.log import Progress
@@ -55,7 +55,7 @@ class DescriptorChain:
         self._threads, self._device = threads, device
         symbols, cell = atoms.get_chemical_symbols(), atoms.cell[:]
         self._adjoint = BispectrumAdjoint(atoms.positions, cell, **definition.keywords(symbols))
-        self._density = CellDensity(definition, symbols, cell)
+        self._of_cell = CellComponents(definition, atoms.positions, cell, symbols, threads=threads)
 
     def forces_and_stress(
         self,
@@ -131,7 +131,7 @@ class DescriptorChain:
         rows = len(pullbacks) if scope == "each" else 1
         gradient, strain = np.zeros((rows, len(self._atoms), 3)), np.zeros((rows, 3, 3))
         progress = Progress(logger, fields[0].numel(), unit="points")
-        begin = 0
+        begin, of_cell = 0, []
         for block in blocks:
             end = begin + len(block)
             points = grid_points(self._grid, cell, indices=first + np.arange(begin, end))
@@ -144,14 +144,16 @@ class DescriptorChain:
             )
             if scope == "mean":  # before the adjoint, which costs most
                 slopes = slopes.mean(dim=0, keepdim=True)
-            by_snap, dilated = self._density.pulled(slopes.numpy())
+            by_snap, by_cell = self._of_cell.split(slopes.numpy())
+            of_cell.append(by_cell)
             moved, stretched = self._adjoint(points, by_snap, threads=self._threads)
             gradient += moved
-            strain += stretched + dilated
+            strain += stretched
             progress.advance(len(block))
             begin = end
         progress.finish()
-        return gradient, strain
+        moved, stretched = self._of_cell.adjoint(np.sum(of_cell, axis=0))
+        return gradient + moved, strain + stretched
 
 
 def together(

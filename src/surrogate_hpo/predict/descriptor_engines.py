@@ -9,7 +9,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
-from surrogate_hpo.descriptors.cell_density import CellDensity
+from surrogate_hpo.descriptors.cell_components import CellComponents
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import GridBox
 from surrogate_hpo.formats.lammps.engine import find_lammps
@@ -76,8 +76,9 @@ def grid_engine(
         If the engine is not installed, or fails.
     """
     snap = _snap_engine(settings, definition, atoms, shape, threads=threads)
-    density = CellDensity(definition, atoms.get_chemical_symbols(), atoms.cell[:])
-    return replace(snap, compute=lambda box: density.behind(snap(box)))
+    symbols, cell = atoms.get_chemical_symbols(), atoms.cell[:]
+    of_cell = CellComponents(definition, atoms.positions, cell, symbols, threads=threads)
+    return replace(snap, compute=lambda box: of_cell.behind(snap(box)))
 
 
 def _snap_engine(

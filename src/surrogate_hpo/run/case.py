@@ -11,7 +11,7 @@ from surrogate_hpo.config.base import Split
 from surrogate_hpo.config.frames import file_of
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size, size_of
-from surrogate_hpo.descriptors.triples import n_components
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import ConfigError
 from surrogate_hpo.formats.finished.sizes import size_of_finished
 from surrogate_hpo.formats.structures.labelled import LabelledFrame, read_labelled
@@ -66,7 +66,8 @@ class Case:
     @cached_property
     def components(self) -> int:
         """Descriptor components at the largest 2 J_max."""
-        return n_components(self.twojmax) + self.config.descriptors.cell_density
+        candidate = DescriptorDefinition(max(self.config.acsd.cutoff_radii_angstrom), self.twojmax)
+        return self.config.descriptors.with_cell(candidate).components
 
     @cached_property
     def energies(self) -> int:

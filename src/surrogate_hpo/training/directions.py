@@ -1,9 +1,10 @@
 r"""Displacements and strains along which a training snapshot's free energy is differentiated.
 
 Along a direction all atoms move by :math:`u_i`, and atoms, cell and points of the grid are
-strained by :math:`\varepsilon`. Of the strains only the five without a change of volume are taken:
-at a fixed plane-wave cutoff the pressure of a DFT run differs from the slope of its energies by the
-Pulay stress, which is isotropic, and energies are what a training on several volumes sees.
+strained by :math:`\varepsilon`. At a fixed plane-wave cutoff the stress of a DFT run differs from
+the slope of its energies, which a training on several volumes sees, by the Pulay stress: an
+isotropic pressure, nearly the same for all snapshots. So of the one strain that changes the volume
+the slope is known up to a constant pressure times the change of the volume.
 """
 
 from collections.abc import Iterator
@@ -21,13 +22,14 @@ from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
 FloatArray = NDArray[np.float64]
 
 
-def _shears() -> FloatArray:
-    """Orthonormal symmetric matrices without trace, shape (5, 3, 3)."""
+def _strains() -> FloatArray:
+    """Orthonormal symmetric matrices, the last of which has a trace, shape (6, 3, 3)."""
     found = np.zeros((NUMBER_OF_STRAINS, 3, 3))
     for number, (a, b) in enumerate([(0, 1), (0, 2), (1, 2)]):
         found[number, a, b] = found[number, b, a] = 1 / np.sqrt(2)
     found[3] = np.diag([1, -1, 0]) / np.sqrt(2)
     found[4] = np.diag([1, 1, -2]) / np.sqrt(6)
+    found[5] = np.eye(3) / np.sqrt(3)
     return found
 
 
@@ -49,6 +51,13 @@ class Directions:
 
     def __len__(self) -> int:
         return len(self.strains) + len(self.displacements)
+
+    def volumes(self, atoms: Atoms) -> FloatArray:
+        """Derivative of the volume along each, shape (directions,), Å²."""
+        of_strains = atoms.get_volume() * np.trace(self.strains, axis1=1, axis2=2)
+        # Of the others it is zero but for rounding.
+        of_strains[: NUMBER_OF_STRAINS - 1] = 0.0
+        return np.concatenate([of_strains, np.zeros(len(self.displacements))])
 
     def slopes(self, snapshot: ReferenceSnapshot, derivatives: ReferenceDerivatives) -> FloatArray:
         """What DFT's derivatives leave to the LDOS, shape (directions,), eV/Å."""
@@ -105,7 +114,7 @@ def directions_of(
     atoms = len(snapshot.atoms)
     strains = np.empty((0, 3, 3))
     if with_stress and snapshot.result.stress is not None:
-        strains = _shears() / np.sqrt(atoms)
+        strains = _strains() / np.sqrt(atoms)
     displacements = np.empty((0, atoms, 3))
     if snapshot.result.forces is not None:
         size, count = 3 * atoms, number_of_directions(atoms, points)

@@ -17,7 +17,7 @@ from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
-from surrogate_hpo.descriptors.cell_density import CellDensity
+from surrogate_hpo.descriptors.cell_components import CellComponents
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.formats.structures.structures import read_structure
@@ -97,7 +97,8 @@ class TrainingSnapshots:
         symbols, cell = atoms.get_chemical_symbols(), atoms.cell[:]
         evaluate = Bispectrum(atoms.positions, cell, **self.definition.keywords(symbols))
         components = np.asarray(evaluate(points, threads=self.threads))
-        return np.asarray(CellDensity(self.definition, symbols, cell).behind(components))
+        of_cell = CellComponents(self.definition, atoms.positions, cell, symbols)
+        return np.asarray(of_cell.behind(components))
 
     def references(self) -> Iterator[ReferenceSnapshot]:
         """Read one snapshot after the other."""
@@ -248,6 +249,7 @@ def _term(
         atoms=len(atoms),
         tangents=torch.empty(0, len(points), scalers.inputs.features),
         slopes=torch.from_numpy(directions.slopes(snapshot, derivatives)).float(),
+        volumes=torch.from_numpy(directions.volumes(atoms)).float(),
         floor=floor / len(atoms),
     )
     return StreamedTerm(term, _tangents(points, atoms, directions, source))

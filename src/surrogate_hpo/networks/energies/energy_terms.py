@@ -50,7 +50,8 @@ class EnergyTerms:
             + w_F\, (\delta A'_u)^2 / K + w_n\, E_H[\delta n] / N
 
     with :math:`\delta_{pe}` the error of the scaled LDOS at the P points of the coarse grid, and
-    one random displacement u with components of unit variance over the K directions.
+    one random displacement u with components of unit variance over the K directions that leave the
+    volume as it is: along the others the slope is not wholly known.
 
     Attributes
     ----------
@@ -172,11 +173,15 @@ class EnergyTerms:
         self, network: nn.Module, term: EnergyTerm, generator: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         """Prediction, and weighted squared errors of the energy and of a force."""
-        directions = len(term.slopes)
+        known = term.volumes == 0
+        directions = int(known.sum())
         if not (self.force_weight and directions):
             prediction = network(term.inputs)
             return prediction, self._of_sums(term, prediction)
-        coefficients = torch.from_numpy(generator.standard_normal(directions)).to(term.slopes)
+        coefficients = torch.zeros_like(term.slopes)
+        coefficients[known] = torch.from_numpy(generator.standard_normal(directions)).to(
+            term.slopes
+        )
         prediction, slope, wanted = term.slope(network, coefficients)
         force = (slope - wanted).square() / directions
         return prediction, self._of_sums(term, prediction) + self.force_weight * force

@@ -23,7 +23,10 @@ the density, see `readout_metric`. :math:`A_b` is the part with :math:`s_1`, whi
 states decides and the reference tells. Without all this energies are bought where they are
 cheapest: with a Fermi energy, which to first order costs A nothing, or with errors of the density
 of states and the density that cancel. Errors for snapshots that are left out have a closed form,
-too; they decide the strength λ and the ridge ρ.
+too; those of energies and forces, with the weights above, decide the strength λ and the ridge ρ.
+
+Along a strain that changes the volume, a slope is known up to a pressure that all snapshots share
+(see `training.directions`): one more unknown of the problem.
 
 What the form above leaves out of a free energy, exchange and correlation of :math:`\delta n` first
 of all, is small where the LDOS is. It is nearly the same for all snapshots, so where it is not
@@ -149,7 +152,8 @@ def fit_readout(
     states_weight
         w_D.
     strengths
-        Values of λ to choose from: the one with the smallest error of left-out energies is taken.
+        Values of λ to choose from: the one with the smallest errors of left-out energies and
+        forces is taken.
     ridges
         Values of ρ to choose from, in the same way.
     always
@@ -175,14 +179,17 @@ def fit_readout(
     if energy_errors is not None:
         as_is = replace(as_is, left_out_energies=-energy_errors(network).double().cpu())
 
+    def error(fit: Fit) -> float:
+        return fit.error(energy_weight, force_weight)
+
     def fits(remainders: Tensor) -> Fit:
         """The best fit, given what the form leaves out."""
         wanted = problem.less(remainders)
         found = (fitted_weights(wanted, sums, one, weights, strengths) for one in metrics)
-        return min(chain.from_iterable(found), key=Fit.error)
+        return min(chain.from_iterable(found), key=error)
 
     first = fits(torch.zeros(len(sums), dtype=torch.float64))
-    taken = first if always else min(as_is, first, key=Fit.error)
+    taken = first if always else min(as_is, first, key=error)
     remainder = math.nan
     if energy_errors is not None and taken.strength:
 

@@ -12,6 +12,8 @@ from surrogate_hpo.networks.energies.readout_sums import SnapshotSums
 # The Hartree energy of the density's error is quadratic in the weights: Newton's steps.
 _ITERATIONS = 4
 _FIRST_FORCE = 2
+# How much more the pressure that all snapshots share may add to a row than all else: it is free.
+_FREE = 1e6
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,16 @@ class Problem:
         Shape (rows,): of the squared errors, for λ = 1.
     blocks
         Rows of each snapshot: its energy, the part of it that is the density of states', forces.
+    volumes
+        Shape (rows,): what an unknown pressure that all snapshots share adds to each, as of
+        `EnergyTerm`.
     """
 
     rows: Rows
     wanted: Tensor
     weights: Tensor
     blocks: Sequence[slice]
+    volumes: Tensor
 
     @property
     def of_energies(self) -> list[int]:
@@ -85,7 +91,8 @@ def least_squares(
         Energies per atom and derivatives along displacements.
     """
     snapshots, displacements = len(sums), sum(len(one.rows) - 1 for one in sums)
-    units, energies, wanted, weights, blocks, begin = [], [], [], [], [], 0
+    units, energies, wanted, weights, volumes = [], [], [], [], []
+    blocks, begin = [], 0
     for one in sums:
         count = len(one.rows) + 1
         scale = torch.ones(count, dtype=torch.float64)
@@ -100,10 +107,11 @@ def least_squares(
         energies.append(torch.stack([one.band, one.density]).expand(count, 2, len(one.band)))
         wanted.append(torch.cat([values, one.wanted[1:]]) * scale)
         weights.append(weight)
+        volumes.append(torch.cat([torch.zeros(1, dtype=torch.float64), one.volumes]))
         blocks.append(slice(begin, begin + count))
         begin += count
     linear = Rows(torch.cat(units), torch.cat(energies))
-    return Problem(linear, torch.cat(wanted), torch.cat(weights), blocks)
+    return Problem(linear, torch.cat(wanted), torch.cat(weights), blocks, torch.cat(volumes))
 
 
 @dataclass(frozen=True)
@@ -130,14 +138,19 @@ class Fit:
     left_out_energies: Tensor
     left_out_forces: Tensor
 
-    def error(self) -> float:
-        """Mean square of the left-out energies' errors."""
-        return float(self.left_out_energies.square().mean())
+    def error(self, energy_weight: float, force_weight: float) -> float:
+        """Weighted mean squares of the left-out errors: of energies alone, few snapshots decide."""
+        energies = energy_weight * float(self.left_out_energies.square().mean())
+        if not len(self.left_out_forces):
+            return energies
+        return energies + force_weight * float(self.left_out_forces.square().mean())
 
 
 def as_it_is(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Fit:
     """The weights of a network without any change, with the errors that the form has for them."""
     errors = problem.at(sums, weights).errors(weights)
+    if (shared := problem.volumes).any():  # the pressure that fits best
+        errors -= shared * (shared @ errors) / (shared @ shared)
     return Fit(weights, 0.0, 0.0, *_parts([errors[block] for block in problem.blocks]))
 
 
@@ -171,7 +184,8 @@ def fitted_weights(
     origin, changed = metric.origin(weights), problem.of_energies
     kernel = metric.products(problem.rows, problem.rows)
     for strength in strengths:
-        inverse = torch.linalg.inv(kernel + torch.diag(1 / (strength * problem.weights)))
+        matrix = kernel + torch.diag(1 / (strength * problem.weights))
+        inverse = torch.linalg.inv(matrix + _of_shared_pressure(matrix, problem.volumes))
         fitted = origin
         # Only rows of energies change between Newton's steps.
         for _ in range(_ITERATIONS):
@@ -190,6 +204,14 @@ def fitted_weights(
 def form_errors(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
     """Errors of the free energies as the form has them, eV/atom."""
     return -as_it_is(problem, sums, weights).left_out_energies
+
+
+def _of_shared_pressure(matrix: Tensor, volumes: Tensor) -> Tensor:
+    """What one more unknown, which adds the volumes to the rows, adds to their products."""
+    if not (changed := volumes != 0).any():
+        return torch.zeros_like(matrix)
+    scale = torch.diagonal(matrix)[changed].mean() / volumes[changed].square().mean()
+    return _FREE * scale * torch.outer(volumes, volumes)
 
 
 def _updated(inverse: Tensor, rows: Sequence[int], change: Tensor) -> Tensor:

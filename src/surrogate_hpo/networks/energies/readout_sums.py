@@ -28,6 +28,8 @@ class SnapshotSums:
     wanted
         Shape (1 + displacements,): what the linear parts of the energy in eV and of the forces
         in eV/Å have to be, the Hartree energy of the density's error apart.
+    volumes
+        Shape (1 + displacements,): as of `EnergyTerm`; 0 for the energy.
     states
         Shape (energies,): mean of the scaled LDOS of the reference over the points.
     rows
@@ -47,6 +49,7 @@ class SnapshotSums:
     atoms: int
     points: int
     wanted: Tensor
+    volumes: Tensor
     states: Tensor
     rows: Tensor
     gram: Tensor
@@ -99,13 +102,14 @@ def snapshot_sums(body: nn.Sequential, streamed: StreamedTerm, displacements: in
     for tangent in islice(streamed.tangents, displacements):
         _, change = torch.func.jvp(body, (term.inputs,), (tangent,))  # type: ignore[misc]
         rows.append(summed(with_one(change, 0.0)))
-    slopes = term.slopes[: len(rows) - 1].double()
+    slopes, volumes = (one[: len(rows) - 1].double().cpu() for one in (term.slopes, term.volumes))
     return SnapshotSums(
         band=term.band.double().cpu(),
         density=term.density.double().cpu(),
         atoms=term.atoms,
         points=len(hidden),
-        wanted=torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes.cpu()]),
+        wanted=torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes]),
+        volumes=torch.cat([torch.zeros(1, dtype=torch.float64), volumes]),
         states=term.targets.mean(0, dtype=torch.float64).cpu(),
         rows=torch.stack(rows).cpu(),
         gram=(_product(hidden.T, hidden) / len(hidden)).cpu(),

@@ -33,7 +33,17 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-_TENSORS = ("inputs", "targets", "band", "density", "field", "repulsion", "tangents", "slopes")
+_TENSORS = (
+    "inputs",
+    "targets",
+    "band",
+    "density",
+    "field",
+    "repulsion",
+    "tangents",
+    "slopes",
+    "volumes",
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,9 @@ class EnergyTerm:
         displacement, 1/Å; no directions where forces are not known.
     slopes
         Shape (directions,): what the first sum of A' has to be, eV/Å.
+    volumes
+        Shape (directions,): derivative of the volume, Å². Where it is not zero, the slope is known
+        up to this times a pressure that all snapshots share.
     floor
         Free energy of the reference LDOS minus that of DFT, eV/atom.
     """
@@ -81,6 +94,7 @@ class EnergyTerm:
     atoms: int
     tangents: Tensor
     slopes: Tensor
+    volumes: Tensor
     floor: float = 0.0
 
     def to(self, device: str | torch.device) -> "EnergyTerm":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.data.models import OTHER_KIND, read_state, write_state
 from surrogate_hpo.descriptors.bispectrum import bispectrum
-from surrogate_hpo.descriptors.cell_density import CellDensity
+from surrogate_hpo.descriptors.cell_components import CellComponents
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError
@@ -113,7 +113,7 @@ def atom_vectors(
     symbols = atoms.get_chemical_symbols()
     cell = atoms.cell.array
     snap = bispectrum(atoms.positions, atoms.positions, cell, **definition.keywords(symbols))
-    values = CellDensity(definition, symbols, cell).behind(snap)
+    values = CellComponents(definition, atoms.positions, cell, symbols).behind(snap)
     if len(elements) == 1:
         return np.asarray(values, np.float64)
     own = [[float(symbol == element) for element in elements] for symbol in symbols]

@@ -58,7 +58,7 @@ def ados_atoms(
             got=str(len(ldos)),
             remedy="run the ldos stage for all snapshots",
         )
-    definition = _definition(settings, acsd, cell_density=descriptors_settings.cell_density)
+    definition = _definition(settings, descriptors_settings, acsd)
     read = {path.stem: read_structure(path) for path in structures}
     elements = elements_of(list(read.values()))
     record = provenance("ados", settings, seed, [*structures, *ldos, acsd])
@@ -78,14 +78,15 @@ def ados_atoms(
     shutil.rmtree(folder)
 
 
-def _definition(settings: AdosSettings, acsd: Path, *, cell_density: bool) -> DescriptorDefinition:
+def _definition(
+    settings: AdosSettings, grid: DescriptorsSettings, acsd: Path
+) -> DescriptorDefinition:
     """The descriptor of the grid, with the cutoff and 2 J_max of the section if it names them."""
     chosen = DescriptorDefinition.from_document(read_document(acsd, keys=DEFINITION_KEYS))
     found = replace(
-        chosen,
+        grid.with_cell(chosen),
         cutoff_radius=settings.cutoff_radius_angstrom or chosen.cutoff_radius,
         twojmax=settings.twojmax or chosen.twojmax,
-        cell_density=cell_density,
     )
     if settings.width_angstrom > found.cutoff_radius:
         raise ConfigError(

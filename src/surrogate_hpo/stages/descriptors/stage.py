@@ -1,7 +1,6 @@
 """SNAP bispectrum descriptors on the full grid, for the chosen candidate only."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +37,7 @@ def descriptors(
     The grid is computed and written in blocks; a killed job goes on where it stopped.
     """
     chosen = DescriptorDefinition.from_document(read_document(acsd, keys=DEFINITION_KEYS))
-    definition = replace(chosen, cell_density=settings.cell_density)
+    definition = settings.with_cell(chosen)
     atoms, shape = read_structure(structure), read_dft_result(dft).fft_grid
     compute = grid_engine(settings, definition, atoms, shape, threads=threads)
     record = provenance("descriptors", settings, seed, [structure, dft, acsd])

@@ -9,6 +9,7 @@ from ase import Atoms
 from surrogate_hpo.config.base import SPLITS, Split
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.config.sizes import Size
+from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.errors import ConfigError, DataError
 from surrogate_hpo.formats.structures.structures import checked_structure
 from surrogate_hpo.run.rest import rest_structure
@@ -22,6 +23,8 @@ _FEW_SNAPSHOTS = 3
 _DENSEST, _THINNEST = 0.75, 1.33
 # Largest over smallest volume per atom of the training, less one. 1 % shifts E_F of Al by 0.1 eV.
 _VARIED_VOLUMES, _EQUAL_VOLUMES = 1e-2, 1e-6
+# As many means as cells tell every cell apart.
+_CELLS_PER_MEAN = 2
 
 
 def representatives(config: Config) -> list[str]:
@@ -139,6 +142,30 @@ def volume_warnings(config: Config, structures: dict[str, Atoms]) -> Iterator[st
         yield (
             "descriptors.cell_density: all training cells have the same volume per atom, so this "
             "component is constant and teaches nothing"
+        )
+
+
+def means_warnings(config: Config) -> Iterator[str]:
+    """Whether there are enough training cells for the means over the atoms of a cell.
+
+    Parameters
+    ----------
+    config
+        The whole config.
+
+    Yields
+    ------
+    str
+        A sentence.
+    """
+    if (twojmax := config.descriptors.cell_mean_twojmax) is None:
+        return
+    means, cells = n_components(twojmax), len(config.snapshots.names("training"))
+    if cells < _CELLS_PER_MEAN * means:
+        yield (
+            f"descriptors.cell_mean_twojmax: {means} means over the atoms beside {cells} training "
+            f"cells, fewer than {_CELLS_PER_MEAN * means}: they tell each cell apart; "
+            "lower it, leave it out, or train on more cells"
         )
 
 

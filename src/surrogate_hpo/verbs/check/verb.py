@@ -36,6 +36,7 @@ from surrogate_hpo.verbs.check.cells import (
     cell_facts,
     cell_warnings,
     make_generated,
+    means_warnings,
     representatives,
     volume_warnings,
 )
@@ -112,6 +113,7 @@ def check(config: Config) -> None:
         *_loose(config, sizes),
         *cell_warnings(config, sizes),
         *volume_warnings(config, structures),
+        *means_warnings(config),
         *own,
         *memory_warning(config),
     ):
