@@ -9,6 +9,7 @@ import torch
 from ase.build import bulk
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from surrogate_hpo.data.descriptor_store import DescriptorData, write_descriptors
 from surrogate_hpo.data.dft_results import write_dft_result
@@ -240,7 +241,7 @@ def test_slope_is_the_derivative_of_the_whole_free_energy(case, direction):
 
 @pytest.mark.parametrize("number", range(6))
 def test_slope_along_a_strain_is_the_derivative_of_the_whole_free_energy(case, number):
-    snapshots = replace(case.snapshots(), with_stress=True)
+    snapshots = replace(case.snapshots(), strains=6)
     write_dft_result(case.folder / "a.json", replace(case.result, stress=np.zeros((3, 3))), {})
     try:
         (term,) = (one.joined() for one in snapshots.terms(with_forces=True))
@@ -267,7 +268,7 @@ def test_slope_along_a_strain_is_the_derivative_of_the_whole_free_energy(case, n
 
 
 def test_a_stress_moves_the_wanted_slope_by_the_volume_times_it(case):
-    snapshots = replace(case.snapshots(), with_stress=True)
+    snapshots = replace(case.snapshots(), strains=6)
     stress, slopes = np.array([[0.02, 0.01, 0], [0.01, -0.02, 0], [0, 0, 0]]), []
     for known in (np.zeros((3, 3)), stress, stress + 0.05 * np.eye(3)):
         write_dft_result(case.folder / "a.json", replace(case.result, stress=known), {})
@@ -284,6 +285,21 @@ def test_a_stress_moves_the_wanted_slope_by_the_volume_times_it(case):
     assert more == pytest.approx((0.05 * volumes).tolist(), abs=1e-4)
     along = volume * np.sqrt(3)
     assert volumes.tolist() == pytest.approx([0.0] * 5 + [along] + [0.0] * 12, rel=1e-6)
+
+
+def test_how_many_strains_a_config_asks_for(case):
+    write_dft_result(case.folder / "a.json", replace(case.result, stress=np.zeros((3, 3))), {})
+    found = []
+    for asked in ({}, {"stress": True}, {"stress": True, "pressure": True}):
+        snapshots = replace(
+            case.snapshots(), strains=TrainSettings(maximum_epochs=1, **asked).strains
+        )
+        term = next(snapshots.terms(with_forces=True)).term
+        found.append((len(term.slopes) - 12, int((term.volumes != 0).sum())))
+    write_dft_result(case.folder / "a.json", case.result, {})
+    assert found == [(0, 0), (5, 0), (6, 1)]
+    with pytest.raises(ValidationError, match=r"set train\.stress: true"):
+        TrainSettings(maximum_epochs=1, pressure=True)
 
 
 def test_training_on_forces_brings_them_down(case):

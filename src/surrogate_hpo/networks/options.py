@@ -21,8 +21,8 @@ _MOST_DIRECTIONS, _FEWEST_DIRECTIONS, _DIRECTIONS_TIMES_POINTS = 48, 4, 480_000
 # many rows and columns takes 288 MB. With more snapshots, fewer displacements of each are taken.
 LARGEST_NUMBER_OF_ROWS = 6000
 
-# Strains of a snapshot along which its stress is known.
-NUMBER_OF_STRAINS = 6
+# Strains of a snapshot along which its stress may be learnt: those that keep the volume, and all.
+SHEARS, STRAINS = 5, 6
 
 
 def number_of_directions(atoms: int, points: int) -> int:

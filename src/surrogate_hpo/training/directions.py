@@ -15,7 +15,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from surrogate_hpo.dft.strain import deformed
-from surrogate_hpo.networks.options import NUMBER_OF_STRAINS, number_of_directions
+from surrogate_hpo.networks.options import SHEARS, STRAINS, number_of_directions
 from surrogate_hpo.training.reference_derivatives import ReferenceDerivatives
 from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
 
@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 def _strains() -> FloatArray:
     """Orthonormal symmetric matrices, the last of which has a trace, shape (6, 3, 3)."""
-    found = np.zeros((NUMBER_OF_STRAINS, 3, 3))
+    found = np.zeros((STRAINS, 3, 3))
     for number, (a, b) in enumerate([(0, 1), (0, 2), (1, 2)]):
         found[number, a, b] = found[number, b, a] = 1 / np.sqrt(2)
     found[3] = np.diag([1, -1, 0]) / np.sqrt(2)
@@ -56,7 +56,7 @@ class Directions:
         """Derivative of the volume along each, shape (directions,), Å²."""
         of_strains = atoms.get_volume() * np.trace(self.strains, axis1=1, axis2=2)
         # Of the others it is zero but for rounding.
-        of_strains[: NUMBER_OF_STRAINS - 1] = 0.0
+        of_strains[:SHEARS] = 0.0
         return np.concatenate([of_strains, np.zeros(len(self.displacements))])
 
     def slopes(self, snapshot: ReferenceSnapshot, derivatives: ReferenceDerivatives) -> FloatArray:
@@ -91,7 +91,7 @@ def directions_of(
     points: int,
     generator: np.random.Generator,
     *,
-    with_stress: bool,
+    strains: int,
 ) -> Directions:
     """Directions along which DFT's derivatives are known.
 
@@ -103,8 +103,8 @@ def directions_of(
         Points of the coarse grid: how many displacements are affordable.
     generator
         Draws displacements where there are too many to take all.
-    with_stress
-        Whether to take strains, too.
+    strains
+        How many strains to take, too, where the stress is known: none, `SHEARS` or `STRAINS`.
 
     Returns
     -------
@@ -112,9 +112,7 @@ def directions_of(
         Empty where nothing is known.
     """
     atoms = len(snapshot.atoms)
-    strains = np.empty((0, 3, 3))
-    if with_stress and snapshot.result.stress is not None:
-        strains = _strains() / np.sqrt(atoms)
+    known = strains if snapshot.result.stress is not None else 0
     displacements = np.empty((0, atoms, 3))
     if snapshot.result.forces is not None:
         size, count = 3 * atoms, number_of_directions(atoms, points)
@@ -122,4 +120,4 @@ def directions_of(
         if count < size:
             basis = np.linalg.qr(generator.standard_normal((size, count)))[0].T
         displacements = basis.reshape(-1, atoms, 3)
-    return Directions(strains, displacements)
+    return Directions(_strains()[:known] / np.sqrt(atoms), displacements)

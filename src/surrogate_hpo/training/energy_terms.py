@@ -75,8 +75,9 @@ class TrainingSnapshots:
         Decides the directions where there are too many to keep all.
     threads
         CPU threads.
-    with_stress
-        Whether the stress of DFT is learnt where forces are, as far as it is no pressure.
+    strains
+        Along how many strains the stress of DFT is learnt where forces are: none, those that keep
+        the volume, or all.
     """
 
     files: Sequence[SnapshotFiles]
@@ -85,7 +86,7 @@ class TrainingSnapshots:
     scalers: Scalers
     seed: int
     threads: int
-    with_stress: bool = False
+    strains: int = 0
 
     def without_energy(self) -> list[Path]:
         """DFT results that do not tell the total free energy."""
@@ -236,7 +237,7 @@ def _term(
     descriptors = source.at(points, atoms)
     directions = NO_DIRECTIONS
     if with_forces:
-        directions = directions_of(snapshot, len(points), generator, with_stress=source.with_stress)
+        directions = directions_of(snapshot, len(points), generator, strains=source.strains)
     term = EnergyTerm(
         inputs=scalers.inputs.transform(torch.from_numpy(descriptors)).float(),
         targets=scaled.float(),

@@ -2,7 +2,6 @@
 
 from surrogate_hpo.networks.options import (
     LARGEST_NUMBER_OF_ROWS,
-    NUMBER_OF_STRAINS,
     number_of_directions,
 )
 from surrogate_hpo.run.case import FLOAT32, Case
@@ -19,7 +18,7 @@ def _training(case: Case) -> list[tuple[int, int]]:
     """Displacements, strains and points of the coarse grid of each training snapshot."""
     sizes = [case.sizes.get(name, case.size) for name in case.config.names("training")]
     coarse = [(size.atoms, size.grid_points // COARSENING) for size in sizes]
-    strains = NUMBER_OF_STRAINS * case.config.train.stress
+    strains = case.config.train.strains
     return [(strains + number_of_directions(atoms, points), points) for atoms, points in coarse]
 
 

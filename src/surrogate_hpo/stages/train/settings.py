@@ -1,10 +1,11 @@
 """The `train` section: the final training."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from surrogate_hpo.config.base import NO_RERUN, Count, PositiveInt, Section
+from surrogate_hpo.networks.options import SHEARS, STRAINS
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -28,6 +29,11 @@ class TrainSettings(Section):
         False,
         description="learn the shear stress, too, where forces are learnt and the DFT results "
         "have it; the pressure follows from energies of several volumes",
+    )
+    pressure: bool = Field(
+        False,
+        description="with `stress`, fit the last layer to the pressure, too, up to a constant that "
+        "all snapshots share: the Pulay stress",
     )
     density_weight: Weight = Field(
         0.0,
@@ -56,6 +62,20 @@ class TrainSettings(Section):
         json_schema_extra=NO_RERUN,
     )
     use_gpu: bool = Field(False, description="train on a CUDA device", json_schema_extra=NO_RERUN)
+
+    @model_validator(mode="after")
+    def _pressure_is_part_of_a_stress(self) -> Self:
+        if self.pressure and not self.stress:
+            msg = "the pressure is learnt beside the shear stress: set train.stress: true"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def strains(self) -> int:
+        """Along how many strains the stress of a snapshot is learnt."""
+        if not self.stress:
+            return 0
+        return STRAINS if self.pressure else SHEARS
 
     @property
     def learns_energies(self) -> bool:

@@ -250,5 +250,5 @@ def _snapshots(
         Scalers(scaled.input_scaler, scaled.output_scaler),
         seed=derive_seed(job.seed, "directions"),
         threads=job.threads,
-        with_stress=job.settings.stress,
+        strains=job.settings.strains,
     )
