@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 CONFIG ?= config/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-per-point bench-scale bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-selection-data bench-select bench-barrier bench-cell-means bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
+.PHONY: help run compare compare-tiny flagship table test test-slurm fuzz bench-recipes bench-broadening bench-training bench-descriptors bench-acsd bench-naswot bench-search bench-table bench-predict bench-per-point bench-scale bench-forces bench-dynamics bench-elastic bench-atoms bench-potential bench-selection-data bench-select bench-barrier bench-cell-means bench-pulay bench-busy bench-start docs lint lint-types lint-style format environment quantum-espresso lock generated clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -153,6 +153,9 @@ SELECT ?=
 
 bench-select: environment quantum-espresso  ## rules that choose the next DFT runs against random choices; a relaxation in rounds
 	.venv/bin/python benchmarks/selection.py $(SELECT)
+
+bench-pulay: environment quantum-espresso  ## pressure of pw.x by its stress and by its energies, a quarter of an hour; needs a finished `make flagship`
+	.venv/bin/python benchmarks/pulay.py
 
 bench-cell-means: environment  ## what moves the Fermi energy from cell to cell; needs a finished `make flagship`
 	.venv/bin/python benchmarks/cell_means.py

@@ -18,7 +18,6 @@ Interrupted, it goes on when it is called again: DFT runs are kept in benchmarks
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -30,14 +29,12 @@ from ase import Atoms
 from ase.build import bulk
 from ase.eos import EquationOfState
 from ase.stress import voigt_6_to_full_3x3_stress
+from select_data import pwx_result
 
 from surrogate_hpo import SurrogateCalculator, read_surrogate
 from surrogate_hpo.config.load import load_config
-from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.errors import PhysicsError
-from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.physics.prediction_grid import prediction_grid
-from surrogate_hpo.stages.dft.stage import dft
 from surrogate_hpo.units import GIGAPASCAL_PER_EV_PER_CUBIC_ANGSTROM as GIGAPASCAL
 
 OUT = Path("benchmarks/out/elastic.json")
@@ -182,19 +179,8 @@ def by_dft(config: Path) -> Method:
 
     def found(strain: np.ndarray) -> Found:
         name = "_".join(f"{1e4 * strain[a, b]:+.0f}" for a, b in ((0, 0), (1, 1), (1, 2)))
-        place, atoms = RUNS / f"{name}.json", strained(primitive, strain)
-        if not place.is_file():
-            write_structure(RUNS / f"{name}.extxyz", atoms)
-            dft(
-                settings=loaded.dft,
-                seed=loaded.seed,
-                structure=RUNS / f"{name}.extxyz",
-                pseudopotentials=[Path(file) for file in loaded.dft.pseudopotentials.values()],
-                dft=place,
-                save=RUNS / f"{name}.save",
-            )
-            shutil.rmtree(RUNS / f"{name}.save")  # wavefunctions, which nothing here needs
-        result = read_dft_result(place)
+        atoms = strained(primitive, strain)
+        result = pwx_result(loaded, atoms, RUNS / name)
         assert result.total_free_energy is not None  # noqa: S101 - pw.x gives it
         assert result.stress is not None  # noqa: S101
         return Found(result.total_free_energy, atoms.get_volume(), result.stress)

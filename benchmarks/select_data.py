@@ -21,6 +21,7 @@ from ase.io import write
 from surrogate_hpo.config.load import load_config
 from surrogate_hpo.config.project import Config
 from surrogate_hpo.data.dft_results import read_dft_result
+from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.files.atomic import replacing
 from surrogate_hpo.formats.structures.structures import read_structure, write_structure
 from surrogate_hpo.stages.dft.stage import dft
@@ -42,8 +43,8 @@ def main(name: str, number: int | None) -> None:
         write(stream, frames, format="extxyz")
 
 
-def computed(loaded: Config, atoms: Atoms, stem: Path) -> Atoms:
-    """A structure with total free energy and forces, by pw.x where it has not been run before."""
+def pwx_result(loaded: Config, atoms: Atoms, stem: Path) -> DftResult:
+    """By the settings of a config, from pw.x where it has not been run before."""
     structure, found = stem.with_suffix(".extxyz"), stem.with_suffix(".json")
     if not found.is_file():
         write_structure(structure, atoms)
@@ -59,7 +60,13 @@ def computed(loaded: Config, atoms: Atoms, stem: Path) -> Atoms:
         shutil.rmtree(stem.with_suffix(".save"))  # wavefunctions, which nothing here needs
         sys.stdout.write(f"{stem}: {time.perf_counter() - started:.1f} s\n")
         sys.stdout.flush()
-    result, labelled = read_dft_result(found), read_structure(structure)
+    return read_dft_result(found)
+
+
+def computed(loaded: Config, atoms: Atoms, stem: Path) -> Atoms:
+    """A structure with total free energy and forces, by pw.x where it has not been run before."""
+    result = pwx_result(loaded, atoms, stem)
+    labelled = read_structure(stem.with_suffix(".extxyz"))
     labelled.calc = SinglePointCalculator(
         labelled, free_energy=result.total_free_energy, forces=result.forces
     )
