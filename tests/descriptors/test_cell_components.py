@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from surrogate_hpo.descriptors.atom_centred import atom_bispectrum
-from surrogate_hpo.descriptors.cell_components import CellComponents, cell_density
+from surrogate_hpo.descriptors.bispectrum import bispectrum
+from surrogate_hpo.descriptors.cell_components import CellComponents, cell_density, components_at
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 
 ELEMENTS = {"Al": 1.0, "Mg": 0.5}, {"Al": 0.5, "Mg": 0.45}
@@ -105,6 +106,15 @@ def test_the_definition_is_handed_on(definition):
     found = CellComponents(definition, *a_cell(0), SYMBOLS).behind(np.ones((7, 5), np.float32))
     assert found.dtype == np.float32
     assert found.shape == (7, definition.components)
+
+
+def test_all_components_of_some_points():
+    positions, cell = a_cell(5)
+    points = np.random.default_rng(5).normal(size=(4, 3))
+    found = components_at(points, WITH_BOTH, positions, cell, SYMBOLS, threads=2)
+    snap = bispectrum(points, positions, cell, **WITHOUT.keywords(SYMBOLS))
+    np.testing.assert_array_equal(found[:, :5], snap)
+    np.testing.assert_array_equal(found[:, 5:], [values(WITH_BOTH, positions, cell)] * 4)
 
 
 def test_the_number_of_threads_changes_nothing():

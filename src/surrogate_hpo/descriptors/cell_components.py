@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.descriptors.atom_centred import AtomBispectrum
+from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.triples import n_components
 
@@ -151,3 +152,39 @@ class CellComponents:
             positions += moved
             strain += stretched
         return positions, strain
+
+
+def components_at(
+    points: FloatArray,
+    definition: DescriptorDefinition,
+    positions: FloatArray,
+    cell: FloatArray,
+    symbols: list[str],
+    *,
+    threads: int = 1,
+) -> FloatArray:
+    """All components of a definition at some points: SNAP, and behind it those of the cell.
+
+    Parameters
+    ----------
+    points
+        Å, [points, 3].
+    definition
+        The descriptor.
+    positions
+        Of the atoms, Å, [N, 3].
+    cell
+        Cell vectors as rows, Å, [3, 3].
+    symbols
+        Element of each atom.
+    threads
+        Number of threads; the numbers do not depend on it.
+
+    Returns
+    -------
+    array [points, components of the definition]
+        Dimensionless.
+    """
+    snap = bispectrum(points, positions, cell, threads=threads, **definition.keywords(symbols))
+    of_cell = CellComponents(definition, positions, cell, symbols, threads=threads)
+    return np.asarray(of_cell.behind(snap), np.float64)

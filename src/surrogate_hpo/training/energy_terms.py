@@ -16,8 +16,7 @@ from torch import Tensor
 from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
-from surrogate_hpo.descriptors.bispectrum import Bispectrum
-from surrogate_hpo.descriptors.cell_components import CellComponents
+from surrogate_hpo.descriptors.cell_components import components_at
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.formats.structures.structures import read_structure
@@ -95,11 +94,8 @@ class TrainingSnapshots:
 
     def at(self, points: FloatArray, atoms: Atoms) -> FloatArray:
         """Descriptors of some points, not scaled."""
-        symbols, cell = atoms.get_chemical_symbols(), atoms.cell[:]
-        evaluate = Bispectrum(atoms.positions, cell, **self.definition.keywords(symbols))
-        components = np.asarray(evaluate(points, threads=self.threads))
-        of_cell = CellComponents(self.definition, atoms.positions, cell, symbols)
-        return np.asarray(of_cell.behind(components))
+        symbols, where = atoms.get_chemical_symbols(), (atoms.positions, atoms.cell[:])
+        return components_at(points, self.definition, *where, symbols, threads=self.threads)
 
     def references(self) -> Iterator[ReferenceSnapshot]:
         """Read one snapshot after the other."""

@@ -12,8 +12,7 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from surrogate_hpo.data.models import OTHER_KIND, read_state, write_state
-from surrogate_hpo.descriptors.bispectrum import bispectrum
-from surrogate_hpo.descriptors.cell_components import CellComponents
+from surrogate_hpo.descriptors.cell_components import components_at
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.errors import DataError
@@ -112,10 +111,9 @@ def atom_vectors(
         )
     symbols = atoms.get_chemical_symbols()
     cell = atoms.cell.array
-    snap = bispectrum(atoms.positions, atoms.positions, cell, **definition.keywords(symbols))
-    values = CellComponents(definition, atoms.positions, cell, symbols).behind(snap)
+    values = components_at(atoms.positions, definition, atoms.positions, cell, symbols)
     if len(elements) == 1:
-        return np.asarray(values, np.float64)
+        return values
     own = [[float(symbol == element) for element in elements] for symbol in symbols]
     return np.hstack([values, own])
 
