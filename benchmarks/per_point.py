@@ -31,7 +31,7 @@ from torch import Tensor
 from surrogate_hpo.data.surrogate_contents import Surrogate
 from surrogate_hpo.data.surrogates import read_surrogate
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
-from surrogate_hpo.descriptors.cell_components import CellComponents
+from surrogate_hpo.descriptors.cell_components import components_at
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import GridBox, grid_points
 from surrogate_hpo.dft.thermal import thermal_displacements
@@ -103,10 +103,10 @@ def costs(surrogate: Surrogate | None, atoms: Atoms, points: int) -> dict[str, A
         )
         for dtype in (np.float64, np.float32)
     )
-    of_cell = CellComponents(
-        definition, atoms.positions, atoms.cell[:], atoms.get_chemical_symbols()
+    symbols = atoms.get_chemical_symbols()
+    given = torch.from_numpy(
+        components_at(where, definition, atoms.positions, atoms.cell[:], symbols)
     )
-    given = torch.from_numpy(of_cell.behind(double(where)))
     models = random_models(given) if surrogate is None else surrogate.models
     rows = given.to(models[0].precision)
     energies = models[0].output_scaler.features

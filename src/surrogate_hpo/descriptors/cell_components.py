@@ -1,5 +1,7 @@
 """Components that describe the whole cell: what no local descriptor can know."""
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -74,18 +76,23 @@ class CellComponents:
     ) -> None:
         self._threads, self._atoms = threads, len(symbols)
         self._of_snap = n_components(definition.twojmax)
-        self._with_density = definition.cell_density
+        self._wanted = definition.components > self._of_snap
         keywords = definition.keywords(symbols)
-        density = cell_density(
-            cell, cutoff_radius=definition.cutoff_radius, weights=keywords["weights"]
-        )
-        values = [density] if self._with_density else []
+        self._density: list[float] = []
+        if definition.cell_density:
+            cutoff, weights = definition.cutoff_radius, keywords["weights"]
+            self._density = [cell_density(cell, cutoff_radius=cutoff, weights=weights)]
         self._at_atoms: AtomBispectrum | None = None
         if definition.cell_mean_twojmax is not None:
             keywords["twojmax"] = definition.cell_mean_twojmax
             self._at_atoms = AtomBispectrum(positions, cell, **keywords)
-            values.extend(self._at_atoms(threads=threads).mean(0))
-        self._values = np.array(values)
+
+    @cached_property
+    def _values(self) -> FloatArray:
+        """Computed where they are asked for: the adjoint needs no means."""
+        if self._at_atoms is None:
+            return np.array(self._density)
+        return np.array([*self._density, *self._at_atoms(threads=self._threads).mean(0)])
 
     def behind(self, components: NDArray[np.floating]) -> NDArray[np.floating]:
         """Put them behind the components of SNAP.
@@ -100,7 +107,7 @@ class CellComponents:
         array
             Shape (points, components of the definition), of the same type.
         """
-        if not len(self._values):
+        if not self._wanted:
             return components
         own = np.broadcast_to(
             self._values.astype(components.dtype), (len(components), len(self._values))
@@ -121,7 +128,7 @@ class CellComponents:
             Those by the components of SNAP, and the sums over the points of those by the
             components of the cell, shape (energies, components of the cell).
         """
-        if not len(self._values):
+        if not self._wanted:
             return slopes, np.zeros((len(slopes), 0))
         parted = np.split(slopes, [self._of_snap], axis=2)
         return np.ascontiguousarray(parted[0]), parted[1].sum(1)
@@ -143,10 +150,10 @@ class CellComponents:
         """
         positions = np.zeros((len(slopes), self._atoms, 3))
         strain = np.zeros((len(slopes), 3, 3))
-        if self._with_density:
-            strain -= self._values[0] * slopes[:, :1, None] * np.eye(3)
+        for density in self._density:
+            strain -= density * slopes[:, :1, None] * np.eye(3)
         if self._at_atoms is not None:
-            of_means = slopes[:, None, int(self._with_density) :] / self._atoms
+            of_means = slopes[:, None, len(self._density) :] / self._atoms
             gradient = np.repeat(of_means, self._atoms, axis=1)
             moved, stretched = self._at_atoms.adjoint(gradient, threads=self._threads)
             positions += moved

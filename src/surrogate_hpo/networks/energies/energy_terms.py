@@ -173,8 +173,8 @@ class EnergyTerms:
         self, network: nn.Module, term: EnergyTerm, generator: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         """Prediction, and weighted squared errors of the energy and of a force."""
-        known = term.volumes == 0
-        directions = int(known.sum())
+        known = term.wholly_known
+        directions = len(known)
         if not (self.force_weight and directions):
             prediction = network(term.inputs)
             return prediction, self._of_sums(term, prediction)

@@ -29,6 +29,7 @@ be learnt, but then the two cancel in the cells of the training and in no others
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +101,11 @@ class EnergyTerm:
     def to(self, device: str | torch.device) -> "EnergyTerm":
         """Return the same on another device."""
         return replace(self, **{name: getattr(self, name).to(device) for name in _TENSORS})
+
+    @cached_property
+    def wholly_known(self) -> Tensor:
+        """Numbers of the directions whose slopes are wholly known; looked at in each step."""
+        return (self.volumes == 0).nonzero().flatten()
 
     def projection(self, values: Tensor) -> Tensor:
         """Sum over points and energies of c times an LDOS or its derivative.
