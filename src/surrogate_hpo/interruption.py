@@ -21,6 +21,8 @@ END_TIME_VARIABLES = ("SURROGATE_HPO_END_TIME", "SLURM_JOB_END_TIME")
 MARGIN_SECONDS = 60.0
 # SIGTERM: cancelled, preempted or out of time. SIGUSR1: what `sbatch --signal` is mostly given.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+# The reason of a process that stops because another has to: what that one says tells more.
+ANOTHER_PROCESS = "another process of this training"
 
 
 @dataclass

@@ -14,7 +14,8 @@ from test_training import OUTPUTS, RECIPES, make_data, make_trainer, weights
 from training_case import TrainingCase
 
 from surrogate_hpo.cli import INTERRUPTED_STATUS
-from surrogate_hpo.errors import DataError, EngineError
+from surrogate_hpo.errors import DataError, EngineError, InterruptedRun
+from surrogate_hpo.interruption import ANOTHER_PROCESS
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
 from surrogate_hpo.networks.group import Group
@@ -168,6 +169,19 @@ def test_a_failure_in_one_process_ends_all_with_one_message(how, kind, message, 
         run_processes(2, fail, {"how": how})
     assert time.monotonic() - begin < 60
     assert ("Traceback" in capfd.readouterr().err) == (how in ("bug", "killed"))
+
+
+def stop(*, group: Group) -> None:
+    """The first process to end was told by the last, who got the signal."""
+    if group.rank == group.size - 1:
+        time.sleep(0.5)
+        raise InterruptedRun("SIGUSR1", saved="epoch 3")
+    raise InterruptedRun(ANOTHER_PROCESS, saved="epoch 3")
+
+
+def test_the_process_that_was_asked_says_who_asked():
+    with pytest.raises(InterruptedRun, match="^stopped by SIGUSR1; .* from epoch 3$"):
+        run_processes(2, stop, {})
 
 
 @pytest.fixture(scope="module")

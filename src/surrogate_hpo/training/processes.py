@@ -20,7 +20,13 @@ import torch
 import torch.distributed as dist
 
 from surrogate_hpo.errors import ConfigError, EngineError, InterruptedRun, SurrogateHpoError
-from surrogate_hpo.interruption import SIGNALS, deferred, handling_signals, received_signal
+from surrogate_hpo.interruption import (
+    ANOTHER_PROCESS,
+    SIGNALS,
+    deferred,
+    handling_signals,
+    received_signal,
+)
 from surrogate_hpo.log import configure_logging
 from surrogate_hpo.networks.group import Group
 
@@ -145,7 +151,7 @@ def _raise_first(outcomes: Sequence[_Outcome]) -> None:
     """Raise the failure that explains the others: one with a message, a death, anything else."""
     failures = [outcome for outcome in outcomes if outcome.kind is not None]
     known = [o for o in failures if o.kind is not None and issubclass(o.kind, SurrogateHpoError)]
-    for outcome in sorted(known, key=lambda o: o.kind is InterruptedRun):
+    for outcome in sorted(known, key=_says_little):
         assert outcome.kind is not None  # noqa: S101 - chosen above
         # The message is whole already: do not let the class put it together again.
         raise outcome.kind.__new__(outcome.kind, outcome.message)
@@ -155,6 +161,11 @@ def _raise_first(outcomes: Sequence[_Outcome]) -> None:
             got=failures[0].message,
             remedy="the lines above hold its traceback",
         )
+
+
+def _says_little(outcome: _Outcome) -> tuple[bool, bool]:
+    """Order failures: faults, then who was asked to stop, then who stopped because of that."""
+    return outcome.kind is InterruptedRun, ANOTHER_PROCESS in outcome.message
 
 
 def _work(task: _Task, pipe: Connection) -> None:

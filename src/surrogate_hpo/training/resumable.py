@@ -7,7 +7,7 @@ from pathlib import Path
 
 from surrogate_hpo.data.models import read_state, write_state
 from surrogate_hpo.errors import InterruptedRun
-from surrogate_hpo.interruption import deferred, stop_reason
+from surrogate_hpo.interruption import ANOTHER_PROCESS, deferred, stop_reason
 from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.training.fitting import Training
 
@@ -99,7 +99,7 @@ class _Saver:
         trainer, reason = self._fit.trainer, stop_reason()
         # All processes stop after the same batch, whichever of them was told.
         if trainer.group.any(reason is not None) and reason is None:
-            reason = "another process of this training"
+            reason = ANOTHER_PROCESS
         if reason is not None or time.monotonic() - self._saved >= SECONDS_BETWEEN_CHECKPOINTS:
             self.save()
         if reason is not None:
