@@ -67,7 +67,7 @@ def test_points_in_pieces_are_the_same_points(monkeypatch):
     weights = [random(0, 2, ENERGIES)] * 3
     whole, pieces = (ProjectedEnsemble(several(), weights) for _ in range(2))
     expected = whole(descriptors(4))
-    monkeypatch.setattr(projection, "_ROWS", 7)
+    monkeypatch.setattr(projection, "ROWS_IN_CACHE", 7)
     for one, other in zip(pieces(descriptors(4)), expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
     torch.testing.assert_close(pieces.dos(), whole.dos(), rtol=1e-6, atol=1e-6)

@@ -180,7 +180,7 @@ def stop(*, group: Group) -> None:
 
 
 def test_the_process_that_was_asked_says_who_asked():
-    with pytest.raises(InterruptedRun, match="^stopped by SIGUSR1; .* from epoch 3$"):
+    with pytest.raises(InterruptedRun, match=r"^stopped by SIGUSR1; .* from epoch 3$"):
         run_processes(2, stop, {})
 
 

@@ -123,27 +123,22 @@ class DescriptorChain:
             [network or 1, 3, 3].
         """
         cell = self._atoms.cell[:]
-        pullbacks = [
-            Pullback(model, found.band, found.electrons, device=self._device)
-            for model, found in zip(models, cotangents, strict=True)
-        ]
+        pullback = Pullback(
+            models,
+            [found.band for found in cotangents],
+            [found.electrons for found in cotangents],
+            mean=scope == "mean",  # before the adjoint, which costs most
+            device=self._device,
+        )
         fields = [found.field.reshape(-1) for found in cotangents]
-        rows = len(pullbacks) if scope == "each" else 1
+        rows = len(models) if scope == "each" else 1
         gradient, strain = np.zeros((rows, len(self._atoms), 3)), np.zeros((rows, 3, 3))
         progress = Progress(logger, fields[0].numel(), unit="points")
         begin, of_cell = 0, []
         for block in blocks:
             end = begin + len(block)
             points = grid_points(self._grid, cell, indices=first + np.arange(begin, end))
-            given = torch.from_numpy(block)
-            slopes = torch.stack(
-                [
-                    pullback(given, field[begin:end])
-                    for pullback, field in zip(pullbacks, fields, strict=True)
-                ]
-            )
-            if scope == "mean":  # before the adjoint, which costs most
-                slopes = slopes.mean(dim=0, keepdim=True)
+            slopes = pullback(torch.from_numpy(block), [field[begin:end] for field in fields])
             by_snap, by_cell = self._of_cell.split(slopes.numpy())
             of_cell.append(by_cell)
             moved, stretched = self._adjoint(points, by_snap, threads=self._threads)
