@@ -148,7 +148,7 @@ bench-selection-data: environment quantum-espresso  ## the structures that `make
 	.venv/bin/python benchmarks/select_data.py tutorial
 	.venv/bin/python benchmarks/select_data.py flagship
 
-# Without pw.x: SELECT=--without-dft.
+# Without pw.x: SELECT="--parts audit cost spreads".
 SELECT ?=
 
 bench-select: environment quantum-espresso  ## rules that choose the next DFT runs against random choices; a relaxation in rounds

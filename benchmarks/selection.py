@@ -7,10 +7,12 @@
    measures, 20 chosen.
 3. A relaxation by a potential that is taught in rounds against pw.x at every step; its DFT runs
    are made where they are not there.
+4. Spreads over the networks of finished runs against their errors (`selection_spreads.py`).
 
-Writes benchmarks/out/select.json.
+Writes benchmarks/out/select.json. A part that is left out keeps what an earlier run has found.
 
-    python benchmarks/selection.py [--without-dft]
+    python benchmarks/selection.py [--parts audit cost relaxation spreads]
+                                   [--tutorial results] [--flagship results-flagship]
 """
 
 import argparse
@@ -24,6 +26,7 @@ from typing import Any
 from ase.build import bulk
 from select_data import DATA
 from selection_relaxation import relaxation
+from selection_spreads import spreads
 
 from surrogate_hpo.dft.supercells import shaped_supercell
 from surrogate_hpo.dft.thermal import thermal_displacements
@@ -38,22 +41,29 @@ from surrogate_hpo.stages.select_audit.stage import select_audit
 OUT = Path("benchmarks/out/select.json")
 SEED, REPLAYS = 2026, 20
 CANDIDATES, KNOWN, CHOSEN = 10_000, 50, 20
+SECONDS = "selection_cpu_seconds_10000"
+PARTS = ("audit", "cost", "relaxation", "spreads")
 LEARNERS = {"energies and forces": 0.01, "energies": 0.0}
 
 
-def main(with_dft: bool) -> None:
-    """All three, written after each."""
-    document: dict[str, Any] = {"data_sets": {}, "selection_cpu_seconds_10000": None}
-    document["relaxation"] = None
+def main(options: argparse.Namespace) -> None:
+    """The parts that are asked for, written after each."""
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    for path in sorted(DATA.glob("*.extxyz")):
-        for name, weight in LEARNERS.items():
-            document["data_sets"][f"{path.stem}, {name}"] = audit(path, weight)
-            write(document)
-    document["selection_cpu_seconds_10000"] = selection_seconds()
-    write(document)
-    if with_dft:
+    document = json.loads(OUT.read_text(encoding="utf-8")) if OUT.is_file() else {}
+    document = {"data_sets": {}, "relaxation": None, SECONDS: None, "spreads": {}} | document
+    if "audit" in options.parts:
+        for path in sorted(DATA.glob("*.extxyz")):
+            for name, weight in LEARNERS.items():
+                document["data_sets"][f"{path.stem}, {name}"] = audit(path, weight)
+                write(document)
+    if "cost" in options.parts:
+        document[SECONDS] = selection_seconds()
+        write(document)
+    if "relaxation" in options.parts:
         document["relaxation"] = relaxation()
+        write(document)
+    if "spreads" in options.parts:
+        document["spreads"] = spreads(options.tutorial, options.flagship)
         write(document)
     sys.stdout.write(told(document))
 
@@ -138,18 +148,27 @@ def told(document: dict[str, Any]) -> str:
             tau = "" if one["tau"] is None else f"   tau {one['tau']:+.2f}"
             lines.append(f"  {rule:20s} {ratio} ({low} to {high}){tau}")
         lines.append(f"  {found['verdict']}")
-    lines.append(
-        f"10 000 candidates of 8 atoms: {document['selection_cpu_seconds_10000']:.0f} CPU s"
-    )
+    if document[SECONDS] is not None:
+        lines.append(f"10 000 candidates of 8 atoms: {document[SECONDS]:.0f} CPU s")
     if (found := document["relaxation"]) is not None:
         lines.append(
             f"relaxation: {found['dft_calls']} DFT runs instead of {found['direct_dft_calls']}, "
             f"{found['energy_error_mev']:.2f} meV, {found['structure_error_angstrom']:.4f} Å"
         )
+    for name, found in document["spreads"].items():
+        lines.append(f"{name}: {found['structures']} structures")
+        for spread, one in found["tau"].items():
+            within = one["within_classes"]
+            lines.append(
+                f"  {spread:20s} tau {one['tau']:+.2f} ({one['low']:+.2f} to {one['high']:+.2f})"
+                + ("" if within is None else f", within {one['classes']} classes {within:+.2f}")
+            )
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--without-dft", action="store_true", help="no relaxation")
-    main(not arguments.parse_args().without_dft)
+    arguments.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    arguments.add_argument("--tutorial", type=Path, default=Path("results"))
+    arguments.add_argument("--flagship", type=Path, default=Path("results-flagship"))
+    main(arguments.parse_args())

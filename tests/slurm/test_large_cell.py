@@ -4,12 +4,17 @@ import contextlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ase.io import read
 from cluster import Run, Start, is_on_a_node, stage_processes, until
 from slurm_lab import Lab
 from small_surrogate import aluminium, written
 from tiny_workflow import edit_config, new_folder
 
+from surrogate_hpo.data.surrogates import read_surrogate
+from surrogate_hpo.predict.contents import Conditions
+from surrogate_hpo.predict.prediction import predict_structure
 from surrogate_hpo.stages.predict_large.bracket import predict_large_bracket
 from surrogate_hpo.stages.predict_large.settings import PredictLargeSettings
 from surrogate_hpo.stages.predict_large.slab import predict_large_slab
@@ -62,13 +67,13 @@ def document(path: Path) -> dict[str, object]:
     return {key: value for key, value in content.items() if key != "provenance"}
 
 
-def hangs(run: Run, folder: Path) -> int:
-    """Stop the first slab that is at work; returns its Slurm job."""
-    until(lambda: stage_processes(folder, "predict_large_slab"), "a slab gets to work")
-    process = stage_processes(folder, "predict_large_slab")[0]
+def hangs(run: Run, folder: Path, stage: str = "predict_large_slab") -> int:
+    """Stop the first job of a stage that is at work; returns its number in Slurm."""
+    until(lambda: stage_processes(folder, stage), "a job gets to work")
+    process = stage_processes(folder, stage)[0]
     process.suspend()
     number = int(process.environ()["SLURM_JOB_ID"])
-    assert "predict_large_slab" in next(j for j in run.jobs() if j.number == number).rule
+    assert stage in next(j for j in run.jobs() if j.number == number).rule
     return number
 
 
@@ -97,3 +102,25 @@ def test_slabs_that_are_killed_are_made_by_the_next_run_alone(lab: Lab, large: P
     for name, time in done.items():
         assert (large / RESULTS / "slabs" / name).stat().st_mtime_ns == time
     assert document(large / RESULTS / "prediction.json") == in_this_process(large)
+
+
+def test_forces_through_a_slab_that_is_killed_are_made_again(large: Path, start: Start):
+    edit_config(large, "predict_large", forces=True)
+    run = start(large, "predict_large")
+    hangs(run, large, "predict_large_pull")
+    stage_processes(large, "predict_large_pull")[0].kill()
+    run.succeeds()
+    pulls = list(run.jobs("rule_predict_large_pull"))
+    assert sorted(job.state for job in pulls) == ["COMPLETED"] * SLABS + ["FAILED"]
+    assert len({job.rule for job in pulls}) == SLABS
+    expected = predict_structure(
+        read_surrogate(large / "surrogate.pt"),
+        read(large / "large.extxyz"),
+        Conditions(grid=(12, 12, 12)),
+        large,
+        forces="each",
+    ).derivatives
+    found = read(large / RESULTS / "structure.extxyz").get_forces()
+    assert abs(expected.forces).max() > 0.1
+    # Descriptors and networks are of single precision, and other points pass together.
+    np.testing.assert_allclose(found, expected.forces, rtol=0, atol=1e-6)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.descriptors.adjoint.gradient import add_pulled, checked_gradient
-from surrogate_hpo.descriptors.adjoint.tables import adjoint_tables
 from surrogate_hpo.descriptors.atoms import WeightedAtoms, weighted_atoms
 from surrogate_hpo.descriptors.bispectrum import Bispectrum
 from surrogate_hpo.descriptors.neighbours import NeighbourBins
+from surrogate_hpo.descriptors.tables import kernel_tables
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import check_positive_integer
 
@@ -153,7 +153,7 @@ class AtomBispectrum:
         energies = given if given.ndim == 3 else given[None]
         derivative = np.zeros((len(energies), number, 3))
         strain = np.zeros((len(energies), 3, 3))
-        tables = adjoint_tables(self._twojmax)
+        tables = kernel_tables(self._twojmax, "float64")
         for points, radii in self._centres(where):
             rows = np.flatnonzero(points[where])
             add_pulled(

@@ -129,26 +129,26 @@ def rotate(geometry: Lanes, rotations: Lanes, n_neighbours: int) -> None:
         x, y, z = load(geometry, k), load(geometry, k + 1), load(geometry, k + 2)
         r = square_root(multiply_add(x, x, multiply_add(y, y, multiply(z, z))))
         quarter = multiply(scale, multiply(r, load(geometry, k + 3)))
-        sine, cosine = _sine_cosine(geometry, multiply(splat(geometry, ANGLE_FACTOR), quarter))
-        sine, cosine = multiply(two, multiply(sine, cosine)), _double(sine, one, two)
+        sine, cosine = sine_cosine(geometry, multiply(splat(geometry, ANGLE_FACTOR), quarter))
+        sine, cosine = multiply(two, multiply(sine, cosine)), double_angle(sine, one, two)
         slope = divide(multiply(two, multiply(sine, cosine)), r)
-        store(rotations, k, _double(sine, one, two))
+        store(rotations, k, double_angle(sine, one, two))
         store(rotations, k + 1, multiply(z, slope))
         store(rotations, k + 2, multiply_subtract(y, slope, zero))
         store(rotations, k + 3, multiply_subtract(x, slope, zero))
-        sine, _ = _sine_cosine(geometry, quarter)
-        switch = _double(sine, one, two)
+        sine, _ = sine_cosine(geometry, quarter)
+        switch = double_angle(sine, one, two)
         store(rotations, k + 4, multiply(load(geometry, k + 4), multiply(switch, switch)))
 
 
 @inlined
-def _double(sine: Lanes, one: Lanes, two: Lanes) -> Lanes:
+def double_angle(sine: Lanes, one: Lanes, two: Lanes) -> Lanes:
     """Return the cosine of the double angle, 1 − 2 sin²."""
     return multiply_subtract(two, multiply(sine, sine), one)
 
 
 @inlined
-def _sine_cosine(like: Lanes, angle: Lanes) -> tuple[Lanes, Lanes]:
+def sine_cosine(like: Lanes, angle: Lanes) -> tuple[Lanes, Lanes]:
     """Taylor series of sin and cos, exact to the last bit or two for |angle| ≤ π/4."""
     square = multiply(angle, angle)
     sine, cosine = splat(like, 0), splat(like, 0)

@@ -34,9 +34,9 @@ from surrogate_hpo.descriptors.lanes import (
     splat,
     store,
 )
-from surrogate_hpo.descriptors.moments import complete, sum_moments
+from surrogate_hpo.descriptors.moments import complete, factor_rows, sum_moments
 from surrogate_hpo.descriptors.neighbours import NeighbourBins
-from surrogate_hpo.descriptors.tables import TOGETHER, Tables
+from surrogate_hpo.descriptors.tables import TOGETHER, TOGETHER_ZEROS, Tables
 
 
 class Scratch(NamedTuple):
@@ -56,14 +56,13 @@ def kernel_scratch(tables: Tables, max_neighbours: int, dtype: np.dtype[Any]) ->
     return Scratch(
         geometry=neighbour_array(max_neighbours),
         rotations=neighbour_array(max_neighbours),
-        factors=lane_array(2 * (tables.twojmax // 2 + 1) + 4 * (tables.twojmax + 1), double),
+        factors=lane_array(factor_rows(tables.twojmax), double),
         moments=lane_array(2 * tables.n_moments, double),
         total=lane_array(2 * int(tables.first[-1]), dtype),
         result=lane_array(len(tables.components), dtype),
     )
 
 
-_ZEROS = tuple((0,) * n for n in range(1, TOGETHER + 1))
 Kernel = Callable[
     [
         NDArray[np.float64],
@@ -126,7 +125,7 @@ def _contract(total: Lanes, tables: Tables, result: Lanes) -> None:
     zero = splat(result, 0)
     for k in range(result.shape[0]):
         store(result, k, zero)
-    for zeros in literal_unroll(_ZEROS):
+    for zeros in literal_unroll(TOGETHER_ZEROS):
         _couple(total, tables, result, zeros)
 
 

@@ -243,6 +243,23 @@ def multiply_subtract(_typing: _Llvm, left: _Llvm, right: _Llvm, minuend: _Llvm)
     return left(left, right, minuend), generate
 
 
+@intrinsic
+def _dot(_typing: _Llvm, left: _Llvm, right: _Llvm) -> _Llvm:
+    """Return the sum of left·right over the positions of two tuples, lane by lane."""
+
+    def generate(_context: _Llvm, builder: _Llvm, _signature: _Llvm, args: _Llvm) -> _Llvm:
+        pairs = [[builder.extract_value(value, i) for value in args] for i in range(left.count)]
+        total = builder.fmul(*pairs[0])
+        for pair in pairs[1:]:
+            total = _call(builder, "fmuladd", *pair, total)
+        return total
+
+    return left.dtype(left, right), generate
+
+
+dot = cast(Callable[[Any, Any], Lanes], _dot)
+
+
 def _address(context: _Llvm, builder: _Llvm, signature: _Llvm, args: _Llvm) -> _Llvm:
     """Point to row args[1] of array args[0] as a vector."""
     lanes = _LanesType(signature.args[0].dtype)

@@ -23,6 +23,11 @@ from surrogate_hpo.descriptors.lanes import (
 from surrogate_hpo.descriptors.tables import Tables
 
 
+def factor_rows(twojmax: int) -> int:
+    """Rows of lanes that `sum_moments` takes as working memory in `factors`."""
+    return 2 * (twojmax // 2 + 1) + 4 * (twojmax + 1)
+
+
 @inlined
 def sum_moments(
     rotations: Lanes, n_neighbours: int, twojmax: int, factors: Lanes, moments: Lanes

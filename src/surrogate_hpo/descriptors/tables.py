@@ -14,6 +14,8 @@ from surrogate_hpo.descriptors.triples import clebsch_gordan, equal_row_pairs, t
 
 # Momenta z that share the products U_x·U_y: as many as leave their sums in registers.
 TOGETHER = 4
+# For each number of them as many zeros: compiled code is specialised by the length.
+TOGETHER_ZEROS = tuple((0,) * n for n in range(1, TOGETHER + 1))
 
 
 class Tables(NamedTuple):

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate_hpo.descriptors.adjoint.kernel import adjoint_kernel, adjoint_scratch
-from surrogate_hpo.descriptors.adjoint.tables import AdjointTables, adjoint_tables
+from surrogate_hpo.descriptors.adjoint.norms import row_norms
 from surrogate_hpo.descriptors.atoms import WeightedAtoms, weighted_atoms
 from surrogate_hpo.descriptors.neighbours import NeighbourBins
+from surrogate_hpo.descriptors.tables import Tables, kernel_tables
 from surrogate_hpo.descriptors.triples import n_components
 from surrogate_hpo.descriptors.validation import check_positive_integer, checked_vectors
 from surrogate_hpo.errors import DataError
@@ -74,7 +75,7 @@ class BispectrumAdjoint:
             positions, cell, cutoff_radius=cutoff_radius, weights=weights, radii=radii
         )
         self._components = n_components(twojmax)
-        self._tables = adjoint_tables(int(twojmax))
+        self._tables = kernel_tables(int(twojmax), "float64")
         self._bins = self._atoms.neighbour_bins()
 
     def __call__(
@@ -189,7 +190,7 @@ def bispectrum_adjoint(
 def add_pulled(
     totals: tuple[NDArray[np.float64], NDArray[np.float64]],
     seen: tuple[WeightedAtoms, NeighbourBins],
-    tables: AdjointTables,
+    tables: Tables,
     points: NDArray[np.float64],
     energies: NDArray[np.float64],
     *,
@@ -233,6 +234,7 @@ def add_pulled(
             atoms.cutoffs,
             atoms.weights,
             tables,
+            row_norms(tables.twojmax),
             scratch,
             out,
             virial,

@@ -9,67 +9,31 @@ Complex numbers are pairs of rows of a lane array, see ``lanes``.
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_hpo.descriptors.adjoint.tables import AdjointTables
-from surrogate_hpo.descriptors.geometry import ANGLE_FACTOR, ROWS_PER_NEIGHBOUR
+from surrogate_hpo.descriptors.geometry import (
+    ANGLE_FACTOR,
+    ROWS_PER_NEIGHBOUR,
+    double_angle,
+    sine_cosine,
+)
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
+    divide,
     inlined,
     load,
     multiply,
     multiply_add,
     multiply_subtract,
     splat,
+    square_root,
     store,
 )
+from surrogate_hpo.descriptors.tables import Tables
 
 # Rows per element of U_{j−1}: the factors of its real and imaginary part in the derivatives
 # by Re a*, Im a*, Re(−b*), Im(−b*).
 ROWS_PER_SLOPE = 8
 # Rows per neighbour: these four derivatives, and the value.
 ROWS_PER_RESULT = 5
-
-
-@inlined
-def sum_rotations(
-    rotations: Lanes, n_neighbours: int, tables: AdjointTables, recursion: Lanes, sums: Lanes
-) -> None:
-    """Sum w f_c u_j over neighbours, for the rows mb ≤ j/2, without the factors `norm`."""
-    zero, one = splat(sums, 0), splat(sums, 1)
-    for k in range(sums.shape[0]):
-        store(sums, k, zero)
-    for k in range(n_neighbours):
-        store(recursion, 0, load(rotations, ROWS_PER_NEIGHBOUR * k + 4))
-        store(recursion, 1, zero)
-        store(sums, 0, multiply_add(one, load(recursion, 0), load(sums, 0)))
-        for j in range(1, tables.twojmax + 1):
-            _raise(rotations, k, recursion, j, tables.twojmax + 1)
-            for mb in range(j // 2 + 1):
-                into = 2 * (tables.first[j] + mb * (j + 1))
-                source = 2 * mb * (tables.twojmax + 1)
-                for row in range(2 * (j + 1)):
-                    raised = load(recursion, source + row)
-                    store(sums, into + row, multiply_add(one, raised, load(sums, into + row)))
-
-
-@inlined
-def complete(sums: Lanes, tables: AdjointTables, total: Lanes) -> None:
-    """Apply `norm`, add the point's own identity, and mirror the rows mb > j/2."""
-    zero = splat(sums, 0)
-    for j in range(tables.twojmax + 1):
-        last = tables.first[j] + tables.first[j + 1] - 1
-        for mb in range(j // 2 + 1):
-            for ma in range(j + 1):
-                k = tables.first[j] + mb * (j + 1) + ma
-                norm = splat(sums, tables.norm[k])
-                sign = splat(sums, 1 - 2 * ((mb + ma) % 2))
-                own = splat(sums, 1 if ma == mb else 0)
-                real = multiply_add(norm, load(sums, 2 * k), own)
-                imag = multiply(norm, load(sums, 2 * k + 1))
-                if 2 * mb < j:
-                    store(total, 2 * (last - k), multiply(sign, real))
-                    store(total, 2 * (last - k) + 1, multiply_subtract(sign, imag, zero))
-                store(total, 2 * k, real)
-                store(total, 2 * k + 1, imag)
 
 
 @inlined
@@ -105,14 +69,14 @@ def _raise(rotations: Lanes, k: int, rows: Lanes, j: int, stride: int) -> None:
 
 
 @inlined
-def fold(adjoint: Lanes, tables: AdjointTables, folded: Lanes) -> None:
+def fold(adjoint: Lanes, tables: Tables, norms: NDArray[np.float64], folded: Lanes) -> None:
     """Carry dE/dU_j of mirrored rows over to the rows mb ≤ j/2, and take back `norm`."""
     for j in range(tables.twojmax + 1):
         last = tables.first[j] + tables.first[j + 1] - 1
         for k in range(tables.first[j], tables.first[j] + (j // 2 + 1) * (j + 1)):
             column, line = (k - tables.first[j]) % (j + 1), (k - tables.first[j]) // (j + 1)
-            norm = splat(adjoint, tables.norm[k])
-            signed = splat(adjoint, (1 - 2 * ((line + column) % 2)) * tables.norm[k])
+            norm = splat(adjoint, norms[k])
+            signed = splat(adjoint, (1 - 2 * ((line + column) % 2)) * norms[k])
             image = 2 * (last - k)
             real = multiply_add(signed, load(adjoint, image), multiply(norm, load(adjoint, 2 * k)))
             imag = multiply(norm, load(adjoint, 2 * k + 1))
@@ -121,7 +85,7 @@ def fold(adjoint: Lanes, tables: AdjointTables, folded: Lanes) -> None:
 
 
 @inlined
-def slope_factors(folded: Lanes, tables: AdjointTables, slopes: Lanes) -> None:
+def slope_factors(folded: Lanes, tables: Tables, slopes: Lanes) -> None:
     """Compute what each element of u_{j−1} counts in the derivatives of Re Σ F_j* u_j.
 
     With A = a* and B = −b*, ∂u_j[mb, ma] is (j − mb) u_{j−1}[mb, ma] by A,
@@ -167,7 +131,7 @@ def differentiate(
     n_neighbours: int,
     folded: Lanes,
     slopes: Lanes,
-    tables: AdjointTables,
+    tables: Tables,
     recursion: Lanes,
     result: Lanes,
 ) -> None:
@@ -237,56 +201,74 @@ def _add_slopes(
 
 @inlined
 def pull(
-    geometry: Lanes,
+    geometry: Lanes, rotations: Lanes, n_neighbours: int, result: Lanes, virial: Lanes
+) -> None:
+    """Turn derivatives by weight and quaternion into those by the vector from atom to point.
+
+    The quaternion is (cos θ, sin θ n_z, −sin θ n_y, −sin θ n_x) with n the direction from the
+    atom to the point, and θ and the switching function depend on the distance. They take the first
+    three rows of a neighbour in `result`; `virial` gets their products with the vector, [9 rows].
+    """
+    one, two, zero = splat(geometry, 1), splat(geometry, 2), splat(geometry, 0)
+    scale, steep = splat(geometry, 0.25 * np.pi), splat(geometry, np.pi)
+    for k in range(n_neighbours):
+        row, into = ROWS_PER_NEIGHBOUR * k, ROWS_PER_RESULT * k
+        x, y, z = load(geometry, row), load(geometry, row + 1), load(geometry, row + 2)
+        r = square_root(multiply_add(x, x, multiply_add(y, y, multiply(z, z))))
+        per_r, per_cutoff = divide(one, r), load(geometry, row + 3)
+        quarter = multiply(scale, multiply(r, per_cutoff))
+        sine, cosine = sine_cosine(geometry, multiply(splat(geometry, ANGLE_FACTOR), quarter))
+        sine, cosine = multiply(two, multiply(sine, cosine)), double_angle(sine, one, two)
+        slope = multiply(per_r, multiply(two, multiply(sine, cosine)))
+        sine, cosine = sine_cosine(geometry, quarter)
+        sine, cosine = multiply(two, multiply(sine, cosine)), double_angle(sine, one, two)
+        steepness = multiply(steep, per_cutoff)
+        falling = multiply(multiply(load(geometry, row + 4), steepness), multiply(sine, cosine))
+        switch = load(rotations, row + 4)
+        tx = multiply_subtract(one, load(result, into + 3), zero)
+        ty = multiply_subtract(one, load(result, into + 2), zero)
+        tz = load(result, into + 1)
+        along = multiply(per_r, multiply_add(tx, x, multiply_add(ty, y, multiply(tz, z))))
+        turning = multiply(load(rotations, row), along)
+        turning = multiply_subtract(multiply(slope, r), load(result, into), turning)
+        turning = multiply(multiply(splat(geometry, ANGLE_FACTOR), steepness), turning)
+        radial = multiply_subtract(falling, load(result, into + 4), multiply(switch, turning))
+        # n (radial − across·along) + across·t
+        across = multiply(switch, slope)
+        radial = multiply(per_r, multiply_subtract(across, along, radial))
+        for axis, pulled in enumerate(
+            (
+                multiply_add(radial, x, multiply(across, tx)),
+                multiply_add(radial, y, multiply(across, ty)),
+                multiply_add(radial, z, multiply(across, tz)),
+            )
+        ):
+            store(result, into + axis, pulled)
+            # A strain stretches the vector from the atom to the point.
+            store(virial, axis, multiply_add(x, pulled, load(virial, axis)))
+            store(virial, 3 + axis, multiply_add(y, pulled, load(virial, 3 + axis)))
+            store(virial, 6 + axis, multiply_add(z, pulled, load(virial, 6 + axis)))
+
+
+@inlined
+def hand_out(
     owners: NDArray[np.int64],
     n_neighbours: int,
     result: Lanes,
     gradient: NDArray[np.float64],
-    virial: NDArray[np.float64],
     reaction: NDArray[np.float64],
 ) -> None:
-    """Turn derivatives by weight and quaternion into those by the atoms' positions and a strain.
+    """Add what `pull` has left in `result` to the atoms.
 
-    The quaternion is (cos θ, sin θ n_z, −sin θ n_y, −sin θ n_x) with n the direction from the
-    atom to the point, and θ and the switching function depend on the distance. `reaction` gets
-    the derivatives by the positions of the points, as many as it has rows for.
+    `reaction` gets the derivatives by the positions of the points, as many as it has rows for.
     """
     for k in range(n_neighbours):
-        for lane in range(geometry.shape[1]):
-            if owners[k, lane] < 0:
-                continue
-            row, from_ = ROWS_PER_NEIGHBOUR * k, ROWS_PER_RESULT * k
-            x, y, z = geometry[row, lane], geometry[row + 1, lane], geometry[row + 2, lane]
-            r = np.sqrt(x * x + y * y + z * z)
-            x, y, z = x / r, y / r, z / r
-            steepness, half = np.pi * geometry[row + 3, lane], 0.5 * np.pi * geometry[row + 3, lane]
-            theta = ANGLE_FACTOR * steepness * r
-            switch = geometry[row + 4, lane] * np.cos(half * r) ** 2
-            falling = -geometry[row + 4, lane] * half * np.sin(steepness * r)
-            tx, ty, tz = -result[from_ + 3, lane], -result[from_ + 2, lane], result[from_ + 1, lane]
-            along = tx * x + ty * y + tz * z
-            turning = np.cos(theta) * along - np.sin(theta) * result[from_, lane]
-            radial = falling * result[from_ + 4, lane]
-            radial += switch * ANGLE_FACTOR * steepness * turning
-            across = switch * np.sin(theta) / r
-            pull_x = radial * x + across * (tx - along * x)
-            pull_y = radial * y + across * (ty - along * y)
-            pull_z = radial * z + across * (tz - along * z)
+        row = ROWS_PER_RESULT * k
+        for lane in range(owners.shape[1]):
             atom = owners[k, lane]
-            gradient[atom, 0] -= pull_x
-            gradient[atom, 1] -= pull_y
-            gradient[atom, 2] -= pull_z
-            if lane < len(reaction):
-                reaction[lane, 0] += pull_x
-                reaction[lane, 1] += pull_y
-                reaction[lane, 2] += pull_z
-            # A strain stretches the vector from the atom to the point.
-            virial[0, 0] += r * x * pull_x
-            virial[0, 1] += r * x * pull_y
-            virial[0, 2] += r * x * pull_z
-            virial[1, 0] += r * y * pull_x
-            virial[1, 1] += r * y * pull_y
-            virial[1, 2] += r * y * pull_z
-            virial[2, 0] += r * z * pull_x
-            virial[2, 1] += r * z * pull_y
-            virial[2, 2] += r * z * pull_z
+            if atom < 0:
+                continue
+            for axis in range(3):
+                gradient[atom, axis] -= result[row + axis, lane]
+                if lane < len(reaction):
+                    reaction[lane, axis] += result[row + axis, lane]
