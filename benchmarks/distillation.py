@@ -36,8 +36,8 @@ from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.formats.structures.labelled import read_labelled
 from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.batches import TrainingData
+from surrogate_hpo.networks.ensemble.projection import ProjectedEnsemble
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.projection import ProjectedEnsemble
 from surrogate_hpo.networks.recipe import Recipe
 from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.physics.coarse_grid import coarse_shape

@@ -36,8 +36,8 @@ from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import GridBox, grid_points
 from surrogate_hpo.dft.thermal import thermal_displacements
 from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.networks.ensemble.projection import ProjectedEnsemble
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.projection import ProjectedEnsemble
 from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler
 from surrogate_hpo.networks.training_range import RangeMonitor, training_range
 from surrogate_hpo.physics.prediction_grid import Grid, prediction_grid

@@ -4,7 +4,8 @@
    per atom, largest resident set, and bytes that the process writes per grid point, its output
    not among them.
 2. Before: the same structure of the smallest size predicted by an earlier revision of this package
-   (`--before`, taken from git), in turn with this one: seconds per point and difference of energy.
+   (`--before`, taken from git), in turn with this one, and with this one's descriptors in float32:
+   seconds per point and difference of energy.
 3. LAMMPS' SNAP alone and a forward pass of the same networks, per grid point.
 4. pw.x, self-consistent, at the size of `--pwx-atoms`; needs the config of the surrogate
    (`--config`), whose settings and pseudopotentials it takes. 0 leaves it out.
@@ -29,6 +30,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -53,7 +55,7 @@ from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.predict.contents import Conditions
 from surrogate_hpo.predict.descriptor_engines import grid_engine
 from surrogate_hpo.predict.prediction import predict_structure
-from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings
+from surrogate_hpo.stages.descriptors.settings import DescriptorsSettings, Precision
 from surrogate_hpo.stages.dft.stage import dft as run_pw
 
 OUT = Path("benchmarks/out/scale.json")
@@ -131,10 +133,15 @@ def grid_of(atoms: Atoms, spacing: float) -> tuple[int, int, int]:
     return x, y, z
 
 
-def measured(options: argparse.Namespace, atoms: int, source: Path | None = None) -> Row:
+def measured(
+    options: argparse.Namespace,
+    atoms: int,
+    source: Path | None = None,
+    precision: Precision = "float64",
+) -> Row:
     """Predict one size in a process of its own, perhaps by the package of another folder."""
     command = [sys.executable, __file__, str(options.surrogate), "--worker", str(atoms)]
-    command += ["--spacing", str(options.spacing)]
+    command += ["--spacing", str(options.spacing), "--precision", precision]
     given = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     if source is not None:
         given |= {"PYTHONPATH": str(source)}
@@ -150,6 +157,9 @@ def work(options: argparse.Namespace) -> None:
 
         def predict(atoms: Atoms) -> Any:  # noqa: ANN401
             conditions = Conditions(grid=grid_of(atoms, options.spacing))
+            if options.precision != "float64":  # revisions before this one cannot
+                how = DescriptorsSettings(precision=options.precision)
+                conditions = replace(conditions, descriptors=how)
             return predict_structure(surrogate, atoms, conditions, Path(folder))
 
         predict(supercell(32))
@@ -197,6 +207,8 @@ def measure_before(options: argparse.Namespace, parts: Parts, atoms: int) -> Non
         for turn in range(options.rounds):
             parts(f"before {turn}", lambda: measured(options, atoms, source))
             parts(f"now {turn}", lambda: measured(options, atoms))
+            single = partial(measured, options, atoms, precision="float32")
+            parts(f"float32 {turn}", single)
 
 
 def against_lammps_and_torch(options: argparse.Namespace) -> Row:
@@ -276,6 +288,7 @@ if __name__ == "__main__":
     parser.add_argument("--before", default=BEFORE, help="revision of git; '': none")
     parser.add_argument("--pwx-atoms", type=int, default=32, help="0: without pw.x")
     parser.add_argument("--config", type=Path, default=Path("config/config.yaml"))
+    parser.add_argument("--precision", default="float64", help=argparse.SUPPRESS)
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     OUT.parent.mkdir(parents=True, exist_ok=True)

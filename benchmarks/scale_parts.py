@@ -64,10 +64,13 @@ def document_of(rows: dict[str, Row], options: argparse.Namespace) -> Row:
         ratio = largest["seconds_per_atom"] / smallest["seconds_per_atom"]
         document[f"cost_ratio_{largest['atoms']}_to_{smallest['atoms']}"] = ratio
     turns = range(options.rounds)
-    before, now = ([rows.get(f"{kind} {n}") for n in turns] for kind in ("before", "now"))
-    pairs = [(a, b) for a, b in zip(before, now, strict=True) if a and b]
-    if pairs:
+    before, now, single = (
+        [rows.get(f"{kind} {n}") for n in turns] for kind in ("before", "now", "float32")
+    )
+    if pairs := [(a, b) for a, b in zip(before, now, strict=True) if a and b]:
         document |= change(pairs) | {"before": options.before}
+    if pairs := [(a, b) for a, b in zip(before, single, strict=True) if a and b]:
+        document["in_float32"] = change(pairs)
     spent = smallest["microseconds_per_point"]
     if other := rows.get("lammps and torch"):
         both = other["lammps_microseconds_per_point"] + other["torch_microseconds_per_point"]

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.networks import projection
 from surrogate_hpo.networks.architecture import Architecture, build_network
+from surrogate_hpo.networks.ensemble import projection
+from surrogate_hpo.networks.ensemble.projection import ProjectedEnsemble
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.projection import ProjectedEnsemble
 from surrogate_hpo.networks.scaling import AffineScaler, fit_input_scaler
 
 COMPONENTS, ENERGIES = 5, 7

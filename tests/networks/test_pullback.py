@@ -5,9 +5,9 @@ import torch
 from test_projection import COMPONENTS, ENERGIES, descriptors, model, random, several
 
 from surrogate_hpo.errors import DataError
-from surrogate_hpo.networks import pullback
+from surrogate_hpo.networks.ensemble import pullback
+from surrogate_hpo.networks.ensemble.pullback import Pullback
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.pullback import Pullback
 
 POINTS = 20
 

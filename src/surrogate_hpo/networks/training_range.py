@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from surrogate_hpo.descriptors.lanes import compiled
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.summary import summarise
 
@@ -57,16 +60,20 @@ class TrainingRange:
         values = descriptors.to(torch.float64)
         excess = torch.maximum(values - self.maximum, self.minimum - values) / self.deviation
         if not bool(torch.isfinite(excess).all()):
-            raise DataError(
-                "the descriptors hold values that are not finite",
-                remedy="check the structure: its cell, and that no two atoms coincide",
-            )
+            raise _not_finite()
         return excess
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> "TrainingRange":
         """Restore a range from what `state_dict` returned."""
         return cls(state["minimum"], state["maximum"], state["deviation"])
+
+
+def _not_finite() -> DataError:
+    return DataError(
+        "the descriptors hold values that are not finite",
+        remedy="check the structure: its cell, and that no two atoms coincide",
+    )
 
 
 def training_range(parts: Iterable[Tensor]) -> TrainingRange:
@@ -163,10 +170,18 @@ class RangeMonitor:
         DataError
             A value is not finite.
         """
-        excess = self._known.excess(descriptors)
-        self._points += len(excess)
-        self._outside += int((excess.amax(1) > TOLERANCE).sum())
-        self._largest = torch.maximum(self._largest, excess.amax(0))
+        known = self._known
+        outside = _watch(
+            descriptors.numpy(),
+            known.minimum.numpy(),
+            known.maximum.numpy(),
+            known.deviation.numpy(),
+            self._largest.numpy(),
+        )
+        if outside < 0:
+            raise _not_finite()
+        self._points += len(descriptors)
+        self._outside += outside
 
     def result(self) -> Extrapolation:
         """What was seen so far."""
@@ -178,3 +193,26 @@ class RangeMonitor:
             largest_excess=0.0 if inside else largest,
             component=None if inside else component,
         )
+
+
+@compiled
+def _watch(
+    values: NDArray[np.floating],
+    minimum: NDArray[np.float64],
+    maximum: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    largest: NDArray[np.float64],
+) -> int:
+    """Raise `largest` to the excess of any point; return how many are outside, −1 if not finite."""
+    outside, nothing = 0, 0.0
+    for point in range(values.shape[0]):
+        worst = 0.0
+        for component in range(values.shape[1]):
+            value = np.float64(values[point, component])
+            excess = max(value - maximum[component], minimum[component] - value)
+            excess /= deviation[component]
+            nothing += 0.0 * value  # NaN if one of them is not finite
+            largest[component] = max(largest[component], excess)
+            worst = max(worst, excess)
+        outside += int(worst > TOLERANCE)
+    return outside if nothing == 0.0 else -1

@@ -14,8 +14,8 @@ from surrogate_hpo.descriptors.cell_components import CellComponents
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.descriptors.grid import grid_points
 from surrogate_hpo.log import Progress
+from surrogate_hpo.networks.ensemble.pullback import Pullback
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.networks.pullback import Pullback
 from surrogate_hpo.physics.forces import FreeEnergyGradient
 from surrogate_hpo.physics.free_energy_gradient import LdosCotangent
 from surrogate_hpo.physics.prediction_grid import Grid

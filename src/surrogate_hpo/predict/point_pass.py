@@ -17,7 +17,7 @@ from surrogate_hpo.descriptors.grid import GridBox, grid_boxes
 from surrogate_hpo.files.scratch import Scratch
 from surrogate_hpo.files.zarr_zip import chunk_shape
 from surrogate_hpo.log import Progress
-from surrogate_hpo.networks.projection import ProjectedEnsemble
+from surrogate_hpo.networks.ensemble.projection import ProjectedEnsemble
 from surrogate_hpo.networks.training_range import RangeMonitor
 from surrogate_hpo.physics.density_expansion import DensityExpansion
 from surrogate_hpo.physics.fermi_bracket import FermiBracket

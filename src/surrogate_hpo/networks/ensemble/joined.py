@@ -1,13 +1,14 @@
 """Several networks as one pass over points: their first layers are taken together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from surrogate_hpo.errors import DataError
+from surrogate_hpo.networks.ensemble.activations import activation_of
 from surrogate_hpo.networks.model import SurrogateModel
 
 ROWS_IN_CACHE = 512
@@ -34,7 +35,7 @@ class LaterLayers:
 
     columns: slice
     hidden: list[tuple[Tensor, Tensor]]
-    activation: nn.Module
+    activation: Callable[[Tensor], Any]
     weight: Tensor
     bias: Tensor
 
@@ -146,7 +147,7 @@ def _later_layers(model: SurrogateModel, begin: int, device: str) -> LaterLayers
             (layer.weight.detach().to(device).T, layer.bias.detach().to(device))
             for layer in linear[1:-1]
         ],
-        activation=network[1],
+        activation=activation_of(network[1], device, model.precision),
         weight=(last.weight.detach().cpu().to(torch.float64).T @ scaler.backward).to(device),
         bias=(last.bias.detach().cpu().to(torch.float64) @ scaler.backward + scaler.offset).to(
             device

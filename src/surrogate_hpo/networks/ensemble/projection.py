@@ -7,7 +7,7 @@ from torch import Tensor
 
 from surrogate_hpo.errors import DataError
 from surrogate_hpo.networks.batches import row_chunks
-from surrogate_hpo.networks.joined import ROWS_IN_CACHE, JoinedNetworks
+from surrogate_hpo.networks.ensemble.joined import ROWS_IN_CACHE, JoinedNetworks
 from surrogate_hpo.networks.model import SurrogateModel
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from surrogate_hpo.networks.batches import row_chunks
-from surrogate_hpo.networks.joined import ROWS_IN_CACHE, JoinedNetworks
+from surrogate_hpo.networks.ensemble.joined import ROWS_IN_CACHE, JoinedNetworks
 from surrogate_hpo.networks.model import SurrogateModel
 
 

@@ -1,0 +1,1 @@
+"""All networks of a surrogate at once: sums of what they predict, and derivatives."""
