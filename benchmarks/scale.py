@@ -158,8 +158,7 @@ def work(options: argparse.Namespace) -> None:
         def predict(atoms: Atoms) -> Any:  # noqa: ANN401
             conditions = Conditions(grid=grid_of(atoms, options.spacing))
             if options.precision != "float64":  # revisions before this one cannot
-                how = DescriptorsSettings(precision=options.precision)
-                conditions = replace(conditions, descriptors=how)
+                conditions = replace(conditions, precision=options.precision)
             return predict_structure(surrogate, atoms, conditions, Path(folder))
 
         predict(supercell(32))
