@@ -52,13 +52,6 @@ class JoinedNetworks:
     device
         Device to compute on.
 
-    Attributes
-    ----------
-    layers
-        What comes after the first layer, of each network.
-    first
-        Weights of all first layers behind a plain shift, [components, width of all].
-
     Raises
     ------
     DataError
@@ -71,12 +64,14 @@ class JoinedNetworks:
         # Centred before it is rounded: small differences of large numbers keep their digits.
         offset = models[0].input_scaler.offset
         self._offset = offset.to(device)
+        # What comes after the first layer, of each network.
         self.layers: list[LaterLayers] = []
         firsts, begin = [], 0
         for model in models:
             self.layers.append(_later_layers(model, begin, device))
             firsts.append(_first_layer(model, offset))
             begin = self.layers[-1].columns.stop
+        # Weights of all first layers behind a plain shift, [components, width of all].
         self.first, self._first_bias = (
             torch.cat(parts, dim=-1).to(device, self._precision)
             for parts in zip(*firsts, strict=True)
@@ -103,18 +98,23 @@ class JoinedNetworks:
             )
 
     def first_outputs(self, descriptors: Tensor) -> Tensor:
-        """All first layers before their activation, [points, width of all].
+        """Take all first layers, before their activation.
 
         Parameters
         ----------
         descriptors
             Shape (points, components), unscaled, any float type.
+
+        Returns
+        -------
+        Tensor
+            [points, width of all], in the precision of the networks.
         """
         centred = descriptors.to(self._device, torch.float64) - self._offset
         return torch.addmm(self._first_bias, centred.to(self._precision), self.first)
 
     def last_hidden(self, layers: LaterLayers, first: Tensor) -> Tensor:
-        """Last hidden layer of one network, [points, its width].
+        """Take the layers of one network up to its last hidden one.
 
         Parameters
         ----------
@@ -122,6 +122,11 @@ class JoinedNetworks:
             One of `layers`.
         first
             What `first_outputs` has returned.
+
+        Returns
+        -------
+        Tensor
+            [points, width of its last hidden layer].
         """
         hidden: Tensor = layers.activation(first[:, layers.columns])
         for weight, bias in layers.hidden:
