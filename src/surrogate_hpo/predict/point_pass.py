@@ -73,6 +73,7 @@ class PointPass:
         self._device = device_name(use_gpu=conditions.use_gpu)
         self._surrogate, self._grid = surrogate, grid
         self._block_points = conditions.block_points
+        self._rough = conditions.precision == "float32"
         self._temperature = (
             conditions.electronic_temperature or surrogate.origin.electronic_temperature
         )
@@ -204,6 +205,7 @@ class PointPass:
             models,
             [None if one is None else one.coefficients for one in expansions],
             device=self._device,
+            rough=self._rough,
         )
         if boxes is None:
             boxes = self.boxes(stored=passing.on_ldos is not None)

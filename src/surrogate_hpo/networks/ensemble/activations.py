@@ -1,7 +1,7 @@
-"""A hyperbolic tangent for predictions: it takes a third of their time in torch."""
+"""A hyperbolic tangent for predictions: in torch it takes a third of their time."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,28 +10,34 @@ from torch import Tensor, nn
 
 from surrogate_hpo.descriptors.lanes import compiled
 
-# Odd and even coefficients of tanh x ≈ x P(x²)/Q(x²) for |x| < 7.9, beyond which it is 1: fitted in
-# Eigen (MathFunctionsImpl.h) for float32, where it errs by four units of the last place.
-_P = np.array(
-    [
-        4.89352455891786e-03,
-        6.37261928875436e-04,
-        1.48572235717979e-05,
-        5.12229709037114e-08,
-        -8.60467152213735e-11,
-        2.00018790482477e-13,
-        -2.76076847742355e-16,
-    ],
-    np.float32,
+# tanh x ≈ x P(x²)/Q(x²) for |x| < 10, to 1.2e-10, beyond which it is 1 in single precision; by
+# least squares on Chebyshev's points, with weights that grow where the error is largest.
+_BEYOND = 10.0
+_P = (
+    0.99999999934385,
+    0.14059246565379374,
+    0.004372852523995739,
+    4.0919578273805135e-05,
+    1.0357522925357014e-07,
+    3.21744059056301e-11,
 )
-_Q = np.array(
-    [4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06],
-    np.float32,
+_Q = (
+    1.0,
+    0.47392579601636425,
+    0.02901478843788807,
+    0.0004906608887514046,
+    2.479236486564029e-06,
+    2.6741173657787306e-09,
 )
-_ONE_BEYOND = np.float32(7.90531110763549805)
+_TABLES: dict[bool, tuple[NDArray[Any], NDArray[Any]]] = {
+    rough: (np.array([*_P, _BEYOND], kind), np.array(_Q, kind))
+    for rough, kind in ((True, np.float32), (False, np.float64))
+}
 
 
-def activation_of(layer: nn.Module, device: str, precision: torch.dtype) -> Callable[[Tensor], Any]:
+def activation_of(
+    layer: nn.Module, device: str, precision: torch.dtype, *, rough: bool = False
+) -> Callable[[Tensor], Any]:
     """Choose what applies an activation.
 
     Parameters
@@ -42,15 +48,18 @@ def activation_of(layer: nn.Module, device: str, precision: torch.dtype) -> Call
         Where the values are.
     precision
         Of the values.
+    rough
+        Whether errors of 4e-7 will do.
 
     Returns
     -------
     callable
         From a tensor to one of the same shape; the layer itself, unless it is a tanh in single
-        precision on the CPU: this is ten times as fast and differs by 2e-7 at most.
+        precision on the CPU: this is three times as fast and as exact, or eight times if `rough`.
     """
     if isinstance(layer, nn.Tanh) and device == "cpu" and precision == torch.float32:
-        return cast(Callable[[Tensor], Any], _FastTanh.apply)
+        apply: Callable[[Tensor, bool], Any] = _FastTanh.apply
+        return lambda values: apply(values, rough)
     return layer
 
 
@@ -58,34 +67,27 @@ class _FastTanh(torch.autograd.Function):
     """With the derivative of the tanh for the gradient."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ANN401 - torch's own context
+    def forward(ctx: Any, values: Tensor, rough: bool) -> Tensor:  # noqa: ANN401 - torch's own context
         result = values.detach().clone(memory_format=torch.contiguous_format)
-        _tanh(result.numpy().reshape(-1))
+        _tanh(result.numpy().reshape(-1), *_TABLES[rough])
         ctx.save_for_backward(result)
         return result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         (result,) = ctx.saved_tensors
-        found: Tensor = torch.ops.aten.tanh_backward(gradients[0], result)
-        return found
+        return torch.ops.aten.tanh_backward(gradients[0], result), None
 
 
 @compiled
-def _tanh(values: NDArray[np.float32]) -> None:
-    """In place; a loop without branches, which becomes vector code."""
+def _tanh(values: NDArray[np.float32], p: NDArray[np.floating], q: NDArray[np.floating]) -> None:
+    """In place, in the precision of the tables; a loop without branches, to become vector code."""
     for i in range(len(values)):
-        x = min(max(values[i], -_ONE_BEYOND), _ONE_BEYOND)
+        x = q[0] * values[i]
+        x = p[6] if x > p[6] else (-p[6] if x < -p[6] else x)  # NaN stays NaN
         square = x * x
-        p = _P[6]
-        p = p * square + _P[5]
-        p = p * square + _P[4]
-        p = p * square + _P[3]
-        p = p * square + _P[2]
-        p = p * square + _P[1]
-        p = p * square + _P[0]
-        q = _Q[3]
-        q = q * square + _Q[2]
-        q = q * square + _Q[1]
-        q = q * square + _Q[0]
-        values[i] = x * p / q
+        above, below = p[5], q[5]
+        for power in (4, 3, 2, 1, 0):
+            above = above * square + p[power]
+            below = below * square + q[power]
+        values[i] = x * above / below

@@ -51,6 +51,8 @@ class JoinedNetworks:
         The networks; of any architectures, but one precision.
     device
         Device to compute on.
+    rough
+        Whether activations may err by 4e-7, which is faster.
 
     Raises
     ------
@@ -58,7 +60,9 @@ class JoinedNetworks:
         If the networks do not have the same descriptors, energies and precision.
     """
 
-    def __init__(self, models: Sequence[SurrogateModel], *, device: str) -> None:
+    def __init__(
+        self, models: Sequence[SurrogateModel], *, device: str, rough: bool = False
+    ) -> None:
         _check(models)
         self._device, self._precision = device, models[0].precision
         # Centred before it is rounded: small differences of large numbers keep their digits.
@@ -68,7 +72,7 @@ class JoinedNetworks:
         self.layers: list[LaterLayers] = []
         firsts, begin = [], 0
         for model in models:
-            self.layers.append(_later_layers(model, begin, device))
+            self.layers.append(_later_layers(model, begin, device, rough=rough))
             firsts.append(_first_layer(model, offset))
             begin = self.layers[-1].columns.stop
         # Weights of all first layers behind a plain shift, [components, width of all].
@@ -76,26 +80,6 @@ class JoinedNetworks:
             torch.cat(parts, dim=-1).to(device, self._precision)
             for parts in zip(*firsts, strict=True)
         )
-
-    def check_components(self, descriptors: Tensor) -> None:
-        """Make sure that these are descriptors of the kind that the networks know.
-
-        Parameters
-        ----------
-        descriptors
-            Shape (points, components).
-
-        Raises
-        ------
-        DataError
-            The number of components is not the one the networks were trained on.
-        """
-        if descriptors.shape[-1] != len(self._offset):
-            raise DataError(
-                "These data do not fit the networks.",
-                expected=f"{len(self._offset)} components in the last axis",
-                got=f"shape {tuple(descriptors.shape)}",
-            )
 
     def first_outputs(self, descriptors: Tensor) -> Tensor:
         """Take all first layers, before their activation.
@@ -109,7 +93,18 @@ class JoinedNetworks:
         -------
         Tensor
             [points, width of all], in the precision of the networks.
+
+        Raises
+        ------
+        DataError
+            The number of components is not the one the networks were trained on.
         """
+        if descriptors.shape[-1] != len(self._offset):
+            raise DataError(
+                "These data do not fit the networks.",
+                expected=f"{len(self._offset)} components in the last axis",
+                got=f"shape {tuple(descriptors.shape)}",
+            )
         centred = descriptors.to(self._device, torch.float64) - self._offset
         return torch.addmm(self._first_bias, centred.to(self._precision), self.first)
 
@@ -142,7 +137,7 @@ def _first_layer(model: SurrogateModel, offset: Tensor) -> tuple[Tensor, Tensor]
     return weight, layer.bias.detach().cpu().to(torch.float64) + shift @ weight
 
 
-def _later_layers(model: SurrogateModel, begin: int, device: str) -> LaterLayers:
+def _later_layers(model: SurrogateModel, begin: int, device: str, *, rough: bool) -> LaterLayers:
     network = cast(nn.Sequential, model.network).eval()
     linear = [cast(nn.Linear, layer) for layer in list(network)[::2]]
     last, scaler = linear[-1], model.output_scaler
@@ -152,7 +147,7 @@ def _later_layers(model: SurrogateModel, begin: int, device: str) -> LaterLayers
             (layer.weight.detach().to(device).T, layer.bias.detach().to(device))
             for layer in linear[1:-1]
         ],
-        activation=activation_of(network[1], device, model.precision),
+        activation=activation_of(network[1], device, model.precision, rough=rough),
         weight=(last.weight.detach().cpu().to(torch.float64).T @ scaler.backward).to(device),
         bias=(last.bias.detach().cpu().to(torch.float64) @ scaler.backward + scaler.offset).to(
             device

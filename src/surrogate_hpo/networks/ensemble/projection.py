@@ -34,6 +34,8 @@ class ProjectedEnsemble:
         Weights w of each network, [weights, E], any unit; none where only its DOS is wanted.
     device
         Device to compute on.
+    rough
+        Whether activations may err by 4e-7, which is faster.
 
     Raises
     ------
@@ -47,8 +49,9 @@ class ProjectedEnsemble:
         weights: Sequence[Tensor | None],
         *,
         device: str = "cpu",
+        rough: bool = False,
     ) -> None:
-        self._networks = JoinedNetworks(models, device=device)
+        self._networks = JoinedNetworks(models, device=device, rough=rough)
         _check(weights, models[0].output_scaler.features)
         layers_of_each = self._networks.layers
         self._projections = [
@@ -83,7 +86,6 @@ class ProjectedEnsemble:
         DataError
             The number of components is not the one the networks were trained on.
         """
-        self._networks.check_components(descriptors)
         found: list[list[Tensor]] = [[] for _ in self._networks.layers]
         for chunk in row_chunks(descriptors, ROWS_IN_CACHE):
             first = self._networks.first_outputs(chunk)

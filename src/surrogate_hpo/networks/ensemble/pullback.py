@@ -78,6 +78,11 @@ class Pullback:
         -------
         Tensor
             Shape (networks, points, components), or 1 for their mean; float64 on the CPU.
+
+        Raises
+        ------
+        DataError
+            The number of components is not the one the networks were trained on.
         """
         first, at_points = self._networks.first, torch.stack(list(fields)).T
         parts = []
