@@ -112,8 +112,9 @@ def draw_similarity_clouds(table: FigureTable) -> Figure:
     norm = LogNorm(1, max(10.0, table.numbers("pairs").max()))
     for axes, name in zip(panels, names, strict=True):
         _draw_panel(axes, table, words == name, norm)
-        # Not wider than the panel: the bar of the colours stands beside it.
-        axes.set_title(name, fontsize="small", weight="normal")
+        # Not wider than the panel, beside which the bar of the colours stands; smaller cannot be
+        # read in print.
+        axes.set_title(name, fontsize=8.4, weight="normal")
     panels[-1].set(xlabel="similarity of the LDOS, S_C(d)")
     figure.supylabel("similarity of the descriptors, S_C(B)", fontsize="medium")
     bar = figure.colorbar(panels[0].collections[0], ax=panels.tolist(), pad=0.02)
