@@ -124,21 +124,30 @@ def rotate(geometry: Lanes, rotations: Lanes, n_neighbours: int) -> None:
     b = sin θ (y − i x)/r; a*, −b* and w·f_c are stored. Quarter angles keep the series short.
     """
     one, two = splat(geometry, 1), splat(geometry, 2)
-    zero, scale = splat(geometry, 0), splat(geometry, 0.25 * np.pi)
+    zero = splat(geometry, 0)
     for k in range(0, ROWS_PER_NEIGHBOUR * n_neighbours, ROWS_PER_NEIGHBOUR):
         x, y, z = load(geometry, k), load(geometry, k + 1), load(geometry, k + 2)
-        r = square_root(multiply_add(x, x, multiply_add(y, y, multiply(z, z))))
-        quarter = multiply(scale, multiply(r, load(geometry, k + 3)))
-        sine, cosine = sine_cosine(geometry, multiply(splat(geometry, ANGLE_FACTOR), quarter))
-        sine, cosine = multiply(two, multiply(sine, cosine)), double_angle(sine, one, two)
+        r, sine, cosine, quarter_sine, _ = angles(geometry, k)
         slope = divide(multiply(two, multiply(sine, cosine)), r)
         store(rotations, k, double_angle(sine, one, two))
         store(rotations, k + 1, multiply(z, slope))
         store(rotations, k + 2, multiply_subtract(y, slope, zero))
         store(rotations, k + 3, multiply_subtract(x, slope, zero))
-        sine, _ = sine_cosine(geometry, quarter)
-        switch = double_angle(sine, one, two)
+        switch = double_angle(quarter_sine, one, two)
         store(rotations, k + 4, multiply(load(geometry, k + 4), multiply(switch, switch)))
+
+
+@inlined
+def angles(geometry: Lanes, k: int) -> tuple[Lanes, Lanes, Lanes, Lanes, Lanes]:
+    """Distance of the neighbour in row k; sine and cosine of θ/2, and of a quarter of πr/R."""
+    one, two = splat(geometry, 1), splat(geometry, 2)
+    x, y, z = load(geometry, k), load(geometry, k + 1), load(geometry, k + 2)
+    r = square_root(multiply_add(x, x, multiply_add(y, y, multiply(z, z))))
+    quarter = multiply(splat(geometry, 0.25 * np.pi), multiply(r, load(geometry, k + 3)))
+    sine, cosine = sine_cosine(geometry, multiply(splat(geometry, ANGLE_FACTOR), quarter))
+    sine, cosine = multiply(two, multiply(sine, cosine)), double_angle(sine, one, two)
+    quarter_sine, quarter_cosine = sine_cosine(geometry, quarter)
+    return r, sine, cosine, quarter_sine, quarter_cosine
 
 
 @inlined

@@ -24,12 +24,12 @@ from surrogate_hpo.descriptors.geometry import gather, neighbour_array, rotate
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
     compiled,
+    complex_product,
     inlined,
     lane_array,
     load,
     multiply,
     multiply_add,
-    multiply_subtract,
     numbers,
     splat,
     store,
@@ -150,8 +150,7 @@ def _couple(total: Lanes, tables: Tables, result: Lanes, zeros: tuple[int, ...])
             for _ in range(columns):
                 x_real, x_imag = load(total, x), load(total, x + 1)
                 y_real, y_imag = load(total, y), load(total, y + 1)
-                product_real = multiply_subtract(x_imag, y_imag, multiply(x_real, y_real))
-                product_imag = multiply_add(x_real, y_imag, multiply(x_imag, y_real))
+                product_real, product_imag = complex_product(x_real, x_imag, y_real, y_imag)
                 c = splat(total, numbers(coefficients, at, zeros))
                 real = multiply_add(c, product_real, real)
                 imag = multiply_add(c, product_imag, imag)

@@ -243,6 +243,15 @@ def multiply_subtract(_typing: _Llvm, left: _Llvm, right: _Llvm, minuend: _Llvm)
     return left(left, right, minuend), generate
 
 
+@inlined
+def complex_product(xr: Lanes, xi: Lanes, yr: Lanes, yi: Lanes) -> tuple[Lanes, Lanes]:
+    """Multiply two complex numbers, lane by lane."""
+    return (
+        multiply_subtract(xi, yi, multiply(xr, yr)),
+        multiply_add(xr, yi, multiply(xi, yr)),
+    )
+
+
 @intrinsic
 def _dot(_typing: _Llvm, left: _Llvm, right: _Llvm) -> _Llvm:
     """Return the sum of left·right over the positions of two tuples, lane by lane."""

@@ -11,6 +11,7 @@ n = 0 … (2J_max − |q| − p)/2; those with q < 0 and p = 0 are left out as c
 from surrogate_hpo.descriptors.geometry import ROWS_PER_NEIGHBOUR
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
+    complex_product,
     inlined,
     load,
     multiply,
@@ -61,7 +62,7 @@ def _fill_factors(rotations: Lanes, k: int, twojmax: int, factors: Lanes) -> Non
     for q in range(twojmax + 1):
         store(factors, (start + 4 * q, start + 4 * q + 1), real)
         store(factors, (start + 4 * q + 2, start + 4 * q + 3), imag)
-        real, imag = _product(real, imag, br, bi)
+        real, imag = complex_product(real, imag, br, bi)
 
 
 @inlined
@@ -78,7 +79,7 @@ def _add_pair(rotations: Lanes, k: int, twojmax: int, factors: Lanes, moments: L
         imag = multiply(splat(factors, (mirror, mirror)), load(factors, (power + 2, power + 3)))
         for p in range(q < 0, twojmax - abs(q) + 1):
             if p > 0:
-                real, imag = _product(real, imag, ar, ai)
+                real, imag = complex_product(real, imag, ar, ai)
             for n in range((twojmax - abs(q) - p) // 2 + 1):
                 polynomial = load(factors, (2 * n, 2 * n + 1))
                 sum_real, sum_imag = load(moments, into), load(moments, into + 1)
@@ -87,15 +88,6 @@ def _add_pair(rotations: Lanes, k: int, twojmax: int, factors: Lanes, moments: L
                 store(moments, into, multiply_add(real[1], polynomial[1], sum_real))
                 store(moments, into + 1, multiply_add(imag[1], polynomial[1], sum_imag))
                 into += 2
-
-
-@inlined
-def _product(xr: Lanes, xi: Lanes, yr: Lanes, yi: Lanes) -> tuple[Lanes, Lanes]:
-    """Multiply two complex numbers."""
-    return (
-        multiply_subtract(xi, yi, multiply(xr, yr)),
-        multiply_add(xr, yi, multiply(xi, yr)),
-    )
 
 
 @inlined

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from surrogate_hpo.descriptors.geometry import (
     ANGLE_FACTOR,
     ROWS_PER_NEIGHBOUR,
+    angles,
     double_angle,
-    sine_cosine,
 )
 from surrogate_hpo.descriptors.lanes import (
     Lanes,
@@ -24,7 +24,6 @@ from surrogate_hpo.descriptors.lanes import (
     multiply_add,
     multiply_subtract,
     splat,
-    square_root,
     store,
 )
 from surrogate_hpo.descriptors.tables import Tables
@@ -210,18 +209,15 @@ def pull(
     three rows of a neighbour in `result`; `virial` gets their products with the vector, [9 rows].
     """
     one, two, zero = splat(geometry, 1), splat(geometry, 2), splat(geometry, 0)
-    scale, steep = splat(geometry, 0.25 * np.pi), splat(geometry, np.pi)
+    steep = splat(geometry, np.pi)
     for k in range(n_neighbours):
         row, into = ROWS_PER_NEIGHBOUR * k, ROWS_PER_RESULT * k
         x, y, z = load(geometry, row), load(geometry, row + 1), load(geometry, row + 2)
-        r = square_root(multiply_add(x, x, multiply_add(y, y, multiply(z, z))))
+        r, sine, cosine, quarter_sine, quarter_cosine = angles(geometry, row)
         per_r, per_cutoff = divide(one, r), load(geometry, row + 3)
-        quarter = multiply(scale, multiply(r, per_cutoff))
-        sine, cosine = sine_cosine(geometry, multiply(splat(geometry, ANGLE_FACTOR), quarter))
-        sine, cosine = multiply(two, multiply(sine, cosine)), double_angle(sine, one, two)
         slope = multiply(per_r, multiply(two, multiply(sine, cosine)))
-        sine, cosine = sine_cosine(geometry, quarter)
-        sine, cosine = multiply(two, multiply(sine, cosine)), double_angle(sine, one, two)
+        sine = multiply(two, multiply(quarter_sine, quarter_cosine))
+        cosine = double_angle(quarter_sine, one, two)
         steepness = multiply(steep, per_cutoff)
         falling = multiply(multiply(load(geometry, row + 4), steepness), multiply(sine, cosine))
         switch = load(rotations, row + 4)
