@@ -1,5 +1,6 @@
 """Energies and forces in the loss: exact where the reference is the network's own prediction."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from surrogate_hpo.descriptors.bispectrum import bispectrum
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
 from surrogate_hpo.dft.ldos_axis import LdosAxis
 from surrogate_hpo.dft.result import DftResult
-from surrogate_hpo.errors import DataError
+from surrogate_hpo.errors import DataError, PhysicsError
 from surrogate_hpo.formats.structures.structures import write_structure
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.architecture import Architecture, build_network
@@ -31,6 +32,7 @@ from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
 from surrogate_hpo.physics.reciprocal import COULOMB_EV_ANGSTROM
 from surrogate_hpo.predict.ldos_energies import energies_of
+from surrogate_hpo.predict.predicted_terms import predicted_terms
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.stage import with_readout
 from surrogate_hpo.training.energy_terms import (
@@ -399,32 +401,61 @@ def test_the_last_layer_is_fitted_to_energies_and_forces(case, own_energy):
         assert torch.equal(model.network[-1].weight, case.network[-1].weight)
 
 
-def test_free_energies_of_the_training_are_those_of_an_evaluation(case, own_energy):
-    (error,) = case.snapshots().free_energy_errors(case.model)
-    assert abs(float(error)) < 1e-6
-    wrong = build_network(Architecture((6,), "tanh"), inputs=14, outputs=len(ENERGY), seed=5)
+def free_energy_errors(case, model) -> list[float]:
+    return [one.term.floor for one in predicted_terms(case.snapshots(), model)]
+
+
+def with_other_network(case) -> Case:
+    """The same snapshot with a network that predicts another LDOS than the reference."""
+    other = build_network(Architecture((6,), "tanh"), inputs=14, outputs=len(ENERGY), seed=5)
     with torch.no_grad():
-        for tensor in (wrong[-1].weight, wrong[-1].bias):
-            tensor.copy_(case.network[-1].weight if tensor.dim() == 2 else case.network[-1].bias)
-    model = replace(case.model, network=wrong)
-    data = case.data(case.atoms)
-    points = torch.from_numpy(case.descriptors(case.atoms)).float()
-    values = model.predict(points).numpy().reshape(*GRID, -1)
-    pots = {"Al": read_upf(UPF)}
-    found = energies_of("a", "seed-0", data, values, case.atoms, case.result, pots)
-    expected = found.energies["total_free_energy"] - case.energy(case.atoms)
-    (error,) = case.snapshots().free_energy_errors(model)
+        for mine, its in zip(other[-1].parameters(), case.network[-1].parameters(), strict=True):
+            mine.copy_(3.0 * its if its.dim() == 2 else its)
+    changed = copy.copy(case)
+    changed.network, changed.model = other, replace(case.model, network=other)
+    return changed
+
+
+def test_free_energies_of_the_training_are_those_of_an_evaluation(case, own_energy):
+    (error,) = free_energy_errors(case, case.model)
+    assert abs(float(error)) < 1e-6
+    other = with_other_network(case)
+    expected = other.energy(case.atoms) - case.energy(case.atoms)
+    (error,) = free_energy_errors(case, other.model)
     assert abs(expected) > 1e-3
     assert float(error) == pytest.approx(expected / 4, rel=1e-6)
 
 
-def test_a_prediction_that_makes_no_sense_has_an_infinite_error(case, own_energy):
+def test_what_a_prediction_lacks_of_energies_and_forces_is_exact(case, own_energy):
+    """To all orders in the error of the LDOS; near the reference they are so to the first."""
+    other = with_other_network(case)
+    (near,) = predicted_terms(case.snapshots(), other.model)
+    assert near.lacks is not None
+    (term,) = case.terms().terms
+    step, found, expected, linear = 0.002, [], [], []
+    for number in (0, 4, 11):
+        _, slope, wanted = term.slope(other.network, torch.eye(12)[number])
+        linear.append(float(slope.detach() - wanted))  # the forces of the DFT are zero
+        ends = []
+        for sign in (1, -1):
+            moved = case.atoms.copy()
+            moved.positions[number // 3, number % 3] += sign * step
+            ends.append(other.energy(moved))
+        expected.append((ends[0] - ends[1]) / (2 * step))
+        found.append(-float(near.lacks[1 + number]))
+    assert np.abs(expected).max() > 0.1
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert np.abs(np.subtract(linear, expected)).max() > 1e-3
+    assert float(near.lacks[0]) == pytest.approx(-4 * near.term.floor)
+
+
+def test_a_prediction_that_makes_no_sense_has_no_terms(case, own_energy):
     nothing = build_network(Architecture((6,), "tanh"), inputs=14, outputs=len(ENERGY), seed=1)
     with torch.no_grad():
         nothing[-1].weight.zero_()
         nothing[-1].bias.fill_(-100)
-    (error,) = case.snapshots().free_energy_errors(replace(case.model, network=nothing))
-    assert error == float("inf")
+    with pytest.raises(PhysicsError):
+        free_energy_errors(case, replace(case.model, network=nothing))
 
 
 def test_the_last_layer_takes_what_the_training_has_computed(case, own_energy, monkeypatch):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from surrogate_hpo.dft.strain import deformed
 from surrogate_hpo.networks.options import SHEARS, STRAINS, number_of_directions
-from surrogate_hpo.training.reference_derivatives import ReferenceDerivatives
+from surrogate_hpo.training.ldos_derivatives import LdosDerivatives
 from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +59,7 @@ class Directions:
         of_strains[:SHEARS] = 0.0
         return np.concatenate([of_strains, np.zeros(len(self.displacements))])
 
-    def slopes(self, snapshot: ReferenceSnapshot, derivatives: ReferenceDerivatives) -> FloatArray:
+    def slopes(self, snapshot: ReferenceSnapshot, derivatives: LdosDerivatives) -> FloatArray:
         """What DFT's derivatives leave to the LDOS, shape (directions,), eV/Å."""
         result, found = snapshot.result, []
         if len(self.strains) and result.stress is not None:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -13,30 +13,26 @@ from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
-from surrogate_hpo.data.descriptor_store import read_descriptors
 from surrogate_hpo.data.dft_results import read_dft_result
 from surrogate_hpo.data.ldos_store import read_ldos
 from surrogate_hpo.descriptors.cell_components import components_at
 from surrogate_hpo.descriptors.definition import DescriptorDefinition
-from surrogate_hpo.errors import DataError, PhysicsError
+from surrogate_hpo.errors import DataError
 from surrogate_hpo.formats.structures.structures import read_structure
 from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
-from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
-from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.networks.energies.snapshot_energy import StreamedTerm
 from surrogate_hpo.networks.scaling import AffineScaler
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
-from surrogate_hpo.physics.reciprocal import hartree_weights
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.training.directions import NO_DIRECTIONS, Directions, directions_of
-from surrogate_hpo.training.reference_derivatives import reference_derivatives
+from surrogate_hpo.training.ldos_derivatives import reference_derivatives
 from surrogate_hpo.training.reference_snapshot import ReferenceSnapshot
+from surrogate_hpo.training.snapshot_term import descriptor_changes, snapshot_term
 
 logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 Grid = tuple[int, int, int]
-
-_STEP_ANGSTROM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -104,38 +100,6 @@ class TrainingSnapshots:
             known = read_structure(one.structure), read_dft_result(one.dft), read_ldos(one.ldos)
             yield ReferenceSnapshot(*known, potentials)
 
-    def free_energy_errors(self, model: SurrogateModel) -> Tensor:
-        """Integrate what a model predicts on the whole grids of the snapshots.
-
-        Parameters
-        ----------
-        model
-            Takes descriptors of this definition.
-
-        Returns
-        -------
-        Tensor
-            Shape (snapshots,): total free energy minus that of DFT, eV/atom; infinite where the
-            predicted LDOS makes no sense.
-        """
-        errors = []
-        for one, snapshot in zip(self.files, self.references(), strict=True):
-            shape, result = snapshot.data.values.shape, snapshot.result
-            descriptors = torch.from_numpy(read_descriptors(one.descriptors).values)
-            points = descriptors.flatten(0, 2).to(model.precision)
-            ldos = model.predict(points).reshape(shape)
-            try:
-                # The noise at the window's bottom is that of a prediction.
-                terms = snapshot.integrals().energies(
-                    ldos, result.electrons, bottom_tolerance=math.inf
-                )
-            except PhysicsError:
-                errors.append(math.inf)
-                continue
-            error = float(terms.total_free_energy) - float(result.total_free_energy or 0.0)
-            errors.append(error / len(snapshot.atoms))
-        return torch.tensor(errors, dtype=torch.float64)
-
     def terms(self, *, with_forces: bool) -> Iterator[StreamedTerm]:
         """Compute one term after the other.
 
@@ -161,14 +125,38 @@ class TrainingSnapshots:
                 raise _no_energy(one.dft)
             if snapshot.result.forces is None:
                 without.append(one.structure.stem)
-            generator = np.random.default_rng((self.seed, number))
-            yield _term(snapshot, self, generator, with_forces=with_forces)
+            reference = torch.from_numpy(
+                sample_coarsely(snapshot.data.values, coarse_grid(snapshot))
+            )
+            scaled = self.scalers.outputs.transform(reference.flatten(0, 2))
+            directions = self.directions(number, snapshot) if with_forces else NO_DIRECTIONS
+            inputs, tangents = self.computed(snapshot, directions)
+            derivatives, outputs = reference_derivatives(snapshot), self.scalers.outputs
+            term = snapshot_term(snapshot, derivatives, outputs, inputs, scaled, directions)
+            yield StreamedTerm(term, tangents)
         if without and with_forces:
             logger.warning(
                 "%d training snapshots have no forces and teach their energies only: %s",
                 len(without),
                 ", ".join(without[:5]),
             )
+
+    def directions(self, number: int, snapshot: ReferenceSnapshot) -> Directions:
+        """Along which the derivatives of a snapshot are known, always the same."""
+        generator = np.random.default_rng((self.seed, number))
+        points = math.prod(coarse_grid(snapshot))
+        return directions_of(snapshot, points, generator, strains=self.strains)
+
+    def computed(
+        self, snapshot: ReferenceSnapshot, directions: Directions
+    ) -> tuple[Tensor, Iterator[Tensor]]:
+        """Scaled descriptors on the coarse grid, and their derivatives, when they are asked for."""
+        scaler = self.scalers.inputs
+        points = coarse_points(coarse_grid(snapshot), snapshot.data.cell)
+        descriptors = torch.from_numpy(self.at(points, snapshot.atoms))
+        changes = descriptor_changes(points, snapshot.atoms, directions, self.at)
+        tangents = ((change @ scaler.forward).float() for change in changes)
+        return scaler.transform(descriptors).float(), tangents
 
 
 def read_energy_terms(snapshots: TrainingSnapshots, settings: TrainSettings) -> EnergyTerms:
@@ -197,6 +185,11 @@ def read_energy_terms(snapshots: TrainingSnapshots, settings: TrainSettings) -> 
     return EnergyTerms(terms, *weights)
 
 
+def coarse_grid(snapshot: ReferenceSnapshot) -> Grid:
+    """Number of points along each axis of the grid that a training takes."""
+    return coarse_shape(cast(Grid, snapshot.data.values.shape[:3]))
+
+
 def _no_energy(dft: Path) -> DataError:
     return DataError(
         "a training snapshot has no total free energy to train on",
@@ -205,58 +198,3 @@ def _no_energy(dft: Path) -> DataError:
         got="null",
         remedy="set train.energy_weight, train.force_weight and train.density_weight to 0",
     )
-
-
-def _term(
-    snapshot: ReferenceSnapshot,
-    source: TrainingSnapshots,
-    generator: np.random.Generator,
-    *,
-    with_forces: bool,
-) -> StreamedTerm:
-    atoms, result, data = snapshot.atoms, snapshot.result, snapshot.data
-    scalers = source.scalers
-    derivatives = reference_derivatives(snapshot)
-    cotangent = derivatives.cotangent
-    grid = data.values.shape[:3]
-    coarse = coarse_shape(grid)
-    # As many points stand for the whole cell: each of them for more of it.
-    share = math.prod(grid) / math.prod(coarse)
-    backward = scalers.outputs.backward
-    band, density = (share * backward @ part for part in (cotangent.band, cotangent.electrons))
-    field = torch.from_numpy(sample_coarsely(cotangent.field.numpy(), coarse).reshape(-1))
-    reference = torch.from_numpy(sample_coarsely(data.values, coarse)).reshape(-1, len(data.energy))
-    scaled = scalers.outputs.transform(reference)
-    floor = derivatives.free_energy - float(result.total_free_energy or 0.0)
-    target = float(scaled.sum(0) @ band + field @ (scaled @ density))
-    points = coarse_points(coarse, data.cell)
-    descriptors = source.at(points, atoms)
-    directions = NO_DIRECTIONS
-    if with_forces:
-        directions = directions_of(snapshot, len(points), generator, strains=source.strains)
-    term = EnergyTerm(
-        inputs=scalers.inputs.transform(torch.from_numpy(descriptors)).float(),
-        targets=scaled.float(),
-        band=band.float(),
-        density=density.float(),
-        field=field.float(),
-        repulsion=hartree_weights(coarse, torch.from_numpy(data.cell)).float(),
-        grid=coarse,
-        target=target - floor,
-        atoms=len(atoms),
-        tangents=torch.empty(0, len(points), scalers.inputs.features),
-        slopes=torch.from_numpy(directions.slopes(snapshot, derivatives)).float(),
-        volumes=torch.from_numpy(directions.volumes(atoms)).float(),
-        floor=floor / len(atoms),
-    )
-    return StreamedTerm(term, _tangents(points, atoms, directions, source))
-
-
-def _tangents(
-    points: FloatArray, atoms: Atoms, directions: Directions, source: TrainingSnapshots
-) -> Iterator[Tensor]:
-    """Derivatives of the scaled descriptors along directions."""
-    ends = (directions.moved(points, atoms, sign * _STEP_ANGSTROM) for sign in (1, -1))
-    for forward, backward in zip(*ends, strict=True):
-        change = torch.from_numpy(source.at(*forward) - source.at(*backward))
-        yield (change / (2 * _STEP_ANGSTROM) @ source.scalers.inputs.forward).float()

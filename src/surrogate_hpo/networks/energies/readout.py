@@ -28,11 +28,14 @@ too; those of energies and forces, with the weights above, decide the strength �
 Along a strain that changes the volume, a slope is known up to a pressure that all snapshots share
 (see `training.directions`): one more unknown of the problem.
 
-What the form above leaves out of a free energy, exchange and correlation of :math:`\delta n` first
-of all, is small where the LDOS is. It is nearly the same for all snapshots, so where it is not
-small, all energies are shifted (by 6 meV/atom where :math:`E_H[\delta n]` is 13). The free energies
-of the training snapshots, integrated from the LDOS of the fitted network, tell how large it is; it
-is then taken into account, and the fit repeated.
+The form above is that near the reference, to first order but for :math:`E_H[\delta n]`. What it
+leaves out is not small: exchange and correlation of :math:`\delta n` shift all energies (by 6
+meV/atom where :math:`E_H[\delta n]` is 13), and the potential of :math:`\delta n` acts on the whole
+density that moves with the atoms, which errs forces by tens of meV/Å and pressures by a GPa in hot
+cells. So the fit is repeated by Gauss' and Newton's steps: free energies and forces of the fitted
+network are integrated and differentiated as in a prediction, the form is the one near what it
+predicts, with :math:`-2 E_H[\delta n, n'_u]` in the forces, and the objective stays the same. Of
+all steps, that with the smallest errors is taken.
 """
 
 import copy
@@ -45,32 +48,33 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from surrogate_hpo.networks.energies.readout_metric import readout_metric
+from surrogate_hpo.errors import PhysicsError
+from surrogate_hpo.networks.energies.readout_metric import Metric, readout_metric
 from surrogate_hpo.networks.energies.readout_problem import (
     Fit,
+    Problem,
     as_it_is,
     fitted_weights,
-    form_errors,
     least_squares,
     root_mean_square,
 )
-from surrogate_hpo.networks.energies.readout_sums import snapshot_sums
+from surrogate_hpo.networks.energies.readout_sums import SnapshotSums, snapshot_sums
 from surrogate_hpo.networks.energies.snapshot_energy import StreamedTerm
 from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS
 
-STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
+STRENGTHS = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 RIDGES = (1e-3, 1e-2)
 # In the units of the scaled LDOS' loss: an error of 1 eV/atom or of 1 eV/Å.
 ENERGY_WEIGHT, BAND_WEIGHT, FORCE_WEIGHT = 0.1, 1e-3, 1e-3
 # Beside the loss of the scaled LDOS.
 STATES_WEIGHT = 100.0
-# Fits with what the form of the energies leaves out, until it changes by less, eV/atom.
-_REFITS, _LEFT_OUT_OF_FORM = 3, 5e-4
+# Fits near what the one before predicts, until the squared errors fall by less than this share.
+_STEPS, _WORTH_A_STEP = 3, 0.05
 
-EnergyErrors = Callable[[nn.Sequential], Tensor]
-"""Integrated free energies of the snapshots minus those of DFT, eV/atom, shape (snapshots,).
+PredictedTerms = Callable[[nn.Sequential], Iterable[StreamedTerm]]
+"""Terms of the snapshots near what a network predicts, see `EnergyTerm`; its floor is the error.
 
-Infinite where the predicted LDOS has none."""
+Raises PhysicsError where a predicted LDOS makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,16 @@ class Readout:
         ρ.
     left_out_energies
         Shape (snapshots,): free energy of DFT minus prediction for each snapshot by a last layer
-        that was fitted without it, eV/atom, in the first fit. The layers below have seen it. If
-        the network is better as it is, these are the errors of the best fit nevertheless.
+        that was fitted without it, eV/atom, by the form of the last fit. The layers below have seen
+        it. If the network is better as it is, these are the errors of the best fit nevertheless.
     left_out_forces
         Shape (displacements of all snapshots,): the same of the derivative of the free energy
         along a displacement, eV/Å.
     floor
         Root mean square of the snapshots' floors, eV/atom, see `EnergyTerm`.
-    remainder
-        Root mean square of what the form of the free energies has been found to leave out, eV/atom;
-        NaN if nobody has looked.
+    integrated
+        Root mean square of the fitted network's integrated free energies' errors, eV/atom; NaN if
+        nobody has looked.
     """
 
     network: nn.Sequential
@@ -105,7 +109,7 @@ class Readout:
     left_out_energies: Tensor
     left_out_forces: Tensor
     floor: float
-    remainder: float = math.nan
+    integrated: float = math.nan
 
     @property
     def energy_rmse(self) -> float:
@@ -126,7 +130,7 @@ def fit_readout(
     strengths: Sequence[float] = STRENGTHS,
     ridges: Sequence[float] = RIDGES,
     always: bool = False,
-    energy_errors: EnergyErrors | None = None,
+    predicted: PredictedTerms | None = None,
 ) -> Readout:
     """Fit the last layer to the energies and forces of the training snapshots.
 
@@ -158,9 +162,9 @@ def fit_readout(
         Values of ρ to choose from, in the same way.
     always
         Fit even where the network is better as it is.
-    energy_errors
-        Integrates the free energies of the snapshots for a network on its device; without it, what
-        the form of the energies leaves out stays unknown.
+    predicted
+        Terms near what a network predicts, on its device; without it the fit is that of the form
+        near the reference.
 
     Returns
     -------
@@ -172,62 +176,85 @@ def fit_readout(
     body = cast(nn.Sequential, network[:-1])
     displacements = max(0, LARGEST_NUMBER_OF_ROWS // snapshots - 1)
     sums = [snapshot_sums(body, one, displacements) for one in terms]
-    problem = least_squares(sums, energy_weight, force_weight, band_weight)
+    row_weights = energy_weight, force_weight, band_weight
+    problem = least_squares(sums, *row_weights)
     costs = {"states_weight": states_weight, "density_weight": density_weight}
     metrics = [readout_metric(sums, weights, ridge=ridge, **costs) for ridge in ridges]
-    as_is = as_it_is(problem, sums, weights)
-    if energy_errors is not None:
-        as_is = replace(as_is, left_out_energies=-energy_errors(network).double().cpu())
 
     def error(fit: Fit) -> float:
         return fit.error(energy_weight, force_weight)
 
-    def fits(remainders: Tensor) -> Fit:
-        """The best fit, given what the form leaves out."""
-        wanted = problem.less(remainders)
-        found = (fitted_weights(wanted, sums, one, weights, strengths) for one in metrics)
-        return min(chain.from_iterable(found), key=error)
+    solved = (fitted_weights(problem, sums, one, weights, strengths) for one in metrics)
+    taken = first = min(chain.from_iterable(solved), key=error)
+    if not always:
+        as_is = _as_it_is(problem, sums, weights, network, predicted)
+        taken = min(as_is, first, key=error)
+    integrated = math.nan
+    if predicted is not None and taken.strength:
 
-    first = fits(torch.zeros(len(sums), dtype=torch.float64))
-    taken = first if always else min(as_is, first, key=error)
-    remainder = math.nan
-    if energy_errors is not None and taken.strength:
+        def near(fit: Fit) -> tuple[Problem, list[SnapshotSums]]:
+            """The problem near what the network with a fit predicts."""
+            terms = predicted(_with_last_layer(network, fit))
+            found = [snapshot_sums(body, t, displacements, weights=fit.weights) for t in terms]
+            # What the density of states has to be is that of the reference.
+            known = [replace(f, states=s.states) for f, s in zip(found, sums, strict=True)]
+            return least_squares(known, *row_weights), known
 
-        def left_out_of_form(fit: Fit) -> tuple[Tensor, Tensor]:
-            errors = energy_errors(_with_last_layer(network, fit)).double().cpu()
-            return errors, errors - form_errors(problem, sums, fit.weights)
-
-        taken, remainder = _refitted(taken, fits, left_out_of_form)
+        metric = next(one for one in metrics if one.ridge == taken.ridge)
+        taken, integrated = _stepped(taken, near, metric, weights, error)
+    told = taken if taken.strength else first
     return Readout(
         network=_with_last_layer(network, taken),
-        strength=first.strength if taken.strength else 0.0,
-        ridge=first.ridge if taken.strength else 0.0,
-        left_out_energies=first.left_out_energies,
-        left_out_forces=first.left_out_forces,
+        strength=taken.strength,
+        ridge=taken.ridge,
+        left_out_energies=told.left_out_energies,
+        left_out_forces=told.left_out_forces,
         floor=root_mean_square(torch.tensor([one.floor for one in sums])),
-        remainder=remainder,
+        integrated=integrated,
     )
 
 
-def _refitted(
-    first: Fit,
-    fits: Callable[[Tensor], Fit],
-    left_out_of_form: Callable[[Fit], tuple[Tensor, Tensor]],
-) -> tuple[Fit, float]:
-    """Take into account what the form of the energies leaves out.
+def _as_it_is(
+    problem: Problem,
+    sums: Sequence[SnapshotSums],
+    weights: Tensor,
+    network: nn.Sequential,
+    predicted: PredictedTerms | None,
+) -> Fit:
+    """The network without any change, with the integrated errors of its energies."""
+    form = as_it_is(problem, sums, weights)
+    if predicted is None:
+        return form
+    try:
+        errors = [-one.term.floor for one in predicted(network)]
+    except PhysicsError:
+        errors = [math.inf] * len(sums)
+    return replace(form, left_out_energies=torch.tensor(errors, dtype=torch.float64))
 
-    Of all fits, that with the smallest integrated errors is taken.
-    """
-    fit, remainders = first, torch.zeros_like(first.left_out_energies)
-    found, smallest, remainder = first, math.inf, math.nan
-    for _ in range(_REFITS + 1):
-        errors, rest = left_out_of_form(fit)
-        if (error := root_mean_square(errors)) < smallest:
-            found, smallest, remainder = fit, error, root_mean_square(rest)
-        if not rest.isfinite().all() or root_mean_square(rest - remainders) < _LEFT_OUT_OF_FORM:
+
+def _stepped(
+    first: Fit,
+    near: Callable[[Fit], tuple[Problem, list[SnapshotSums]]],
+    metric: Metric,
+    weights: Tensor,
+    error: Callable[[Fit], float],
+) -> tuple[Fit, float]:
+    """Fit again near what a fit predicts; the step with the smallest errors, and its energies'."""
+    fit, taken, smallest, integrated = first, first, math.inf, math.nan
+    for _ in range(_STEPS + 1):
+        try:
+            problem, sums = near(fit)
+        except PhysicsError:
             break
-        fit, remainders = fits(rest), rest
-    return found, remainder
+        made = as_it_is(problem, sums, fit.weights)
+        before, now = smallest, error(made)
+        if now < smallest:
+            taken, smallest = fit, now
+            integrated = root_mean_square(made.left_out_energies)
+        if not now < (1 - _WORTH_A_STEP) * before:
+            break
+        (fit,) = fitted_weights(problem, sums, metric, weights, [first.strength])
+    return taken, integrated
 
 
 def _with_last_layer(network: nn.Sequential, fit: Fit) -> nn.Sequential:

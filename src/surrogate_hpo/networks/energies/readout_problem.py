@@ -51,12 +51,6 @@ class Problem:
         units, energies = self.rows
         return self.wanted - torch.einsum("rau,ue,rae->r", units, weights, energies)
 
-    def less(self, energies: Tensor) -> "Problem":
-        """The same with so much less of the free energies wanted, shape (snapshots,), eV/atom."""
-        wanted = self.wanted.clone()
-        wanted[self.of_energies] -= energies
-        return replace(self, wanted=wanted)
-
     def at(self, sums: Sequence[SnapshotSums], weights: Tensor) -> "Problem":
         """The same with the Hartree energies of the density's errors, linear near some weights."""
         units, wanted = self.rows.units.clone(), self.wanted.clone()
@@ -199,11 +193,6 @@ def fitted_weights(
             for block in problem.blocks
         ]
         yield Fit(fitted, strength, metric.ridge, *_parts(left_out))
-
-
-def form_errors(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Tensor:
-    """Errors of the free energies as the form has them, eV/atom."""
-    return -as_it_is(problem, sums, weights).left_out_energies
 
 
 def _of_shared_pressure(matrix: Tensor, volumes: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """Sums over the points of a snapshot that make its energy and forces linear in the last layer."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -71,8 +73,14 @@ class SnapshotSums:
 
 
 @torch.no_grad()
-def snapshot_sums(body: nn.Sequential, streamed: StreamedTerm, displacements: int) -> SnapshotSums:
-    """Sum the last hidden units, and their derivatives, over the points of a snapshot.
+def snapshot_sums(
+    body: nn.Sequential,
+    streamed: StreamedTerm,
+    displacements: int,
+    *,
+    weights: Tensor | None = None,
+) -> SnapshotSums:
+    r"""Sum the last hidden units, and their derivatives, over the points of a snapshot.
 
     Parameters
     ----------
@@ -82,6 +90,10 @@ def snapshot_sums(body: nn.Sequential, streamed: StreamedTerm, displacements: in
         The snapshot; its derivatives are gone through once.
     displacements
         Largest number of them to take.
+    weights
+        Of the last layer, shape (units + 1, energies), where the term is near what they predict.
+        Then the derivatives count that the potential of a change of the density acts on the whole
+        density, which moves with the atoms, :math:`-2 E_H[\delta n, n'_u]`.
 
     Returns
     -------
@@ -98,33 +110,83 @@ def snapshot_sums(body: nn.Sequential, streamed: StreamedTerm, displacements: in
     term = streamed.term
     field = term.field
     hidden = with_one(body(term.inputs), 1.0)
-    rows = [summed(hidden)]
+    waves = _Waves.of(term, hidden)
+    band, density = term.band.double().cpu(), term.density.double().cpu()
+    electrons = None if weights is None else (weights @ density).to(hidden)
+    found = [summed(hidden)]
     for tangent in islice(streamed.tangents, displacements):
         _, change = torch.func.jvp(body, (term.inputs,), (tangent,))  # type: ignore[misc]
-        rows.append(summed(with_one(change, 0.0)))
+        change = with_one(change, 0.0)
+        sums = summed(change)
+        if electrons is not None:
+            sums[1] -= 2 * waves.repulsion_with(change @ electrons)
+        found.append(sums)
+    rows = torch.stack(found).cpu()
     slopes, volumes = (one[: len(rows) - 1].double().cpu() for one in (term.slopes, term.volumes))
+    wanted = torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes])
+    if weights is not None and streamed.lacks is not None:
+        predicted = torch.einsum("rau,ue,ae->r", rows, weights, torch.stack([band, density]))
+        wanted = predicted + streamed.lacks[: len(rows)]
     return SnapshotSums(
-        band=term.band.double().cpu(),
-        density=term.density.double().cpu(),
+        band=band,
+        density=density,
         atoms=term.atoms,
         points=len(hidden),
-        wanted=torch.cat([torch.tensor([term.target], dtype=torch.float64), slopes]),
+        wanted=wanted,
         volumes=torch.cat([torch.zeros(1, dtype=torch.float64), volumes]),
         states=term.targets.mean(0, dtype=torch.float64).cpu(),
-        rows=torch.stack(rows).cpu(),
+        rows=rows,
         gram=(_product(hidden.T, hidden) / len(hidden)).cpu(),
-        repulsion=_repulsion(term, hidden).cpu(),
+        repulsion=waves.repulsion().cpu(),
         floor=term.floor,
     )
 
 
-def _repulsion(term: EnergyTerm, hidden: Tensor) -> Tensor:
-    reference = term.targets @ term.density
-    fields = torch.cat([hidden, reference[:, None]], dim=1).T.reshape(-1, *term.grid)
+@dataclass(frozen=True)
+class _Waves:
+    """Fourier transforms of hidden units and, last, of the density of the reference.
+
+    Attributes
+    ----------
+    waves
+        Shape (units + 1, 2 waves): real and imaginary parts, in double precision.
+    weights
+        Shape (2 waves,): in their Hartree energy; that of a wave counts its negative, too.
+    grid
+        Points along each axis.
+    """
+
+    waves: Tensor
+    weights: Tensor
+    grid: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, term: EnergyTerm, hidden: Tensor) -> Self:
+        """Those of a snapshot."""
+        reference = term.targets @ term.density
+        fields = torch.cat([hidden, reference[:, None]], dim=1).T.reshape(-1, *term.grid)
+        return cls(_parts(fields), term.repulsion.flatten().double().repeat(2), term.grid)
+
+    @cached_property
+    def weighted(self) -> Tensor:
+        """Waves times their weights."""
+        return self.waves * self.weights
+
+    def repulsion(self) -> Tensor:
+        """Hartree energies of all of them with each other."""
+        return self.weighted @ self.waves.T
+
+    def repulsion_with(self, electrons: Tensor) -> Tensor:
+        """Hartree energies of the hidden units with a density, electrons per point."""
+        (waves,) = _parts(electrons.reshape(1, *self.grid))
+        found: Tensor = self.weighted[:-1] @ waves
+        return found
+
+
+def _parts(fields: Tensor) -> Tensor:
+    """Real and imaginary parts of the Fourier transforms, shape (fields, 2 waves)."""
     waves = torch.fft.rfftn(fields, dim=(1, 2, 3)).flatten(1)
-    weighted = waves * term.repulsion.flatten()
-    # The weights of a wave count its negative, too.
-    return _product(weighted.real, waves.real.T) + _product(weighted.imag, waves.imag.T)
+    return torch.cat([waves.real, waves.imag], dim=1).double()
 
 
 def _product(first: Tensor, second: Tensor) -> Tensor:

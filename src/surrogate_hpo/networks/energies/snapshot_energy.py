@@ -187,10 +187,15 @@ class StreamedTerm:
         The snapshot, with the slopes of all directions, but no tangents.
     tangents
         Shape (points, components) each, in the order of the slopes; gone through once.
+    lacks
+        Of a term near a prediction, shape (1 + directions,): DFT minus prediction of the free
+        energy in eV and of its derivatives in eV/Å, exact where target and slopes are those of
+        the coarse grid. None of a term near the reference.
     """
 
     term: EnergyTerm
     tangents: Iterator[Tensor]
+    lacks: Tensor | None = None
 
     def joined(self) -> EnergyTerm:
         """The same with all tangents in memory."""

@@ -19,6 +19,7 @@ from surrogate_hpo.networks.energies.readout import fit_readout
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.networks.model import SurrogateModel
+from surrogate_hpo.predict.predicted_terms import predicted_terms
 from surrogate_hpo.run.interface import Argument
 from surrogate_hpo.run.provenance import fingerprint, provenance
 from surrogate_hpo.seeds import derive_seed
@@ -180,17 +181,15 @@ def with_readout(
             ", ".join(path.stem for path in unknown[:5]),
         )
         return model, None
-    if learnt is not None and learnt.force_weight > 0:
-        terms = learnt.streamed()
-    else:
-        terms = snapshots.terms(with_forces=True)
+    known = learnt.terms if learnt is not None and learnt.force_weight > 0 else []
+    terms = learnt.streamed() if learnt is not None and known else snapshots.terms(with_forces=True)
     network = cast(nn.Sequential, model.network).cpu()
     found = fit_readout(
         network,
         terms,
         len(snapshots.files),
         density_weight=0.0 if learnt is None else learnt.density_weight,
-        energy_errors=lambda one: snapshots.free_energy_errors(replace(model, network=one)),
+        predicted=lambda one: predicted_terms(snapshots, replace(model, network=one), known),
     )
     if found.floor > _LARGEST_FLOOR:
         logger.warning(
@@ -217,9 +216,8 @@ def with_readout(
     )
     if found.strength:
         logger.info(
-            "%.2f meV/atom of the energies are not linear in it, nor Hartree's, and were found by "
-            "integration",
-            1000 * found.remainder,
+            "of the snapshots of the fit the free energies are off by %.2f meV/atom",
+            1000 * found.integrated,
         )
     return replace(model, network=found.network), left_out
 
