@@ -32,7 +32,7 @@ from surrogate_hpo.networks.training import Trainer
 from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
 from surrogate_hpo.physics.reciprocal import COULOMB_EV_ANGSTROM
 from surrogate_hpo.predict.ldos_energies import energies_of
-from surrogate_hpo.predict.predicted_terms import predicted_terms
+from surrogate_hpo.stages.train.predicted_terms import predicted_terms
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.stage import with_readout
 from surrogate_hpo.training.energy_terms import (

@@ -12,6 +12,7 @@ from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.energies.readout import Readout
 from surrogate_hpo.networks.energies.readout import fit_readout as fit_last_layer
+from surrogate_hpo.networks.energies.readout_sums import snapshot_sums
 from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 
 GRID, COMPONENTS, ENERGIES, HIDDEN = (4, 4, 3), 5, 6, 4
@@ -244,8 +245,9 @@ CURVATURE = 30.0
 class Curved:
     """Snapshots whose free energy has one more term, CURVATURE times the mean squared density."""
 
-    def __init__(self, network, terms: EnergyTerms) -> None:
+    def __init__(self, network, terms: EnergyTerms, curvature: float = CURVATURE) -> None:
         self.network, self.terms, self.calls = network, terms, 0
+        self.curvature = curvature
 
     def energy(self, term: EnergyTerm, ldos: torch.Tensor) -> torch.Tensor:
         """eV, in double precision."""
@@ -253,7 +255,7 @@ class Curved:
         linear = ldos.double().sum(0) @ term.band.double() + term.field.double() @ electrons
         waves = torch.fft.rfftn(electrons.reshape(term.grid))
         hartree = (term.repulsion.double() * (waves.real.square() + waves.imag.square())).sum()
-        return linear - hartree + CURVATURE * electrons.square().mean()
+        return linear - hartree + self.curvature * electrons.square().mean()
 
     def slopes(self, term: EnergyTerm, network) -> torch.Tensor:
         """Of the energy along each direction, by autograd."""
@@ -281,7 +283,7 @@ class Curved:
         electrons = (ldos @ term.density.double()).detach().requires_grad_(True)
         waves = torch.fft.rfftn(electrons.reshape(term.grid))
         hartree = (term.repulsion.double() * (waves.real.square() + waves.imag.square())).sum()
-        beyond = CURVATURE * electrons.square().mean() - hartree
+        beyond = self.curvature * electrons.square().mean() - hartree
         field = term.field.double() + torch.autograd.grad(beyond, electrons)[0]
         density, band = term.density.double(), term.band.double()
         linear = ldos.detach().sum(0) @ band + field @ (ldos.detach() @ density)
@@ -348,6 +350,34 @@ def test_the_steps_end_in_a_minimum_of_the_objective(network):
         assert np.mean(there) > here
         # The slope is small beside that of the trained layer.
         assert abs(there[0] - there[1]) < 0.1 * abs(cost(network[-1].weight.detach()) - here)
+
+
+def test_rows_near_a_prediction_are_derivatives_of_its_slopes(network):
+    """By the weights: with the potential of a change of the density on all that moves."""
+    case = Curved(network, several(count=1, repulsion=0.2), curvature=0.0)
+    last = network[-1]
+    weights = torch.cat([last.weight.detach().T, last.bias.detach()[None]]).double()
+    (streamed,) = case.predicted(network)
+    sums = snapshot_sums(network[:-1], streamed, 3, weights=weights)
+    change = torch.randn(weights.shape, generator=torch.Generator().manual_seed(3)).double()
+    both = torch.stack([sums.band, sums.density])
+    found = torch.einsum("rau,ue,ae->r", sums.rows, change, both)
+
+    def slopes(factor: float) -> torch.Tensor:
+        changed = copy.deepcopy(network)
+        with torch.no_grad():
+            changed[-1].weight.copy_((weights + factor * change)[:-1].T)
+            changed[-1].bias.copy_((weights + factor * change)[-1])
+        return case.slopes(case.terms.terms[0], changed)
+
+    # They are quadratic in the weights, so that a central difference is exact.
+    expected = (slopes(1.0) - slopes(-1.0)) / 2
+    torch.testing.assert_close(found[1:], expected, rtol=1e-4, atol=1e-5)
+    plain = snapshot_sums(
+        network[:-1], StreamedTerm(streamed.term, iter(case.terms.terms[0].tangents)), 3
+    )
+    linear = torch.einsum("rau,ue,ae->r", plain.rows, change, both)
+    assert float((linear[1:] - expected).abs().max()) > 0.05 * float(expected.abs().max())
 
 
 def test_steps_end_where_the_form_is_right(network):

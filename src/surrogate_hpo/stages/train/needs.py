@@ -5,8 +5,15 @@ from surrogate_hpo.networks.options import (
     number_of_directions,
 )
 from surrogate_hpo.run.case import FLOAT32, Case
-from surrogate_hpo.run.needs.basis import FLOAT64, TORCH_BASE, Need, snap_seconds
-from surrogate_hpo.run.needs.networks import bounded, epoch_operations, fit, points_in_memory
+from surrogate_hpo.run.needs.basis import FLOAT64, PRODUCT_RATE, TORCH_BASE, Need, snap_seconds
+from surrogate_hpo.run.needs.networks import (
+    bounded,
+    epoch_operations,
+    fit,
+    parameters,
+    points_in_memory,
+)
+from surrogate_hpo.run.needs.predictions import force_seconds, prediction_seconds
 
 # Points of a grid over those of one of half as many along each axis.
 COARSENING = 8
@@ -55,8 +62,34 @@ def tangent_seconds(case: Case) -> float:
     return passes * snap_seconds(case, "native")
 
 
+def steps_seconds(case: Case) -> float:
+    """The last layer's fit, near the reference and step by step near what is predicted.
+
+    In each step the whole grids are predicted with forces, and the hidden units differentiated
+    along all directions, there and back as much as two passes forward.
+
+    Parameters
+    ----------
+    case
+        The case.
+
+    Returns
+    -------
+    float
+        Of one core; a training without forces has not kept the derivatives of the descriptors.
+    """
+    along = sum(directions * points for directions, points in _training(case))
+    products = 4 * parameters(case.network) * along / PRODUCT_RATE
+    points = case.points("training")
+    whole = prediction_seconds(case, points) + points * force_seconds(case)
+    again = tangent_seconds(case) * (case.config.train.force_weight == 0)
+    return _FITS * (products + whole + again)
+
+
 # A step that differentiates along a displacement, over one that does not.
 _TANGENT_PASSES = 3
+# Of the last layer: near the reference, as it is, and steps with the last one's errors.
+_FITS = 5
 
 
 def train(case: Case) -> Need:
@@ -86,15 +119,17 @@ def train(case: Case) -> Need:
         held += tangent_bytes(case)
     held *= settings.processes
     differentiated = settings.learns_energies * settings.processes
+    fitted = 0.0
     if settings.readout:  # by one process
         held += readout_bytes(case)
         differentiated += settings.force_weight == 0
+        fitted = steps_seconds(case)
     return fit(
         case,
         held + TORCH_BASE * (settings.processes - 1),
         settings.maximum_epochs * operations,
         settings.maximum_epochs * training // batch,
         settings.use_gpu,
-        host_seconds=differentiated * tangent_seconds(case),
+        host_seconds=differentiated * tangent_seconds(case) + fitted,
         threads=settings.processes,
     )

@@ -19,11 +19,11 @@ from surrogate_hpo.networks.energies.readout import fit_readout
 from surrogate_hpo.networks.group import ALONE, Group
 from surrogate_hpo.networks.history import HistoryRow
 from surrogate_hpo.networks.model import SurrogateModel
-from surrogate_hpo.predict.predicted_terms import predicted_terms
 from surrogate_hpo.run.interface import Argument
 from surrogate_hpo.run.provenance import fingerprint, provenance
 from surrogate_hpo.seeds import derive_seed
 from surrogate_hpo.stages.train.arguments import NetworkFiles, TrainingFiles
+from surrogate_hpo.stages.train.predicted_terms import predicted_terms
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.stages.train.validation_losses import losses_by_snapshot
 from surrogate_hpo.training.energy_terms import (
