@@ -354,7 +354,7 @@ def test_the_steps_end_in_a_minimum_of_the_objective(network):
 
 def test_rows_near_a_prediction_are_derivatives_of_its_slopes(network):
     """By the weights: with the potential of a change of the density on all that moves."""
-    case = Curved(network, several(count=1, repulsion=0.2), curvature=0.0)
+    case = Curved(network, several(count=1, repulsion=20.0), curvature=0.0)
     last = network[-1]
     weights = torch.cat([last.weight.detach().T, last.bias.detach()[None]]).double()
     (streamed,) = case.predicted(network)
