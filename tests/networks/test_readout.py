@@ -12,6 +12,8 @@ from surrogate_hpo.networks.architecture import Architecture, build_network
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.energies.readout import Readout
 from surrogate_hpo.networks.energies.readout import fit_readout as fit_last_layer
+from surrogate_hpo.networks.energies.readout_problem import Fit
+from surrogate_hpo.networks.energies.readout_steps import trusted
 from surrogate_hpo.networks.energies.readout_sums import snapshot_sums
 from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm, StreamedTerm
 
@@ -385,6 +387,32 @@ def test_steps_end_where_the_form_is_right(network):
     found = case.fit(predicted=case.predicted)
     assert 2 <= case.calls <= 5
     assert found.strength > 0
+
+
+def test_a_strength_that_does_not_keep_its_promise_is_not_taken():
+    """Left-out errors of the form are small, those of the predictions are not."""
+
+    def fit(strength: float, error: float) -> Fit:
+        left_out = torch.tensor([error], dtype=torch.float64)
+        return Fit(torch.zeros(1, 1), strength, 1e-3, left_out, torch.empty(0))
+
+    candidates = [fit(1e5, 0.1), fit(1e5, 0.11), fit(1e4, 0.2), fit(1e6, 0.25), fit(1e3, 0.3)]
+    tried, errors = [], {1e5: 0.5, 1e4: 0.15, 1e6: 0.0, 1e3: 0.05}
+
+    def steps_from(one: Fit) -> tuple[Fit, float, float]:
+        tried.append(one.strength)
+        return one, errors[one.strength], 0.01 * one.strength
+
+    def promised(one: Fit) -> float:
+        return float(one.left_out_energies[0])
+
+    taken, integrated = trusted(candidates, steps_from, promised)
+    assert (taken.strength, integrated) == (1e4, 100.0)
+    assert tried == [1e5, 1e4]
+    # Where none keeps it, the one that errs least.
+    errors.update({1e4: 0.45, 1e3: 0.6})
+    taken, _ = trusted(candidates, steps_from, promised)
+    assert taken.strength == 1e4
 
 
 def test_a_prediction_without_energies_ends_the_steps(network):

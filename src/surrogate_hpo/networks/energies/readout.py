@@ -49,7 +49,7 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_hpo.errors import PhysicsError
-from surrogate_hpo.networks.energies.readout_metric import Metric, readout_metric
+from surrogate_hpo.networks.energies.readout_metric import readout_metric
 from surrogate_hpo.networks.energies.readout_problem import (
     Fit,
     Problem,
@@ -58,6 +58,7 @@ from surrogate_hpo.networks.energies.readout_problem import (
     least_squares,
     root_mean_square,
 )
+from surrogate_hpo.networks.energies.readout_steps import stepped, trusted
 from surrogate_hpo.networks.energies.readout_sums import SnapshotSums, snapshot_sums
 from surrogate_hpo.networks.energies.snapshot_energy import StreamedTerm
 from surrogate_hpo.networks.options import LARGEST_NUMBER_OF_ROWS
@@ -68,9 +69,6 @@ RIDGES = (1e-3, 1e-2)
 ENERGY_WEIGHT, BAND_WEIGHT, FORCE_WEIGHT = 0.1, 1e-3, 1e-3
 # Beside the loss of the scaled LDOS.
 STATES_WEIGHT = 100.0
-# Fits near what the one before predicts, until the squared errors fall by less than this share.
-_STEPS, _WORTH_A_STEP = 3, 0.05
-
 PredictedTerms = Callable[[nn.Sequential], Iterable[StreamedTerm]]
 """Terms of the snapshots near what a network predicts, see `EnergyTerm`; its floor is the error.
 
@@ -157,7 +155,7 @@ def fit_readout(
         w_D.
     strengths
         Values of λ to choose from: the one with the smallest errors of left-out energies and
-        forces is taken.
+        forces is taken, unless predictions with it do not keep what these errors promise.
     ridges
         Values of ρ to choose from, in the same way.
     always
@@ -182,10 +180,12 @@ def fit_readout(
     metrics = [readout_metric(sums, weights, ridge=ridge, **costs) for ridge in ridges]
 
     def error(fit: Fit) -> float:
-        return fit.error(energy_weight, force_weight)
+        found = fit.error(energy_weight, force_weight)
+        return math.inf if math.isnan(found) else found
 
     solved = (fitted_weights(problem, sums, one, weights, strengths) for one in metrics)
-    taken = first = min(chain.from_iterable(solved), key=error)
+    candidates = sorted(chain.from_iterable(solved), key=error)
+    taken = first = candidates[0]
     if not always:
         as_is = _as_it_is(problem, sums, weights, network, predicted)
         taken = min(as_is, first, key=error)
@@ -200,8 +200,12 @@ def fit_readout(
             known = [replace(f, states=s.states) for f, s in zip(found, sums, strict=True)]
             return least_squares(known, *row_weights), known
 
-        metric = next(one for one in metrics if one.ridge == taken.ridge)
-        taken, integrated = _stepped(taken, near, metric, weights, error)
+        def steps_from(fit: Fit) -> tuple[Fit, float, float]:
+            """The best step from a fit, its errors, and those of its energies."""
+            metric = next(one for one in metrics if one.ridge == fit.ridge)
+            return stepped(fit, near, metric, weights, error)
+
+        taken, integrated = trusted(candidates, steps_from, error)
     told = taken if taken.strength else first
     return Readout(
         network=_with_last_layer(network, taken),
@@ -230,31 +234,6 @@ def _as_it_is(
     except PhysicsError:
         errors = [math.inf] * len(sums)
     return replace(form, left_out_energies=torch.tensor(errors, dtype=torch.float64))
-
-
-def _stepped(
-    first: Fit,
-    near: Callable[[Fit], tuple[Problem, list[SnapshotSums]]],
-    metric: Metric,
-    weights: Tensor,
-    error: Callable[[Fit], float],
-) -> tuple[Fit, float]:
-    """Fit again near what a fit predicts; the step with the smallest errors, and its energies'."""
-    fit, taken, smallest, integrated = first, first, math.inf, math.nan
-    for _ in range(_STEPS + 1):
-        try:
-            problem, sums = near(fit)
-        except PhysicsError:
-            break
-        made = as_it_is(problem, sums, fit.weights)
-        before, now = smallest, error(made)
-        if now < smallest:
-            taken, smallest = fit, now
-            integrated = root_mean_square(made.left_out_energies)
-        if not now < (1 - _WORTH_A_STEP) * before:
-            break
-        (fit,) = fitted_weights(problem, sums, metric, weights, [first.strength])
-    return taken, integrated
 
 
 def _with_last_layer(network: nn.Sequential, fit: Fit) -> nn.Sequential:
