@@ -5,7 +5,7 @@ from surrogate_hpo.networks.options import (
     number_of_directions,
 )
 from surrogate_hpo.run.case import FLOAT32, Case
-from surrogate_hpo.run.needs.basis import FLOAT64, PRODUCT_RATE, TORCH_BASE, Need, snap_seconds
+from surrogate_hpo.run.needs.basis import FLOAT64, TORCH_BASE, Need, snap_seconds
 from surrogate_hpo.run.needs.networks import (
     bounded,
     epoch_operations,
@@ -63,10 +63,7 @@ def tangent_seconds(case: Case) -> float:
 
 
 def steps_seconds(case: Case) -> float:
-    """The last layer's fit, near the reference and step by step near what is predicted.
-
-    In each step the whole grids are predicted with forces, and the hidden units differentiated
-    along all directions, there and back as much as two passes forward.
+    """Predictions of the last layer's fit: whole grids, with forces.
 
     Parameters
     ----------
@@ -78,12 +75,16 @@ def steps_seconds(case: Case) -> float:
     float
         Of one core; a training without forces has not kept the derivatives of the descriptors.
     """
-    along = sum(directions * points for directions, points in _training(case))
-    products = 4 * parameters(case.network) * along / PRODUCT_RATE
     points = case.points("training")
     whole = prediction_seconds(case, points) + points * force_seconds(case)
     again = tangent_seconds(case) * (case.config.train.force_weight == 0)
-    return _FITS * (products + whole + again)
+    return _FITS * (whole + again)
+
+
+def steps_operations(case: Case) -> float:
+    """Operations of the last layer's fit: hidden units along all directions, there and back."""
+    along = sum(directions * points for directions, points in _training(case))
+    return _FITS * 4.0 * parameters(case.network) * along
 
 
 # A step that differentiates along a displacement, over one that does not.
@@ -119,15 +120,15 @@ def train(case: Case) -> Need:
         held += tangent_bytes(case)
     held *= settings.processes
     differentiated = settings.learns_energies * settings.processes
-    fitted = 0.0
+    fitted, more = 0.0, 0.0
     if settings.readout:  # by one process
         held += readout_bytes(case)
         differentiated += settings.force_weight == 0
-        fitted = steps_seconds(case)
+        fitted, more = steps_seconds(case), steps_operations(case)
     return fit(
         case,
         held + TORCH_BASE * (settings.processes - 1),
-        settings.maximum_epochs * operations,
+        settings.maximum_epochs * operations + more,
         settings.maximum_epochs * training // batch,
         settings.use_gpu,
         host_seconds=differentiated * tangent_seconds(case) + fitted,
