@@ -55,7 +55,7 @@ MEASURED = {
     "descriptors": (261, 1.7),
     "naswot_chunk": (484, 3.3),
     "search_worker": (936, 96.4),
-    "train": (1281, 74.1),
+    "train": (878, 118.0),
     "surrogate": (654, 4.7),
     "evaluate_snapshot": (699, 7.4),
     "evaluate": (202, 2.1),
