@@ -40,6 +40,8 @@ class DescriptorChain:
         CPU threads of the adjoint of the descriptors.
     device
         Where networks are differentiated.
+    tells_end
+        Whether the log tells how long it took; of one structure among many it is noise.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class DescriptorChain:
         *,
         threads: int,
         device: str,
+        tells_end: bool = True,
     ) -> None:
-        self._atoms, self._grid = atoms, grid
+        self._atoms, self._grid, self._tells_end = atoms, grid, tells_end
         self._threads, self._device = threads, device
         symbols, cell = atoms.get_chemical_symbols(), atoms.cell[:]
         self._adjoint = BispectrumAdjoint(atoms.positions, cell, **definition.keywords(symbols))
@@ -146,7 +149,8 @@ class DescriptorChain:
             strain += stretched
             progress.advance(len(block))
             begin = end
-        progress.finish()
+        if self._tells_end:
+            progress.finish()
         moved, stretched = self._of_cell.adjoint(np.sum(of_cell, axis=0))
         return gradient + moved, strain + stretched
 
