@@ -74,8 +74,14 @@ def test_common_tools_read_it_and_the_list_of_checksums(tmp_path):
     subprocess.run(["sha256sum", "--check", "--quiet", MANIFEST], cwd=out, check=True)
 
 
+def decoded(folder, name: str) -> bytes:
+    with (folder / f"{name}.tar.zst").open("rb") as file:
+        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read()
+
+
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 @example(place=490 / 391926, bit=0)  # in a header of the tar archive, which reads as its end
+@example(place=16.5 / 391926, bit=1)  # nothing that Zstandard looks at
 def test_one_flipped_bit_anywhere_is_found_and_the_rest_is_read(tmp_path_factory, place, bit):
     folder = tmp_path_factory.mktemp("flip")
     data = bytearray(write(folder / "a.tar.zst").read_bytes())
@@ -85,7 +91,8 @@ def test_one_flipped_bit_anywhere_is_found_and_the_rest_is_read(tmp_path_factory
     found = unpack(folder / "b.tar.zst", folder / "out", largest_bytes=LARGEST)
     right = {n: hashlib.sha256(d).hexdigest() for n, d in CONTENT.items()}
     whole = {n for n, digest in right.items() if found.checksums.get(n) == digest}
-    assert found.damaged or whole != right.keys()
+    # A bit that the decoder does not look at damages nothing.
+    assert found.damaged or whole != right.keys() or decoded(folder, "b") == decoded(folder, "a")
     # The small files share a frame with their neighbours; the large ones stand alone.
     large = {n for n, d in CONTENT.items() if len(d) > 1 << 16}
     assert len(large - whole) <= 1
