@@ -255,9 +255,13 @@ class Curved:
         """eV, in double precision."""
         electrons = ldos.double() @ term.density.double()
         linear = ldos.double().sum(0) @ term.band.double() + term.field.double() @ electrons
+        return linear + self.beyond(term, electrons)
+
+    def beyond(self, term: EnergyTerm, electrons: torch.Tensor) -> torch.Tensor:
+        """What is not linear in the density."""
         waves = torch.fft.rfftn(electrons.reshape(term.grid))
         hartree = (term.repulsion.double() * (waves.real.square() + waves.imag.square())).sum()
-        return linear - hartree + self.curvature * electrons.square().mean()
+        return self.curvature * electrons.square().mean() - hartree
 
     def slopes(self, term: EnergyTerm, network) -> torch.Tensor:
         """Of the energy along each direction, by autograd."""
@@ -283,10 +287,8 @@ class Curved:
         ldos = ldos.detach().double().requires_grad_(True)
         energy = self.energy(term, ldos)
         electrons = (ldos @ term.density.double()).detach().requires_grad_(True)
-        waves = torch.fft.rfftn(electrons.reshape(term.grid))
-        hartree = (term.repulsion.double() * (waves.real.square() + waves.imag.square())).sum()
-        beyond = self.curvature * electrons.square().mean() - hartree
-        field = term.field.double() + torch.autograd.grad(beyond, electrons)[0]
+        beyond = torch.autograd.grad(self.beyond(term, electrons), electrons)[0]
+        field = term.field.double() + beyond
         density, band = term.density.double(), term.band.double()
         linear = ldos.detach().sum(0) @ band + field @ (ldos.detach() @ density)
         return replace(

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from surrogate_hpo.formats.upf.reader import read_upf
 from surrogate_hpo.networks.energies.energy_terms import EnergyTerms
 from surrogate_hpo.networks.energies.snapshot_energy import StreamedTerm
 from surrogate_hpo.networks.scaling import AffineScaler
-from surrogate_hpo.physics.coarse_grid import coarse_points, coarse_shape, sample_coarsely
+from surrogate_hpo.physics.coarse_grid import coarse_points, sample_coarsely
 from surrogate_hpo.stages.train.settings import TrainSettings
 from surrogate_hpo.training.directions import NO_DIRECTIONS, Directions, directions_of
 from surrogate_hpo.training.ldos_derivatives import reference_derivatives
@@ -125,10 +125,8 @@ class TrainingSnapshots:
                 raise _no_energy(one.dft)
             if snapshot.result.forces is None:
                 without.append(one.structure.stem)
-            reference = torch.from_numpy(
-                sample_coarsely(snapshot.data.values, coarse_grid(snapshot))
-            )
-            scaled = self.scalers.outputs.transform(reference.flatten(0, 2))
+            reference = sample_coarsely(snapshot.data.values, snapshot.coarse_grid)
+            scaled = self.scalers.outputs.transform(torch.from_numpy(reference).flatten(0, 2))
             directions = self.directions(number, snapshot) if with_forces else NO_DIRECTIONS
             inputs, tangents = self.computed(snapshot, directions)
             derivatives, outputs = reference_derivatives(snapshot), self.scalers.outputs
@@ -144,7 +142,7 @@ class TrainingSnapshots:
     def directions(self, number: int, snapshot: ReferenceSnapshot) -> Directions:
         """Along which the derivatives of a snapshot are known, always the same."""
         generator = np.random.default_rng((self.seed, number))
-        points = math.prod(coarse_grid(snapshot))
+        points = math.prod(snapshot.coarse_grid)
         return directions_of(snapshot, points, generator, strains=self.strains)
 
     def computed(
@@ -152,7 +150,7 @@ class TrainingSnapshots:
     ) -> tuple[Tensor, Iterator[Tensor]]:
         """Scaled descriptors on the coarse grid, and their derivatives, when they are asked for."""
         scaler = self.scalers.inputs
-        points = coarse_points(coarse_grid(snapshot), snapshot.data.cell)
+        points = coarse_points(snapshot.coarse_grid, snapshot.data.cell)
         descriptors = torch.from_numpy(self.at(points, snapshot.atoms))
         changes = descriptor_changes(points, snapshot.atoms, directions, self.at)
         tangents = ((change @ scaler.forward).float() for change in changes)
@@ -183,11 +181,6 @@ def read_energy_terms(snapshots: TrainingSnapshots, settings: TrainSettings) -> 
     terms = [one.joined() for one in streamed]
     weights = settings.energy_weight, settings.force_weight, settings.density_weight
     return EnergyTerms(terms, *weights)
-
-
-def coarse_grid(snapshot: ReferenceSnapshot) -> Grid:
-    """Number of points along each axis of the grid that a training takes."""
-    return coarse_shape(cast(Grid, snapshot.data.values.shape[:3]))
 
 
 def _no_energy(dft: Path) -> DataError:

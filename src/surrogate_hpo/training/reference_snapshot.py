@@ -10,6 +10,7 @@ from ase import Atoms
 from surrogate_hpo.data.ldos_store import LdosData
 from surrogate_hpo.dft.result import DftResult
 from surrogate_hpo.formats.upf.reader import Pseudopotential
+from surrogate_hpo.physics.coarse_grid import coarse_shape
 from surrogate_hpo.physics.ewald import Ions
 from surrogate_hpo.physics.structure_integrals import StructureIntegrals
 from surrogate_hpo.physics.xc.functionals import Functional
@@ -24,6 +25,16 @@ class ReferenceSnapshot:
     data: LdosData
     potentials: Mapping[str, Pseudopotential]
 
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Points along each axis of the LDOS."""
+        return cast(tuple[int, int, int], self.data.values.shape[:3])
+
+    @property
+    def coarse_grid(self) -> tuple[int, int, int]:
+        """Points along each axis of the grid that a training takes."""
+        return coarse_shape(self.grid)
+
     def integrals(self) -> StructureIntegrals:
         """What an LDOS of it, own or predicted, is integrated with."""
         symbols, data = self.atoms.get_chemical_symbols(), self.data
@@ -36,7 +47,7 @@ class ReferenceSnapshot:
                 cell=torch.from_numpy(data.cell),
             ),
             cores=self.potentials,
-            grid=cast(tuple[int, int, int], data.values.shape[:3]),
+            grid=self.grid,
             energy=torch.from_numpy(data.energy),
             temperature=self.result.electronic_temperature,
             # A plain string in the JSON; unknown ones are refused by the physics itself.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from surrogate_hpo.networks.energies.snapshot_energy import EnergyTerm
 from surrogate_hpo.networks.scaling import AffineScaler
-from surrogate_hpo.physics.coarse_grid import coarse_shape, sample_coarsely
+from surrogate_hpo.physics.coarse_grid import sample_coarsely
 from surrogate_hpo.physics.reciprocal import hartree_weights
 from surrogate_hpo.training.directions import Directions
 from surrogate_hpo.training.ldos_derivatives import LdosDerivatives
@@ -54,10 +54,9 @@ def snapshot_term(
     EnergyTerm
         Without tangents; its floor is the free energy of the LDOS minus that of DFT.
     """
-    grid = snapshot.data.values.shape[:3]
-    coarse = coarse_shape(grid)
+    coarse = snapshot.coarse_grid
     # As many points stand for the whole cell: each of them for more of it.
-    share = math.prod(grid) / math.prod(coarse)
+    share = math.prod(snapshot.grid) / math.prod(coarse)
     cotangent = derivatives.cotangent
     band, density = (
         share * outputs.backward @ part for part in (cotangent.band, cotangent.electrons)

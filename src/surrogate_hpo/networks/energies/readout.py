@@ -177,13 +177,12 @@ def fit_readout(
     row_weights = energy_weight, force_weight, band_weight
     problem = least_squares(sums, *row_weights)
     costs = {"states_weight": states_weight, "density_weight": density_weight}
-    metrics = [readout_metric(sums, weights, ridge=ridge, **costs) for ridge in ridges]
+    metrics = {ridge: readout_metric(sums, weights, ridge=ridge, **costs) for ridge in ridges}
 
     def error(fit: Fit) -> float:
-        found = fit.error(energy_weight, force_weight)
-        return math.inf if math.isnan(found) else found
+        return fit.error(energy_weight, force_weight)
 
-    solved = (fitted_weights(problem, sums, one, weights, strengths) for one in metrics)
+    solved = (fitted_weights(problem, sums, one, weights, strengths) for one in metrics.values())
     candidates = sorted(chain.from_iterable(solved), key=error)
     taken = first = candidates[0]
     if not always:
@@ -194,16 +193,12 @@ def fit_readout(
 
         def near(fit: Fit) -> tuple[Problem, list[SnapshotSums]]:
             """The problem near what the network with a fit predicts."""
-            terms = predicted(_with_last_layer(network, fit))
-            found = [snapshot_sums(body, t, displacements, weights=fit.weights) for t in terms]
-            # What the density of states has to be is that of the reference.
-            known = [replace(f, states=s.states) for f, s in zip(found, sums, strict=True)]
+            known = _near(fit, predicted(_with_last_layer(network, fit)), body, sums)
             return least_squares(known, *row_weights), known
 
         def steps_from(fit: Fit) -> tuple[Fit, float, float]:
             """The best step from a fit, its errors, and those of its energies."""
-            metric = next(one for one in metrics if one.ridge == fit.ridge)
-            return stepped(fit, near, metric, weights, error)
+            return stepped(fit, near, metrics[fit.ridge], weights, error)
 
         taken, integrated = trusted(candidates, steps_from, error)
     told = taken if taken.strength else first
@@ -234,6 +229,21 @@ def _as_it_is(
     except PhysicsError:
         errors = [math.inf] * len(sums)
     return replace(form, left_out_energies=torch.tensor(errors, dtype=torch.float64))
+
+
+def _near(
+    fit: Fit, terms: Iterable[StreamedTerm], body: nn.Sequential, sums: Sequence[SnapshotSums]
+) -> list[SnapshotSums]:
+    """Sums of terms near what a fit predicts, with as many derivatives as those near the reference.
+
+    What the density of states has to be is that of the reference.
+    """
+    return [
+        replace(
+            snapshot_sums(body, term, len(one.rows) - 1, weights=fit.weights), states=one.states
+        )
+        for term, one in zip(terms, sums, strict=True)
+    ]
 
 
 def _with_last_layer(network: nn.Sequential, fit: Fit) -> nn.Sequential:

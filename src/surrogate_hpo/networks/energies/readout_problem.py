@@ -1,5 +1,6 @@
 """The least-squares problem of a last layer, and its solutions."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -137,7 +138,8 @@ class Fit:
         energies = energy_weight * float(self.left_out_energies.square().mean())
         if not len(self.left_out_forces):
             return energies
-        return energies + force_weight * float(self.left_out_forces.square().mean())
+        found = energies + force_weight * float(self.left_out_forces.square().mean())
+        return math.inf if math.isnan(found) else found
 
 
 def as_it_is(problem: Problem, sums: Sequence[SnapshotSums], weights: Tensor) -> Fit:

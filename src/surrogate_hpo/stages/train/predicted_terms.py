@@ -77,8 +77,7 @@ def _with_ldos(
     points: NDArray[np.float32],
 ) -> LdosDerivatives:
     """The derivatives with what goes through the LDOS: those of the prediction."""
-    grid = snapshot.integrals().grid
-    where = snapshots.definition, snapshot.atoms, grid
+    where = snapshots.definition, snapshot.atoms, snapshot.grid
     chain = DescriptorChain(*where, threads=snapshots.threads, device="cpu", tells_end=False)
     blocks = (points[i : i + BLOCK_POINTS] for i in range(0, len(points), BLOCK_POINTS))
     positions, strain = chain.pulled([model], [derivatives.cotangent], blocks, "mean")

@@ -181,8 +181,9 @@ def with_readout(
             ", ".join(path.stem for path in unknown[:5]),
         )
         return model, None
-    known = learnt.terms if learnt is not None and learnt.force_weight > 0 else []
-    terms = learnt.streamed() if learnt is not None and known else snapshots.terms(with_forces=True)
+    kept = learnt if learnt is not None and learnt.force_weight > 0 else None
+    terms = snapshots.terms(with_forces=True) if kept is None else kept.streamed()
+    known = () if kept is None else kept.terms
     network = cast(nn.Sequential, model.network).cpu()
     found = fit_readout(
         network,
